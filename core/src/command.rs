@@ -1,0 +1,336 @@
+//! Commands: what a workflow task asks the engine to do.
+//!
+//! A command is a request; the event that it leads to is the fact. The order of commands is the
+//! order of their events.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    failure::Failure,
+    ids::{
+        ActivityId, ActivityType, EventId, Namespace, RunId, SignalName, TaskQueue, TimerId,
+        UpdateId, UpdateName, WorkflowId, WorkflowType,
+    },
+    options::{ActivityTimeouts, ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
+    payload::{Payload, PayloadMap},
+    retry::RetryPolicy,
+    text::OneLine,
+};
+
+/// Schedules an activity.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ScheduleActivityTask {
+    /// The id, unique among the run's open activities.
+    pub activity_id: ActivityId,
+    /// The activity's type.
+    pub activity_type: ActivityType,
+    /// Where a worker picks it up.
+    pub task_queue: TaskQueue,
+    /// The arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// Its time limits.
+    pub timeouts: ActivityTimeouts,
+    /// When it is tried again; the engine's default applies when absent.
+    pub retry_policy: Option<RetryPolicy>,
+}
+
+/// Starts a child workflow.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct StartChildWorkflowExecution {
+    /// The child's id.
+    pub workflow_id: WorkflowId,
+    /// The child's type.
+    pub workflow_type: WorkflowType,
+    /// Where a worker picks up its workflow tasks.
+    pub task_queue: TaskQueue,
+    /// The arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// Its time limits.
+    pub timeouts: WorkflowTimeouts,
+    /// What happens to it when this execution closes.
+    pub parent_close_policy: ParentClosePolicy,
+    /// Whether its id may have been used before.
+    pub workflow_id_reuse_policy: WorkflowIdReusePolicy,
+    /// When it is run again after a failure.
+    pub retry_policy: Option<RetryPolicy>,
+    /// Values shown with the execution.
+    pub memo: PayloadMap,
+    /// Values that executions are found by.
+    pub search_attributes: PayloadMap,
+}
+
+/// Asks for the cancellation of another execution.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RequestCancelExternalWorkflowExecution {
+    /// The namespace, if not the caller's own.
+    pub namespace: Option<Namespace>,
+    /// The target.
+    pub workflow_id: WorkflowId,
+    /// One run of it, or the current one.
+    pub run_id: Option<RunId>,
+    /// Refuses targets that are not children of the caller.
+    pub child_workflow_only: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// Signals another execution.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SignalExternalWorkflowExecution {
+    /// The namespace, if not the caller's own.
+    pub namespace: Option<Namespace>,
+    /// The target.
+    pub workflow_id: WorkflowId,
+    /// One run of it, or the current one.
+    pub run_id: Option<RunId>,
+    /// The signal.
+    pub signal_name: SignalName,
+    /// Its arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// Refuses targets that are not children of the caller.
+    pub child_workflow_only: bool,
+}
+
+/// Records a fact that only the worker knows, such as the result of a local activity.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RecordMarker {
+    /// What kind of marker it is.
+    pub marker_name: String,
+    /// The recorded values.
+    pub details: BTreeMap<String, Vec<Payload>>,
+    /// The recorded failure.
+    pub failure: Option<Failure>,
+}
+
+/// Ends the run and starts the next one of the same execution.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ContinueAsNewWorkflowExecution {
+    /// The workflow to continue as.
+    pub workflow_type: WorkflowType,
+    /// Where a worker picks up its workflow tasks.
+    pub task_queue: TaskQueue,
+    /// The arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// The time limits of the new run; what is absent is inherited.
+    pub timeouts: WorkflowTimeouts,
+    /// When the new run is run again after a failure; inherited when absent.
+    pub retry_policy: Option<RetryPolicy>,
+    /// Values shown with the execution; inherited when absent.
+    pub memo: Option<PayloadMap>,
+    /// Values that executions are found by; inherited when absent.
+    pub search_attributes: Option<PayloadMap>,
+}
+
+/// One request of a workflow task.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every engine decides every command by name"
+)]
+pub enum Command {
+    /// Schedules an activity.
+    ScheduleActivityTask(Box<ScheduleActivityTask>),
+    /// Asks for the cancellation of an activity.
+    RequestCancelActivityTask {
+        /// The event that scheduled the activity.
+        scheduled_event_id: EventId,
+    },
+    /// Starts a timer.
+    StartTimer {
+        /// The id, unique among the run's open timers.
+        timer_id: TimerId,
+        /// When it fires, counted from now.
+        start_to_fire_timeout: Duration,
+    },
+    /// Cancels a timer.
+    CancelTimer {
+        /// The timer.
+        timer_id: TimerId,
+    },
+    /// Starts a child workflow.
+    StartChildWorkflowExecution(Box<StartChildWorkflowExecution>),
+    /// Asks for the cancellation of another execution.
+    RequestCancelExternalWorkflowExecution(Box<RequestCancelExternalWorkflowExecution>),
+    /// Signals another execution.
+    SignalExternalWorkflowExecution(Box<SignalExternalWorkflowExecution>),
+    /// Records a marker.
+    RecordMarker(Box<RecordMarker>),
+    /// Changes search attributes.
+    UpsertWorkflowSearchAttributes {
+        /// The new values; a null payload removes one.
+        search_attributes: PayloadMap,
+    },
+    /// Changes the memo.
+    ModifyWorkflowProperties {
+        /// The new values; a null payload removes one.
+        upserted_memo: PayloadMap,
+    },
+    /// Says that an update was accepted and its handler runs.
+    AcceptUpdate {
+        /// The update.
+        update_id: UpdateId,
+        /// Its name.
+        name: UpdateName,
+        /// Its arguments.
+        input: Vec<Payload>,
+    },
+    /// Says how an accepted update ended.
+    CompleteUpdate {
+        /// The update.
+        update_id: UpdateId,
+        /// Its result.
+        outcome: Result<Payload, Failure>,
+    },
+    /// Says that an update was refused by its validator. Leads to no event.
+    RejectUpdate {
+        /// The update.
+        update_id: UpdateId,
+        /// Why.
+        failure: Failure,
+    },
+    /// Ends the execution as completed.
+    CompleteWorkflowExecution {
+        /// The result.
+        result: Option<Payload>,
+    },
+    /// Ends the execution as failed.
+    FailWorkflowExecution {
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// Ends the execution as cancelled.
+    CancelWorkflowExecution {
+        /// Values for whoever waits for the result.
+        details: Vec<Payload>,
+    },
+    /// Ends the run and starts the next one.
+    ContinueAsNewWorkflowExecution(Box<ContinueAsNewWorkflowExecution>),
+}
+
+impl Command {
+    /// The command's name, as Temporal spells it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ScheduleActivityTask(_) => "ScheduleActivityTask",
+            Self::RequestCancelActivityTask { .. } => "RequestCancelActivityTask",
+            Self::StartTimer { .. } => "StartTimer",
+            Self::CancelTimer { .. } => "CancelTimer",
+            Self::StartChildWorkflowExecution(_) => "StartChildWorkflowExecution",
+            Self::RequestCancelExternalWorkflowExecution(_) => {
+                "RequestCancelExternalWorkflowExecution"
+            }
+            Self::SignalExternalWorkflowExecution(_) => "SignalExternalWorkflowExecution",
+            Self::RecordMarker(_) => "RecordMarker",
+            Self::UpsertWorkflowSearchAttributes { .. } => "UpsertWorkflowSearchAttributes",
+            Self::ModifyWorkflowProperties { .. } => "ModifyWorkflowProperties",
+            Self::AcceptUpdate { .. } => "AcceptUpdate",
+            Self::CompleteUpdate { .. } => "CompleteUpdate",
+            Self::RejectUpdate { .. } => "RejectUpdate",
+            Self::CompleteWorkflowExecution { .. } => "CompleteWorkflowExecution",
+            Self::FailWorkflowExecution { .. } => "FailWorkflowExecution",
+            Self::CancelWorkflowExecution { .. } => "CancelWorkflowExecution",
+            Self::ContinueAsNewWorkflowExecution(_) => "ContinueAsNewWorkflowExecution",
+        }
+    }
+
+    /// Whether the command ends the run.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        matches!(
+            self,
+            Self::CompleteWorkflowExecution { .. }
+                | Self::FailWorkflowExecution { .. }
+                | Self::CancelWorkflowExecution { .. }
+                | Self::ContinueAsNewWorkflowExecution(_)
+        )
+    }
+}
+
+/// Writes the name and what identifies the command's subject, for people, on one line.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::ScheduleActivityTask(activity) => write!(
+                f,
+                "  activity_type `{}`  activity_id `{}`",
+                OneLine(activity.activity_type.as_str()),
+                OneLine(activity.activity_id.as_str())
+            ),
+            Self::RequestCancelActivityTask { scheduled_event_id } => {
+                write!(f, "  scheduled by event {scheduled_event_id}")
+            }
+            Self::StartTimer {
+                timer_id,
+                start_to_fire_timeout,
+            } => {
+                write!(
+                    f,
+                    "  timer_id `{}`  {start_to_fire_timeout:?}",
+                    OneLine(timer_id.as_str())
+                )
+            }
+            Self::CancelTimer { timer_id } => {
+                write!(f, "  timer_id `{}`", OneLine(timer_id.as_str()))
+            }
+            Self::StartChildWorkflowExecution(child) => write!(
+                f,
+                "  workflow_type `{}`  workflow_id `{}`",
+                OneLine(child.workflow_type.as_str()),
+                OneLine(child.workflow_id.as_str())
+            ),
+            Self::RequestCancelExternalWorkflowExecution(cancel) => {
+                write!(
+                    f,
+                    "  workflow_id `{}`",
+                    OneLine(cancel.workflow_id.as_str())
+                )
+            }
+            Self::SignalExternalWorkflowExecution(signal) => {
+                write!(
+                    f,
+                    "  signal `{}`  workflow_id `{}`",
+                    OneLine(signal.signal_name.as_str()),
+                    OneLine(signal.workflow_id.as_str())
+                )
+            }
+            Self::RecordMarker(marker) => write!(f, "  marker `{}`", OneLine(&marker.marker_name)),
+            Self::AcceptUpdate {
+                update_id, name, ..
+            } => {
+                write!(
+                    f,
+                    "  update `{}`  update_id `{}`",
+                    OneLine(name.as_str()),
+                    OneLine(update_id.as_str())
+                )
+            }
+            Self::CompleteUpdate { update_id, .. } | Self::RejectUpdate { update_id, .. } => {
+                write!(f, "  update_id `{}`", OneLine(update_id.as_str()))
+            }
+            Self::ContinueAsNewWorkflowExecution(next) => {
+                write!(
+                    f,
+                    "  workflow_type `{}`",
+                    OneLine(next.workflow_type.as_str())
+                )
+            }
+            Self::UpsertWorkflowSearchAttributes { .. }
+            | Self::ModifyWorkflowProperties { .. }
+            | Self::CompleteWorkflowExecution { .. }
+            | Self::FailWorkflowExecution { .. }
+            | Self::CancelWorkflowExecution { .. } => Ok(()),
+        }
+    }
+}

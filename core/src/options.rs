@@ -1,0 +1,122 @@
+//! Choices that are recorded with what they are made for.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What cancelling an activity does (rule O1).
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the machine decides every type by name"
+)]
+pub enum ActivityCancellationType {
+    /// Requests the cancel and resolves to cancelled at once.
+    #[default]
+    TryCancel,
+    /// Requests the cancel and resolves to the activity's real outcome once it has one.
+    WaitCancellationCompleted,
+    /// Requests nothing and resolves to cancelled at once; the activity runs on.
+    Abandon,
+}
+
+/// What cancelling a child workflow does (rule O1).
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the machine decides every type by name"
+)]
+pub enum ChildWorkflowCancellationType {
+    /// Requests the cancel and resolves to cancelled at once.
+    TryCancel,
+    /// Requests the cancel and resolves to cancelled once the child's history has the request.
+    WaitCancellationRequested,
+    /// Requests the cancel and resolves to the child's real outcome once it has one.
+    #[default]
+    WaitCancellationCompleted,
+    /// Requests nothing and resolves to cancelled at once; the child runs on.
+    Abandon,
+}
+
+/// What happens to a child workflow when its parent closes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "these are all the policies of Temporal"
+)]
+pub enum ParentClosePolicy {
+    /// It is terminated.
+    #[default]
+    Terminate,
+    /// It runs on.
+    Abandon,
+    /// Its cancellation is requested.
+    RequestCancel,
+}
+
+/// Whether a workflow id may be used again after its execution closed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "these are all the policies of Temporal"
+)]
+pub enum WorkflowIdReusePolicy {
+    /// Always.
+    #[default]
+    AllowDuplicate,
+    /// Only if the last run did not complete successfully.
+    AllowDuplicateFailedOnly,
+    /// Never.
+    RejectDuplicate,
+}
+
+/// What starting an execution does while one with the same workflow id is open.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "these are all the policies of Temporal"
+)]
+pub enum WorkflowIdConflictPolicy {
+    /// The start fails.
+    #[default]
+    Fail,
+    /// The open execution is used.
+    UseExisting,
+    /// The open execution is terminated and a new one starts.
+    TerminateExisting,
+}
+
+/// The time limits of an activity. `None` means no limit of its own.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ActivityTimeouts {
+    /// From scheduling to the end of the last attempt.
+    pub schedule_to_close_timeout: Option<Duration>,
+    /// From scheduling to the start of an attempt.
+    pub schedule_to_start_timeout: Option<Duration>,
+    /// From the start of an attempt to its end.
+    pub start_to_close_timeout: Option<Duration>,
+    /// Between two heartbeats.
+    pub heartbeat_timeout: Option<Duration>,
+}
+
+/// The time limits of an execution. `None` means no limit, or the default for a task.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct WorkflowTimeouts {
+    /// For the execution with all its runs.
+    pub execution_timeout: Option<Duration>,
+    /// For one run.
+    pub run_timeout: Option<Duration>,
+    /// For a worker to answer a workflow task; 10 seconds by default.
+    pub task_timeout: Option<Duration>,
+}
+
+impl WorkflowTimeouts {
+    /// The time that a worker has to answer a workflow task when nothing else is said.
+    pub const DEFAULT_TASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// The time that a worker has to answer a workflow task.
+    #[must_use]
+    pub fn task_timeout(&self) -> Duration {
+        self.task_timeout.unwrap_or(Self::DEFAULT_TASK_TIMEOUT)
+    }
+}

@@ -1,0 +1,156 @@
+//! Values as they are recorded: bytes and a word about their encoding.
+//!
+//! This module does not encode or decode; the SDK's converter does.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The largest payload in bytes that an engine accepts, as on a Temporal Service.
+pub const MAX_PAYLOAD_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes that are cheap to clone.
+#[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Bytes(Option<Arc<[u8]>>);
+
+impl Bytes {
+    /// The bytes themselves.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// How many bytes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_slice().is_empty()
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        if bytes.is_empty() {
+            Self(None)
+        } else {
+            Self(Some(Arc::from(bytes)))
+        }
+    }
+}
+
+impl From<&[u8]> for Bytes {
+    fn from(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            Self(None)
+        } else {
+            Self(Some(Arc::from(bytes)))
+        }
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.as_slice())
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes::from(bytes))
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Bytes, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = seq.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(Bytes::from(bytes))
+            }
+        }
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
+
+/// One recorded value. `Debug` shows its encoding and size, never its content.
+#[derive(Clone, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Payload {
+    /// How `data` is encoded; the metadata entry `encoding` on the wire.
+    pub encoding: Cow<'static, str>,
+    /// The encoded value.
+    pub data: Bytes,
+    /// Metadata entries other than `encoding`.
+    pub metadata: BTreeMap<String, Bytes>,
+}
+
+impl Payload {
+    /// The encoding of JSON text.
+    pub const JSON: &'static str = "json/plain";
+    /// The encoding of raw bytes.
+    pub const BINARY: &'static str = "binary/plain";
+    /// The encoding of no value.
+    pub const NULL: &'static str = "binary/null";
+
+    /// A payload of JSON text.
+    #[must_use]
+    pub fn json(text: impl Into<Bytes>) -> Self {
+        Self {
+            encoding: Cow::Borrowed(Self::JSON),
+            data: text.into(),
+            ..Self::default()
+        }
+    }
+
+    /// A payload of raw bytes.
+    #[must_use]
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self {
+            encoding: Cow::Borrowed(Self::BINARY),
+            data: bytes.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The payload that stands for no value.
+    #[must_use]
+    pub fn null() -> Self {
+        Self {
+            encoding: Cow::Borrowed(Self::NULL),
+            ..Self::default()
+        }
+    }
+
+    /// The size that counts against [`MAX_PAYLOAD_BYTES`]: data and metadata.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.metadata
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .fold(self.encoding.len() + self.data.len(), usize::saturating_add)
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({}, {} bytes)", self.encoding, self.data.len())
+    }
+}
+
+/// Named values, such as a memo, search attributes or a header.
+pub type PayloadMap = BTreeMap<String, Payload>;

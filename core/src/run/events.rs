@@ -1,0 +1,696 @@
+//! Applies the events of history, and the ends of local activities, to the operations of a run.
+
+use std::sync::Arc;
+
+use super::{
+    ActivityInfo, ChildInfo, Item, MARKER_LOCAL_ACTIVITY, Machine, Operation, Outgoing, Role, Run,
+    text_payload,
+};
+use crate::{
+    activation::{Job, OperationId, Resolution, SignalJob, UpdateJob},
+    command::{Command, RecordMarker, RequestCancelExternalWorkflowExecution},
+    error::RunError,
+    event::{EventKind, ExternalFailedCause, HistoryEvent, WorkflowTaskFailedCause},
+    failure::{ActivityFailureInfo, ChildWorkflowFailureInfo, Failure, FailureKind},
+    ids::{EventId, Identity, RunId},
+    machine::{
+        ActivityInput, ChildInput, Effects, ExternalInput, Impossible, LocalActivityInput, Outcome,
+        Reason, TimerInput,
+    },
+    payload::Payload,
+    random::Random,
+    retry::RetryState,
+    scope::ScopeId,
+    text::OneLine,
+};
+
+impl Run {
+    /// Applies one item of the workflow task at hand. `None` when workflow code need not know.
+    pub(super) fn apply(&mut self, item: Item) -> Result<Option<Job>, RunError> {
+        match item {
+            Item::Start => Ok(Some(Job::StartWorkflow)),
+            Item::Update(update, validate) => Ok(Some(Job::Update(Box::new(UpdateJob {
+                update_id: update.update_id,
+                name: update.name,
+                input: update.input,
+                validate,
+            })))),
+            Item::Event(event) => self.apply_event(event),
+        }
+    }
+
+    fn apply_event(&mut self, event: HistoryEvent) -> Result<Option<Job>, RunError> {
+        let id = event.event_id;
+        match event.kind {
+            EventKind::WorkflowExecutionStarted(_) if self.started.is_some() => {
+                Err(RunError::InvalidHistory {
+                    event_id: id,
+                    message: "the run has started before".to_owned(),
+                })
+            }
+            EventKind::WorkflowExecutionStarted(started) => {
+                self.seed = started.original_execution_run_id.clone();
+                self.random = Random::seeded_by(self.seed.as_str());
+                self.now = self.now.max(event.event_time);
+                self.started = Some(started.clone());
+                Ok(Some(Job::InitializeWorkflow(started)))
+            }
+            EventKind::WorkflowExecutionSignaled { signal_name, input, header, identity, .. } => {
+                Ok(Some(Job::Signal(Box::new(SignalJob {
+                    name: signal_name,
+                    input,
+                    header,
+                    identity,
+                }))))
+            }
+            EventKind::WorkflowExecutionCancelRequested { cause, .. } => {
+                let reason: Reason = Arc::from(cause);
+                self.cancel_reason.get_or_insert_with(|| Arc::clone(&reason));
+                self.cancel_scope(ScopeId::ROOT, &reason);
+                Ok(Some(Job::CancelWorkflow))
+            }
+            EventKind::WorkflowTaskFailed {
+                cause: WorkflowTaskFailedCause::ResetWorkflow,
+                new_run_id,
+                ..
+            } => {
+                if let Some(new_run_id) = new_run_id {
+                    self.random = Random::seeded_by(new_run_id.as_str());
+                    self.seed = new_run_id;
+                }
+                Ok(Some(Job::Reseed))
+            }
+
+            EventKind::ActivityTaskStarted { scheduled_event_id, .. } => {
+                self.activity(id, scheduled_event_id, |_| ActivityInput::Started)
+            }
+            EventKind::ActivityTaskCompleted { result, scheduled_event_id, .. } => {
+                self.activity(id, scheduled_event_id, |_| {
+                    ActivityInput::Closed(Outcome::Completed(result))
+                })
+            }
+            EventKind::ActivityTaskFailed {
+                failure,
+                scheduled_event_id,
+                started_event_id,
+                identity,
+                retry_state,
+            } => self.activity(id, scheduled_event_id, |info| {
+                let text = "activity failed";
+                let events = (scheduled_event_id, started_event_id);
+                let wrapped = info.failure(text, events, identity, retry_state).with_cause(*failure);
+                ActivityInput::Closed(Outcome::Failed(Box::new(wrapped)))
+            }),
+            EventKind::ActivityTaskTimedOut {
+                failure,
+                scheduled_event_id,
+                started_event_id,
+                retry_state,
+            } => self.activity(id, scheduled_event_id, |info| {
+                let text = "activity timed out";
+                let events = (scheduled_event_id, started_event_id);
+                let wrapped = info.failure(text, events, None, retry_state).with_cause(*failure);
+                ActivityInput::Closed(Outcome::Failed(Box::new(wrapped)))
+            }),
+            EventKind::ActivityTaskCanceled {
+                details,
+                scheduled_event_id,
+                started_event_id,
+                identity,
+                ..
+            } => self.activity(id, scheduled_event_id, |info| {
+                let text = "activity cancelled";
+                let events = (scheduled_event_id, started_event_id);
+                let cause = Failure::new("cancelled", FailureKind::Cancelled { details });
+                let wrapped = info
+                    .failure(text, events, identity, RetryState::CancelRequested)
+                    .with_cause(cause);
+                ActivityInput::Closed(Outcome::Failed(Box::new(wrapped)))
+            }),
+
+            EventKind::TimerFired { started_event_id, .. } => {
+                self.feed(id, started_event_id, |machine| match machine {
+                    Machine::Timer(machine, _) => Some(machine.handle(TimerInput::Fired)),
+                    _ => None,
+                })
+            }
+
+            EventKind::ChildWorkflowExecutionStarted { initiated_event_id, execution, .. } => {
+                self.child_started(id, initiated_event_id, execution.run_id)
+            }
+            EventKind::StartChildWorkflowExecutionFailed { cause, initiated_event_id, .. } => {
+                self.child(id, initiated_event_id, |info| {
+                    let text = "child workflow did not start";
+                    let failure = info
+                        .failure(text, initiated_event_id, RetryState::NonRetryableFailure)
+                        .with_cause(unreachable_failure(cause, info.workflow_id.as_str()));
+                    ChildInput::StartFailed(Outcome::Failed(Box::new(failure)))
+                })
+            }
+            EventKind::ChildWorkflowExecutionCompleted { result, initiated_event_id, .. } => {
+                self.child(id, initiated_event_id, |_| {
+                    ChildInput::Closed(Outcome::Completed(result))
+                })
+            }
+            EventKind::ChildWorkflowExecutionFailed {
+                failure,
+                initiated_event_id,
+                retry_state,
+                ..
+            } => self.child(id, initiated_event_id, |info| {
+                let text = "child workflow failed";
+                info.closed(text, initiated_event_id, retry_state, *failure)
+            }),
+            EventKind::ChildWorkflowExecutionCanceled { details, initiated_event_id, .. } => {
+                self.child(id, initiated_event_id, |info| {
+                    let cause = Failure::new("cancelled", FailureKind::Cancelled { details });
+                    let state = RetryState::NonRetryableFailure;
+                    info.closed("child workflow cancelled", initiated_event_id, state, cause)
+                })
+            }
+            EventKind::ChildWorkflowExecutionTimedOut {
+                initiated_event_id, retry_state, ..
+            } => self.child(id, initiated_event_id, |info| {
+                let timeout_type = crate::failure::TimeoutType::StartToClose;
+                let cause = Failure::timeout("timed out", timeout_type);
+                info.closed("child workflow timed out", initiated_event_id, retry_state, cause)
+            }),
+            EventKind::ChildWorkflowExecutionTerminated { initiated_event_id, .. } => {
+                self.child(id, initiated_event_id, |info| {
+                    let cause = Failure::new("terminated", FailureKind::Terminated);
+                    let state = RetryState::NonRetryableFailure;
+                    info.closed("child workflow terminated", initiated_event_id, state, cause)
+                })
+            }
+
+            EventKind::ExternalWorkflowExecutionCancelRequested { initiated_event_id, .. }
+            | EventKind::ExternalWorkflowExecutionSignaled { initiated_event_id, .. } => {
+                self.acknowledged(id, initiated_event_id, Outcome::Completed(None))
+            }
+            EventKind::RequestCancelExternalWorkflowExecutionFailed {
+                cause,
+                workflow_id,
+                initiated_event_id,
+                ..
+            }
+            | EventKind::SignalExternalWorkflowExecutionFailed {
+                cause,
+                workflow_id,
+                initiated_event_id,
+                ..
+            } => {
+                let failure = unreachable_failure(cause, workflow_id.as_str());
+                self.acknowledged(id, initiated_event_id, Outcome::Failed(Box::new(failure)))
+            }
+
+            // The end of a run from outside; workflow code gets no chance.
+            EventKind::WorkflowExecutionTerminated { .. }
+            | EventKind::WorkflowExecutionTimedOut { .. }
+            // What frames workflow tasks was looked at when the task was found.
+            | EventKind::WorkflowTaskScheduled { .. }
+            | EventKind::WorkflowTaskStarted { .. }
+            | EventKind::WorkflowTaskFailed { .. }
+            | EventKind::WorkflowTaskTimedOut { .. }
+            // An admitted update comes again as a message or as an accepted one.
+            | EventKind::WorkflowExecutionUpdateAdmitted { .. }
+            | EventKind::Unknown { may_ignore: true, .. } => Ok(None),
+
+            EventKind::Unknown { event_type, may_ignore: false } => Err(RunError::InvalidHistory {
+                event_id: id,
+                message: format!(
+                    "event type `{}` is not known to this version",
+                    OneLine(&event_type)
+                ),
+            }),
+            kind @ (EventKind::WorkflowTaskCompleted { .. }
+            | EventKind::ActivityTaskScheduled { .. }
+            | EventKind::ActivityTaskCancelRequested { .. }
+            | EventKind::TimerStarted { .. }
+            | EventKind::TimerCanceled { .. }
+            | EventKind::MarkerRecorded { .. }
+            | EventKind::StartChildWorkflowExecutionInitiated { .. }
+            | EventKind::RequestCancelExternalWorkflowExecutionInitiated { .. }
+            | EventKind::SignalExternalWorkflowExecutionInitiated { .. }
+            | EventKind::UpsertWorkflowSearchAttributes { .. }
+            | EventKind::WorkflowPropertiesModified { .. }
+            | EventKind::WorkflowExecutionUpdateAccepted { .. }
+            | EventKind::WorkflowExecutionUpdateCompleted { .. }
+            | EventKind::WorkflowExecutionCompleted { .. }
+            | EventKind::WorkflowExecutionFailed { .. }
+            | EventKind::WorkflowExecutionCanceled { .. }
+            | EventKind::WorkflowExecutionContinuedAsNew { .. }) => Err(RunError::InvalidHistory {
+                event_id: id,
+                message: format!("{} does not follow a completed workflow task", kind.name()),
+            }),
+        }
+    }
+
+    /// Gives an input to the machine that an event belongs to.
+    fn feed(
+        &mut self,
+        event_id: EventId,
+        started_by: EventId,
+        input: impl FnOnce(&mut Machine) -> Option<Result<Effects, Impossible>>,
+    ) -> Result<Option<Job>, RunError> {
+        let found = self.by_event.get(&started_by).copied();
+        let machine = found
+            .and_then(|id| {
+                self.operations
+                    .get_mut(&id)
+                    .map(|operation| (id, operation))
+            })
+            .and_then(|(id, operation)| input(&mut operation.machine).map(|result| (id, result)));
+        let Some((id, result)) = machine else {
+            return Err(RunError::InvalidHistory {
+                event_id,
+                message: format!("it belongs to event {started_by}, which started nothing open"),
+            });
+        };
+        let effects = result.map_err(|impossible| RunError::InvalidHistory {
+            event_id,
+            message: impossible.to_string(),
+        })?;
+        let before = self.resolutions.len();
+        self.carry_out(id, effects);
+        Ok((self.resolutions.len() > before).then_some(Job::ResolveOperations))
+    }
+
+    fn activity(
+        &mut self,
+        event_id: EventId,
+        scheduled_event_id: EventId,
+        input: impl FnOnce(&ActivityInfo) -> ActivityInput,
+    ) -> Result<Option<Job>, RunError> {
+        self.feed(event_id, scheduled_event_id, |machine| match machine {
+            Machine::Activity(machine, info) => Some(machine.handle(input(info))),
+            _ => None,
+        })
+    }
+
+    fn child(
+        &mut self,
+        event_id: EventId,
+        initiated_event_id: EventId,
+        input: impl FnOnce(&ChildInfo) -> ChildInput,
+    ) -> Result<Option<Job>, RunError> {
+        self.feed(event_id, initiated_event_id, |machine| match machine {
+            Machine::Child(machine, info) => Some(machine.handle(input(info))),
+            _ => None,
+        })
+    }
+
+    fn child_started(
+        &mut self,
+        event_id: EventId,
+        initiated_event_id: EventId,
+        run_id: RunId,
+    ) -> Result<Option<Job>, RunError> {
+        self.feed(event_id, initiated_event_id, |machine| match machine {
+            Machine::Child(machine, info) => {
+                info.run_id = Some(run_id.clone());
+                info.started_event_id = event_id;
+                Some(machine.handle(ChildInput::Started))
+            }
+            _ => None,
+        })?;
+        if let Some(id) = self.by_event.get(&initiated_event_id) {
+            self.resolutions
+                .push_back((*id, Resolution::ChildStarted(run_id)));
+        }
+        Ok(Some(Job::ResolveOperations))
+    }
+
+    fn acknowledged(
+        &mut self,
+        event_id: EventId,
+        initiated_event_id: EventId,
+        outcome: Outcome,
+    ) -> Result<Option<Job>, RunError> {
+        self.feed(event_id, initiated_event_id, |machine| match machine {
+            Machine::External(machine) => {
+                Some(machine.handle(ExternalInput::Acknowledged(outcome)))
+            }
+            // A request to cancel a child that could not be delivered found it closed: its end is
+            // on the way.
+            Machine::Child(machine, _) => Some(machine.handle(ChildInput::CancelAcknowledged)),
+            _ => None,
+        })
+    }
+
+    /// Takes the end of a local activity that the worker ran. Workflow code hears of it from
+    /// [`poll_job`](Self::poll_job), after the events of a workflow task that is to be answered:
+    /// the order in which a replay finds them.
+    ///
+    /// # Errors
+    ///
+    /// When the run has failed.
+    pub fn handle_local_activity(
+        &mut self,
+        id: OperationId,
+        outcome: Result<Option<Payload>, Failure>,
+    ) -> Result<(), RunError> {
+        self.check()?;
+        // A late end, after the run stopped waiting for it, is nothing to anybody.
+        if self.operations.contains_key(&id) {
+            self.local_ends.push_back((id, outcome));
+        }
+        Ok(())
+    }
+
+    /// Tells workflow code of the next local activity that has ended. `false` when there is none.
+    pub(super) fn end_local_activity(&mut self) -> bool {
+        // A marker after the closing command would be refused.
+        while !self.closed
+            && let Some((id, outcome)) = self.local_ends.pop_front()
+        {
+            if self.operations.contains_key(&id) {
+                self.local_activity_ended(id, outcome);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes the end of a local activity from its marker.
+    pub(super) fn local_activity_recorded(
+        &mut self,
+        id: OperationId,
+        marker: RecordMarker,
+        event_id: EventId,
+    ) -> Result<(), RunError> {
+        let RecordMarker {
+            mut details,
+            failure,
+            ..
+        } = marker;
+        let outcome = match failure {
+            Some(failure) => Err(failure),
+            None => Ok(details
+                .remove("result")
+                .and_then(|values| values.into_iter().next())),
+        };
+        if !self.operations.contains_key(&id) {
+            return Err(RunError::InvalidHistory {
+                event_id,
+                message: "the local activity has ended before".to_owned(),
+            });
+        }
+        self.local_activity_ended(id, outcome);
+        Ok(())
+    }
+
+    fn local_activity_ended(&mut self, id: OperationId, outcome: Result<Option<Payload>, Failure>) {
+        let Some(operation) = self.operations.get_mut(&id) else {
+            return;
+        };
+        let Machine::LocalActivity(machine, info) = &mut operation.machine else {
+            return;
+        };
+        let outcome = match outcome {
+            Ok(result) => Outcome::Completed(result),
+            Err(cause) => {
+                let (text, state) = match cause.kind {
+                    FailureKind::Cancelled { .. } => {
+                        ("local activity cancelled", RetryState::CancelRequested)
+                    }
+                    FailureKind::Timeout { .. } => {
+                        ("local activity timed out", RetryState::Timeout)
+                    }
+                    _ => ("local activity failed", RetryState::NonRetryableFailure),
+                };
+                let events = (EventId::NONE, EventId::NONE);
+                Outcome::Failed(Box::new(
+                    info.failure(text, events, None, state).with_cause(cause),
+                ))
+            }
+        };
+        // An operation that is still there has not ended.
+        if let Ok(effects) = machine.handle(LocalActivityInput::Ended(outcome)) {
+            self.carry_out(id, effects);
+        }
+    }
+
+    /// Does what a machine wants done.
+    pub(super) fn carry_out(&mut self, id: OperationId, effects: Effects) {
+        let Effects {
+            withdraw,
+            request_cancel,
+            record_marker,
+            stop,
+            resolve,
+            done,
+        } = effects;
+        if withdraw && let Some(operation) = self.operations.get_mut(&id) {
+            let unsent = [operation.command.take(), operation.cancel_command.take()];
+            for sequence in unsent.into_iter().flatten() {
+                self.outgoing.remove(&sequence);
+            }
+        }
+        if request_cancel {
+            self.request_cancel_of(id);
+        }
+        if record_marker {
+            self.record_local_activity(id, resolve.as_ref());
+        }
+        if stop {
+            self.stop_local_activity(id, done);
+        }
+        if let Some(outcome) = resolve {
+            self.scopes.remove(id);
+            if let Some(operation) = self.operations.get(&id) {
+                let resolution = operation.resolution(outcome);
+                self.resolutions.push_back((id, resolution));
+            }
+        }
+        if done && let Some(operation) = self.operations.remove(&id) {
+            self.by_event.remove(&operation.event_id);
+            match operation.machine {
+                Machine::Child(_, info) => {
+                    self.by_event.remove(&info.cancel_event_id);
+                }
+                Machine::LocalActivity(_, info) => {
+                    self.local_activities.remove(info.activity_id.as_str());
+                    self.local_tasks.remove(&id);
+                }
+                Machine::Activity(..)
+                | Machine::Timer(..)
+                | Machine::External(_)
+                | Machine::Internal => {}
+            }
+        }
+    }
+
+    /// Has the worker stop a local activity. One that the worker never had ends here.
+    fn stop_local_activity(&mut self, id: OperationId, done: bool) {
+        if self.local_tasks.remove(&id).is_none() {
+            self.stopped_local_tasks.push(id);
+        } else if !done {
+            let cancelled = Failure::cancelled("cancelled before the worker ran it");
+            self.local_ends.push_back((id, Err(cancelled)));
+        }
+    }
+
+    /// Emits the command that asks the other side for an operation's cancellation.
+    fn request_cancel_of(&mut self, id: OperationId) {
+        let Some(operation) = self.operations.get_mut(&id) else {
+            return;
+        };
+        let command = match &operation.machine {
+            Machine::Activity(..) => Command::RequestCancelActivityTask {
+                scheduled_event_id: operation.event_id,
+            },
+            Machine::Timer(_, timer_id) => Command::CancelTimer {
+                timer_id: timer_id.clone(),
+            },
+            Machine::Child(_, info) => Command::RequestCancelExternalWorkflowExecution(Box::new(
+                RequestCancelExternalWorkflowExecution {
+                    namespace: None,
+                    workflow_id: info.workflow_id.clone(),
+                    // Without a run id the request reaches the current run of a child that
+                    // continued as new (scenario 124).
+                    run_id: None,
+                    child_workflow_only: true,
+                    reason: operation.reason.as_deref().unwrap_or_default().to_owned(),
+                },
+            )),
+            Machine::External(_) | Machine::LocalActivity(..) | Machine::Internal => return,
+        };
+        let sequence = self.next_command;
+        self.next_command += 1;
+        operation.cancel_command = Some(sequence);
+        let outgoing = Outgoing {
+            command,
+            operation: Some(id),
+            role: Role::RequestCancel,
+        };
+        self.outgoing.insert(sequence, outgoing);
+    }
+
+    fn record_local_activity(&mut self, id: OperationId, outcome: Option<&Outcome>) {
+        let Some(Operation {
+            machine: Machine::LocalActivity(_, info),
+            ..
+        }) = self.operations.get(&id)
+        else {
+            return;
+        };
+        let mut marker = RecordMarker {
+            marker_name: MARKER_LOCAL_ACTIVITY.to_owned(),
+            details: [
+                ("id".to_owned(), text_payload(info.activity_id.as_str())),
+                ("type".to_owned(), text_payload(info.activity_type.as_str())),
+            ]
+            .into(),
+            failure: None,
+        };
+        match outcome {
+            Some(Outcome::Completed(Some(result))) => {
+                marker
+                    .details
+                    .insert("result".to_owned(), vec![result.clone()]);
+            }
+            // The marker has what the activity itself ended with; the wrapper is made anew.
+            Some(Outcome::Failed(failure)) => marker.failure = failure.cause.as_deref().cloned(),
+            Some(Outcome::Cancelled | Outcome::NeverStarted) => {
+                marker.failure = Some(Failure::cancelled("cancelled"));
+            }
+            Some(Outcome::Completed(None)) | None => {}
+        }
+        self.push(Command::RecordMarker(Box::new(marker)));
+    }
+}
+
+impl Operation {
+    /// What workflow code is told.
+    fn resolution(&self, outcome: Outcome) -> Resolution {
+        let text = match outcome {
+            Outcome::Completed(result) => return Resolution::Completed(result),
+            Outcome::Failed(failure) => {
+                let reason = if failure.is_cancelled() {
+                    self.reason.clone()
+                } else {
+                    None
+                };
+                return Resolution::Failed { failure, reason };
+            }
+            Outcome::Cancelled => "cancelled",
+            Outcome::NeverStarted => "cancelled before it started",
+        };
+        let reason = self.reason.clone().unwrap_or_else(|| Arc::from(""));
+        let events = (self.event_id, EventId::NONE);
+        let failure = match &self.machine {
+            Machine::Activity(_, info) => info.failure(
+                "activity cancelled",
+                events,
+                None,
+                RetryState::CancelRequested,
+            ),
+            Machine::LocalActivity(_, info) => info.failure(
+                "local activity cancelled",
+                events,
+                None,
+                RetryState::CancelRequested,
+            ),
+            Machine::Child(_, info) => info.failure(
+                "child workflow cancelled",
+                self.event_id,
+                RetryState::NonRetryableFailure,
+            ),
+            Machine::Timer(..) | Machine::External(_) | Machine::Internal => {
+                return Resolution::Cancelled { reason };
+            }
+        };
+        let failure = Box::new(failure.with_cause(Failure::cancelled(text)));
+        Resolution::Failed {
+            failure,
+            reason: Some(reason),
+        }
+    }
+}
+
+impl ActivityInfo {
+    pub(super) fn failure(
+        &self,
+        text: &str,
+        (scheduled_event_id, started_event_id): (EventId, EventId),
+        identity: Option<Identity>,
+        retry_state: RetryState,
+    ) -> Failure {
+        Failure::new(
+            text,
+            FailureKind::Activity(Box::new(ActivityFailureInfo {
+                scheduled_event_id,
+                started_event_id,
+                identity,
+                activity_type: self.activity_type.clone(),
+                activity_id: self.activity_id.clone(),
+                retry_state,
+            })),
+        )
+    }
+}
+
+impl ChildInfo {
+    pub(super) fn failure(
+        &self,
+        text: &str,
+        initiated_event_id: EventId,
+        retry_state: RetryState,
+    ) -> Failure {
+        Failure::new(
+            text,
+            FailureKind::ChildWorkflow(Box::new(ChildWorkflowFailureInfo {
+                workflow_id: self.workflow_id.clone(),
+                run_id: self.run_id.clone(),
+                workflow_type: self.workflow_type.clone(),
+                initiated_event_id,
+                started_event_id: self.started_event_id,
+                retry_state,
+            })),
+        )
+    }
+
+    fn closed(
+        &self,
+        text: &str,
+        initiated_event_id: EventId,
+        retry_state: RetryState,
+        cause: Failure,
+    ) -> ChildInput {
+        let failure = self
+            .failure(text, initiated_event_id, retry_state)
+            .with_cause(cause);
+        ChildInput::Closed(Outcome::Failed(Box::new(failure)))
+    }
+}
+
+/// The failure of reaching another execution.
+fn unreachable_failure(cause: ExternalFailedCause, workflow_id: &str) -> Failure {
+    let (text, error_type) = match cause {
+        ExternalFailedCause::ExternalWorkflowExecutionNotFound => (
+            format!("workflow execution `{workflow_id}` not found"),
+            "NotFound",
+        ),
+        ExternalFailedCause::WorkflowAlreadyExists => (
+            format!("workflow id `{workflow_id}` is in use"),
+            "WorkflowAlreadyExists",
+        ),
+        ExternalFailedCause::NamespaceNotFound => (
+            "the namespace was not found".to_owned(),
+            "NamespaceNotFound",
+        ),
+        ExternalFailedCause::SignalCountLimitExceeded => (
+            format!("workflow execution `{workflow_id}` has too many signals"),
+            "SignalCountLimitExceeded",
+        ),
+        ExternalFailedCause::Unspecified => (
+            format!("workflow execution `{workflow_id}` cannot be reached"),
+            "Unspecified",
+        ),
+    };
+    let mut failure = Failure::application(text, error_type);
+    if let FailureKind::Application { non_retryable, .. } = &mut failure.kind {
+        *non_retryable = true;
+    }
+    failure
+}

@@ -1,0 +1,202 @@
+//! Holds the commands of workflow code against the events that answer them.
+//!
+//! Each command event of a workflow task belongs to one command, in order. A pair that does not
+//! fit is a [`Nondeterminism`]; a pair that does tells the command's machine its event id.
+
+use std::collections::VecDeque;
+
+use super::{MARKER_LOCAL_ACTIVITY, MARKER_PATCH, Outgoing, Role, Run, marker_text, mismatch};
+use crate::{
+    command::Command,
+    error::RunError,
+    event::{EventKind, HistoryEvent},
+    ids::EventId,
+    machine::{ActivityInput, ChildInput, ExternalInput, TimerInput},
+    run::{Machine, Nondeterminism},
+};
+
+impl Run {
+    /// Matches the commands of one workflow task with the command events after its completion.
+    pub(super) fn match_commands(
+        &mut self,
+        mut commands: VecDeque<Outgoing>,
+        events: Vec<HistoryEvent>,
+        completed_event_id: EventId,
+    ) -> Result<(), RunError> {
+        // A rejection is an answer to a caller and leads to no event.
+        commands.retain(|outgoing| !matches!(outgoing.command, Command::RejectUpdate { .. }));
+        let mut last = completed_event_id;
+        for event in events {
+            last = event.event_id;
+            match commands.front() {
+                Some(outgoing) if fits(&outgoing.command, &event.kind) => {}
+                _ if is_deprecated_patch(&event.kind) => continue,
+                found => {
+                    let now = found.map_or_else(
+                        || "nothing: the code asks for less than history recorded".to_owned(),
+                        |outgoing| mismatch::describe_command(&outgoing.command),
+                    );
+                    return Err(self.nondeterminism(
+                        event.event_id,
+                        mismatch::describe_event(&event.kind),
+                        now,
+                        completed_event_id,
+                    ));
+                }
+            }
+            if let Some(outgoing) = commands.pop_front() {
+                self.bind(&outgoing, event.event_id)?;
+            }
+        }
+        match commands.front() {
+            None => Ok(()),
+            Some(outgoing) => Err(self.nondeterminism(
+                last.next(),
+                "nothing more in this workflow task".to_owned(),
+                mismatch::describe_command(&outgoing.command),
+                completed_event_id,
+            )),
+        }
+    }
+
+    /// Tells the machine behind a command that its event is in history.
+    fn bind(&mut self, outgoing: &Outgoing, event_id: EventId) -> Result<(), RunError> {
+        let Some(id) = outgoing.operation else {
+            return Ok(());
+        };
+        let Some(operation) = self.operations.get_mut(&id) else {
+            return Ok(());
+        };
+        let effects = match (&mut operation.machine, outgoing.role) {
+            (Machine::Activity(machine, _), Role::Start) => {
+                operation.event_id = event_id;
+                self.by_event.insert(event_id, id);
+                machine.handle(ActivityInput::Scheduled)
+            }
+            (Machine::Activity(machine, _), Role::RequestCancel) => {
+                machine.handle(ActivityInput::CancelRecorded)
+            }
+            (Machine::Timer(machine, _), Role::Start) => {
+                operation.event_id = event_id;
+                self.by_event.insert(event_id, id);
+                machine.handle(TimerInput::Started)
+            }
+            (Machine::Timer(machine, _), Role::RequestCancel) => {
+                machine.handle(TimerInput::CancelRecorded)
+            }
+            (Machine::Child(machine, _), Role::Start) => {
+                operation.event_id = event_id;
+                self.by_event.insert(event_id, id);
+                machine.handle(ChildInput::Initiated)
+            }
+            (Machine::Child(machine, info), Role::RequestCancel) => {
+                info.cancel_event_id = event_id;
+                self.by_event.insert(event_id, id);
+                machine.handle(ChildInput::CancelInitiated)
+            }
+            (Machine::External(machine), Role::Start | Role::RequestCancel) => {
+                operation.event_id = event_id;
+                self.by_event.insert(event_id, id);
+                machine.handle(ExternalInput::Initiated)
+            }
+            (Machine::LocalActivity(..) | Machine::Internal, Role::Start | Role::RequestCancel) => {
+                return Ok(());
+            }
+        };
+        let effects = effects.map_err(|impossible| RunError::InvalidHistory {
+            event_id,
+            message: impossible.to_string(),
+        })?;
+        self.carry_out(id, effects);
+        Ok(())
+    }
+
+    fn nondeterminism(
+        &self,
+        event_id: EventId,
+        recorded: String,
+        now: String,
+        reset_point: EventId,
+    ) -> RunError {
+        RunError::Nondeterminism(Box::new(Nondeterminism {
+            workflow_type: self.workflow_type.clone(),
+            run_id: self.execution.run_id.clone(),
+            event_id,
+            recorded,
+            now,
+            reset_point,
+        }))
+    }
+}
+
+fn is_deprecated_patch(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::MarkerRecorded { marker, .. }
+        if marker.marker_name == MARKER_PATCH && marker.details.contains_key("deprecated"))
+}
+
+/// Whether an event answers a command: the same kind of request, about the same subject.
+fn fits(command: &Command, kind: &EventKind) -> bool {
+    match (command, kind) {
+        (Command::ScheduleActivityTask(now), EventKind::ActivityTaskScheduled { activity, .. }) => {
+            now.activity_id == activity.activity_id && now.activity_type == activity.activity_type
+        }
+        (
+            Command::RequestCancelActivityTask {
+                scheduled_event_id: now,
+            },
+            EventKind::ActivityTaskCancelRequested {
+                scheduled_event_id, ..
+            },
+        ) => now == scheduled_event_id,
+        (Command::StartTimer { timer_id: now, .. }, EventKind::TimerStarted { timer_id, .. })
+        | (Command::CancelTimer { timer_id: now }, EventKind::TimerCanceled { timer_id, .. }) => {
+            now == timer_id
+        }
+        (
+            Command::StartChildWorkflowExecution(now),
+            EventKind::StartChildWorkflowExecutionInitiated { child, .. },
+        ) => now.workflow_id == child.workflow_id && now.workflow_type == child.workflow_type,
+        (
+            Command::RequestCancelExternalWorkflowExecution(now),
+            EventKind::RequestCancelExternalWorkflowExecutionInitiated { cancel, .. },
+        ) => now.workflow_id == cancel.workflow_id,
+        (
+            Command::SignalExternalWorkflowExecution(now),
+            EventKind::SignalExternalWorkflowExecutionInitiated { signal, .. },
+        ) => now.workflow_id == signal.workflow_id && now.signal_name == signal.signal_name,
+        (Command::RecordMarker(now), EventKind::MarkerRecorded { marker, .. }) => {
+            now.marker_name == marker.marker_name
+                && (now.marker_name != MARKER_LOCAL_ACTIVITY && now.marker_name != MARKER_PATCH
+                    || marker_text(now, "id") == marker_text(marker, "id"))
+        }
+        (
+            Command::AcceptUpdate { update_id: now, .. },
+            EventKind::WorkflowExecutionUpdateAccepted { update_id, .. },
+        )
+        | (
+            Command::CompleteUpdate { update_id: now, .. },
+            EventKind::WorkflowExecutionUpdateCompleted { update_id, .. },
+        ) => now == update_id,
+        (
+            Command::ContinueAsNewWorkflowExecution(now),
+            EventKind::WorkflowExecutionContinuedAsNew { next, .. },
+        ) => now.workflow_type == next.workflow_type,
+        (
+            Command::UpsertWorkflowSearchAttributes { .. },
+            EventKind::UpsertWorkflowSearchAttributes { .. },
+        )
+        | (
+            Command::ModifyWorkflowProperties { .. },
+            EventKind::WorkflowPropertiesModified { .. },
+        )
+        | (
+            Command::CompleteWorkflowExecution { .. },
+            EventKind::WorkflowExecutionCompleted { .. },
+        )
+        | (Command::FailWorkflowExecution { .. }, EventKind::WorkflowExecutionFailed { .. })
+        | (Command::CancelWorkflowExecution { .. }, EventKind::WorkflowExecutionCanceled { .. }) => {
+            true
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,467 @@
+//! What workflow code asks of a run: operations, scopes, and answers to updates.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    ActivityInfo, ChildInfo, ChildRequest, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine, Operation,
+    Role, Run, text_payload,
+};
+use crate::{
+    activation::{OperationId, Resolution},
+    command::{
+        Command, RecordMarker, RequestCancelExternalWorkflowExecution, ScheduleActivityTask,
+        SignalExternalWorkflowExecution,
+    },
+    failure::Failure,
+    ids::{
+        ActivityId, ActivityType, EventId, PatchId, TaskQueue, TimerId, UpdateId, UpdateName,
+        WorkflowId,
+    },
+    machine::{
+        ActivityInput, ActivityMachine, ChildInput, ChildMachine, Effects, ExternalInput,
+        ExternalMachine, LocalActivityInput, LocalActivityMachine, Reason, TimerInput,
+        TimerMachine,
+    },
+    options::{ActivityCancellationType, ActivityTimeouts, ChildWorkflowCancellationType},
+    payload::{Payload, PayloadMap},
+    retry::{RetryPolicy, RetryState},
+    scope::{ScopeId, ScopeKind},
+    task::LocalActivityTask,
+};
+
+/// Asks for an activity.
+#[derive(Clone, Debug)]
+pub struct ActivityRequest {
+    /// The id; counted by the run when absent.
+    pub activity_id: Option<ActivityId>,
+    /// The type.
+    pub activity_type: ActivityType,
+    /// Where a worker picks it up; the workflow's own queue when absent.
+    pub task_queue: Option<TaskQueue>,
+    /// The arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// Its time limits.
+    pub timeouts: ActivityTimeouts,
+    /// When it is tried again.
+    pub retry_policy: Option<RetryPolicy>,
+    /// What cancelling it does.
+    pub cancellation_type: ActivityCancellationType,
+}
+
+/// What an operation in a cancelled scope is told (D3).
+const REFUSED: &str =
+    "not started, because its scope is cancelled; run cleanup in `ctx.disconnected(..)`";
+
+impl Run {
+    /// Schedules an activity.
+    pub fn schedule_activity(&mut self, scope: ScopeId, request: ActivityRequest) -> OperationId {
+        let sequence = self.sequences.activity + 1;
+        let info = Box::new(activity_info(&request, sequence));
+        let id = match self.admit(scope) {
+            Ok(id) => id,
+            Err((id, reason)) => {
+                let events = (EventId::NONE, EventId::NONE);
+                let state = RetryState::CancelRequested;
+                let failure = info.failure("activity cancelled", events, None, state);
+                return self.refuse(id, failure, reason);
+            }
+        };
+        self.sequences.activity = sequence;
+        let task_queue = request.task_queue.or_else(|| {
+            self.started
+                .as_ref()
+                .map(|started| started.task_queue.clone())
+        });
+        let Some(task_queue) = task_queue else {
+            return id;
+        };
+        let command = Command::ScheduleActivityTask(Box::new(ScheduleActivityTask {
+            activity_id: info.activity_id.clone(),
+            activity_type: info.activity_type.clone(),
+            task_queue,
+            input: request.input,
+            header: request.header,
+            timeouts: request.timeouts,
+            retry_policy: request.retry_policy,
+        }));
+        let machine = ActivityMachine::new(request.cancellation_type);
+        self.begin(id, Machine::Activity(machine, info), Some(command))
+    }
+
+    /// Asks for a local activity. Its id is always counted by the run: its marker is found by it.
+    pub fn schedule_local_activity(
+        &mut self,
+        scope: ScopeId,
+        mut request: ActivityRequest,
+    ) -> OperationId {
+        request.activity_id = None;
+        let sequence = self.sequences.activity + 1;
+        let info = Box::new(activity_info(&request, sequence));
+        let id = match self.admit(scope) {
+            Ok(id) => id,
+            Err((id, reason)) => {
+                let events = (EventId::NONE, EventId::NONE);
+                let state = RetryState::CancelRequested;
+                let failure = info.failure("local activity cancelled", events, None, state);
+                return self.refuse(id, failure, reason);
+            }
+        };
+        self.sequences.activity = sequence;
+        self.local_activities
+            .insert(info.activity_id.as_str().to_owned(), id);
+        let task = LocalActivityTask {
+            activity_id: info.activity_id.clone(),
+            activity_type: request.activity_type,
+            input: request.input,
+            header: request.header,
+            attempt: 1,
+            scheduled_time: self.now,
+            timeouts: request.timeouts,
+            retry_policy: request.retry_policy,
+        };
+        self.local_tasks.insert(id, task);
+        let machine = LocalActivityMachine::new(request.cancellation_type);
+        self.begin(id, Machine::LocalActivity(machine, info), None)
+    }
+
+    /// Starts a timer. A timer of no time at all takes a workflow task too.
+    pub fn start_timer(&mut self, scope: ScopeId, duration: Duration) -> OperationId {
+        match self.admit(scope) {
+            Ok(id) => self.begin_timer(id, duration),
+            Err((id, reason)) => self.refuse_plainly(id, reason),
+        }
+    }
+
+    /// Starts a timer that belongs to no scope: the time limit of a scope itself.
+    pub fn start_unscoped_timer(&mut self, duration: Duration) -> OperationId {
+        let id = self.new_operation_id();
+        self.begin_timer(id, duration)
+    }
+
+    fn begin_timer(&mut self, id: OperationId, duration: Duration) -> OperationId {
+        self.sequences.timer += 1;
+        let Ok(timer_id) = TimerId::new(self.sequences.timer.to_string()) else {
+            return id;
+        };
+        let command = Command::StartTimer {
+            timer_id: timer_id.clone(),
+            start_to_fire_timeout: duration,
+        };
+        self.begin(
+            id,
+            Machine::Timer(TimerMachine::default(), timer_id),
+            Some(command),
+        )
+    }
+
+    /// Starts a child workflow. Without an id the run derives one from its own, which stays the
+    /// same in replays and is another after a reset.
+    pub fn start_child_workflow(
+        &mut self,
+        scope: ScopeId,
+        request: impl FnOnce(WorkflowId) -> ChildRequest,
+        cancellation_type: ChildWorkflowCancellationType,
+    ) -> OperationId {
+        let sequence = self.sequences.child + 1;
+        let default_id = WorkflowId::new(format!("{}_{sequence}", self.seed))
+            .unwrap_or_else(|_| self.execution.workflow_id.clone());
+        let request = request(default_id);
+        let info = Box::new(ChildInfo {
+            workflow_id: request.workflow_id.clone(),
+            workflow_type: request.workflow_type.clone(),
+            run_id: None,
+            started_event_id: EventId::NONE,
+            cancel_event_id: EventId::NONE,
+        });
+        let id = match self.admit(scope) {
+            Ok(id) => id,
+            Err((id, reason)) => {
+                let state = RetryState::NonRetryableFailure;
+                let failure = info.failure("child workflow cancelled", EventId::NONE, state);
+                return self.refuse(id, failure, reason);
+            }
+        };
+        self.sequences.child = sequence;
+        let command = Command::StartChildWorkflowExecution(Box::new(request));
+        let machine = ChildMachine::new(cancellation_type);
+        self.begin(id, Machine::Child(machine, info), Some(command))
+    }
+
+    /// Signals another execution.
+    pub fn signal_external_workflow(
+        &mut self,
+        scope: ScopeId,
+        request: SignalExternalWorkflowExecution,
+    ) -> OperationId {
+        self.external(
+            scope,
+            Command::SignalExternalWorkflowExecution(Box::new(request)),
+        )
+    }
+
+    /// Asks for the cancellation of another execution.
+    pub fn cancel_external_workflow(
+        &mut self,
+        scope: ScopeId,
+        request: RequestCancelExternalWorkflowExecution,
+    ) -> OperationId {
+        self.external(
+            scope,
+            Command::RequestCancelExternalWorkflowExecution(Box::new(request)),
+        )
+    }
+
+    fn external(&mut self, scope: ScopeId, command: Command) -> OperationId {
+        match self.admit(scope) {
+            Ok(id) => self.begin(
+                id,
+                Machine::External(ExternalMachine::default()),
+                Some(command),
+            ),
+            Err((id, reason)) => self.refuse_plainly(id, reason),
+        }
+    }
+
+    /// Starts a wait or a task inside the workflow, so that its scope's cancellation reaches it.
+    /// Workflow code ends it with [`finish`](Self::finish).
+    pub fn start_internal(&mut self, scope: ScopeId) -> OperationId {
+        match self.admit(scope) {
+            Ok(id) => self.begin(id, Machine::Internal, None),
+            Err((id, reason)) => self.refuse_plainly(id, reason),
+        }
+    }
+
+    /// Starts a wait inside the workflow that belongs to no scope: what is waited for has one.
+    pub fn start_unscoped_internal(&mut self) -> OperationId {
+        let id = self.new_operation_id();
+        self.begin(id, Machine::Internal, None)
+    }
+
+    /// Ends an internal operation.
+    pub fn finish(&mut self, id: OperationId) {
+        if let Some(Operation {
+            machine: Machine::Internal,
+            ..
+        }) = self.operations.get(&id)
+        {
+            self.carry_out(id, Effects::done());
+            self.scopes.remove(id);
+        }
+    }
+
+    /// Cancels an operation by its type. A second call does nothing (O4).
+    pub fn cancel_operation(&mut self, id: OperationId, reason: &Reason) {
+        let Some(operation) = self.operations.get_mut(&id) else {
+            return;
+        };
+        operation.reason.get_or_insert_with(|| Arc::clone(reason));
+        let same_task = operation.task == self.task;
+        let effects = match &mut operation.machine {
+            Machine::Activity(machine, _) => machine.handle(ActivityInput::Cancel),
+            Machine::LocalActivity(machine, _) => {
+                machine.handle(LocalActivityInput::Cancel { same_task })
+            }
+            Machine::Timer(machine, _) => machine.handle(TimerInput::Cancel),
+            Machine::Child(machine, _) => machine.handle(ChildInput::Cancel),
+            Machine::External(machine) => machine.handle(ExternalInput::Cancel),
+            Machine::Internal => Ok(Effects::finish(crate::machine::Outcome::Cancelled)),
+        };
+        // A cancel is legal in every state of every machine.
+        if let Ok(effects) = effects {
+            self.carry_out(id, effects);
+        }
+    }
+
+    /// Takes an operation out of its scope, so that no cancellation reaches it any more.
+    pub fn detach(&mut self, id: OperationId) {
+        self.scopes.remove(id);
+    }
+
+    /// Opens a scope.
+    pub fn open_scope(&mut self, parent: ScopeId, kind: ScopeKind) -> ScopeId {
+        self.scopes.open(parent, kind)
+    }
+
+    /// Says that the body of a scope has ended.
+    pub fn close_scope(&mut self, scope: ScopeId) {
+        self.scopes.close(scope);
+    }
+
+    /// Cancels a scope and, by their types, the operations that the request reaches (D2, D4).
+    pub fn cancel_scope(&mut self, scope: ScopeId, reason: &Reason) {
+        let reached = self.scopes.cancel(scope, reason);
+        self.accepted.extend(reached.accepted);
+        for id in reached.operations {
+            self.cancel_operation(id, reason);
+        }
+    }
+
+    /// Waits for the cancellation of a scope; see [`ScopeTree::wait`](crate::scope::ScopeTree::wait).
+    pub fn wait_for_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
+        self.scopes.wait(scope)
+    }
+
+    /// Takes the request that was made of a scope, if there is one.
+    pub fn accept_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
+        self.scopes.accept(scope)
+    }
+
+    /// Undoes one [`wait_for_cancel`](Self::wait_for_cancel).
+    pub fn stop_waiting_for_cancel(&mut self, scope: ScopeId) {
+        self.scopes.stop_waiting(scope);
+    }
+
+    /// Whether new code is to be taken: always in new tasks, in replay if it was taken then.
+    pub fn patched(&mut self, id: &PatchId, deprecated: bool) -> bool {
+        if let Some(taken) = self.patches.get(id) {
+            return *taken;
+        }
+        let taken = !self.replaying || self.recorded_patches.contains(id);
+        self.patches.insert(id.clone(), taken);
+        if taken {
+            let mut details =
+                std::collections::BTreeMap::from([("id".to_owned(), text_payload(id.as_str()))]);
+            if deprecated {
+                details.insert("deprecated".to_owned(), text_payload("true"));
+            }
+            self.push(Command::RecordMarker(Box::new(RecordMarker {
+                marker_name: MARKER_PATCH.to_owned(),
+                details,
+                failure: None,
+            })));
+        }
+        taken
+    }
+
+    /// The value that history recorded for the next side effect of the task at hand, or `None` if
+    /// it has to be made and then [recorded](Self::record_side_effect).
+    pub fn recorded_side_effect(&mut self) -> Option<Payload> {
+        if self.replaying {
+            self.recorded_side_effects.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// Records the value of a side effect.
+    pub fn record_side_effect(&mut self, value: Payload) {
+        self.push(Command::RecordMarker(Box::new(RecordMarker {
+            marker_name: MARKER_SIDE_EFFECT.to_owned(),
+            details: [("value".to_owned(), vec![value])].into(),
+            failure: None,
+        })));
+    }
+
+    /// Changes search attributes.
+    pub fn upsert_search_attributes(&mut self, search_attributes: PayloadMap) {
+        self.push(Command::UpsertWorkflowSearchAttributes { search_attributes });
+    }
+
+    /// Changes the memo.
+    pub fn upsert_memo(&mut self, upserted_memo: PayloadMap) {
+        self.push(Command::ModifyWorkflowProperties { upserted_memo });
+    }
+
+    /// Says that an update was accepted.
+    pub fn accept_update(&mut self, update_id: UpdateId, name: UpdateName, input: Vec<Payload>) {
+        self.push(Command::AcceptUpdate {
+            update_id,
+            name,
+            input,
+        });
+    }
+
+    /// Says how an accepted update ended.
+    pub fn complete_update(&mut self, update_id: UpdateId, outcome: Result<Payload, Failure>) {
+        self.push(Command::CompleteUpdate { update_id, outcome });
+    }
+
+    /// Says that an update was refused.
+    pub fn reject_update(&mut self, update_id: UpdateId, failure: Failure) {
+        self.push(Command::RejectUpdate { update_id, failure });
+    }
+
+    /// The next local activity that the worker has to run. None come while history is replayed,
+    /// and none after an error.
+    pub fn poll_local_activity(&mut self) -> Option<(OperationId, LocalActivityTask)> {
+        if self.replaying || self.failed.is_some() {
+            None
+        } else {
+            self.local_tasks.pop_first()
+        }
+    }
+
+    /// The local activities that the worker has to stop since the last call.
+    pub fn take_stopped_local_activities(&mut self) -> Vec<OperationId> {
+        std::mem::take(&mut self.stopped_local_tasks)
+    }
+
+    /// Whether a local activity is running that the answer to the task at hand has to wait for.
+    #[must_use]
+    pub fn has_local_activities(&self) -> bool {
+        !self.closed && !self.local_activities.is_empty()
+    }
+
+    fn new_operation_id(&mut self) -> OperationId {
+        let id = OperationId(self.next_operation);
+        self.next_operation += 1;
+        id
+    }
+
+    fn admit(&mut self, scope: ScopeId) -> Result<OperationId, (OperationId, Reason)> {
+        let id = self.new_operation_id();
+        self.scopes
+            .admit(scope, id)
+            .map(|()| id)
+            .map_err(|reason| (id, reason))
+    }
+
+    fn begin(
+        &mut self,
+        id: OperationId,
+        machine: Machine,
+        command: Option<Command>,
+    ) -> OperationId {
+        let command = command.map(|command| self.push_for(command, Some(id), Role::Start));
+        let operation = Operation {
+            machine,
+            event_id: EventId::NONE,
+            command,
+            cancel_command: None,
+            reason: None,
+            task: self.task,
+        };
+        self.operations.insert(id, operation);
+        id
+    }
+
+    fn refuse(&mut self, id: OperationId, failure: Failure, reason: Reason) -> OperationId {
+        let failure = Box::new(failure.with_cause(Failure::cancelled(REFUSED)));
+        self.resolutions.push_back((
+            id,
+            Resolution::Failed {
+                failure,
+                reason: Some(reason),
+            },
+        ));
+        id
+    }
+
+    fn refuse_plainly(&mut self, id: OperationId, reason: Reason) -> OperationId {
+        self.resolutions
+            .push_back((id, Resolution::Cancelled { reason }));
+        id
+    }
+}
+
+fn activity_info(request: &ActivityRequest, sequence: u64) -> ActivityInfo {
+    let activity_id = request.activity_id.clone().unwrap_or_else(|| {
+        ActivityId::new(sequence.to_string()).expect("a number is a valid activity id")
+    });
+    ActivityInfo {
+        activity_id,
+        activity_type: request.activity_type.clone(),
+    }
+}

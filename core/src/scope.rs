@@ -1,0 +1,440 @@
+//! The tree of cancellation scopes of one run, as pure data.
+//!
+//! It says which operations a cancellation reaches and which it does not. It does not cancel
+//! anything: it returns what has to be cancelled.
+//!
+//! Invariants:
+//!
+//! * Every open operation is a member of exactly one scope, the one it was admitted to (D1).
+//! * A scope is requested at most once; its reason never changes (O4).
+//! * A request goes from a scope to its connected children and to nothing else (S2): a scope below
+//!   a disconnected one is reached only by a request at that scope or below.
+//! * A request that a waiter takes goes no further (D4).
+//! * The operations of one request come in creation order, across all scopes.
+//! * A scope that is closed stays until its last member is gone: an operation that outlives the
+//!   body of its scope is still reached through it.
+//!
+//! ```text
+//!            request, somebody waits
+//!   Open ─────────────────────────────▶ Accepted ◀─┐
+//!     │                                            │ somebody waits later (D5)
+//!     │ request, nobody waits                      │
+//!     └──────────────────────────────▶ Cancelled ──┘
+//! ```
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::activation::OperationId;
+
+/// Names a scope of a run. Ids grow in creation order.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ScopeId(u64);
+
+impl ScopeId {
+    /// The workflow's own scope.
+    pub const ROOT: Self = Self(0);
+}
+
+/// How a scope hangs on its parent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a scope hears of its parent's requests or does not"
+)]
+pub enum ScopeKind {
+    /// It is cancelled with its parent.
+    Connected,
+    /// No ancestor's cancellation reaches it.
+    Disconnected,
+}
+
+/// What a request reached.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ScopeCancellation {
+    /// Operations to cancel by their types, in creation order.
+    pub operations: Vec<OperationId>,
+    /// Scopes whose waiters take the request.
+    pub accepted: Vec<ScopeId>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Open,
+    Cancelled(Arc<str>),
+    Accepted(Arc<str>),
+}
+
+#[derive(Clone, Debug)]
+struct Scope {
+    parent: Option<ScopeId>,
+    state: State,
+    members: BTreeSet<OperationId>,
+    /// Connected children only: nothing is ever asked of the others from here.
+    children: BTreeSet<ScopeId>,
+    waiters: usize,
+    closed: bool,
+}
+
+/// The scopes of one run.
+#[derive(Clone, Debug)]
+pub struct ScopeTree {
+    scopes: BTreeMap<ScopeId, Scope>,
+    members: BTreeMap<OperationId, ScopeId>,
+    next: u64,
+}
+
+impl Default for ScopeTree {
+    fn default() -> Self {
+        let mut scopes = BTreeMap::new();
+        scopes.insert(ScopeId::ROOT, Scope::new(None, State::Open));
+        Self {
+            scopes,
+            members: BTreeMap::new(),
+            next: 1,
+        }
+    }
+}
+
+impl Scope {
+    fn new(parent: Option<ScopeId>, state: State) -> Self {
+        Self {
+            parent,
+            state,
+            members: BTreeSet::new(),
+            children: BTreeSet::new(),
+            waiters: 0,
+            closed: false,
+        }
+    }
+}
+
+impl ScopeTree {
+    /// Opens a scope. A connected scope in a cancelled one is cancelled from the start.
+    ///
+    /// A parent that is gone counts as one that nobody cancels.
+    pub fn open(&mut self, parent: ScopeId, kind: ScopeKind) -> ScopeId {
+        let id = ScopeId(self.next);
+        self.next += 1;
+        let mut scope = Scope::new(None, State::Open);
+        if kind == ScopeKind::Connected
+            && let Some(above) = self.scopes.get_mut(&parent)
+        {
+            above.children.insert(id);
+            scope.parent = Some(parent);
+            if let State::Cancelled(reason) = &above.state {
+                scope.state = State::Cancelled(Arc::clone(reason));
+            }
+        }
+        self.scopes.insert(id, scope);
+        id
+    }
+
+    /// Admits an operation to a scope.
+    ///
+    /// # Errors
+    ///
+    /// The reason of the cancellation, when the scope is cancelled and nobody accepted it: the
+    /// operation must not start (D3).
+    pub fn admit(&mut self, scope: ScopeId, operation: OperationId) -> Result<(), Arc<str>> {
+        if let Some(node) = self.scopes.get_mut(&scope) {
+            if let State::Cancelled(reason) = &node.state {
+                return Err(Arc::clone(reason));
+            }
+            node.members.insert(operation);
+            self.members.insert(operation, scope);
+        }
+        Ok(())
+    }
+
+    /// Forgets an operation that has ended or was detached.
+    pub fn remove(&mut self, operation: OperationId) {
+        if let Some(scope) = self.members.remove(&operation)
+            && let Some(node) = self.scopes.get_mut(&scope)
+        {
+            node.members.remove(&operation);
+            self.prune(scope);
+        }
+    }
+
+    /// Requests the cancellation of a scope. A second request does nothing.
+    pub fn cancel(&mut self, scope: ScopeId, reason: &Arc<str>) -> ScopeCancellation {
+        let mut reached = ScopeCancellation::default();
+        let mut todo = vec![scope];
+        while let Some(id) = todo.pop() {
+            let Some(node) = self.scopes.get_mut(&id) else {
+                continue;
+            };
+            if !matches!(node.state, State::Open) {
+                continue;
+            }
+            if node.waiters > 0 {
+                node.state = State::Accepted(Arc::clone(reason));
+                reached.accepted.push(id);
+            } else {
+                node.state = State::Cancelled(Arc::clone(reason));
+                reached.operations.extend(&node.members);
+                todo.extend(node.children.iter().rev());
+            }
+        }
+        reached.operations.sort_unstable();
+        reached
+    }
+
+    /// Waits for a request: takes one that was made, else counts the caller as a waiter.
+    ///
+    /// `None` means that the caller now waits and must call [`stop_waiting`](Self::stop_waiting)
+    /// when it no longer does.
+    pub fn wait(&mut self, scope: ScopeId) -> Option<Arc<str>> {
+        let reason = self.accept(scope);
+        if reason.is_none()
+            && let Some(node) = self.scopes.get_mut(&scope)
+        {
+            node.waiters += 1;
+        }
+        reason
+    }
+
+    /// Takes a request that was made, if there is one (D5).
+    pub fn accept(&mut self, scope: ScopeId) -> Option<Arc<str>> {
+        let node = self.scopes.get_mut(&scope)?;
+        let reason = match &node.state {
+            State::Open => return None,
+            State::Cancelled(reason) | State::Accepted(reason) => Arc::clone(reason),
+        };
+        node.state = State::Accepted(Arc::clone(&reason));
+        Some(reason)
+    }
+
+    /// Undoes one [`wait`](Self::wait).
+    pub fn stop_waiting(&mut self, scope: ScopeId) {
+        if let Some(node) = self.scopes.get_mut(&scope) {
+            node.waiters = node.waiters.saturating_sub(1);
+        }
+    }
+
+    /// The reason of the request, if one was made. Accepts nothing.
+    #[must_use]
+    pub fn reason(&self, scope: ScopeId) -> Option<&Arc<str>> {
+        match &self.scopes.get(&scope)?.state {
+            State::Open => None,
+            State::Cancelled(reason) | State::Accepted(reason) => Some(reason),
+        }
+    }
+
+    /// Says that the body of a scope has ended.
+    pub fn close(&mut self, scope: ScopeId) {
+        if scope != ScopeId::ROOT
+            && let Some(node) = self.scopes.get_mut(&scope)
+        {
+            node.closed = true;
+            self.prune(scope);
+        }
+    }
+
+    /// How many scopes there are, the root included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.scopes.len()
+    }
+
+    /// Whether there is no scope, which is never so: the root stays.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty()
+    }
+
+    /// Removes a closed scope that nothing hangs on any more, and then its parent likewise.
+    fn prune(&mut self, scope: ScopeId) {
+        let mut next = Some(scope);
+        while let Some(id) = next {
+            let gone = self.scopes.get(&id).is_some_and(|node| {
+                node.closed && node.members.is_empty() && node.children.is_empty()
+            });
+            if !gone {
+                return;
+            }
+            next = self.scopes.remove(&id).and_then(|node| node.parent);
+            if let Some(parent) = next
+                && let Some(node) = self.scopes.get_mut(&parent)
+            {
+                node.children.remove(&id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn why(text: &str) -> Arc<str> {
+        Arc::from(text)
+    }
+
+    fn with_operation(tree: &mut ScopeTree, scope: ScopeId, id: u64) -> OperationId {
+        tree.admit(scope, OperationId(id)).unwrap();
+        OperationId(id)
+    }
+
+    #[test]
+    fn d2_a_request_reaches_members_and_connected_scopes_in_creation_order() {
+        let mut tree = ScopeTree::default();
+        let one = with_operation(&mut tree, ScopeId::ROOT, 1);
+        let child = tree.open(ScopeId::ROOT, ScopeKind::Connected);
+        let two = with_operation(&mut tree, child, 2);
+        let three = with_operation(&mut tree, ScopeId::ROOT, 3);
+        let reached = tree.cancel(ScopeId::ROOT, &why("stop"));
+        assert_eq!(reached.operations, [one, two, three]);
+        assert_eq!(reached.accepted, []);
+    }
+
+    #[test]
+    fn d3_a_cancelled_scope_admits_nothing() {
+        let mut tree = ScopeTree::default();
+        tree.cancel(ScopeId::ROOT, &why("stop"));
+        assert_eq!(tree.admit(ScopeId::ROOT, OperationId(1)), Err(why("stop")));
+        let child = tree.open(ScopeId::ROOT, ScopeKind::Connected);
+        assert_eq!(tree.admit(child, OperationId(1)), Err(why("stop")));
+    }
+
+    #[test]
+    fn d4_a_waiter_takes_the_request_and_it_goes_no_further() {
+        let mut tree = ScopeTree::default();
+        let child = tree.open(ScopeId::ROOT, ScopeKind::Connected);
+        with_operation(&mut tree, ScopeId::ROOT, 1);
+        with_operation(&mut tree, child, 2);
+        assert_eq!(tree.wait(ScopeId::ROOT), None);
+        let reached = tree.cancel(ScopeId::ROOT, &why("stop"));
+        assert_eq!(reached.operations, []);
+        assert_eq!(reached.accepted, [ScopeId::ROOT]);
+        assert_eq!(tree.reason(child), None);
+        assert_eq!(tree.admit(ScopeId::ROOT, OperationId(3)), Ok(()));
+    }
+
+    #[test]
+    fn d5_accepting_later_opens_the_scope_again_and_looking_does_not() {
+        let mut tree = ScopeTree::default();
+        tree.cancel(ScopeId::ROOT, &why("stop"));
+        assert_eq!(tree.reason(ScopeId::ROOT), Some(&why("stop")));
+        assert!(tree.admit(ScopeId::ROOT, OperationId(1)).is_err());
+        assert_eq!(tree.wait(ScopeId::ROOT), Some(why("stop")));
+        assert_eq!(tree.admit(ScopeId::ROOT, OperationId(1)), Ok(()));
+    }
+
+    #[test]
+    fn o4_a_second_request_does_nothing_and_keeps_the_reason() {
+        let mut tree = ScopeTree::default();
+        with_operation(&mut tree, ScopeId::ROOT, 1);
+        tree.cancel(ScopeId::ROOT, &why("first"));
+        assert_eq!(
+            tree.cancel(ScopeId::ROOT, &why("second")),
+            ScopeCancellation::default()
+        );
+        assert_eq!(tree.reason(ScopeId::ROOT), Some(&why("first")));
+    }
+
+    #[test]
+    fn s2_a_disconnected_scope_is_reached_by_its_own_request_only() {
+        let mut tree = ScopeTree::default();
+        let detached = tree.open(ScopeId::ROOT, ScopeKind::Disconnected);
+        let inner = tree.open(detached, ScopeKind::Connected);
+        let one = with_operation(&mut tree, inner, 1);
+        assert_eq!(tree.cancel(ScopeId::ROOT, &why("stop")).operations, []);
+        let late = tree.open(ScopeId::ROOT, ScopeKind::Disconnected);
+        assert_eq!(tree.reason(late), None);
+        assert_eq!(tree.cancel(detached, &why("mine")).operations, [one]);
+    }
+
+    #[test]
+    fn an_operation_that_outlives_its_scope_is_still_reached() {
+        let mut tree = ScopeTree::default();
+        let child = tree.open(ScopeId::ROOT, ScopeKind::Connected);
+        let one = with_operation(&mut tree, child, 1);
+        tree.close(child);
+        assert_eq!(tree.cancel(ScopeId::ROOT, &why("stop")).operations, [one]);
+        tree.remove(one);
+        assert_eq!(tree.len(), 1);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Open(usize, bool),
+        Admit(usize),
+        Remove(usize),
+        Cancel(usize),
+        Wait(usize),
+        Close(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (any::<usize>(), any::<bool>()).prop_map(|(at, kind)| Step::Open(at, kind)),
+            any::<usize>().prop_map(Step::Admit),
+            any::<usize>().prop_map(Step::Remove),
+            any::<usize>().prop_map(Step::Cancel),
+            any::<usize>().prop_map(Step::Wait),
+            any::<usize>().prop_map(Step::Close),
+        ];
+        proptest::collection::vec(step, 0..60)
+    }
+
+    proptest! {
+        /// Every operation is cancelled at most once, in order, and only by a request at a scope
+        /// from which connected scopes lead to it (S1, S2, O4).
+        #[test]
+        fn requests_reach_what_is_connected_once_and_in_order(steps in steps()) {
+            let mut tree = ScopeTree::default();
+            let mut scopes = vec![ScopeId::ROOT];
+            // For every scope the ones from which a request may come down to it, itself included.
+            let mut above: BTreeMap<ScopeId, Vec<ScopeId>> =
+                BTreeMap::from([(ScopeId::ROOT, vec![ScopeId::ROOT])]);
+            let mut operations: Vec<(OperationId, ScopeId)> = Vec::new();
+            let mut cancelled = BTreeSet::new();
+            for (number, step) in steps.into_iter().enumerate() {
+                let pick = |at: usize| scopes[at % scopes.len()];
+                match step {
+                    Step::Open(at, connected) => {
+                        let parent = pick(at);
+                        let kind =
+                            if connected { ScopeKind::Connected } else { ScopeKind::Disconnected };
+                        let id = tree.open(parent, kind);
+                        let mut path = if connected { above[&parent].clone() } else { vec![] };
+                        path.push(id);
+                        above.insert(id, path);
+                        scopes.push(id);
+                    }
+                    Step::Admit(at) => {
+                        let id = OperationId(number as u64);
+                        if tree.admit(pick(at), id).is_ok() {
+                            operations.push((id, pick(at)));
+                        }
+                    }
+                    Step::Remove(at) if !operations.is_empty() => {
+                        let (id, _) = operations.remove(at % operations.len());
+                        tree.remove(id);
+                    }
+                    Step::Cancel(at) => {
+                        let target = pick(at);
+                        let reached = tree.cancel(target, &why("stop"));
+                        prop_assert!(reached.operations.is_sorted());
+                        for id in reached.operations {
+                            let scope = operations.iter().find(|(o, _)| *o == id).map(|(_, s)| *s);
+                            prop_assert!(scope.is_some_and(|s| above[&s].contains(&target)));
+                            prop_assert!(cancelled.insert(id), "cancelled twice");
+                        }
+                    }
+                    Step::Wait(at) => {
+                        tree.wait(pick(at));
+                    }
+                    Step::Close(at) => tree.close(pick(at)),
+                    Step::Remove(_) => {}
+                }
+            }
+        }
+    }
+}

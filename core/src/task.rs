@@ -1,0 +1,210 @@
+//! Tasks: what an engine hands to a worker, and what the worker answers.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    command::Command,
+    event::{HistoryEvent, WorkflowTaskFailedCause},
+    failure::Failure,
+    ids::{
+        ActivityId, ActivityType, EventId, Identity, Namespace, QueryName, TaskQueue, UpdateId,
+        UpdateName, WorkflowExecution, WorkflowType,
+    },
+    options::ActivityTimeouts,
+    payload::{Bytes, Payload, PayloadMap},
+    retry::RetryPolicy,
+    time::Timestamp,
+};
+
+/// Names one attempt at one task; the answer must bring it along. Only the engine can read it.
+#[derive(Clone, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct TaskToken(pub Bytes);
+
+impl fmt::Debug for TaskToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskToken({})", self.0.len())
+    }
+}
+
+/// Asks a worker to carry on a run.
+#[derive(Clone, Debug)]
+pub struct WorkflowTask {
+    /// Names this attempt.
+    pub token: TaskToken,
+    /// The run.
+    pub execution: WorkflowExecution,
+    /// Its type.
+    pub workflow_type: WorkflowType,
+    /// The last `WorkflowTaskStarted` that a worker answered; none at first.
+    pub previous_started_event_id: EventId,
+    /// The `WorkflowTaskStarted` of this task; none when the task only brings queries.
+    pub started_event_id: EventId,
+    /// The attempt, counted from 1.
+    pub attempt: u32,
+    /// The history: whole when the first event has id 1, else what came since the worker's last
+    /// answer for this run.
+    pub events: Vec<HistoryEvent>,
+    /// Queries to answer after the events.
+    pub queries: BTreeMap<String, Query>,
+    /// Updates that ask to be accepted.
+    pub updates: Vec<Update>,
+}
+
+/// A question about a run's state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// The query's name.
+    pub name: QueryName,
+    /// Its arguments.
+    pub input: Vec<Payload>,
+}
+
+/// An update that asks to be accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// The update's id.
+    pub update_id: UpdateId,
+    /// Its name.
+    pub name: UpdateName,
+    /// Its arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// Who asked.
+    pub identity: Option<Identity>,
+}
+
+/// What a worker answers to a workflow task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkflowTaskCompletion {
+    /// What the workflow asks for, in order.
+    pub commands: Vec<Command>,
+    /// The answers to the task's queries.
+    pub query_results: BTreeMap<String, Result<Payload, Failure>>,
+    /// Asks for another task at once, because a local activity is still running.
+    pub force_new_workflow_task: bool,
+}
+
+/// Why a worker could not carry on a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkflowTaskFailure {
+    /// The cause to record.
+    pub cause: WorkflowTaskFailedCause,
+    /// What happened.
+    pub failure: Failure,
+}
+
+/// Asks a worker to run an activity.
+#[derive(Clone, Debug)]
+pub struct ActivityTask {
+    /// Names this attempt.
+    pub token: TaskToken,
+    /// The namespace of the run that scheduled it.
+    pub namespace: Namespace,
+    /// The run that scheduled it.
+    pub execution: WorkflowExecution,
+    /// The type of that run.
+    pub workflow_type: WorkflowType,
+    /// The activity's id.
+    pub activity_id: ActivityId,
+    /// Its type.
+    pub activity_type: ActivityType,
+    /// Where it was scheduled.
+    pub task_queue: TaskQueue,
+    /// The arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// The attempt, counted from 1.
+    pub attempt: u32,
+    /// When it was scheduled.
+    pub scheduled_time: Timestamp,
+    /// When this attempt was scheduled.
+    pub current_attempt_scheduled_time: Timestamp,
+    /// When this attempt started.
+    pub started_time: Timestamp,
+    /// Its time limits.
+    pub timeouts: ActivityTimeouts,
+    /// When it is tried again.
+    pub retry_policy: Option<RetryPolicy>,
+    /// What the last heartbeat of the previous attempt said.
+    pub heartbeat_details: Vec<Payload>,
+}
+
+/// How an attempt at an activity ended.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every engine decides every outcome by name"
+)]
+pub enum ActivityOutcome {
+    /// It returned a value.
+    Completed {
+        /// The value.
+        result: Option<Payload>,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// What the last heartbeat said, for the next attempt, if it was not sent before.
+        last_heartbeat_details: Option<Vec<Payload>>,
+    },
+    /// It ended because it was asked to.
+    Cancelled {
+        /// Values for whoever asked.
+        details: Vec<Payload>,
+    },
+}
+
+/// What an engine answers to a heartbeat.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct HeartbeatReply {
+    /// The workflow asked for the activity's cancellation.
+    pub cancel_requested: bool,
+    /// The activity was paused.
+    pub paused: bool,
+    /// The activity was reset.
+    pub reset: bool,
+}
+
+/// Asks a worker to run a local activity in its own process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocalActivityTask {
+    /// The activity's id.
+    pub activity_id: ActivityId,
+    /// Its type.
+    pub activity_type: ActivityType,
+    /// The arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// The attempt, counted from 1.
+    pub attempt: u32,
+    /// When it was scheduled.
+    pub scheduled_time: Timestamp,
+    /// Its time limits.
+    pub timeouts: ActivityTimeouts,
+    /// When it is tried again.
+    pub retry_policy: Option<RetryPolicy>,
+}
+
+impl WorkflowTask {
+    /// The same task, to be filled with other events.
+    #[must_use]
+    pub fn clone_without_events(&self) -> Self {
+        Self {
+            token: self.token.clone(),
+            execution: self.execution.clone(),
+            workflow_type: self.workflow_type.clone(),
+            previous_started_event_id: self.previous_started_event_id,
+            started_event_id: self.started_event_id,
+            attempt: self.attempt,
+            events: Vec::new(),
+            queries: self.queries.clone(),
+            updates: self.updates.clone(),
+        }
+    }
+}

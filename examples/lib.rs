@@ -1,0 +1,1 @@
+//! The examples are programs, one file each in this folder.

@@ -1,0 +1,179 @@
+impl Bookings {
+    /// Books a room.
+    #[allow(
+        dead_code,
+        non_upper_case_globals,
+        clippy::type_complexity,
+        clippy::use_self
+    )]
+    pub const book_hotel: __x_Bookings_book_hotel<
+        Bookings,
+        for<'x> fn(
+            &'x Bookings,
+            ActivityContext,
+            Trip,
+            u32,
+        ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
+    > = __x_Bookings_book_hotel(::core::marker::PhantomData);
+    #[doc(hidden)]
+    #[allow(unreachable_pub)]
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    #[tracing::instrument]
+    pub async fn __x_book_hotel(
+        &self,
+        ctx: ActivityContext,
+        trip: Trip,
+        nights: u32,
+    ) -> Result<Booking, ActivityError> {
+        self.api.book(ctx, trip, nights).await
+    }
+    fn helper() {}
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub struct __x_Bookings_book_hotel<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+impl<W, F> ::core::clone::Clone for __x_Bookings_book_hotel<W, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W, F> ::core::marker::Copy for __x_Bookings_book_hotel<W, F> {}
+impl<W, F> ::core::fmt::Debug for __x_Bookings_book_hotel<W, F> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("Bookings::book_hotel")
+    }
+}
+impl __x_Bookings_book_hotel<
+    Bookings,
+    for<'x> fn(
+        &'x Bookings,
+        ActivityContext,
+        Trip,
+        u32,
+    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
+> {
+    fn __x_call<'x>(
+        this: &'x Bookings,
+        context: ActivityContext,
+        input_0: Trip,
+        input_1: u32,
+    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>> {
+        ::std::boxed::Box::pin(
+            <Bookings>::__x_book_hotel(this, context, input_0, input_1),
+        )
+    }
+}
+impl ::core::ops::Deref
+for __x_Bookings_book_hotel<
+    Bookings,
+    for<'x> fn(
+        &'x Bookings,
+        ActivityContext,
+        Trip,
+        u32,
+    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
+> {
+    type Target = for<'x> fn(
+        &'x Bookings,
+        ActivityContext,
+        Trip,
+        u32,
+    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>;
+    fn deref(&self) -> &Self::Target {
+        &(Self::__x_call
+            as for<'x> fn(
+                &'x Bookings,
+                ActivityContext,
+                Trip,
+                u32,
+            ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>)
+    }
+}
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::ActivityDefinition
+for __x_Bookings_book_hotel<
+    Bookings,
+    for<'x> fn(
+        &'x Bookings,
+        ActivityContext,
+        Trip,
+        u32,
+    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
+> {
+    type Implementer = Bookings;
+    type Input = (Trip, u32);
+    type Output = Booking;
+    const ACTIVITY_TYPE: &'static str = "book-hotel";
+    fn encode_input(
+        input: &Self::Input,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::steadfast::__private::Payload>,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::core::result::Result::Ok(
+            ::std::vec::Vec::from([
+                ::steadfast::__private::input::<Trip>().encode(&input.0)?,
+                ::steadfast::__private::input::<u32>().encode(&input.1)?,
+            ]),
+        )
+    }
+    fn decode_input(
+        payloads: &[::steadfast::__private::Payload],
+    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
+        ::core::result::Result::Ok((
+            ::steadfast::__private::input::<Trip>().decode_at(payloads, 0usize)?,
+            ::steadfast::__private::input::<u32>().decode_at(payloads, 1usize)?,
+        ))
+    }
+    fn encode_output(
+        output: &Self::Output,
+    ) -> ::core::result::Result<
+        ::steadfast::__private::Payload,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::steadfast::__private::output::<Booking>().encode(output)
+    }
+    fn decode_output(
+        payload: ::core::option::Option<&::steadfast::__private::Payload>,
+    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::output::<Booking>().decode(payload)
+    }
+    fn execute(
+        implementer: ::steadfast::__private::Arc<Self::Implementer>,
+        context: ::steadfast::__private::ActivityContext,
+        (input_0, input_1): Self::Input,
+    ) -> ::steadfast::__private::BoxFuture<
+        'static,
+        ::core::result::Result<Self::Output, ::steadfast::__private::ActivityError>,
+    > {
+        ::std::boxed::Box::pin(async move {
+            let output = Self::__x_call(&implementer, context, input_0, input_1).await;
+            ::steadfast::__private::into_activity_result(output)
+        })
+    }
+}
+impl ::steadfast::__private::Activities for Bookings {
+    fn register(registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>) {
+        registrar
+            .add::<
+                __x_Bookings_book_hotel<
+                    Bookings,
+                    for<'x> fn(
+                        &'x Bookings,
+                        ActivityContext,
+                        Trip,
+                        u32,
+                    ) -> ::steadfast::__private::BoxFuture<
+                        'x,
+                        Result<Booking, ActivityError>,
+                    >,
+                >,
+            >();
+    }
+}

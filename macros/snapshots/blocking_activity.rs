@@ -1,0 +1,124 @@
+impl<T: Send + Sync + 'static> Tickets<T> {
+    #[cfg(unix)]
+    #[allow(
+        dead_code,
+        non_upper_case_globals,
+        clippy::type_complexity,
+        clippy::use_self
+    )]
+    const render: __x_Tickets_render<
+        Tickets<T>,
+        fn(Arc<Tickets<T>>, Booking) -> Vec<u8>,
+    > = __x_Tickets_render(::core::marker::PhantomData);
+    #[doc(hidden)]
+    #[allow(unreachable_pub)]
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    #[cfg(unix)]
+    fn __x_render(self: Arc<Self>, booking: Booking) -> Vec<u8> {
+        self.paint(booking)
+    }
+}
+#[cfg(unix)]
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub struct __x_Tickets_render<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+#[cfg(unix)]
+impl<W, F> ::core::clone::Clone for __x_Tickets_render<W, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+#[cfg(unix)]
+impl<W, F> ::core::marker::Copy for __x_Tickets_render<W, F> {}
+#[cfg(unix)]
+impl<W, F> ::core::fmt::Debug for __x_Tickets_render<W, F> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("Tickets::render")
+    }
+}
+#[cfg(unix)]
+impl<
+    T: Send + Sync + 'static,
+> __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
+    fn __x_call(this: Arc<Tickets<T>>, input_0: Booking) -> Vec<u8> {
+        <Tickets<T>>::__x_render(this, input_0)
+    }
+}
+#[cfg(unix)]
+impl<T: Send + Sync + 'static> ::core::ops::Deref
+for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
+    type Target = fn(Arc<Tickets<T>>, Booking) -> Vec<u8>;
+    fn deref(&self) -> &Self::Target {
+        &(Self::__x_call as fn(Arc<Tickets<T>>, Booking) -> Vec<u8>)
+    }
+}
+#[cfg(unix)]
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + 'static> ::steadfast::__private::ActivityDefinition
+for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
+    type Implementer = Tickets<T>;
+    type Input = Booking;
+    type Output = Vec<u8>;
+    const ACTIVITY_TYPE: &'static str = "render";
+    fn encode_input(
+        input: &Self::Input,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::steadfast::__private::Payload>,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::core::result::Result::Ok(
+            ::std::vec::Vec::from([
+                ::steadfast::__private::input::<Booking>().encode(input)?,
+            ]),
+        )
+    }
+    fn decode_input(
+        payloads: &[::steadfast::__private::Payload],
+    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::input::<Booking>().decode_at(payloads, 0usize)
+    }
+    fn encode_output(
+        output: &Self::Output,
+    ) -> ::core::result::Result<
+        ::steadfast::__private::Payload,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::steadfast::__private::output::<Vec<u8>>().encode(output)
+    }
+    fn decode_output(
+        payload: ::core::option::Option<&::steadfast::__private::Payload>,
+    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::output::<Vec<u8>>().decode(payload)
+    }
+    fn execute(
+        implementer: ::steadfast::__private::Arc<Self::Implementer>,
+        context: ::steadfast::__private::ActivityContext,
+        input_0: Self::Input,
+    ) -> ::steadfast::__private::BoxFuture<
+        'static,
+        ::core::result::Result<Self::Output, ::steadfast::__private::ActivityError>,
+    > {
+        let beating = ::core::clone::Clone::clone(&context);
+        ::steadfast::__private::auto_heartbeat(
+            beating,
+            ::steadfast::__private::blocking(move || {
+                ::core::result::Result::Ok(Self::__x_call(implementer, input_0))
+            }),
+        )
+    }
+}
+impl<T: Send + Sync + 'static> ::steadfast::__private::Activities for Tickets<T> {
+    fn register(registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>) {
+        #[cfg(unix)]
+        registrar
+            .add::<
+                __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>,
+            >();
+    }
+}

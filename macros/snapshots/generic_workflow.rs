@@ -1,0 +1,224 @@
+impl<T: Item> Batch<T>
+where
+    Self: Sized,
+{
+    #[allow(
+        dead_code,
+        non_upper_case_globals,
+        clippy::type_complexity,
+        clippy::use_self
+    )]
+    pub const run: __x_Batch_run<
+        Batch<T>,
+        for<'x> fn(
+            &'x mut WorkflowContext<Batch<T>>,
+            T,
+        ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
+    > = __x_Batch_run(::core::marker::PhantomData);
+    #[doc(hidden)]
+    #[allow(unreachable_pub)]
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    pub async fn __x_run(ctx: &mut WorkflowContext<Self>, item: T) -> T::Output {
+        item.run()
+    }
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub struct __x_Batch_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+impl<W, F> ::core::clone::Clone for __x_Batch_run<W, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W, F> ::core::marker::Copy for __x_Batch_run<W, F> {}
+impl<W, F> ::core::fmt::Debug for __x_Batch_run<W, F> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("Batch::run")
+    }
+}
+impl<
+    T: Item,
+> __x_Batch_run<
+    Batch<T>,
+    for<'x> fn(
+        &'x mut WorkflowContext<Batch<T>>,
+        T,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
+>
+where
+    Batch<T>: Sized,
+{
+    fn __x_call<'x>(
+        context: &'x mut WorkflowContext<Batch<T>>,
+        input_0: T,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output> {
+        ::std::boxed::Box::pin(<Batch<T>>::__x_run(context, input_0))
+    }
+}
+impl<T: Item> ::core::ops::Deref
+for __x_Batch_run<
+    Batch<T>,
+    for<'x> fn(
+        &'x mut WorkflowContext<Batch<T>>,
+        T,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
+>
+where
+    Batch<T>: Sized,
+{
+    type Target = for<'x> fn(
+        &'x mut WorkflowContext<Batch<T>>,
+        T,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>;
+    fn deref(&self) -> &Self::Target {
+        &(Self::__x_call
+            as for<'x> fn(
+                &'x mut WorkflowContext<Batch<T>>,
+                T,
+            ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>)
+    }
+}
+#[diagnostic::do_not_recommend]
+impl<T: Item> ::steadfast::__private::RunDefinition
+for __x_Batch_run<
+    Batch<T>,
+    for<'x> fn(
+        &'x mut WorkflowContext<Batch<T>>,
+        T,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
+>
+where
+    Batch<T>: Sized,
+{
+    type Workflow = Batch<T>;
+}
+#[diagnostic::do_not_recommend]
+impl<T: Item> ::steadfast::__private::WorkflowDefinition for Batch<T>
+where
+    Batch<T>: Sized,
+{
+    type Input = T;
+    type Output = T::Output;
+    type Handle = BatchHandle<T, Batch<T>>;
+    fn encode_input(
+        input: &Self::Input,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::steadfast::__private::Payload>,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::core::result::Result::Ok(
+            ::std::vec::Vec::from([::steadfast::__private::input::<T>().encode(input)?]),
+        )
+    }
+    fn decode_input(
+        payloads: &[::steadfast::__private::Payload],
+    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::input::<T>().decode_at(payloads, 0usize)
+    }
+    fn encode_output(
+        output: &Self::Output,
+    ) -> ::core::result::Result<
+        ::steadfast::__private::Payload,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::steadfast::__private::output::<T::Output>().encode(output)
+    }
+    fn decode_output(
+        payload: ::core::option::Option<&::steadfast::__private::Payload>,
+    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::output::<T::Output>().decode(payload)
+    }
+    fn init(
+        _: &::steadfast::__private::WorkflowContextView,
+        input: Self::Input,
+    ) -> ::core::result::Result<
+        (Self, ::core::option::Option<Self::Input>),
+        ::steadfast::__private::WorkflowError,
+    > {
+        let state = ::steadfast::__private::initial_state::<Batch<T>>();
+        ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
+    }
+    fn run(
+        mut context: ::steadfast::__private::WorkflowContext<Self>,
+        input: ::core::option::Option<Self::Input>,
+    ) -> ::steadfast::__private::LocalBoxFuture<
+        'static,
+        ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError>,
+    > {
+        let input_0 = input
+            .expect("the input is left to `#[run]` when `#[init]` takes none");
+        ::std::boxed::Box::pin(async move {
+            ::core::result::Result::Ok(<Batch<T>>::__x_run(&mut context, input_0).await)
+        })
+    }
+    fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
+        let set = ::steadfast::__private::HandlerSet::new();
+        set
+    }
+}
+/**Refers to an execution of the workflow `Batch`, with a method for each of its signals, queries and updates.
+
+It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
+pub struct BatchHandle<
+    T: Item,
+    W: ::steadfast::__private::WorkflowDefinition = Batch<T>,
+>(
+    ::steadfast::__private::WorkflowHandle<W>,
+    ::core::marker::PhantomData<fn() -> (T,)>,
+)
+where
+    Batch<T>: Sized;
+#[allow(dead_code)]
+impl<T: Item> BatchHandle<T, Batch<T>>
+where
+    Batch<T>: Sized,
+{}
+impl<T: Item> ::core::clone::Clone for BatchHandle<T, Batch<T>>
+where
+    Batch<T>: Sized,
+{
+    fn clone(&self) -> Self {
+        Self(::core::clone::Clone::clone(&self.0), ::core::marker::PhantomData)
+    }
+}
+impl<T: Item> ::core::fmt::Debug for BatchHandle<T, Batch<T>>
+where
+    Batch<T>: Sized,
+{
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_tuple("BatchHandle").field(&self.0).finish()
+    }
+}
+impl<T: Item> ::core::ops::Deref for BatchHandle<T, Batch<T>>
+where
+    Batch<T>: Sized,
+{
+    type Target = ::steadfast::__private::WorkflowHandle<Batch<T>>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+impl<T: Item> ::core::convert::From<::steadfast::__private::WorkflowHandle<Batch<T>>>
+for BatchHandle<T, Batch<T>>
+where
+    Batch<T>: Sized,
+{
+    fn from(handle: ::steadfast::__private::WorkflowHandle<Batch<T>>) -> Self {
+        Self(handle, ::core::marker::PhantomData)
+    }
+}
+impl<T: Item> ::core::convert::From<BatchHandle<T, Batch<T>>>
+for ::steadfast::__private::WorkflowHandle<Batch<T>>
+where
+    Batch<T>: Sized,
+{
+    fn from(handle: BatchHandle<T, Batch<T>>) -> Self {
+        handle.0
+    }
+}

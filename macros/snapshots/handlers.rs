@@ -1,0 +1,686 @@
+impl Trip {
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    fn new(view: &WorkflowContextView, rate: u32) -> Result<Self, String> {
+        Ok(Self { rate })
+    }
+    #[allow(
+        dead_code,
+        non_upper_case_globals,
+        clippy::type_complexity,
+        clippy::use_self
+    )]
+    const run: __x_Trip_run<
+        Trip,
+        fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
+    > = __x_Trip_run(::core::marker::PhantomData);
+    #[doc(hidden)]
+    #[allow(unreachable_pub)]
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    async fn __x_run() {}
+    /// Approves.
+    #[allow(
+        dead_code,
+        non_upper_case_globals,
+        clippy::type_complexity,
+        clippy::use_self
+    )]
+    pub const approve: __x_Trip_approve<
+        Trip,
+        for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
+    > = __x_Trip_approve(::core::marker::PhantomData);
+    #[doc(hidden)]
+    #[allow(unreachable_pub)]
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    pub fn __x_approve(&mut self, ctx: &mut SyncWorkflowContext<Self>, by: String) {}
+    #[allow(
+        dead_code,
+        non_upper_case_globals,
+        clippy::type_complexity,
+        clippy::use_self
+    )]
+    pub const cancel: __x_Trip_cancel<
+        Trip,
+        for<'x> fn(
+            &'x mut WorkflowContext<Trip>,
+        ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
+    > = __x_Trip_cancel(::core::marker::PhantomData);
+    #[doc(hidden)]
+    #[allow(unreachable_pub)]
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    pub async fn __x_cancel(ctx: &mut WorkflowContext<Self>) -> Result<(), Error> {}
+    #[allow(
+        dead_code,
+        non_upper_case_globals,
+        clippy::type_complexity,
+        clippy::use_self
+    )]
+    pub const approved_by: __x_Trip_approved_by<
+        Trip,
+        for<'x> fn(&'x Trip) -> Option<String>,
+    > = __x_Trip_approved_by(::core::marker::PhantomData);
+    #[doc(hidden)]
+    #[allow(unreachable_pub)]
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    pub fn __x_approved_by(&self) -> Option<String> {
+        None
+    }
+    #[allow(
+        dead_code,
+        non_upper_case_globals,
+        clippy::type_complexity,
+        clippy::use_self
+    )]
+    pub const change: __x_Trip_change<
+        Trip,
+        for<'x> fn(
+            &'x mut WorkflowContext<Trip>,
+            Place,
+            Time,
+        ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
+    > = __x_Trip_change(::core::marker::PhantomData);
+    #[doc(hidden)]
+    #[allow(unreachable_pub)]
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    pub async fn __x_change(
+        ctx: &mut WorkflowContext<Self>,
+        to: Place,
+        at: Time,
+    ) -> MyResult {
+        Ok(())
+    }
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    fn check(
+        &self,
+        view: &WorkflowContextView,
+        to: &Place,
+        at: &Time,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub struct __x_Trip_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+impl<W, F> ::core::clone::Clone for __x_Trip_run<W, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W, F> ::core::marker::Copy for __x_Trip_run<W, F> {}
+impl<W, F> ::core::fmt::Debug for __x_Trip_run<W, F> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("Trip::run")
+    }
+}
+impl __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>> {
+    fn __x_call() -> ::steadfast::__private::LocalBoxFuture<'static, ()> {
+        ::std::boxed::Box::pin(<Trip>::__x_run())
+    }
+}
+impl ::core::ops::Deref
+for __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>> {
+    type Target = fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>;
+    fn deref(&self) -> &Self::Target {
+        &(Self::__x_call as fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>)
+    }
+}
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::RunDefinition
+for __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>> {
+    type Workflow = Trip;
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub struct __x_Trip_approve<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+impl<W, F> ::core::clone::Clone for __x_Trip_approve<W, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W, F> ::core::marker::Copy for __x_Trip_approve<W, F> {}
+impl<W, F> ::core::fmt::Debug for __x_Trip_approve<W, F> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("Trip::approve")
+    }
+}
+impl __x_Trip_approve<
+    Trip,
+    for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
+> {
+    fn __x_call<'x>(
+        this: &'x mut Trip,
+        context: &'x mut SyncWorkflowContext<Trip>,
+        input_0: String,
+    ) -> () {
+        <Trip>::__x_approve(this, context, input_0)
+    }
+}
+impl ::core::ops::Deref
+for __x_Trip_approve<
+    Trip,
+    for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
+> {
+    type Target = for<'x> fn(
+        &'x mut Trip,
+        &'x mut SyncWorkflowContext<Trip>,
+        String,
+    ) -> ();
+    fn deref(&self) -> &Self::Target {
+        &(Self::__x_call
+            as for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> ())
+    }
+}
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::SignalDefinition
+for __x_Trip_approve<
+    Trip,
+    for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
+> {
+    type Workflow = Trip;
+    type Input = String;
+    const NAME: &'static str = "approve-trip";
+    fn encode_input(
+        input: &Self::Input,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::steadfast::__private::Payload>,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::core::result::Result::Ok(
+            ::std::vec::Vec::from([
+                ::steadfast::__private::input::<String>().encode(input)?,
+            ]),
+        )
+    }
+    fn decode_input(
+        payloads: &[::steadfast::__private::Payload],
+    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::input::<String>().decode_at(payloads, 0usize)
+    }
+    fn handle(
+        context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
+        input_0: Self::Input,
+    ) -> ::steadfast::__private::Handled<()> {
+        ::steadfast::__private::Handled::Now(
+            context
+                .call_sync(|state, context| {
+                    ::core::result::Result::Ok(Self::__x_call(state, context, input_0))
+                }),
+        )
+    }
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub struct __x_Trip_cancel<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+impl<W, F> ::core::clone::Clone for __x_Trip_cancel<W, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W, F> ::core::marker::Copy for __x_Trip_cancel<W, F> {}
+impl<W, F> ::core::fmt::Debug for __x_Trip_cancel<W, F> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("Trip::cancel")
+    }
+}
+impl __x_Trip_cancel<
+    Trip,
+    for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
+> {
+    fn __x_call<'x>(
+        context: &'x mut WorkflowContext<Trip>,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>> {
+        ::std::boxed::Box::pin(<Trip>::__x_cancel(context))
+    }
+}
+impl ::core::ops::Deref
+for __x_Trip_cancel<
+    Trip,
+    for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
+> {
+    type Target = for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>;
+    fn deref(&self) -> &Self::Target {
+        &(Self::__x_call
+            as for<'x> fn(
+                &'x mut WorkflowContext<Trip>,
+            ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>)
+    }
+}
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::SignalDefinition
+for __x_Trip_cancel<
+    Trip,
+    for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
+> {
+    type Workflow = Trip;
+    type Input = ();
+    const NAME: &'static str = "cancel";
+    fn encode_input(
+        _: &Self::Input,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::steadfast::__private::Payload>,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::core::result::Result::Ok(::std::vec::Vec::new())
+    }
+    fn decode_input(
+        _: &[::steadfast::__private::Payload],
+    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
+        ::core::result::Result::Ok(())
+    }
+    fn handle(
+        mut context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
+        (): Self::Input,
+    ) -> ::steadfast::__private::Handled<()> {
+        ::steadfast::__private::Handled::Later(
+            ::std::boxed::Box::pin(async move {
+                let output = <Trip>::__x_cancel(&mut context).await;
+                ::steadfast::__private::into_workflow_result(output)
+            }),
+        )
+    }
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub struct __x_Trip_approved_by<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+impl<W, F> ::core::clone::Clone for __x_Trip_approved_by<W, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W, F> ::core::marker::Copy for __x_Trip_approved_by<W, F> {}
+impl<W, F> ::core::fmt::Debug for __x_Trip_approved_by<W, F> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("Trip::approved_by")
+    }
+}
+impl __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
+    fn __x_call<'x>(this: &'x Trip) -> Option<String> {
+        <Trip>::__x_approved_by(this)
+    }
+}
+impl ::core::ops::Deref
+for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
+    type Target = for<'x> fn(&'x Trip) -> Option<String>;
+    fn deref(&self) -> &Self::Target {
+        &(Self::__x_call as for<'x> fn(&'x Trip) -> Option<String>)
+    }
+}
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::QueryDefinition
+for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
+    type Output = Option<String>;
+    type Workflow = Trip;
+    type Input = ();
+    const NAME: &'static str = "approved_by";
+    fn encode_input(
+        _: &Self::Input,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::steadfast::__private::Payload>,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::core::result::Result::Ok(::std::vec::Vec::new())
+    }
+    fn decode_input(
+        _: &[::steadfast::__private::Payload],
+    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
+        ::core::result::Result::Ok(())
+    }
+    fn encode_output(
+        output: &Self::Output,
+    ) -> ::core::result::Result<
+        ::steadfast::__private::Payload,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::steadfast::__private::output::<Option<String>>().encode(output)
+    }
+    fn decode_output(
+        payload: ::core::option::Option<&::steadfast::__private::Payload>,
+    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::output::<Option<String>>().decode(payload)
+    }
+    fn handle(
+        state: &Self::Workflow,
+        _: &::steadfast::__private::WorkflowContextView,
+        (): Self::Input,
+    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError> {
+        ::core::result::Result::Ok(Self::__x_call(state))
+    }
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub struct __x_Trip_change<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+impl<W, F> ::core::clone::Clone for __x_Trip_change<W, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W, F> ::core::marker::Copy for __x_Trip_change<W, F> {}
+impl<W, F> ::core::fmt::Debug for __x_Trip_change<W, F> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("Trip::change")
+    }
+}
+impl __x_Trip_change<
+    Trip,
+    for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+        Place,
+        Time,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
+> {
+    fn __x_call<'x>(
+        context: &'x mut WorkflowContext<Trip>,
+        input_0: Place,
+        input_1: Time,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult> {
+        ::std::boxed::Box::pin(<Trip>::__x_change(context, input_0, input_1))
+    }
+}
+impl ::core::ops::Deref
+for __x_Trip_change<
+    Trip,
+    for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+        Place,
+        Time,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
+> {
+    type Target = for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+        Place,
+        Time,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>;
+    fn deref(&self) -> &Self::Target {
+        &(Self::__x_call
+            as for<'x> fn(
+                &'x mut WorkflowContext<Trip>,
+                Place,
+                Time,
+            ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>)
+    }
+}
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::UpdateDefinition
+for __x_Trip_change<
+    Trip,
+    for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+        Place,
+        Time,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
+> {
+    type Output = <MyResult as ::steadfast::__private::Fallible>::Output;
+    type Workflow = Trip;
+    type Input = (Place, Time);
+    const NAME: &'static str = "change";
+    fn encode_input(
+        input: &Self::Input,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::steadfast::__private::Payload>,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::core::result::Result::Ok(
+            ::std::vec::Vec::from([
+                ::steadfast::__private::input::<Place>().encode(&input.0)?,
+                ::steadfast::__private::input::<Time>().encode(&input.1)?,
+            ]),
+        )
+    }
+    fn decode_input(
+        payloads: &[::steadfast::__private::Payload],
+    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
+        ::core::result::Result::Ok((
+            ::steadfast::__private::input::<Place>().decode_at(payloads, 0usize)?,
+            ::steadfast::__private::input::<Time>().decode_at(payloads, 1usize)?,
+        ))
+    }
+    fn encode_output(
+        output: &Self::Output,
+    ) -> ::core::result::Result<
+        ::steadfast::__private::Payload,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::steadfast::__private::output::<
+            <MyResult as ::steadfast::__private::Fallible>::Output,
+        >()
+            .encode(output)
+    }
+    fn decode_output(
+        payload: ::core::option::Option<&::steadfast::__private::Payload>,
+    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::output::<
+            <MyResult as ::steadfast::__private::Fallible>::Output,
+        >()
+            .decode(payload)
+    }
+    fn validate(
+        state: &Self::Workflow,
+        view: &::steadfast::__private::WorkflowContextView,
+        input: &Self::Input,
+    ) -> ::core::result::Result<(), ::steadfast::__private::WorkflowError> {
+        let output = <Trip>::check(state, view, &input.0, &input.1);
+        ::steadfast::__private::into_workflow_result(output)
+    }
+    fn handle(
+        mut context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
+        (input_0, input_1): Self::Input,
+    ) -> ::steadfast::__private::Handled<Self::Output> {
+        ::steadfast::__private::Handled::Later(
+            ::std::boxed::Box::pin(async move {
+                let output = <Trip>::__x_change(&mut context, input_0, input_1).await;
+                ::steadfast::__private::into_workflow_result(output)
+            }),
+        )
+    }
+}
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::WorkflowDefinition for Trip {
+    type Input = u32;
+    type Output = ();
+    type Handle = TripHandle<Trip>;
+    fn encode_input(
+        input: &Self::Input,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::steadfast::__private::Payload>,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::core::result::Result::Ok(
+            ::std::vec::Vec::from([
+                ::steadfast::__private::input::<u32>().encode(input)?,
+            ]),
+        )
+    }
+    fn decode_input(
+        payloads: &[::steadfast::__private::Payload],
+    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::input::<u32>().decode_at(payloads, 0usize)
+    }
+    fn encode_output(
+        output: &Self::Output,
+    ) -> ::core::result::Result<
+        ::steadfast::__private::Payload,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::steadfast::__private::output::<()>().encode(output)
+    }
+    fn decode_output(
+        payload: ::core::option::Option<&::steadfast::__private::Payload>,
+    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::output::<()>().decode(payload)
+    }
+    fn init(
+        view: &::steadfast::__private::WorkflowContextView,
+        input_0: Self::Input,
+    ) -> ::core::result::Result<
+        (Self, ::core::option::Option<Self::Input>),
+        ::steadfast::__private::WorkflowError,
+    > {
+        let state = {
+            let output = <Trip>::new(view, input_0);
+            ::steadfast::__private::into_workflow_result(output)
+        }?;
+        ::core::result::Result::Ok((state, ::core::option::Option::None))
+    }
+    fn run(
+        _: ::steadfast::__private::WorkflowContext<Self>,
+        _: ::core::option::Option<Self::Input>,
+    ) -> ::steadfast::__private::LocalBoxFuture<
+        'static,
+        ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError>,
+    > {
+        ::std::boxed::Box::pin(async move {
+            ::core::result::Result::Ok(<Trip>::__x_run().await)
+        })
+    }
+    fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
+        let set = ::steadfast::__private::HandlerSet::new();
+        let set = set
+            .signal::<
+                __x_Trip_approve<
+                    Trip,
+                    for<'x> fn(
+                        &'x mut Trip,
+                        &'x mut SyncWorkflowContext<Trip>,
+                        String,
+                    ) -> (),
+                >,
+            >();
+        let set = set
+            .signal::<
+                __x_Trip_cancel<
+                    Trip,
+                    for<'x> fn(
+                        &'x mut WorkflowContext<Trip>,
+                    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
+                >,
+            >();
+        let set = set
+            .query::<
+                __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>>,
+            >();
+        let set = set
+            .update::<
+                __x_Trip_change<
+                    Trip,
+                    for<'x> fn(
+                        &'x mut WorkflowContext<Trip>,
+                        Place,
+                        Time,
+                    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
+                >,
+            >();
+        set
+    }
+}
+/**Refers to an execution of the workflow `Trip`, with a method for each of its signals, queries and updates.
+
+It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
+#[doc(hidden)]
+pub struct TripHandle<W: ::steadfast::__private::WorkflowDefinition = Trip>(
+    ::steadfast::__private::WorkflowHandle<W>,
+);
+#[allow(dead_code)]
+impl TripHandle<Trip> {
+    /// Approves.
+    pub async fn approve(
+        &self,
+        by: String,
+    ) -> ::core::result::Result<(), ::steadfast::__private::ClientError> {
+        self.0.signal(<Trip>::approve, by).await
+    }
+    ///Asks the query `approved_by`.
+    pub async fn approved_by(
+        &self,
+    ) -> ::core::result::Result<Option<String>, ::steadfast::__private::ClientError> {
+        self.0.query(<Trip>::approved_by, ()).await
+    }
+    ///Runs the update `change`.
+    pub async fn change(
+        &self,
+        to: Place,
+        at: Time,
+    ) -> ::core::result::Result<
+        <MyResult as ::steadfast::__private::Fallible>::Output,
+        ::steadfast::__private::ClientError,
+    > {
+        self.0.update(<Trip>::change, (to, at)).await
+    }
+}
+impl ::core::clone::Clone for TripHandle<Trip> {
+    fn clone(&self) -> Self {
+        Self(::core::clone::Clone::clone(&self.0))
+    }
+}
+impl ::core::fmt::Debug for TripHandle<Trip> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_tuple("TripHandle").field(&self.0).finish()
+    }
+}
+impl ::core::ops::Deref for TripHandle<Trip> {
+    type Target = ::steadfast::__private::WorkflowHandle<Trip>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+impl ::core::convert::From<::steadfast::__private::WorkflowHandle<Trip>>
+for TripHandle<Trip> {
+    fn from(handle: ::steadfast::__private::WorkflowHandle<Trip>) -> Self {
+        Self(handle)
+    }
+}
+impl ::core::convert::From<TripHandle<Trip>>
+for ::steadfast::__private::WorkflowHandle<Trip> {
+    fn from(handle: TripHandle<Trip>) -> Self {
+        handle.0
+    }
+}

@@ -1,0 +1,190 @@
+impl Greeting {
+    /// Greets.
+    #[allow(
+        dead_code,
+        non_upper_case_globals,
+        clippy::type_complexity,
+        clippy::use_self
+    )]
+    pub const run: __x_Greeting_run<
+        Greeting,
+        for<'x> fn(
+            &'x mut WorkflowContext<Greeting>,
+            String,
+        ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
+    > = __x_Greeting_run(::core::marker::PhantomData);
+    #[doc(hidden)]
+    #[allow(unreachable_pub)]
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::unused_async,
+        clippy::unused_self
+    )]
+    pub async fn __x_run(
+        ctx: &mut WorkflowContext<Self>,
+        name: String,
+    ) -> WorkflowResult<String> {
+        Ok(name)
+    }
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub struct __x_Greeting_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+impl<W, F> ::core::clone::Clone for __x_Greeting_run<W, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W, F> ::core::marker::Copy for __x_Greeting_run<W, F> {}
+impl<W, F> ::core::fmt::Debug for __x_Greeting_run<W, F> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("Greeting::run")
+    }
+}
+impl __x_Greeting_run<
+    Greeting,
+    for<'x> fn(
+        &'x mut WorkflowContext<Greeting>,
+        String,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
+> {
+    fn __x_call<'x>(
+        context: &'x mut WorkflowContext<Greeting>,
+        input_0: String,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>> {
+        ::std::boxed::Box::pin(<Greeting>::__x_run(context, input_0))
+    }
+}
+impl ::core::ops::Deref
+for __x_Greeting_run<
+    Greeting,
+    for<'x> fn(
+        &'x mut WorkflowContext<Greeting>,
+        String,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
+> {
+    type Target = for<'x> fn(
+        &'x mut WorkflowContext<Greeting>,
+        String,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>;
+    fn deref(&self) -> &Self::Target {
+        &(Self::__x_call
+            as for<'x> fn(
+                &'x mut WorkflowContext<Greeting>,
+                String,
+            ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>)
+    }
+}
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::RunDefinition
+for __x_Greeting_run<
+    Greeting,
+    for<'x> fn(
+        &'x mut WorkflowContext<Greeting>,
+        String,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
+> {
+    type Workflow = Greeting;
+}
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::WorkflowDefinition for Greeting {
+    type Input = String;
+    type Output = String;
+    type Handle = GreetingHandle<Greeting>;
+    fn encode_input(
+        input: &Self::Input,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::steadfast::__private::Payload>,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::core::result::Result::Ok(
+            ::std::vec::Vec::from([
+                ::steadfast::__private::input::<String>().encode(input)?,
+            ]),
+        )
+    }
+    fn decode_input(
+        payloads: &[::steadfast::__private::Payload],
+    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::input::<String>().decode_at(payloads, 0usize)
+    }
+    fn encode_output(
+        output: &Self::Output,
+    ) -> ::core::result::Result<
+        ::steadfast::__private::Payload,
+        ::steadfast::__private::ConvertError,
+    > {
+        ::steadfast::__private::output::<String>().encode(output)
+    }
+    fn decode_output(
+        payload: ::core::option::Option<&::steadfast::__private::Payload>,
+    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
+        ::steadfast::__private::output::<String>().decode(payload)
+    }
+    fn init(
+        _: &::steadfast::__private::WorkflowContextView,
+        input: Self::Input,
+    ) -> ::core::result::Result<
+        (Self, ::core::option::Option<Self::Input>),
+        ::steadfast::__private::WorkflowError,
+    > {
+        let state = ::steadfast::__private::initial_state::<Greeting>();
+        ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
+    }
+    fn run(
+        mut context: ::steadfast::__private::WorkflowContext<Self>,
+        input: ::core::option::Option<Self::Input>,
+    ) -> ::steadfast::__private::LocalBoxFuture<
+        'static,
+        ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError>,
+    > {
+        let input_0 = input
+            .expect("the input is left to `#[run]` when `#[init]` takes none");
+        ::std::boxed::Box::pin(async move {
+            let output = <Greeting>::__x_run(&mut context, input_0).await;
+            ::steadfast::__private::into_workflow_result(output)
+        })
+    }
+    fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
+        let set = ::steadfast::__private::HandlerSet::new();
+        set
+    }
+}
+/**Refers to an execution of the workflow `Greeting`, with a method for each of its signals, queries and updates.
+
+It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
+pub struct GreetingHandle<W: ::steadfast::__private::WorkflowDefinition = Greeting>(
+    ::steadfast::__private::WorkflowHandle<W>,
+);
+#[allow(dead_code)]
+impl GreetingHandle<Greeting> {}
+impl ::core::clone::Clone for GreetingHandle<Greeting> {
+    fn clone(&self) -> Self {
+        Self(::core::clone::Clone::clone(&self.0))
+    }
+}
+impl ::core::fmt::Debug for GreetingHandle<Greeting> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_tuple("GreetingHandle").field(&self.0).finish()
+    }
+}
+impl ::core::ops::Deref for GreetingHandle<Greeting> {
+    type Target = ::steadfast::__private::WorkflowHandle<Greeting>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+impl ::core::convert::From<::steadfast::__private::WorkflowHandle<Greeting>>
+for GreetingHandle<Greeting> {
+    fn from(handle: ::steadfast::__private::WorkflowHandle<Greeting>) -> Self {
+        Self(handle)
+    }
+}
+impl ::core::convert::From<GreetingHandle<Greeting>>
+for ::steadfast::__private::WorkflowHandle<Greeting> {
+    fn from(handle: GreetingHandle<Greeting>) -> Self {
+        handle.0
+    }
+}

@@ -1,0 +1,13 @@
+::core::compile_error! {
+    "unknown option `retries` for `#[activity]`\nhelp: the options are `name` and `auto_heartbeat`; timeouts and retry policy are chosen by the caller in `ActivityOptions`"
+}
+::core::compile_error! {
+    "`#[activity]` function `book_hotel` must own its inputs\nhelp: write `String`"
+}
+::core::compile_error! {
+    "`#[activity]` function `book_hotel` must not take `&mut self`\nhelp: write `&self`; many activities run at once, so changing state needs a lock or an atomic"
+}
+impl Bookings {
+    #[inline]
+    pub async fn book_hotel(&mut self, trip: &str) {}
+}

@@ -1,0 +1,206 @@
+//! Says what is wrong with an `#[activities]` block.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{ImplItem, ImplItemFn};
+
+use super::model::{Activity, Model};
+use crate::{
+    block,
+    casing::wire_name,
+    diagnostics::Diagnostics,
+    options::Accepted,
+    signature::{self, ContextKind, Mode, Receiver, receiver_span},
+};
+
+const BLOCK: Accepted = Accepted {
+    attribute: "activities",
+    keys: &["crate"],
+    hint: "the only option is `crate`; a name goes on the method, as in \
+           `#[activity(name = \"..\")]`",
+};
+
+const ACTIVITY: Accepted = Accepted {
+    attribute: "activity",
+    keys: &["name", "auto_heartbeat"],
+    hint: "the options are `name` and `auto_heartbeat`; timeouts and retry policy are chosen by \
+           the caller in `ActivityOptions`",
+};
+
+/// Checks the whole block.
+pub(super) fn check(model: &Model, diagnostics: &mut Diagnostics) {
+    model.options.check(&BLOCK, diagnostics);
+    block::check(&model.block, "activities", diagnostics);
+    if model.activities.is_empty() {
+        diagnostics.error(
+            &model.block.self_ty,
+            "this `#[activities]` block has no activity",
+            "put `#[activity]` on its methods",
+        );
+    }
+    for (index, activity) in model.activities.iter().enumerate() {
+        if let Some(ImplItem::Fn(written)) = model.block.items.get(activity.method.index) {
+            check_activity(activity, written, diagnostics);
+        }
+        check_name(activity, &model.activities[..index], diagnostics);
+    }
+}
+
+/// The name that goes on the wire.
+pub(super) fn name(activity: &Activity) -> String {
+    activity.options.string("name").map_or_else(
+        || wire_name(&activity.method.signature.ident),
+        |name| name.value(),
+    )
+}
+
+fn check_name(activity: &Activity, earlier: &[Activity], diagnostics: &mut Diagnostics) {
+    let own = name(activity);
+    let Some(other) = earlier.iter().find(|other| name(other) == own) else {
+        return;
+    };
+    let problem = format!(
+        "the name `{own}` is taken by activity `{}`",
+        other.method.signature.ident
+    );
+    const HELP: &str = "give one of them another `name`";
+    match activity.options.string("name") {
+        Some(name) => diagnostics.error(&name, &problem, HELP),
+        None => diagnostics.error(&activity.method.signature.ident, &problem, HELP),
+    }
+}
+
+fn check_activity(activity: &Activity, written: &ImplItemFn, diagnostics: &mut Diagnostics) {
+    activity.options.check(&ACTIVITY, diagnostics);
+    let signature = &activity.method.signature;
+    let label = format!("`#[activity]` function `{}`", signature.ident);
+    for repeated in &activity.repeated {
+        diagnostics.error(
+            repeated.path(),
+            &format!("{label} is marked twice"),
+            "remove one `#[activity]`",
+        );
+    }
+    signature::check(signature, &written.sig, &label, false, diagnostics);
+    check_receiver(&signature.receiver, &written.sig, &label, diagnostics);
+    if let Some(context) = signature.context() {
+        let argument = &written.sig.inputs[context.position];
+        if context.kind != ContextKind::Activity {
+            diagnostics.error(
+                argument,
+                &format!("{label} cannot take a `{}`", context.kind.name()),
+                "take an `ActivityContext`, or move the method to the workflow",
+            );
+        } else if context.mode == Mode::Mutable {
+            diagnostics.error(
+                argument,
+                &format!("{label} must not take its context by `&mut`"),
+                "write `ctx: ActivityContext`",
+            );
+        } else if let Some(name) = &context.name
+            && !activity.options.flag("auto_heartbeat")
+        {
+            check_heartbeat(name, written, &label, diagnostics);
+        }
+    }
+}
+
+fn check_receiver(
+    receiver: &Receiver,
+    written: &syn::Signature,
+    label: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(span) = receiver_span(written) else {
+        return;
+    };
+    match receiver {
+        Receiver::Mutable => diagnostics.error_at(
+            span,
+            &format!("{label} must not take `&mut self`"),
+            "write `&self`; many activities run at once, so changing state needs a lock or an \
+             atomic",
+        ),
+        Receiver::Other => diagnostics.error_at(
+            span,
+            &format!("{label} cannot take `self` like this"),
+            "write `&self`, `self: Arc<Self>` or no receiver at all",
+        ),
+        Receiver::None | Receiver::Shared | Receiver::Arc(_) => {}
+    }
+}
+
+/// Rule A6: who looks for a cancellation has to heartbeat, or none will ever be seen.
+fn check_heartbeat(
+    context: &Ident,
+    written: &ImplItemFn,
+    label: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut uses = Uses::default();
+    uses.scan(written.block.to_token_stream(), context);
+    if let Some(looks) = uses.looks
+        && !uses.heartbeats
+        && !uses.escapes
+    {
+        diagnostics.error_at(
+            looks.span(),
+            &format!("{label} looks for a cancellation but never heartbeats, so it cannot see one"),
+            &format!(
+                "write `#[activity(auto_heartbeat)]`, or call `{context}.record_heartbeat(..)` \
+                 while it works"
+            ),
+        );
+    }
+}
+
+/// How a body uses its context, as far as its tokens show. Macros are looked into as well.
+#[derive(Debug, Default)]
+struct Uses {
+    /// The first `is_cancelled` or `cancelled` that is called on it.
+    looks: Option<Ident>,
+    /// It is called to heartbeat.
+    heartbeats: bool,
+    /// It is passed on, cloned or moved; whoever gets it may heartbeat.
+    escapes: bool,
+}
+
+impl Uses {
+    fn scan(&mut self, tokens: TokenStream, context: &Ident) {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        for (index, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Group(group) => self.scan(group.stream(), context),
+                TokenTree::Ident(ident) if ident == context => {
+                    // `self.ctx` is something else.
+                    let is_field = index > 0 && is_dot(&tokens[index - 1]);
+                    if !is_field {
+                        self.see(&tokens[index + 1..]);
+                    }
+                }
+                TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            }
+        }
+    }
+
+    /// Looks at what follows the context's name.
+    fn see(&mut self, rest: &[TokenTree]) {
+        match rest {
+            [dot, TokenTree::Ident(method), ..] if is_dot(dot) => {
+                match method.to_string().as_str() {
+                    "is_cancelled" | "cancelled" => {
+                        self.looks.get_or_insert_with(|| method.clone());
+                    }
+                    "heartbeat" | "record_heartbeat" => self.heartbeats = true,
+                    "clone" => self.escapes = true,
+                    _ => {}
+                }
+            }
+            _ => self.escapes = true,
+        }
+    }
+}
+
+fn is_dot(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == '.')
+}

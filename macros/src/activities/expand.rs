@@ -1,0 +1,165 @@
+//! Writes the expansion of `#[activities]`.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use syn::{ImplItem, ItemImpl, Path};
+
+use super::{
+    check::name,
+    model::{Activity, Model},
+};
+use crate::{
+    expand::{
+        Definition, Scope, context_argument, function, input_codec, input_names, input_pattern,
+        input_type, into_result, output_codec, output_type,
+    },
+    signature::Receiver,
+    types::resolve_generics,
+};
+
+/// Expands a block in which the check found nothing wrong.
+pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream {
+    let block = &model.block;
+    let generics = resolve_generics(&block.generics, &block.self_ty);
+    let scope = Scope::new(krate, owner, &block.self_ty, generics, "BoxFuture");
+    let definitions: Vec<(&Activity, Definition<'_>)> = model
+        .activities
+        .iter()
+        .map(|activity| (activity, scope.definition(&activity.method)))
+        .collect();
+    let methods = methods(block, &definitions);
+    let register = register(&scope, &definitions);
+    let items = definitions.iter().map(|(activity, definition)| {
+        let shared = definition.items(&scope);
+        let own = implementation(&scope, activity, definition);
+        quote!(#shared #own)
+    });
+    quote! {
+        #methods
+        #(#items)*
+        #register
+    }
+}
+
+/// The user's block with a constant and a hidden function for each activity.
+fn methods(block: &ItemImpl, definitions: &[(&Activity, Definition<'_>)]) -> TokenStream {
+    let mut block = block.clone();
+    for (_, definition) in definitions {
+        if let ImplItem::Fn(written) = &block.items[definition.method.index] {
+            let function = function(definition.method, written);
+            let constant = definition.constant();
+            block.items[definition.method.index] = ImplItem::Verbatim(quote!(#constant #function));
+        }
+    }
+    quote!(#block)
+}
+
+fn register(scope: &Scope<'_>, definitions: &[(&Activity, Definition<'_>)]) -> TokenStream {
+    let (private, self_ty) = (&scope.private, scope.self_ty);
+    let (head, bounds) = scope.head();
+    let additions = definitions.iter().map(|(_, definition)| {
+        let (cfg, ty) = (&definition.method.attributes.cfg, &definition.ty);
+        quote!(#(#cfg)* registrar.add::<#ty>();)
+    });
+    quote! {
+        #head #private::Activities for #self_ty #bounds {
+            fn register(registrar: &mut #private::ActivityRegistrar<'_, Self>) {
+                #(#additions)*
+            }
+        }
+    }
+}
+
+fn implementation(
+    scope: &Scope<'_>,
+    activity: &Activity,
+    definition: &Definition<'_>,
+) -> TokenStream {
+    let signature = &activity.method.signature;
+    let cfg = &activity.method.attributes.cfg;
+    let (private, self_ty, ty) = (&scope.private, scope.self_ty, &definition.ty);
+    let (head, bounds) = scope.head();
+    let name = name(activity);
+    let input = input_type(&signature.inputs);
+    let output = output_type(scope, &signature.output);
+    let input_codec = input_codec(scope, &signature.inputs);
+    let output_codec = output_codec(scope, &signature.output);
+    let pattern = input_pattern(&signature.inputs);
+    let beats = activity.options.flag("auto_heartbeat");
+    let implementer = match signature.receiver {
+        Receiver::None | Receiver::Other => quote!(_),
+        Receiver::Shared | Receiver::Mutable | Receiver::Arc(_) => quote!(implementer),
+    };
+    let context = if signature.contexts.is_empty() && !beats {
+        quote!(_)
+    } else {
+        quote!(context)
+    };
+    let body = body(scope, activity);
+    let body = if beats {
+        quote! {
+            let beating = ::core::clone::Clone::clone(&context);
+            #private::auto_heartbeat(beating, #body)
+        }
+    } else {
+        body
+    };
+    quote! {
+        #(#cfg)*
+        #[diagnostic::do_not_recommend]
+        #head #private::ActivityDefinition for #ty #bounds {
+            type Implementer = #self_ty;
+            type Input = #input;
+            type Output = #output;
+
+            const ACTIVITY_TYPE: &'static str = #name;
+
+            #input_codec
+
+            #output_codec
+
+            fn execute(
+                #implementer: #private::Arc<Self::Implementer>,
+                #context: #private::ActivityContext,
+                #pattern: Self::Input,
+            ) -> #private::BoxFuture<
+                'static,
+                ::core::result::Result<Self::Output, #private::ActivityError>,
+            > {
+                #body
+            }
+        }
+    }
+}
+
+/// The boxed future of the call.
+fn body(scope: &Scope<'_>, activity: &Activity) -> TokenStream {
+    let signature = &activity.method.signature;
+    let private = &scope.private;
+    let receiver = match signature.receiver {
+        Receiver::Shared => Some(quote!(&implementer)),
+        Receiver::Arc(_) => Some(quote!(implementer)),
+        Receiver::None | Receiver::Mutable | Receiver::Other => None,
+    };
+    let context = signature
+        .context()
+        .map(|context| context_argument(context, "context"));
+    let arguments: Vec<TokenStream> = receiver.into_iter().chain(context).collect();
+    let inputs = input_names(&signature.inputs)
+        .into_iter()
+        .map(|name| quote!(#name));
+    let arguments = arguments.into_iter().chain(inputs);
+    let call = quote!(Self::__x_call(#(#arguments),*));
+    if signature.is_async {
+        let result = into_result(
+            scope,
+            &signature.output,
+            "into_activity_result",
+            &quote!(#call.await),
+        );
+        quote!(::std::boxed::Box::pin(async move { #result }))
+    } else {
+        let result = into_result(scope, &signature.output, "into_activity_result", &call);
+        quote!(#private::blocking(move || { #result }))
+    }
+}

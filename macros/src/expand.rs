@@ -1,0 +1,402 @@
+//! The parts of an expansion that activities and workflow methods share: the definition type, the
+//! constant that shows it, the function behind it, and the encoding of inputs and outputs.
+//!
+//! Invariants: everything of the SDK is named through `__private`; a definition type carries the
+//! owner and the signature as type arguments, so that the compiler sees through it which private
+//! types it shows, and it takes generic owners without repeating their parameters.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Generics, ImplItemFn, Path, Type, spanned::Spanned};
+
+use crate::{
+    casing,
+    diagnostics::Diagnostics,
+    signature::{Context, Input, Method, Mode, Output, Receiver, Signature, Success},
+};
+
+/// What every part of the expansion of one impl block needs.
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    /// The path to `__private`.
+    pub(crate) private: TokenStream,
+    /// The name of the type that the block belongs to.
+    pub(crate) owner: &'a Ident,
+    pub(crate) self_ty: &'a Type,
+    pub(crate) generics: Generics,
+    /// The boxed future that an `async` method gives: `BoxFuture` or `LocalBoxFuture`.
+    pub(crate) future: Ident,
+}
+
+/// A definition type as it is named in the expansion.
+#[derive(Debug)]
+pub(crate) struct Definition<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) ident: Ident,
+    /// The type with its arguments.
+    pub(crate) ty: TokenStream,
+    pointer: TokenStream,
+    output: TokenStream,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn new(
+        krate: &Path,
+        owner: &'a Ident,
+        self_ty: &'a Type,
+        generics: Generics,
+        future: &str,
+    ) -> Self {
+        let private = quote!(#krate::__private);
+        Self {
+            private,
+            owner,
+            self_ty,
+            generics,
+            future: format_ident!("{future}"),
+        }
+    }
+
+    /// Names the definition type of a method.
+    pub(crate) fn definition<'m>(&self, method: &'m Method) -> Definition<'m> {
+        let signature = &method.signature;
+        let ident = casing::definition(self.owner, &signature.ident);
+        let self_ty = self.self_ty;
+        let borrows = borrows(signature);
+        let arguments = argument_types(self, signature);
+        let value = signature
+            .output
+            .ty
+            .as_ref()
+            .map_or_else(|| quote!(()), |ty| quote!(#ty));
+        let output = if signature.is_async {
+            let (private, future) = (&self.private, &self.future);
+            let lifetime = if borrows { quote!('x) } else { quote!('static) };
+            quote!(#private::#future<#lifetime, #value>)
+        } else {
+            value
+        };
+        let lifetimes = borrows.then(|| quote!(for<'x>));
+        let pointer = quote!(#lifetimes fn(#(#arguments),*) -> #output);
+        let ty = quote!(#ident<#self_ty, #pointer>);
+        Definition {
+            method,
+            ident,
+            ty,
+            pointer,
+            output,
+        }
+    }
+
+    /// An impl block's head up to the trait: `impl<T: Bound>`, and its where clause.
+    pub(crate) fn head(&self) -> (TokenStream, TokenStream) {
+        let (parameters, _, bounds) = self.generics.split_for_impl();
+        (quote!(impl #parameters), bounds.to_token_stream())
+    }
+}
+
+impl Definition<'_> {
+    /// The constant of the method's own name.
+    pub(crate) fn constant(&self) -> TokenStream {
+        let Method {
+            vis,
+            signature,
+            attributes,
+            ..
+        } = self.method;
+        let (cfg, public) = (&attributes.cfg, &attributes.public);
+        let (name, ident, ty) = (&signature.ident, &self.ident, &self.ty);
+        // The item belongs to the method's name: that is where a missing documentation is reported.
+        let constant = quote_spanned! {name.span()=>
+            #vis const #name: #ty = #ident(::core::marker::PhantomData);
+        };
+        // A worker or a client far away may be the only one who uses it.
+        quote! {
+            #(#cfg)*
+            #(#public)*
+            #[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+            #constant
+        }
+    }
+
+    /// The definition type, which derefs to a pointer to the function.
+    pub(crate) fn items(&self, scope: &Scope<'_>) -> TokenStream {
+        let cfg = &self.method.attributes.cfg;
+        let signature = &self.method.signature;
+        let Self {
+            ident,
+            ty,
+            pointer,
+            output,
+            ..
+        } = self;
+        let (head, bounds) = scope.head();
+        let path = format!("{}::{}", scope.owner, signature.ident);
+        let lifetimes = borrows(signature).then(|| quote!(<'x>));
+        let types = argument_types(scope, signature);
+        let names = argument_names(signature);
+        let (self_ty, function) = (scope.self_ty, casing::hidden_function(&signature.ident));
+        let call = quote!(<#self_ty>::#function(#(#names),*));
+        let call = if signature.is_async {
+            // An error about the future (that it is not `Send`) belongs to the method's name.
+            quote_spanned!(signature.ident.span()=> ::std::boxed::Box::pin(#call))
+        } else {
+            call
+        };
+        quote! {
+            #(#cfg)*
+            #[doc(hidden)]
+            #[allow(non_camel_case_types)]
+            pub struct #ident<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+
+            #(#cfg)*
+            impl<W, F> ::core::clone::Clone for #ident<W, F> {
+                fn clone(&self) -> Self {
+                    *self
+                }
+            }
+
+            #(#cfg)*
+            impl<W, F> ::core::marker::Copy for #ident<W, F> {}
+
+            #(#cfg)*
+            impl<W, F> ::core::fmt::Debug for #ident<W, F> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    f.write_str(#path)
+                }
+            }
+
+            #(#cfg)*
+            #head #ty #bounds {
+                fn __x_call #lifetimes(#(#names: #types),*) -> #output {
+                    #call
+                }
+            }
+
+            #(#cfg)*
+            #head ::core::ops::Deref for #ty #bounds {
+                type Target = #pointer;
+
+                fn deref(&self) -> &Self::Target {
+                    &(Self::__x_call as #pointer)
+                }
+            }
+        }
+    }
+}
+
+/// The user's function under its hidden name.
+pub(crate) fn function(method: &Method, written: &ImplItemFn) -> TokenStream {
+    let mut function = written.clone();
+    function.sig.ident = casing::hidden_function(&written.sig.ident);
+    function.attrs = method.attributes.cfg.clone();
+    function
+        .attrs
+        .extend(method.attributes.function.iter().cloned());
+    let function = without_imposed_lints(&function);
+    quote! {
+        #[doc(hidden)]
+        #[allow(unreachable_pub)]
+        #function
+    }
+}
+
+/// Silences the lints against forms that our attributes ask for; what the user writes comes later
+/// and wins.
+pub(crate) fn without_imposed_lints(function: &ImplItemFn) -> TokenStream {
+    quote! {
+        #[allow(
+            clippy::needless_pass_by_ref_mut,
+            clippy::needless_pass_by_value,
+            clippy::trivially_copy_pass_by_ref,
+            clippy::unused_async,
+            clippy::unused_self
+        )]
+        #function
+    }
+}
+
+/// The type of all inputs together: `()`, one type, or a tuple.
+pub(crate) fn input_type(inputs: &[Input]) -> TokenStream {
+    let types: Vec<&Type> = inputs.iter().map(|input| &input.ty).collect();
+    tuple(&types)
+}
+
+/// The pattern that takes the inputs apart into [`input_names`].
+pub(crate) fn input_pattern(inputs: &[Input]) -> TokenStream {
+    let names = input_names(inputs);
+    tuple(&names)
+}
+
+/// The names that generated code gives to the inputs.
+pub(crate) fn input_names(inputs: &[Input]) -> Vec<Ident> {
+    (0..inputs.len())
+        .map(|index| format_ident!("input_{index}"))
+        .collect()
+}
+
+/// `encode_input` and `decode_input`.
+pub(crate) fn input_codec(scope: &Scope<'_>, inputs: &[Input]) -> TokenStream {
+    let private = &scope.private;
+    let codecs: Vec<TokenStream> = inputs
+        .iter()
+        .map(|Input { ty, .. }| quote_spanned!(ty.span()=> #private::input::<#ty>()))
+        .collect();
+    let (input, payloads, encoded) = match codecs.as_slice() {
+        [] => (quote!(_), quote!(_), quote!(::std::vec::Vec::new())),
+        [codec] => (
+            quote!(input),
+            quote!(payloads),
+            quote!(::std::vec::Vec::from([#codec.encode(input)?])),
+        ),
+        several => {
+            let fields = (0..several.len()).map(syn::Index::from);
+            let encoded = quote!(::std::vec::Vec::from([#(#several.encode(&input.#fields)?),*]));
+            (quote!(input), quote!(payloads), encoded)
+        }
+    };
+    let decoded = match codecs.as_slice() {
+        [codec] => quote!(#codec.decode_at(payloads, 0usize)),
+        several => {
+            let parts: Vec<TokenStream> = several
+                .iter()
+                .enumerate()
+                .map(|(position, codec)| quote!(#codec.decode_at(payloads, #position)?))
+                .collect();
+            let parts = tuple(&parts);
+            quote!(::core::result::Result::Ok(#parts))
+        }
+    };
+    quote! {
+        fn encode_input(
+            #input: &Self::Input,
+        ) -> ::core::result::Result<::std::vec::Vec<#private::Payload>, #private::ConvertError> {
+            ::core::result::Result::Ok(#encoded)
+        }
+
+        fn decode_input(
+            #payloads: &[#private::Payload],
+        ) -> ::core::result::Result<Self::Input, #private::ConvertError> {
+            #decoded
+        }
+    }
+}
+
+/// The type of a success.
+pub(crate) fn output_type(scope: &Scope<'_>, output: &Output) -> TokenStream {
+    let private = &scope.private;
+    match output.success() {
+        Success::Unit => quote!(()),
+        Success::Plain(ty) | Success::Inner(ty) => quote!(#ty),
+        Success::Hidden(ty) => quote_spanned!(ty.span()=> <#ty as #private::Fallible>::Output),
+    }
+}
+
+/// `encode_output` and `decode_output`.
+pub(crate) fn output_codec(scope: &Scope<'_>, output: &Output) -> TokenStream {
+    let private = &scope.private;
+    let ty = output_type(scope, output);
+    let codec = quote_spanned!(ty.span()=> #private::output::<#ty>());
+    quote! {
+        fn encode_output(
+            output: &Self::Output,
+        ) -> ::core::result::Result<#private::Payload, #private::ConvertError> {
+            #codec.encode(output)
+        }
+
+        fn decode_output(
+            payload: ::core::option::Option<&#private::Payload>,
+        ) -> ::core::result::Result<Self::Output, #private::ConvertError> {
+            #codec.decode(payload)
+        }
+    }
+}
+
+/// Makes a `Result` of the SDK's kind out of what a method returned: statements that end in it.
+pub(crate) fn into_result(
+    scope: &Scope<'_>,
+    output: &Output,
+    convert: &str,
+    value: &TokenStream,
+) -> TokenStream {
+    match &output.ty {
+        Some(ty) if output.is_fallible() => {
+            let (private, convert) = (&scope.private, format_ident!("{convert}"));
+            // An error that cannot be converted is reported where the return type is written.
+            let output = format_ident!("output", span = ty.span());
+            quote!(let #output = #value; #private::#convert(#output))
+        }
+        _ => quote!(::core::result::Result::Ok(#value)),
+    }
+}
+
+/// Passes a context that the generated code has in a variable.
+pub(crate) fn context_argument(context: &Context, variable: &str) -> TokenStream {
+    let variable = format_ident!("{variable}");
+    let span = context.ty.span();
+    match context.mode {
+        Mode::Value => quote_spanned!(span=> #variable),
+        Mode::Shared => quote_spanned!(span=> &#variable),
+        Mode::Mutable => quote_spanned!(span=> &mut #variable),
+    }
+}
+
+/// Says that the user's package does not depend on the SDK.
+pub(crate) fn no_dependency(at: &dyn ToTokens, attribute: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        at,
+        "this package does not depend on `steadfast`",
+        &format!("run `cargo add steadfast`, or say where it is: `#[{attribute}(crate = path)]`"),
+    );
+}
+
+/// `()`, the only one, or `(a, b)`.
+pub(crate) fn tuple<T: ToTokens>(parts: &[T]) -> TokenStream {
+    match parts {
+        [] => quote!(()),
+        [only] => quote!(#only),
+        several => quote!((#(#several),*)),
+    }
+}
+
+fn argument_types(scope: &Scope<'_>, signature: &Signature) -> Vec<TokenStream> {
+    let self_ty = scope.self_ty;
+    let receiver = match &signature.receiver {
+        Receiver::Shared => Some(quote!(&'x #self_ty)),
+        Receiver::Mutable => Some(quote!(&'x mut #self_ty)),
+        Receiver::Arc(ty) => Some(quote!(#ty)),
+        Receiver::None | Receiver::Other => None,
+    };
+    let context = signature
+        .context()
+        .map(|Context { mode, ty, .. }| match mode {
+            Mode::Value => quote!(#ty),
+            Mode::Shared => quote!(&'x #ty),
+            Mode::Mutable => quote!(&'x mut #ty),
+        });
+    let inputs = signature
+        .inputs
+        .iter()
+        .map(|input| input.ty.to_token_stream());
+    receiver.into_iter().chain(context).chain(inputs).collect()
+}
+
+fn argument_names(signature: &Signature) -> Vec<Ident> {
+    let receiver = match &signature.receiver {
+        Receiver::Shared | Receiver::Mutable | Receiver::Arc(_) => Some(format_ident!("this")),
+        Receiver::None | Receiver::Other => None,
+    };
+    let context = signature.context().map(|_| format_ident!("context"));
+    receiver
+        .into_iter()
+        .chain(context)
+        .chain(input_names(&signature.inputs))
+        .collect()
+}
+
+fn borrows(signature: &Signature) -> bool {
+    matches!(signature.receiver, Receiver::Shared | Receiver::Mutable)
+        || signature
+            .context()
+            .is_some_and(|context| context.mode != Mode::Value)
+}

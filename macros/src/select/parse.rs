@@ -1,0 +1,328 @@
+//! Reads the branches of a `select!`.
+//!
+//! A branch that cannot be read is reported and skipped, so that the next one is looked at too.
+
+use proc_macro2::{Punct, Spacing, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{
+    Block, Expr, ExprBlock, Pat, Token,
+    ext::IdentExt,
+    parse::{ParseStream, Parser},
+    parse2,
+    token::Brace,
+};
+
+use crate::{diagnostics::Diagnostics, types::show};
+
+/// A whole `select!`.
+#[derive(Debug, Default)]
+pub(super) struct Select {
+    pub(super) branches: Vec<Branch>,
+    /// What is done when every branch is disabled.
+    pub(super) otherwise: Option<Expr>,
+}
+
+/// `pattern = future, if condition => handler`.
+#[derive(Debug)]
+pub(super) struct Branch {
+    pub(super) pattern: Pat,
+    pub(super) future: Expr,
+    pub(super) condition: Option<Expr>,
+    pub(super) handler: Expr,
+}
+
+/// What stands before `=>`.
+struct Head {
+    pattern: Pat,
+    future: Expr,
+    condition: Option<Expr>,
+}
+
+/// Reads all branches, or says everything that is wrong with them.
+pub(super) fn parse(tokens: TokenStream) -> Result<Select, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let mut select = Select::default();
+    let is_empty = tokens.is_empty();
+    // The closure itself never fails: it takes every token and reports into `diagnostics`.
+    let _ = (|input: ParseStream<'_>| {
+        biased(input)?;
+        let mut otherwise_at: Option<Span> = None;
+        while !input.is_empty() {
+            if let Some(at) = otherwise_at.take() {
+                diagnostics.error_at(
+                    at,
+                    "`else` must be the last branch of `select!`",
+                    "move it below the other branches",
+                );
+            }
+            if input.peek(Token![else]) {
+                let token: Token![else] = input.parse()?;
+                otherwise_at = Some(token.span);
+                if let Some(handler) = otherwise(input, &token, &mut diagnostics)? {
+                    select.otherwise = Some(handler);
+                }
+            } else {
+                let (head, arrow) = until_arrow(input)?;
+                let heads = read_heads(head, arrow, &mut diagnostics);
+                if arrow.is_some()
+                    && let Some(handler) = handler(input, &mut diagnostics)?
+                    && let Some(Head {
+                        pattern,
+                        future,
+                        condition,
+                    }) = heads
+                {
+                    select.branches.push(Branch {
+                        pattern,
+                        future,
+                        condition,
+                        handler,
+                    });
+                }
+            }
+        }
+        Ok(())
+    })
+    .parse2(tokens);
+    if is_empty {
+        diagnostics.error_at(
+            Span::call_site(),
+            "`select!` needs at least one branch",
+            "write `value = future => { .. }`",
+        );
+    }
+    if diagnostics.is_empty() {
+        Ok(select)
+    } else {
+        Err(diagnostics)
+    }
+}
+
+/// Accepts tokio's `biased;`, which asks for what is always so here.
+fn biased(input: ParseStream<'_>) -> syn::Result<()> {
+    let ahead = input.fork();
+    if ahead
+        .call(syn::Ident::parse_any)
+        .is_ok_and(|ident| ident == "biased")
+        && ahead.peek(Token![;])
+    {
+        input.call(syn::Ident::parse_any)?;
+        input.parse::<Token![;]>()?;
+    }
+    Ok(())
+}
+
+fn otherwise(
+    input: ParseStream<'_>,
+    token: &Token![else],
+    diagnostics: &mut Diagnostics,
+) -> syn::Result<Option<Expr>> {
+    if input.parse::<Option<Token![=>]>>()?.is_some() {
+        return handler(input, diagnostics);
+    }
+    diagnostics.error(token, "`else` needs a handler", "write `else => { .. }`");
+    skip_branch(input)?;
+    Ok(None)
+}
+
+/// Takes the tokens before the next `=>`, and the arrow.
+fn until_arrow(input: ParseStream<'_>) -> syn::Result<(TokenStream, Option<Span>)> {
+    let mut head = TokenStream::new();
+    while !input.is_empty() {
+        if input.peek(Token![=>]) {
+            let arrow: Token![=>] = input.parse()?;
+            return Ok((head, Some(arrow.spans[0])));
+        }
+        head.extend([input.parse::<TokenTree>()?]);
+    }
+    Ok((head, None))
+}
+
+/// Reads the tokens before an arrow. More than one head means that arrows are missing; the last
+/// one is the arrow's.
+fn read_heads(
+    tokens: TokenStream,
+    arrow: Option<Span>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Head> {
+    let mut tokens = tokens;
+    loop {
+        if tokens.is_empty() {
+            if let Some(arrow) = arrow {
+                missing_pattern(arrow, "..", diagnostics);
+            }
+            return None;
+        }
+        if !has_assignment(&tokens) {
+            let future = parse2::<Expr>(tokens.clone());
+            match (arrow, future) {
+                (Some(_), Ok(future)) => {
+                    diagnostics.error(
+                        &future,
+                        "a branch of `select!` needs a pattern for the future's output",
+                        &format!("write `_ = {} => ..`", show(&future)),
+                    );
+                }
+                (Some(_), Err(error)) => {
+                    diagnostics.syntax(&error, "a branch is `pattern = future => handler`");
+                }
+                (None, _) => missing_arrow(&tokens, diagnostics),
+            }
+            return None;
+        }
+        let read = (|input: ParseStream<'_>| {
+            let pattern = Pat::parse_multi_with_leading_vert(input)?;
+            input.parse::<Token![=]>()?;
+            let future: Expr = input.parse()?;
+            let condition = if input.peek(Token![,]) && input.peek2(Token![if]) {
+                input.parse::<Token![,]>()?;
+                input.parse::<Token![if]>()?;
+                Some(input.parse()?)
+            } else {
+                None
+            };
+            let rest: TokenStream = input.parse()?;
+            Ok((
+                Head {
+                    pattern,
+                    future,
+                    condition,
+                },
+                rest,
+            ))
+        })
+        .parse2(tokens);
+        match read {
+            Ok((head, rest)) if rest.is_empty() => {
+                if arrow.is_some() {
+                    return Some(head);
+                }
+                missing_arrow(&head.future, diagnostics);
+                return None;
+            }
+            Ok((head, rest)) => {
+                missing_arrow(&head.future, diagnostics);
+                tokens = after_missing_arrow(rest);
+            }
+            Err(error) => {
+                diagnostics.syntax(&error, "a branch is `pattern = future => handler`");
+                return None;
+            }
+        }
+    }
+}
+
+fn missing_pattern(at: Span, future: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.error_at(
+        at,
+        "a branch of `select!` needs a pattern and a future before `=>`",
+        &format!("write `_ = {future} => ..`"),
+    );
+}
+
+fn missing_arrow(at: &dyn ToTokens, diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        at,
+        "a branch of `select!` needs `=>` and a handler after its future",
+        &format!("write `{} => {{ .. }}`", show(at)),
+    );
+}
+
+/// Skips to where the next branch probably begins: after a handler's block or a comma.
+fn after_missing_arrow(rest: TokenStream) -> TokenStream {
+    let mut rest = rest.into_iter().peekable();
+    if let Some(TokenTree::Group(_)) = rest.peek() {
+        rest.next();
+    }
+    if let Some(TokenTree::Punct(punct)) = rest.peek()
+        && punct.as_char() == ','
+    {
+        rest.next();
+    }
+    rest.collect()
+}
+
+/// Reads what stands after `=>`. A block needs no comma, anything else does.
+fn handler(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Expr>> {
+    if input.peek(Brace) {
+        let block: Block = match input.parse() {
+            Ok(block) => block,
+            Err(error) => {
+                // The braces were taken; only what is inside them is wrong.
+                diagnostics.syntax(&error, "this is inside the handler's block");
+                input.parse::<Option<Token![,]>>()?;
+                return Ok(None);
+            }
+        };
+        input.parse::<Option<Token![,]>>()?;
+        return Ok(Some(Expr::Block(ExprBlock {
+            attrs: Vec::new(),
+            label: None,
+            block,
+        })));
+    }
+    if input.is_empty() || input.peek(Token![,]) {
+        let at = input.span();
+        let problem = "a branch of `select!` needs a handler after `=>`";
+        diagnostics.error_at(at, problem, "write `=> { .. }`");
+        input.parse::<Option<Token![,]>>()?;
+        return Ok(None);
+    }
+    let ahead = input.fork();
+    match ahead.parse::<Expr>() {
+        Ok(_) => {
+            let handler: Expr = input.parse()?;
+            if !input.is_empty() && !input.peek(Token![,]) {
+                diagnostics.error_at(
+                    input.span(),
+                    "a handler that is no block must be followed by a comma",
+                    &format!("write `{},`", show(&handler)),
+                );
+                skip_branch(input)?;
+            } else {
+                input.parse::<Option<Token![,]>>()?;
+            }
+            Ok(Some(handler))
+        }
+        Err(error) => {
+            diagnostics.syntax(&error, "a branch is `pattern = future => handler`");
+            skip_branch(input)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Skips to behind the next comma.
+fn skip_branch(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() {
+        if input.parse::<Option<Token![,]>>()?.is_some() {
+            return Ok(());
+        }
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+/// Whether there is a `=` that is no part of a longer operator.
+fn has_assignment(tokens: &TokenStream) -> bool {
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    tokens.iter().enumerate().any(|(index, token)| {
+        let is_joint_to = |punct: &Punct, next: char, others: &str| {
+            punct.spacing() == Spacing::Joint && others.contains(next)
+        };
+        let TokenTree::Punct(equals) = token else {
+            return false;
+        };
+        let follows = match index.checked_sub(1).map(|before| &tokens[before]) {
+            Some(TokenTree::Punct(before)) => {
+                is_joint_to(before, before.as_char(), "=<>!.+-*/%^&|")
+            }
+            _ => false,
+        };
+        let leads = match tokens.get(index + 1) {
+            Some(TokenTree::Punct(after)) => is_joint_to(equals, after.as_char(), "=>"),
+            _ => false,
+        };
+        equals.as_char() == '=' && !follows && !leads
+    })
+}

@@ -1,0 +1,109 @@
+//! Says what is wrong with a `#[workflow_methods]` block.
+
+mod method;
+
+use syn::ImplItem;
+
+use super::model::{Kind, Marked, Model};
+use crate::{block, diagnostics::Diagnostics, options::Accepted};
+
+const BLOCK: Accepted = Accepted {
+    attribute: "workflow_methods",
+    keys: &["crate"],
+    hint: "the only option is `crate`; the workflow's name goes on its struct, as in \
+           `#[workflow(name = \"..\")]`",
+};
+
+/// Checks the whole block.
+pub(super) fn check(model: &Model, diagnostics: &mut Diagnostics) {
+    model.options.check(&BLOCK, diagnostics);
+    block::check(&model.block, "workflow_methods", diagnostics);
+    check_single(model, Kind::Run, diagnostics);
+    check_single(model, Kind::Init, diagnostics);
+    if model.run().is_none() {
+        diagnostics.error(
+            &model.block.self_ty,
+            "this `#[workflow_methods]` block has no `#[run]` method",
+            "add `#[run] async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()>`",
+        );
+    }
+    for (index, marked) in model.methods.iter().enumerate() {
+        if let Some(ImplItem::Fn(written)) = model.block.items.get(marked.method.index) {
+            method::check_method(model, marked, written, diagnostics);
+        }
+        check_name(marked, &model.methods[..index], diagnostics);
+    }
+    check_init_and_run(model, diagnostics);
+}
+
+fn check_single(model: &Model, kind: Kind, diagnostics: &mut Diagnostics) {
+    let mut methods = model.of(kind);
+    let Some(first) = methods.next() else {
+        return;
+    };
+    let attribute = kind.attribute();
+    let first = &first.method.signature.ident;
+    for other in methods {
+        let ident = &other.method.signature.ident;
+        let (problem, help) = if kind == Kind::Run {
+            (
+                "a workflow has exactly one `#[run]` method",
+                format!("remove `#[run]` from `{ident}`, or make it a `#[signal]`"),
+            )
+        } else {
+            (
+                "a workflow has at most one `#[init]` method",
+                format!("remove `#[{attribute}]` from `{ident}`"),
+            )
+        };
+        diagnostics.error(
+            &other.attribute,
+            &format!("{problem}, but `{first}` is already marked"),
+            &help,
+        );
+    }
+}
+
+fn check_name(marked: &Marked, earlier: &[Marked], diagnostics: &mut Diagnostics) {
+    if !marked.kind.is_handler() {
+        return;
+    }
+    let own = marked.name();
+    let Some(other) = earlier
+        .iter()
+        .find(|other| other.kind == marked.kind && other.name() == own)
+    else {
+        return;
+    };
+    let kind = marked.kind.attribute();
+    let problem = format!(
+        "the name `{own}` is taken by {kind} `{}`",
+        other.method.signature.ident
+    );
+    const HELP: &str = "give one of them another `name`";
+    match marked.options.string("name") {
+        Some(name) => diagnostics.error(&name, &problem, HELP),
+        None => diagnostics.error(&marked.method.signature.ident, &problem, HELP),
+    }
+}
+
+/// The input goes to one of the two.
+fn check_init_and_run(model: &Model, diagnostics: &mut Diagnostics) {
+    let (Some(init), Some(run)) = (model.init(), model.run()) else {
+        return;
+    };
+    if init.method.signature.inputs.is_empty() {
+        return;
+    }
+    if let Some(input) = run.method.signature.inputs.first() {
+        let init = &init.method.signature.ident;
+        diagnostics.error(
+            &input.name,
+            &format!(
+                "the input goes to `#[init]` method `{init}`, so {} gets none",
+                run.label()
+            ),
+            "keep what is needed in the state, or take the input here only",
+        );
+    }
+}

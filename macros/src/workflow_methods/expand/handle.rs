@@ -1,0 +1,181 @@
+//! Writes the typed handle: a wrapper of the untyped one with a method for every handler.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::Visibility;
+
+use super::super::model::{Kind, Marked};
+use crate::{
+    casing,
+    expand::{Definition, Scope, output_type, tuple},
+};
+
+/// Methods that every handle has; a handler of such a name is called through `signal`, `query` or
+/// `update` and does not hide them.
+const METHODS_OF_HANDLES: [&str; 14] = [
+    "cancel",
+    "clone",
+    "deref",
+    "describe",
+    "fmt",
+    "history",
+    "query",
+    "reset",
+    "result",
+    "run_id",
+    "signal",
+    "terminate",
+    "update",
+    "workflow_id",
+];
+
+/// The typed handle's type with its arguments: `TripHandle`, or `TripHandle<T>` of `Trip<T>`.
+pub(super) fn handle_type(scope: &Scope<'_>) -> TokenStream {
+    let ident = casing::handle(scope.owner);
+    let self_ty = scope.self_ty;
+    let (_, arguments, _) = scope.generics.split_for_impl();
+    let arguments = generic_arguments(&arguments.to_token_stream(), self_ty);
+    quote!(#ident #arguments)
+}
+
+/// Adds one argument to `<A, B>` or to nothing.
+fn generic_arguments(arguments: &TokenStream, last: &dyn ToTokens) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = arguments.clone().into_iter().collect();
+    if tokens.is_empty() {
+        return quote!(<#last>);
+    }
+    tokens.pop();
+    quote!(#(#tokens)*, #last>)
+}
+
+/// The typed handle: a wrapper of the untyped one with a method for every handler.
+///
+/// The workflow is a type argument of the wrapper with a default, because the macro cannot know
+/// how visible the workflow's struct is: this way the compiler finds out where it matters.
+pub(super) fn handle(
+    scope: &Scope<'_>,
+    run: &Marked,
+    definitions: &[(&Marked, Definition<'_>)],
+) -> TokenStream {
+    let (private, self_ty) = (&scope.private, scope.self_ty);
+    let ident = casing::handle(scope.owner);
+    let ty = handle_type(scope);
+    let (head, bounds) = scope.head();
+    let parameters = scope.generics.params.iter();
+    let phantoms: Vec<&Ident> = scope
+        .generics
+        .type_params()
+        .map(|parameter| &parameter.ident)
+        .collect();
+    let phantom = (!scope.generics.params.is_empty())
+        .then(|| quote!(, ::core::marker::PhantomData<fn() -> (#(#phantoms,)*)>));
+    let phantom_value = phantom
+        .is_some()
+        .then(|| quote!(, ::core::marker::PhantomData));
+    let hidden = (!matches!(run.method.vis, Visibility::Public(_))).then(|| quote!(#[doc(hidden)]));
+    let name = ident.to_string();
+    let doc = format!(
+        "Refers to an execution of the workflow `{}`, with a method for each of its signals, \
+         queries and updates.\n\nIt derefs to the handle that all workflows share. A handler whose \
+         name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, \
+         `query` or `update`.",
+        scope.owner,
+    );
+    let methods = definitions
+        .iter()
+        .filter_map(|(marked, _)| handle_method(scope, marked));
+    quote! {
+        #[doc = #doc]
+        #hidden
+        pub struct #ident<#(#parameters,)* W: #private::WorkflowDefinition = #self_ty>(
+            #private::WorkflowHandle<W>
+            #phantom
+        ) #bounds;
+
+        #[allow(dead_code)]
+        #head #ty #bounds {
+            #(#methods)*
+        }
+
+        #head ::core::clone::Clone for #ty #bounds {
+            fn clone(&self) -> Self {
+                Self(::core::clone::Clone::clone(&self.0) #phantom_value)
+            }
+        }
+
+        #head ::core::fmt::Debug for #ty #bounds {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_tuple(#name).field(&self.0).finish()
+            }
+        }
+
+        #head ::core::ops::Deref for #ty #bounds {
+            type Target = #private::WorkflowHandle<#self_ty>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+
+        #head ::core::convert::From<#private::WorkflowHandle<#self_ty>> for #ty #bounds {
+            fn from(handle: #private::WorkflowHandle<#self_ty>) -> Self {
+                Self(handle #phantom_value)
+            }
+        }
+
+        #head ::core::convert::From<#ty> for #private::WorkflowHandle<#self_ty> #bounds {
+            fn from(handle: #ty) -> Self {
+                handle.0
+            }
+        }
+    }
+}
+
+fn handle_method(scope: &Scope<'_>, marked: &Marked) -> Option<TokenStream> {
+    let (private, self_ty) = (&scope.private, scope.self_ty);
+    let signature = &marked.method.signature;
+    let name = &signature.ident;
+    if METHODS_OF_HANDLES.iter().any(|taken| name == taken) {
+        return None;
+    }
+    let (verb, doc, output) = match marked.kind {
+        Kind::Signal => (quote!(signal), "Sends the signal", quote!(())),
+        Kind::Query => (
+            quote!(query),
+            "Asks the query",
+            output_type(scope, &signature.output),
+        ),
+        Kind::Update => (
+            quote!(update),
+            "Runs the update",
+            output_type(scope, &signature.output),
+        ),
+        Kind::Run | Kind::Init | Kind::Validator => return None,
+    };
+    let vis = &marked.method.vis;
+    let (cfg, public) = (
+        &marked.method.attributes.cfg,
+        &marked.method.attributes.public,
+    );
+    let doc = (!public
+        .iter()
+        .any(|attribute| attribute.path().is_ident("doc")))
+    .then(|| {
+        let doc = format!("{doc} `{}`.", marked.name());
+        quote!(#[doc = #doc])
+    });
+    let names: Vec<&Ident> = signature.inputs.iter().map(|input| &input.name).collect();
+    let types = signature.inputs.iter().map(|input| &input.ty);
+    let input = tuple(&names);
+    Some(quote! {
+        #(#cfg)*
+        #doc
+        #(#public)*
+        #vis async fn #name(
+            &self,
+            #(#names: #types),*
+        ) -> ::core::result::Result<#output, #private::ClientError> {
+            self.0.#verb(<#self_ty>::#name, #input).await
+        }
+    })
+}

@@ -1,0 +1,438 @@
+//! Writes the expansion of `#[workflow_methods]`.
+
+mod handle;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{ImplItem, Path, spanned::Spanned};
+
+use self::handle::{handle, handle_type};
+use super::model::{Kind, Marked, Model};
+use crate::{
+    casing,
+    expand::{
+        Definition, Scope, context_argument, function, input_codec, input_names, input_pattern,
+        input_type, into_result, output_codec, output_type, without_imposed_lints,
+    },
+    signature::{Mode, Signature},
+    types::resolve_generics,
+};
+
+/// Expands a block in which the check found nothing wrong.
+pub(super) fn expand(model: &Model, owner: &Ident, run: &Marked, krate: &Path) -> TokenStream {
+    let block = &model.block;
+    let generics = resolve_generics(&block.generics, &block.self_ty);
+    let scope = Scope::new(krate, owner, &block.self_ty, generics, "LocalBoxFuture");
+    let definitions: Vec<(&Marked, Definition<'_>)> = model
+        .methods
+        .iter()
+        .filter(|marked| marked.kind.is_handler() || marked.kind == Kind::Run)
+        .map(|marked| (marked, scope.definition(&marked.method)))
+        .collect();
+    let methods = methods(model, &definitions);
+    let items = definitions.iter().map(|(marked, definition)| {
+        let shared = definition.items(&scope);
+        let own = match marked.kind {
+            Kind::Signal => signal(&scope, marked, definition),
+            Kind::Query => query(&scope, marked, definition),
+            Kind::Update => update(&scope, marked, model.validator(marked), definition),
+            Kind::Run | Kind::Init | Kind::Validator => run_definition(&scope, definition),
+        };
+        quote!(#shared #own)
+    });
+    let workflow = workflow(&scope, model, run, &definitions);
+    let handle = handle(&scope, run, &definitions);
+    quote! {
+        #methods
+        #(#items)*
+        #workflow
+        #handle
+    }
+}
+
+/// The user's block with a constant and a hidden function for the run method and each handler.
+fn methods(model: &Model, definitions: &[(&Marked, Definition<'_>)]) -> TokenStream {
+    let mut block = model.block.clone();
+    for (_, definition) in definitions {
+        if let ImplItem::Fn(written) = &block.items[definition.method.index] {
+            let function = function(definition.method, written);
+            let constant = definition.constant();
+            block.items[definition.method.index] = ImplItem::Verbatim(quote!(#constant #function));
+        }
+    }
+    for marked in model.of(Kind::Init).chain(model.of(Kind::Validator)) {
+        if let ImplItem::Fn(written) = &block.items[marked.method.index] {
+            let function = without_imposed_lints(written);
+            block.items[marked.method.index] = ImplItem::Verbatim(function);
+        }
+    }
+    quote!(#block)
+}
+
+fn run_definition(scope: &Scope<'_>, definition: &Definition<'_>) -> TokenStream {
+    let (private, self_ty, ty) = (&scope.private, scope.self_ty, &definition.ty);
+    let (head, bounds) = scope.head();
+    quote! {
+        #[diagnostic::do_not_recommend]
+        #head #private::RunDefinition for #ty #bounds {
+            type Workflow = #self_ty;
+        }
+    }
+}
+
+fn workflow(
+    scope: &Scope<'_>,
+    model: &Model,
+    run: &Marked,
+    definitions: &[(&Marked, Definition<'_>)],
+) -> TokenStream {
+    let (private, self_ty) = (&scope.private, scope.self_ty);
+    let (head, bounds) = scope.head();
+    let signature = &run.method.signature;
+    let taken = model
+        .init()
+        .map_or(&[][..], |init| &init.method.signature.inputs);
+    let inputs = if taken.is_empty() {
+        &signature.inputs
+    } else {
+        taken
+    };
+    let input = input_type(inputs);
+    let output = output_type(scope, &signature.output);
+    let handle = handle_type(scope);
+    let input_codec = input_codec(scope, inputs);
+    let output_codec = output_codec(scope, &signature.output);
+    let init = init(scope, model.init());
+    let workflow_type = quote_spanned!(self_ty.span()=> <#self_ty as #private::WorkflowName>::WORKFLOW_TYPE);
+    let (input_parameter, take_input) = if !taken.is_empty() {
+        (quote!(_), None)
+    } else {
+        let pattern = input_pattern(inputs);
+        let take = quote! {
+            let #pattern = input.expect("the input is left to `#[run]` when `#[init]` takes none");
+        };
+        (quote!(input), Some(take))
+    };
+    let body = async_body(scope, signature);
+    let context = async_context(signature);
+    let handlers = definitions.iter().filter_map(|(marked, definition)| {
+        let (cfg, ty) = (&definition.method.attributes.cfg, &definition.ty);
+        let add = match marked.kind {
+            Kind::Signal => quote!(signal),
+            Kind::Query => quote!(query),
+            Kind::Update => quote!(update),
+            Kind::Run | Kind::Init | Kind::Validator => return None,
+        };
+        Some(quote!(#(#cfg)* let set = set.#add::<#ty>();))
+    });
+    quote! {
+        #[diagnostic::do_not_recommend]
+        #head #private::WorkflowDefinition for #self_ty #bounds {
+            type Input = #input;
+            type Output = #output;
+            type Handle = #handle;
+
+            const WORKFLOW_TYPE: &'static str = #workflow_type;
+
+            #input_codec
+
+            #output_codec
+
+            #init
+
+            fn run(
+                #context: #private::WorkflowContext<Self>,
+                #input_parameter: ::core::option::Option<Self::Input>,
+            ) -> #private::LocalBoxFuture<
+                'static,
+                ::core::result::Result<Self::Output, #private::WorkflowError>,
+            > {
+                #take_input
+                #body
+            }
+
+            fn handlers() -> #private::HandlerSet<Self> {
+                let set = #private::HandlerSet::new();
+                #(#handlers)*
+                set
+            }
+        }
+    }
+}
+
+fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
+    let (private, self_ty) = (&scope.private, scope.self_ty);
+    let (view, pattern, state, rest) = match init {
+        None => {
+            let state = quote_spanned!(self_ty.span()=> #private::initial_state::<#self_ty>());
+            (
+                quote!(_),
+                quote!(input),
+                state,
+                quote!(::core::option::Option::Some(input)),
+            )
+        }
+        Some(marked) => {
+            let signature = &marked.method.signature;
+            let view = signature.context().map(|context| {
+                let span = context.ty.span();
+                quote_spanned!(span=> view)
+            });
+            let names = input_names(&signature.inputs);
+            let function = &signature.ident;
+            let arguments = view
+                .iter()
+                .cloned()
+                .chain(names.iter().map(ToTokens::to_token_stream));
+            let call = quote!(<#self_ty>::#function(#(#arguments),*));
+            let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+            let state = if signature.output.is_fallible() {
+                quote!({ #result }?)
+            } else {
+                call
+            };
+            let view = if view.is_some() {
+                quote!(view)
+            } else {
+                quote!(_)
+            };
+            if names.is_empty() {
+                (
+                    view,
+                    quote!(input),
+                    state,
+                    quote!(::core::option::Option::Some(input)),
+                )
+            } else {
+                let pattern = input_pattern(&signature.inputs);
+                (view, pattern, state, quote!(::core::option::Option::None))
+            }
+        }
+    };
+    quote! {
+        fn init(
+            #view: &#private::WorkflowContextView,
+            #pattern: Self::Input,
+        ) -> ::core::result::Result<
+            (Self, ::core::option::Option<Self::Input>),
+            #private::WorkflowError,
+        > {
+            let state = #state;
+            ::core::result::Result::Ok((state, #rest))
+        }
+    }
+}
+
+fn signal(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> TokenStream {
+    let private = &scope.private;
+    let common = handler_head(scope, marked);
+    let handle = handle_function(scope, &marked.method.signature, &quote!(()));
+    implementation(
+        scope,
+        &quote!(#private::SignalDefinition),
+        definition,
+        &quote!(#common #handle),
+    )
+}
+
+fn update(
+    scope: &Scope<'_>,
+    marked: &Marked,
+    validator: Option<&Marked>,
+    definition: &Definition<'_>,
+) -> TokenStream {
+    let private = &scope.private;
+    let signature = &marked.method.signature;
+    let output = output_type(scope, &signature.output);
+    let common = handler_head(scope, marked);
+    let codec = output_codec(scope, &signature.output);
+    let validate = validator.map(|validator| validate(scope, validator));
+    let handle = handle_function(scope, signature, &quote!(Self::Output));
+    let body = quote!(type Output = #output; #common #codec #validate #handle);
+    implementation(
+        scope,
+        &quote!(#private::UpdateDefinition),
+        definition,
+        &body,
+    )
+}
+
+fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> TokenStream {
+    let private = &scope.private;
+    let signature = &marked.method.signature;
+    let output = output_type(scope, &signature.output);
+    let common = handler_head(scope, marked);
+    let codec = output_codec(scope, &signature.output);
+    let pattern = input_pattern(&signature.inputs);
+    let view = signature
+        .context()
+        .map(|context| quote_spanned!(context.ty.span()=> view));
+    let parameter = if view.is_some() {
+        quote!(view)
+    } else {
+        quote!(_)
+    };
+    let inputs = input_names(&signature.inputs)
+        .into_iter()
+        .map(ToTokens::into_token_stream);
+    let arguments = view.into_iter().chain(inputs);
+    let call = quote!(Self::__x_call(state #(, #arguments)*));
+    let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+    let body = quote! {
+        type Output = #output;
+        #common
+        #codec
+
+        fn handle(
+            state: &Self::Workflow,
+            #parameter: &#private::WorkflowContextView,
+            #pattern: Self::Input,
+        ) -> ::core::result::Result<Self::Output, #private::WorkflowError> {
+            #result
+        }
+    };
+    implementation(scope, &quote!(#private::QueryDefinition), definition, &body)
+}
+
+fn implementation(
+    scope: &Scope<'_>,
+    path: &TokenStream,
+    definition: &Definition<'_>,
+    body: &TokenStream,
+) -> TokenStream {
+    let (cfg, ty) = (&definition.method.attributes.cfg, &definition.ty);
+    let (head, bounds) = scope.head();
+    quote! {
+        #(#cfg)*
+        #[diagnostic::do_not_recommend]
+        #head #path for #ty #bounds {
+            #body
+        }
+    }
+}
+
+/// What the definitions of all handlers begin with.
+fn handler_head(scope: &Scope<'_>, marked: &Marked) -> TokenStream {
+    let self_ty = scope.self_ty;
+    let name = marked.name();
+    let input = input_type(&marked.method.signature.inputs);
+    let codec = input_codec(scope, &marked.method.signature.inputs);
+    quote! {
+        type Workflow = #self_ty;
+        type Input = #input;
+
+        const NAME: &'static str = #name;
+
+        #codec
+    }
+}
+
+/// `handle` of a signal or an update.
+fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStream) -> TokenStream {
+    let private = &scope.private;
+    let pattern = input_pattern(&signature.inputs);
+    let (context, body) = if signature.is_async {
+        let body = async_body(scope, signature);
+        (
+            async_context(signature),
+            quote!(#private::Handled::Later(#body)),
+        )
+    } else {
+        let context = signature
+            .context()
+            .map(|context| quote_spanned!(context.ty.span()=> context));
+        let parameter = if context.is_some() {
+            quote!(context)
+        } else {
+            quote!(_)
+        };
+        let inputs = input_names(&signature.inputs)
+            .into_iter()
+            .map(ToTokens::into_token_stream);
+        let arguments = context.into_iter().chain(inputs);
+        let call = quote!(Self::__x_call(state #(, #arguments)*));
+        let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+        let body = quote! {
+            #private::Handled::Now(context.call_sync(|state, #parameter| { #result }))
+        };
+        (quote!(context), body)
+    };
+    quote! {
+        fn handle(
+            #context: #private::WorkflowContext<Self::Workflow>,
+            #pattern: Self::Input,
+        ) -> #private::Handled<#output> {
+            #body
+        }
+    }
+}
+
+/// The boxed future of an `async` method.
+fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
+    let self_ty = scope.self_ty;
+    let function = casing::hidden_function(&signature.ident);
+    let context = signature
+        .context()
+        .map(|context| context_argument(context, "context"));
+    let inputs = input_names(&signature.inputs)
+        .into_iter()
+        .map(ToTokens::into_token_stream);
+    let arguments = context.into_iter().chain(inputs);
+    let call = quote!(<#self_ty>::#function(#(#arguments),*).await);
+    let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+    quote!(::std::boxed::Box::pin(async move { #result }))
+}
+
+/// How an `async` method's context is bound before the call.
+fn async_context(signature: &Signature) -> TokenStream {
+    match signature.context() {
+        Some(context) if context.mode == Mode::Mutable => quote!(mut context),
+        Some(_) => quote!(context),
+        None => quote!(_),
+    }
+}
+
+fn validate(scope: &Scope<'_>, validator: &Marked) -> TokenStream {
+    let (private, self_ty) = (&scope.private, scope.self_ty);
+    let signature = &validator.method.signature;
+    let cfg = &validator.method.attributes.cfg;
+    let function = &signature.ident;
+    let view = signature
+        .context()
+        .map(|context| quote_spanned!(context.ty.span()=> view));
+    let parameter = if view.is_some() {
+        quote!(view)
+    } else {
+        quote!(_)
+    };
+    let inputs = match signature.inputs.as_slice() {
+        [] => Vec::new(),
+        [only] => vec![quote_spanned!(only.ty.span()=> input)],
+        several => several
+            .iter()
+            .enumerate()
+            .map(|(index, input)| {
+                let field = syn::Index::from(index);
+                quote_spanned!(input.ty.span()=> &input.#field)
+            })
+            .collect(),
+    };
+    let input = if inputs.is_empty() {
+        quote!(_)
+    } else {
+        quote!(input)
+    };
+    let arguments = view.into_iter().chain(inputs);
+    let call = quote!(<#self_ty>::#function(state #(, #arguments)*));
+    let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+    quote! {
+        #(#cfg)*
+        fn validate(
+            state: &Self::Workflow,
+            #parameter: &#private::WorkflowContextView,
+            #input: &Self::Input,
+        ) -> ::core::result::Result<(), #private::WorkflowError> {
+            #result
+        }
+    }
+}

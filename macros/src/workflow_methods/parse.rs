@@ -1,0 +1,52 @@
+//! Reads a `#[workflow_methods]` block into its model. It refuses nothing but what is no impl block.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{Attribute, ImplItem, Meta, parse2};
+
+use super::model::{Kind, Marked, Model, Target};
+use crate::{block, diagnostics::Diagnostics, options::Options, signature::Method};
+
+/// Reads the block and takes our attributes off it.
+pub(super) fn parse(arguments: TokenStream, item: &TokenStream) -> Result<Model, Diagnostics> {
+    let mut block = block::parse("workflow_methods", item)?;
+    let self_ty = block.self_ty.clone();
+    let mut methods = Vec::new();
+    for (index, item) in block.items.iter_mut().enumerate() {
+        let ImplItem::Fn(function) = item else {
+            continue;
+        };
+        let mut ours = block::take(&mut function.attrs, &Kind::ATTRIBUTES).into_iter();
+        let Some(attribute) = ours.next() else {
+            continue;
+        };
+        let Some(kind) = Kind::of_attribute(attribute.path()) else {
+            continue;
+        };
+        let (options, target) = match kind {
+            Kind::Validator => (Options::default(), target(&attribute)),
+            _ => (Options::of_attribute(&attribute), Target::None),
+        };
+        methods.push(Marked {
+            kind,
+            attribute: attribute.path().clone(),
+            options,
+            target,
+            method: Method::parse(index, function, &self_ty),
+            repeated: ours.map(|attribute| attribute.path().clone()).collect(),
+        });
+    }
+    Ok(Model {
+        block,
+        options: Options::parse(arguments),
+        methods,
+    })
+}
+
+fn target(attribute: &Attribute) -> Target {
+    match &attribute.meta {
+        Meta::List(list) if !list.tokens.is_empty() => parse2::<Ident>(list.tokens.clone())
+            .map_or_else(|_| Target::Unreadable(list.tokens.clone()), Target::Update),
+        Meta::Path(_) | Meta::List(_) => Target::None,
+        Meta::NameValue(pair) => Target::Unreadable(quote::ToTokens::to_token_stream(&pair.value)),
+    }
+}

@@ -1,0 +1,59 @@
+//! Collects the activities of a type for a worker.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use steadfast_core::payload::Payload;
+
+use super::{ActivityContext, ActivityError};
+use crate::definition::{Activities, ActivityDefinition};
+
+/// Runs an activity of some type.
+pub(crate) type ActivityFn = Arc<
+    dyn Fn(ActivityContext, Vec<Payload>) -> BoxFuture<'static, Result<Payload, ActivityError>>
+        + Send
+        + Sync,
+>;
+
+/// Collects the activities of a type; filled by the expansion of `#[activities]`.
+pub struct ActivityRegistrar<'a, A> {
+    implementer: Arc<A>,
+    activities: &'a mut BTreeMap<String, ActivityFn>,
+    duplicates: Vec<String>,
+}
+
+impl<A> fmt::Debug for ActivityRegistrar<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActivityRegistrar").field("activities", &self.activities.keys()).finish()
+    }
+}
+
+impl<'a, A: Activities> ActivityRegistrar<'a, A> {
+    pub(crate) fn new(
+        implementer: Arc<A>,
+        activities: &'a mut BTreeMap<String, ActivityFn>,
+    ) -> Self {
+        Self { implementer, activities, duplicates: Vec::new() }
+    }
+
+    /// Adds an activity.
+    pub fn add<D: ActivityDefinition<Implementer = A>>(&mut self) {
+        let implementer = Arc::clone(&self.implementer);
+        let run: ActivityFn = Arc::new(move |context, payloads| {
+            let implementer = Arc::clone(&implementer);
+            Box::pin(async move {
+                let input = D::decode_input(&payloads).map_err(ActivityError::non_retryable)?;
+                let output = D::execute(implementer, context, input).await?;
+                D::encode_output(&output).map_err(ActivityError::non_retryable)
+            })
+        });
+        if self.activities.insert(D::ACTIVITY_TYPE.to_owned(), run).is_some() {
+            self.duplicates.push(D::ACTIVITY_TYPE.to_owned());
+        }
+    }
+
+    /// The activity types that were registered before.
+    pub(crate) fn into_duplicates(self) -> Vec<String> {
+        self.duplicates
+    }
+}

@@ -1,0 +1,396 @@
+//! Talks to one execution.
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use steadfast_core::{
+    event::EventKind,
+    failure::{Failure, FailureKind},
+    history::History,
+    ids::{EventId, RunId, UpdateId, WorkflowExecution, WorkflowId},
+};
+
+use super::{
+    Client, ClientError, WorkflowCancelOptions, WorkflowExecutionError, WorkflowTerminateOptions,
+    new_request_id,
+};
+use crate::{
+    definition::{QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition},
+    engine::{
+        CancelWorkflowRequest, EngineError, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait,
+        QueryWorkflowRequest, ResetWorkflowRequest, SignalWorkflowRequest,
+        TerminateWorkflowRequest, UpdateStage, UpdateWorkflowRequest, WorkflowDescription,
+    },
+};
+
+const PAGE: usize = 1_000;
+
+/// Talks to one execution. The handle that `#[workflow_methods]` generates has all of this and a
+/// method for every signal, query and update.
+pub struct WorkflowHandle<W> {
+    client: Client,
+    execution: ExecutionRef,
+    _workflow: PhantomData<fn() -> W>,
+}
+
+impl<W> Clone for WorkflowHandle<W> {
+    fn clone(&self) -> Self {
+        Self::new(self.client.clone(), self.execution.clone())
+    }
+}
+
+impl<W> fmt::Debug for WorkflowHandle<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WorkflowHandle").field(&self.execution).finish()
+    }
+}
+
+/// Where a run is reset to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ResetPoint {
+    /// An event that belongs to a workflow task: what came before it is kept.
+    Event(EventId),
+    /// The first workflow task: everything is done again.
+    FirstWorkflowTask,
+    /// The last workflow task that was answered: its commands and what followed are discarded.
+    LastWorkflowTask,
+}
+
+impl ResetPoint {
+    /// An event by its number.
+    #[must_use]
+    pub fn event(id: u64) -> Self {
+        Self::Event(EventId(id))
+    }
+}
+
+/// What is applied again after a reset. Cancel and terminate requests never are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ResetOptions {
+    /// Leaves out signals after the point.
+    pub exclude_signals: bool,
+    /// Leaves out updates after the point.
+    pub exclude_updates: bool,
+}
+
+impl<W> WorkflowHandle<W> {
+    pub(crate) fn new(client: Client, execution: ExecutionRef) -> Self {
+        Self { client, execution, _workflow: PhantomData }
+    }
+
+    /// The execution's id.
+    #[must_use]
+    pub fn workflow_id(&self) -> &WorkflowId {
+        &self.execution.workflow_id
+    }
+
+    /// The run that this handle was made for: the one that was started, or one that was asked for.
+    /// `None` when it follows whatever run is the current one.
+    #[must_use]
+    pub fn run_id(&self) -> Option<&RunId> {
+        self.execution.run_id.as_ref().or(self.execution.first_execution_run_id.as_ref())
+    }
+
+    /// Asks for the cancellation of the execution (R1). Nothing is stopped by force: the workflow's
+    /// code decides. A second request, and one for a closed execution, does nothing (R2).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such execution, or the engine fails.
+    pub async fn cancel(&self, options: impl Into<WorkflowCancelOptions>) -> Result<(), ClientError> {
+        let options = options.into();
+        let request = CancelWorkflowRequest {
+            execution: self.in_chain_of(options.first_execution_run_id)?,
+            reason: options.reason,
+            identity: self.client.identity().clone(),
+            request_id: new_request_id()?,
+        };
+        Ok(self.client.engine().request_cancel_workflow(request).await?)
+    }
+
+    /// Stops the execution at once; its code gets no chance (F7).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such execution, it is closed, or the engine fails.
+    pub async fn terminate(
+        &self,
+        options: impl Into<WorkflowTerminateOptions>,
+    ) -> Result<(), ClientError> {
+        let options = options.into();
+        let request = TerminateWorkflowRequest {
+            execution: self.in_chain_of(options.first_execution_run_id)?,
+            reason: options.reason,
+            details: Vec::new(),
+            identity: self.client.identity().clone(),
+        };
+        Ok(self.client.engine().terminate_workflow(request).await?)
+    }
+
+    fn in_chain_of(&self, first: Option<String>) -> Result<ExecutionRef, ClientError> {
+        let mut execution = self.execution.clone();
+        if let Some(first) = first {
+            execution.first_execution_run_id = Some(RunId::new(first)?);
+        }
+        Ok(execution)
+    }
+
+    /// Resets the execution: a new run goes on from a point in the history of this one (T1 to T3).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such execution, the point is not a valid one (the error names those that
+    /// are), or the engine fails.
+    pub async fn reset(
+        &self,
+        point: ResetPoint,
+        reason: impl Into<String>,
+        options: ResetOptions,
+    ) -> Result<Self, ClientError> {
+        let description = self.describe().await?;
+        let WorkflowExecution { workflow_id, run_id } = description.execution;
+        let base = ExecutionRef {
+            workflow_id: workflow_id.clone(),
+            run_id: Some(run_id),
+            first_execution_run_id: None,
+        };
+        let event_id = match point {
+            ResetPoint::Event(id) => id,
+            ResetPoint::FirstWorkflowTask | ResetPoint::LastWorkflowTask => {
+                let base = Self::new(self.client.clone(), base.clone());
+                let history = base.history().await?;
+                let mut ends = history.events.iter().filter(|event| {
+                    matches!(event.kind, EventKind::WorkflowTaskCompleted { .. })
+                });
+                let end = if point == ResetPoint::FirstWorkflowTask {
+                    ends.next()
+                } else {
+                    ends.next_back()
+                };
+                end.map(|event| event.event_id).ok_or_else(|| {
+                    EngineError::invalid("no workflow task was answered yet: there is nothing to reset")
+                })?
+            }
+        };
+        let request = ResetWorkflowRequest {
+            execution: base,
+            workflow_task_finish_event_id: event_id,
+            reason: reason.into(),
+            identity: self.client.identity().clone(),
+            request_id: new_request_id()?,
+            exclude_signals: options.exclude_signals,
+            exclude_updates: options.exclude_updates,
+        };
+        let run_id = self.client.engine().reset_workflow(request).await?;
+        let execution =
+            ExecutionRef { workflow_id, run_id: Some(run_id), first_execution_run_id: None };
+        Ok(Self::new(self.client.clone(), execution))
+    }
+
+    /// Says where the execution stands.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such execution, or the engine fails.
+    pub async fn describe(&self) -> Result<WorkflowDescription, ClientError> {
+        Ok(self.client.engine().describe_workflow(self.execution.clone()).await?)
+    }
+
+    /// Deletes the run with its history, terminating it first if it is open.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such execution, or the engine fails.
+    pub async fn delete(&self) -> Result<(), ClientError> {
+        Ok(self.client.engine().delete_workflow(self.execution.clone()).await?)
+    }
+
+    /// Reads the whole history. It displays as a table.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such execution, or the engine fails.
+    pub async fn history(&self) -> Result<History, ClientError> {
+        let mut reference = self.execution.clone();
+        let mut events = Vec::new();
+        let mut next = Some(EventId(1));
+        let mut execution = None;
+        while let Some(from) = next {
+            let page = self.page(&reference, from, HistoryWait::No).await?;
+            // The pages must be of one run, whatever happens meanwhile.
+            reference.run_id = Some(page.execution.run_id.clone());
+            reference.first_execution_run_id = None;
+            execution.get_or_insert(page.execution);
+            events.extend(page.events);
+            next = page.next;
+        }
+        let execution =
+            execution.ok_or_else(|| EngineError::not_found("workflow execution not found"))?;
+        Ok(History { execution, events })
+    }
+
+    async fn page(
+        &self,
+        execution: &ExecutionRef,
+        from: EventId,
+        wait: HistoryWait,
+    ) -> Result<HistoryPage, ClientError> {
+        let request =
+            HistoryRequest { execution: execution.clone(), from, page_size: PAGE, wait };
+        Ok(self.client.engine().workflow_history(request).await?)
+    }
+}
+
+impl<W: WorkflowDefinition> WorkflowHandle<W> {
+    /// Waits for the result, through all runs that continue or retry this one.
+    ///
+    /// # Errors
+    ///
+    /// When the execution ends without a result, there is none such, or the engine fails.
+    pub async fn result(&self) -> Result<W::Output, ClientError> {
+        let mut reference = self.execution.clone();
+        if let Some(first) = reference.first_execution_run_id.take() {
+            reference.run_id = Some(first);
+        }
+        loop {
+            let page = self.page(&reference, EventId(1), HistoryWait::Close).await?;
+            let Some(event) = page.events.into_iter().next_back() else { continue };
+            let next = match event.kind {
+                EventKind::WorkflowExecutionCompleted { new_execution_run_id: Some(next), .. }
+                | EventKind::WorkflowExecutionFailed { new_execution_run_id: Some(next), .. }
+                | EventKind::WorkflowExecutionTimedOut { new_execution_run_id: Some(next), .. }
+                | EventKind::WorkflowExecutionContinuedAsNew {
+                    new_execution_run_id: next, ..
+                } => next,
+                EventKind::WorkflowExecutionCompleted { result, .. } => {
+                    return Ok(W::decode_output(result.as_ref())?);
+                }
+                EventKind::WorkflowExecutionFailed { failure, .. } => {
+                    return Err(WorkflowExecutionError::Failed(Arc::new(*failure)).into());
+                }
+                EventKind::WorkflowExecutionCanceled { .. } => {
+                    let reason = self.cancel_reason(page.execution).await?;
+                    return Err(WorkflowExecutionError::Cancelled { reason }.into());
+                }
+                EventKind::WorkflowExecutionTerminated { reason, .. } => {
+                    return Err(WorkflowExecutionError::Terminated { reason }.into());
+                }
+                EventKind::WorkflowExecutionTimedOut { .. } => {
+                    return Err(WorkflowExecutionError::TimedOut.into());
+                }
+                other => {
+                    let message = format!("`{}` does not close an execution", other.name());
+                    return Err(EngineError::invalid(message).into());
+                }
+            };
+            reference.run_id = Some(next);
+        }
+    }
+
+    /// Why a cancelled run was cancelled: the closing event does not say it, the request does.
+    async fn cancel_reason(&self, execution: WorkflowExecution) -> Result<String, ClientError> {
+        let WorkflowExecution { workflow_id, run_id } = execution;
+        let reference =
+            ExecutionRef { workflow_id, run_id: Some(run_id), first_execution_run_id: None };
+        let mut next = Some(EventId(1));
+        while let Some(from) = next {
+            let page = self.page(&reference, from, HistoryWait::No).await?;
+            for event in page.events {
+                if let EventKind::WorkflowExecutionCancelRequested { cause, .. } = event.kind {
+                    return Ok(cause);
+                }
+            }
+            next = page.next;
+        }
+        Ok(String::new())
+    }
+
+    /// Sends a signal. When this returns, the signal survives a crash.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such open execution, the input cannot be encoded, or the engine fails.
+    pub async fn signal<S: SignalDefinition<Workflow = W>>(
+        &self,
+        _signal: S,
+        input: S::Input,
+    ) -> Result<(), ClientError> {
+        let request = SignalWorkflowRequest {
+            execution: self.execution.clone(),
+            signal: self.client.signal::<S>(&input)?,
+        };
+        Ok(self.client.engine().signal_workflow(request).await?)
+    }
+
+    /// Asks the workflow's code about its state. Waits for a worker; works on closed executions
+    /// too.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such execution, the handler refuses, or the engine fails.
+    pub async fn query<Q: QueryDefinition<Workflow = W>>(
+        &self,
+        _query: Q,
+        input: Q::Input,
+    ) -> Result<Q::Output, ClientError> {
+        let request = QueryWorkflowRequest {
+            execution: self.execution.clone(),
+            name: steadfast_core::ids::QueryName::new(Q::NAME)?,
+            input: Q::encode_input(&input)?,
+        };
+        let answer = self.client.engine().query_workflow(request).await.map_err(refused)?;
+        Ok(Q::decode_output(Some(&answer))?)
+    }
+
+    /// Sends an update and waits for its outcome.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such open execution, the validator or the handler refuses, or the engine
+    /// fails.
+    pub async fn update<U: UpdateDefinition<Workflow = W>>(
+        &self,
+        update: U,
+        input: U::Input,
+    ) -> Result<U::Output, ClientError> {
+        self.update_with_id(update, input, uuid::Uuid::new_v4().to_string()).await
+    }
+
+    /// Sends an update under an id of the caller's: repeating it gets the outcome of the first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update), and when the id is not valid.
+    pub async fn update_with_id<U: UpdateDefinition<Workflow = W>>(
+        &self,
+        _update: U,
+        input: U::Input,
+        update_id: impl AsRef<str>,
+    ) -> Result<U::Output, ClientError> {
+        let request = UpdateWorkflowRequest {
+            execution: self.execution.clone(),
+            update_id: UpdateId::new(update_id)?,
+            name: steadfast_core::ids::UpdateName::new(U::NAME)?,
+            input: U::encode_input(&input)?,
+            header: std::collections::BTreeMap::new(),
+            identity: self.client.identity().clone(),
+            wait_for: UpdateStage::Completed,
+        };
+        let reply = self.client.engine().update_workflow(request).await.map_err(refused)?;
+        match reply.outcome {
+            Some(Ok(result)) => Ok(U::decode_output(Some(&result))?),
+            Some(Err(failure)) => Err(ClientError::Refused(Box::new(failure))),
+            None => Err(ClientError::Refused(Box::new(Failure::new(
+                "the update has no outcome yet",
+                FailureKind::Server { non_retryable: false },
+            )))),
+        }
+    }
+}
+
+fn refused(error: EngineError) -> ClientError {
+    match error {
+        EngineError::Failed(failure) => ClientError::Refused(failure),
+        other => ClientError::Engine(other),
+    }
+}

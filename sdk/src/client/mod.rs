@@ -1,0 +1,314 @@
+//! Clients: they start executions and talk to them, through any engine.
+
+mod error;
+mod handle;
+mod options;
+
+use std::{fmt, sync::Arc};
+
+use futures_util::{StreamExt as _, stream};
+use steadfast_core::{
+    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
+    payload::Payload,
+    task::ActivityOutcome,
+};
+
+pub use self::{
+    error::{ClientError, WorkflowExecutionError},
+    handle::{ResetOptions, ResetPoint, WorkflowHandle},
+    options::{
+        WorkflowCancelOptions, WorkflowCancelOptionsBuilder, WorkflowStartOptions,
+        WorkflowStartOptionsBuilder, WorkflowTerminateOptions, WorkflowTerminateOptionsBuilder,
+    },
+};
+use crate::{
+    convert,
+    definition::{RunDefinition, SignalDefinition, WorkflowDefinition},
+    engine::{
+        ActivityRef, Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, Signal,
+        StartWorkflowRequest, WorkflowDescription,
+    },
+};
+
+/// Starts executions and talks to them. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Arc<dyn Engine>,
+    identity: Identity,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("engine", &self.inner.engine)
+            .field("identity", &self.inner.identity)
+            .finish()
+    }
+}
+
+/// Opens an engine: the same as [`Client::connect`].
+///
+/// # Errors
+///
+/// When the URL is not one of an engine, or the engine cannot be opened.
+pub async fn connect(url: &str) -> Result<Client, ClientError> {
+    Client::connect(url).await
+}
+
+impl Client {
+    /// Opens an engine.
+    ///
+    /// | URL | engine |
+    /// | --- | --- |
+    /// | `memory:` | embedded, in memory: for tests |
+    /// | `sqlite://orders.db`, `sqlite:///var/lib/orders.db` | embedded, in a file |
+    ///
+    /// # Errors
+    ///
+    /// When the URL is not one of an engine, or the engine cannot be opened.
+    #[expect(clippy::unused_async, reason = "other engines connect over a network")]
+    pub async fn connect(url: &str) -> Result<Self, ClientError> {
+        Ok(Self::new(open_engine(url)?))
+    }
+
+    /// A client of an engine that was opened before.
+    ///
+    /// # Panics
+    ///
+    /// Never: the identity that it gives itself is valid.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Engine>) -> Self {
+        let identity = Identity::new(format!("{}@{}", std::process::id(), uuid::Uuid::now_v7()))
+            .expect("a process id and a UUID are short");
+        Self { inner: Arc::new(Inner { engine, identity }) }
+    }
+
+    /// The same client under a name of its own, which is recorded with what it asks for.
+    ///
+    /// # Errors
+    ///
+    /// When the name is empty or too long.
+    pub fn with_identity(self, identity: &str) -> Result<Self, ClientError> {
+        let identity = Identity::new(identity)?;
+        Ok(Self { inner: Arc::new(Inner { engine: Arc::clone(&self.inner.engine), identity }) })
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.inner.engine
+    }
+
+    /// The name that is recorded with what this client asks for.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    /// Starts an execution. When this returns, the execution survives a crash.
+    ///
+    /// # Errors
+    ///
+    /// When an execution with the same id exists and the policies forbid another, an id is not
+    /// valid, the input cannot be encoded, or the engine fails.
+    pub async fn start_workflow<R: RunDefinition>(
+        &self,
+        _run: R,
+        input: <R::Workflow as WorkflowDefinition>::Input,
+        options: impl Into<WorkflowStartOptions>,
+    ) -> Result<<R::Workflow as WorkflowDefinition>::Handle, ClientError> {
+        let request = self.start_request::<R::Workflow>(&input, options.into())?;
+        let workflow_id = request.workflow_id.clone();
+        let started = self.engine().start_workflow(request).await?;
+        Ok(self.handle_of::<R::Workflow>(workflow_id, started.run_id))
+    }
+
+    /// Signals the open execution of an id, starting one first if there is none: one step, in which
+    /// nothing can come between.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start_workflow`](Self::start_workflow).
+    pub async fn signal_with_start_workflow<R, S>(
+        &self,
+        _run: R,
+        input: <R::Workflow as WorkflowDefinition>::Input,
+        options: impl Into<WorkflowStartOptions>,
+        _signal: S,
+        signal_input: S::Input,
+    ) -> Result<<R::Workflow as WorkflowDefinition>::Handle, ClientError>
+    where
+        R: RunDefinition,
+        S: SignalDefinition<Workflow = R::Workflow>,
+    {
+        let request = self.start_request::<R::Workflow>(&input, options.into())?;
+        let signal = self.signal::<S>(&signal_input)?;
+        let workflow_id = request.workflow_id.clone();
+        let started = self.engine().signal_with_start_workflow(request, signal).await?;
+        Ok(self.handle_of::<R::Workflow>(workflow_id, started.run_id))
+    }
+
+    fn handle_of<W: WorkflowDefinition>(&self, workflow_id: WorkflowId, run_id: RunId) -> W::Handle {
+        let execution = ExecutionRef {
+            workflow_id,
+            run_id: None,
+            first_execution_run_id: Some(run_id),
+        };
+        W::Handle::from(WorkflowHandle::new(self.clone(), execution))
+    }
+
+    pub(crate) fn signal<S: SignalDefinition>(
+        &self,
+        input: &S::Input,
+    ) -> Result<Signal, ClientError> {
+        Ok(Signal {
+            name: steadfast_core::ids::SignalName::new(S::NAME)?,
+            input: S::encode_input(input)?,
+            header: std::collections::BTreeMap::new(),
+            identity: self.identity().clone(),
+            request_id: new_request_id()?,
+        })
+    }
+
+    fn start_request<W: WorkflowDefinition>(
+        &self,
+        input: &W::Input,
+        options: WorkflowStartOptions,
+    ) -> Result<StartWorkflowRequest, ClientError> {
+        Ok(StartWorkflowRequest {
+            workflow_id: WorkflowId::new(options.workflow_id)?,
+            workflow_type: WorkflowType::new(W::WORKFLOW_TYPE)?,
+            task_queue: TaskQueue::new(options.task_queue)?,
+            input: W::encode_input(input)?,
+            header: std::collections::BTreeMap::new(),
+            timeouts: options.timeouts,
+            identity: self.identity().clone(),
+            request_id: match options.request_id {
+                Some(id) => RequestId::new(id)?,
+                None => new_request_id()?,
+            },
+            id_reuse_policy: options.id_reuse_policy,
+            id_conflict_policy: options.id_conflict_policy,
+            retry_policy: options.retry_policy,
+            start_delay: options.start_delay,
+            memo: options.memo,
+            search_attributes: options.search_attributes,
+        })
+    }
+
+    /// Finds the current run of an id. Asks nothing of the engine: that there is one shows in the
+    /// first call.
+    ///
+    /// # Errors
+    ///
+    /// When the id is not valid.
+    pub fn workflow<W: WorkflowDefinition>(
+        &self,
+        workflow_id: impl AsRef<str>,
+    ) -> Result<W::Handle, ClientError> {
+        let execution = ExecutionRef::current(WorkflowId::new(workflow_id)?);
+        Ok(W::Handle::from(WorkflowHandle::new(self.clone(), execution)))
+    }
+
+    /// Finds one run of an id.
+    #[must_use]
+    pub fn workflow_run<W: WorkflowDefinition>(&self, execution: WorkflowExecution) -> W::Handle {
+        let WorkflowExecution { workflow_id, run_id } = execution;
+        let execution =
+            ExecutionRef { workflow_id, run_id: Some(run_id), first_execution_run_id: None };
+        W::Handle::from(WorkflowHandle::new(self.clone(), execution))
+    }
+
+    /// Lists executions, latest start first, as many as are read from the stream.
+    pub fn list_workflows(
+        &self,
+        filter: ListFilter,
+    ) -> impl stream::Stream<Item = Result<WorkflowDescription, ClientError>> + Send + use<> {
+        const PAGE: usize = 100;
+        let engine = Arc::clone(self.engine());
+        stream::try_unfold(Some(None), move |page: Option<Option<Vec<u8>>>| {
+            let engine = Arc::clone(&engine);
+            let filter = filter.clone();
+            async move {
+                let Some(next_page_token) = page else { return Ok(None) };
+                let request = ListWorkflowsRequest { filter, page_size: PAGE, next_page_token };
+                let page = engine.list_workflows(request).await?;
+                let executions = stream::iter(page.executions.into_iter().map(Ok::<_, EngineError>));
+                Ok::<_, EngineError>(Some((executions, page.next_page_token.map(Some))))
+            }
+        })
+        .map(|page| match page {
+            Ok(executions) => executions.left_stream(),
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        })
+        .flatten()
+        .map(|item| item.map_err(ClientError::from))
+    }
+
+    /// Counts executions.
+    ///
+    /// # Errors
+    ///
+    /// When the engine fails.
+    pub async fn count_workflows(&self, filter: ListFilter) -> Result<u64, ClientError> {
+        Ok(self.engine().count_workflows(filter).await?)
+    }
+
+    /// Ends an activity that said it [completes asynchronously](crate::activity::ActivityError::complete_async).
+    ///
+    /// # Errors
+    ///
+    /// When the activity is not known or has ended, the value cannot be encoded, or the engine
+    /// fails.
+    pub async fn complete_activity<T: serde::Serialize>(
+        &self,
+        activity: ActivityRef,
+        result: &T,
+    ) -> Result<(), ClientError> {
+        let result: Payload = convert::to_payload(result)?;
+        let outcome = ActivityOutcome::Completed { result: Some(result) };
+        Ok(self.engine().complete_activity(activity, outcome).await?)
+    }
+
+    /// Ends an activity that completes asynchronously in another way than with a result.
+    ///
+    /// # Errors
+    ///
+    /// When the activity is not known or has ended, or the engine fails.
+    pub async fn end_activity(
+        &self,
+        activity: ActivityRef,
+        outcome: ActivityOutcome,
+    ) -> Result<(), ClientError> {
+        Ok(self.engine().complete_activity(activity, outcome).await?)
+    }
+}
+
+pub(crate) fn new_request_id() -> Result<RequestId, ClientError> {
+    Ok(RequestId::new(uuid::Uuid::new_v4().to_string())?)
+}
+
+/// Opens the engine that a URL names.
+fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
+    let error = |message: &str| ClientError::Url { url: url.to_owned(), message: message.to_owned() };
+    let (scheme, _rest) = url
+        .split_once(':')
+        .ok_or_else(|| error("write `memory:` or `sqlite://path/to/file.db`"))?;
+    match scheme {
+        #[cfg(feature = "embedded")]
+        "memory" => Ok(crate::engine::embedded::EmbeddedEngine::in_memory()?),
+        #[cfg(feature = "embedded")]
+        "sqlite" => match _rest.strip_prefix("//").unwrap_or(_rest) {
+            "" => Err(error("the path of the file is missing, as in `sqlite://orders.db`")),
+            path => Ok(crate::engine::embedded::EmbeddedEngine::open(path)?),
+        },
+        #[cfg(not(feature = "embedded"))]
+        "memory" | "sqlite" => Err(error("turn on the feature `embedded` of steadfast")),
+        "temporal" => Err(error("this version has no Temporal engine yet; use `sqlite://`")),
+        _ => Err(error("the schemes are `memory:` and `sqlite://`")),
+    }
+}

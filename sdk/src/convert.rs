@@ -1,0 +1,140 @@
+//! Turns Rust values into payloads and back.
+//!
+//! Values are JSON text, as the SDKs of other languages write and read it by default; `()` and a
+//! missing payload are null. This module does not encrypt or compress: that is a codec's task.
+
+use serde::{Serialize, de::DeserializeOwned};
+use steadfast_core::payload::Payload;
+use thiserror::Error;
+
+/// Says why a value could not be turned into a payload or back.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConvertError {
+    /// The value cannot be expressed as JSON.
+    #[error("cannot encode a value of type `{ty}`")]
+    Encode {
+        /// The Rust type.
+        ty: &'static str,
+        /// What the serializer says.
+        source: serde_json::Error,
+    },
+    /// The payload is not a value of the expected type.
+    #[error("cannot decode a payload as `{ty}`")]
+    Decode {
+        /// The Rust type.
+        ty: &'static str,
+        /// What the deserializer says.
+        source: serde_json::Error,
+    },
+    /// The payload has an encoding that this converter does not know.
+    #[error("cannot decode a payload of encoding `{encoding}` as `{ty}`; expected `json/plain`")]
+    UnknownEncoding {
+        /// The Rust type.
+        ty: &'static str,
+        /// The payload's encoding.
+        encoding: String,
+    },
+}
+
+/// A type whose values can be arguments.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an input of a workflow, an activity or a handler",
+    label = "this type cannot be recorded in a history",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
+)]
+pub trait Input: Serialize + DeserializeOwned + 'static {}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + 'static> Input for T {}
+
+/// A type whose values can be results.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an output of a workflow, an activity or a handler",
+    label = "this type cannot be recorded in a history",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
+)]
+pub trait Output: Serialize + DeserializeOwned + 'static {}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + 'static> Output for T {}
+
+/// Encodes and decodes values of one type.
+///
+/// It is made by [`input`] or [`output`], the only places that ask for the type's serialization, so
+/// that a type without it is reported once, where the user wrote it.
+#[derive(Debug)]
+pub struct Codec<T> {
+    encode: fn(&T) -> Result<Payload, ConvertError>,
+    decode: fn(Option<&Payload>) -> Result<T, ConvertError>,
+}
+
+/// The codec of an argument.
+#[must_use]
+pub fn input<T: Input>() -> Codec<T> {
+    Codec { encode: to_payload, decode: from_payload }
+}
+
+/// The codec of a result.
+#[must_use]
+pub fn output<T: Output>() -> Codec<T> {
+    Codec { encode: to_payload, decode: from_payload }
+}
+
+impl<T> Codec<T> {
+    /// Encodes a value.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be serialized.
+    pub fn encode(&self, value: &T) -> Result<Payload, ConvertError> {
+        (self.encode)(value)
+    }
+
+    /// Decodes a value; a missing payload is null.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is not of the expected type.
+    pub fn decode(&self, payload: Option<&Payload>) -> Result<T, ConvertError> {
+        (self.decode)(payload)
+    }
+
+    /// Decodes one of several values; a missing payload is null.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is not of the expected type.
+    pub fn decode_at(&self, payloads: &[Payload], index: usize) -> Result<T, ConvertError> {
+        self.decode(payloads.get(index))
+    }
+}
+
+/// Encodes one value.
+///
+/// # Errors
+///
+/// When the value cannot be expressed as JSON, such as a map whose keys are not texts.
+pub fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, ConvertError> {
+    let text = serde_json::to_vec(value)
+        .map_err(|source| ConvertError::Encode { ty: std::any::type_name::<T>(), source })?;
+    Ok(if text == b"null" { Payload::null() } else { Payload::json(text) })
+}
+
+/// Decodes one value; a missing payload is null.
+///
+/// # Errors
+///
+/// When the payload is not JSON text, or not a value of the expected type.
+pub fn from_payload<T: DeserializeOwned>(payload: Option<&Payload>) -> Result<T, ConvertError> {
+    let ty = std::any::type_name::<T>();
+    let text = match payload {
+        None => b"null",
+        Some(payload) => match payload.encoding.as_ref() {
+            Payload::NULL => b"null".as_slice(),
+            Payload::JSON => payload.data.as_slice(),
+            encoding => {
+                return Err(ConvertError::UnknownEncoding { ty, encoding: encoding.to_owned() });
+            }
+        },
+    };
+    serde_json::from_slice(text).map_err(|source| ConvertError::Decode { ty, source })
+}

@@ -1,0 +1,338 @@
+//! Says what a workflow, an activity, a signal, a query and an update are to the rest of the SDK.
+//!
+//! The attribute macros implement these traits; user code names them only in bounds. No module
+//! below this one knows a user's type, and this one runs nothing: it describes.
+//!
+//! Invariants: a definition type is zero-sized and `Copy`, so that a constant such as
+//! `Bookings::book_hotel` can be passed around as a value; names and argument encodings are fixed
+//! by the definition and by nothing else.
+
+use std::{fmt, sync::Arc};
+
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+use steadfast_core::payload::Payload;
+
+use crate::{
+    activity::{ActivityContext, ActivityError, ActivityRegistrar},
+    convert::ConvertError,
+    error::WorkflowError,
+    workflow::{HandlerSet, WorkflowContext, WorkflowContextView},
+};
+
+/// Names a workflow type; implemented by `#[workflow]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not marked as a workflow",
+    label = "this type has no `#[workflow]`",
+    note = "put `#[workflow]` on the struct `{Self}`"
+)]
+pub trait WorkflowName: Sized + 'static {
+    /// The workflow type as it is recorded in histories.
+    const WORKFLOW_TYPE: &'static str;
+}
+
+/// Describes a workflow: its type, input, output, handlers and typed handle.
+///
+/// Implemented by `#[workflow_methods]` on the workflow's struct.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a workflow",
+    label = "this type has no `#[workflow_methods]` impl block",
+    note = "mark the struct with `#[workflow]` and its impl block with `#[workflow_methods]`"
+)]
+pub trait WorkflowDefinition: Sized + 'static {
+    /// The workflow type as it is recorded in histories.
+    const WORKFLOW_TYPE: &'static str;
+    /// What the run method takes: `()`, one type, or a tuple of several.
+    type Input: 'static;
+    /// What the run method returns when it succeeds.
+    type Output: 'static;
+    /// The typed handle that the macro generated, a wrapper of [`WorkflowHandle`](crate::client::WorkflowHandle).
+    type Handle: From<crate::client::WorkflowHandle<Self>> + fmt::Debug;
+
+    /// Encodes the arguments of the run method, one payload each.
+    ///
+    /// # Errors
+    ///
+    /// When an argument cannot be serialized.
+    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
+
+    /// Decodes the arguments of the run method.
+    ///
+    /// # Errors
+    ///
+    /// When a payload is missing or is not of the expected type.
+    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
+
+    /// Encodes the result.
+    ///
+    /// # Errors
+    ///
+    /// When the result cannot be serialized.
+    fn encode_output(output: &Self::Output) -> Result<Payload, ConvertError>;
+
+    /// Decodes the result.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is missing or is not of the expected type.
+    fn decode_output(payload: Option<&Payload>) -> Result<Self::Output, ConvertError>;
+
+    /// Creates the workflow's state, by `#[init]` or `Default`. An `#[init]` that takes the input
+    /// consumes it; otherwise the input comes back for [`run`](Self::run).
+    ///
+    /// # Errors
+    ///
+    /// What a fallible `#[init]` returns; it ends the execution as failed.
+    fn init(
+        view: &WorkflowContextView,
+        input: Self::Input,
+    ) -> Result<(Self, Option<Self::Input>), WorkflowError>;
+
+    /// Runs the workflow's main function.
+    fn run(
+        context: WorkflowContext<Self>,
+        input: Option<Self::Input>,
+    ) -> LocalBoxFuture<'static, Result<Self::Output, WorkflowError>>;
+
+    /// Lists the signal, query and update handlers.
+    fn handlers() -> HandlerSet<Self>;
+}
+
+/// The value behind `MyWorkflow::run`: says which workflow to start.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the `#[run]` method of a workflow",
+    note = "pass the run method's name as a value, as in `MyWorkflow::run`"
+)]
+pub trait RunDefinition: Copy + 'static {
+    /// The workflow that the run method belongs to.
+    type Workflow: WorkflowDefinition;
+}
+
+/// The value behind a method marked `#[signal]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a signal",
+    note = "mark the method with `#[signal]` inside a `#[workflow_methods]` impl block, and pass its name as a value"
+)]
+pub trait SignalDefinition: Copy + 'static {
+    /// The workflow that takes the signal.
+    type Workflow: WorkflowDefinition;
+    /// The handler's arguments: `()`, one type, or a tuple of several.
+    type Input: 'static;
+    /// The signal's name.
+    const NAME: &'static str;
+
+    /// Encodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// When an argument cannot be serialized.
+    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
+
+    /// Decodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// When a payload is missing or is not of the expected type.
+    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
+
+    /// Calls the handler: at once when it is a plain function, as a future when it is `async`.
+    fn handle(context: WorkflowContext<Self::Workflow>, input: Self::Input) -> Handled<()>;
+}
+
+/// The value behind a method marked `#[query]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a query",
+    note = "mark the method with `#[query]` inside a `#[workflow_methods]` impl block, and pass its name as a value"
+)]
+pub trait QueryDefinition: Copy + 'static {
+    /// The workflow that answers the query.
+    type Workflow: WorkflowDefinition;
+    /// The handler's arguments: `()`, one type, or a tuple of several.
+    type Input: 'static;
+    /// What the handler returns when it succeeds.
+    type Output: 'static;
+    /// The query's name.
+    const NAME: &'static str;
+
+    /// Encodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// When an argument cannot be serialized.
+    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
+
+    /// Decodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// When a payload is missing or is not of the expected type.
+    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
+
+    /// Encodes the answer.
+    ///
+    /// # Errors
+    ///
+    /// When the answer cannot be serialized.
+    fn encode_output(output: &Self::Output) -> Result<Payload, ConvertError>;
+
+    /// Decodes the answer.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is missing or is not of the expected type.
+    fn decode_output(payload: Option<&Payload>) -> Result<Self::Output, ConvertError>;
+
+    /// Answers from the state, which a query cannot change.
+    ///
+    /// # Errors
+    ///
+    /// What a fallible handler returns; it becomes the caller's error and nothing else.
+    fn handle(
+        state: &Self::Workflow,
+        view: &WorkflowContextView,
+        input: Self::Input,
+    ) -> Result<Self::Output, WorkflowError>;
+}
+
+/// The value behind a method marked `#[update]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an update",
+    note = "mark the method with `#[update]` inside a `#[workflow_methods]` impl block, and pass its name as a value"
+)]
+pub trait UpdateDefinition: Copy + 'static {
+    /// The workflow that takes the update.
+    type Workflow: WorkflowDefinition;
+    /// The handler's arguments: `()`, one type, or a tuple of several.
+    type Input: 'static;
+    /// What the handler returns when it succeeds.
+    type Output: 'static;
+    /// The update's name.
+    const NAME: &'static str;
+
+    /// Encodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// When an argument cannot be serialized.
+    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
+
+    /// Decodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// When a payload is missing or is not of the expected type.
+    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
+
+    /// Encodes the result.
+    ///
+    /// # Errors
+    ///
+    /// When the result cannot be serialized.
+    fn encode_output(output: &Self::Output) -> Result<Payload, ConvertError>;
+
+    /// Decodes the result.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is missing or is not of the expected type.
+    fn decode_output(payload: Option<&Payload>) -> Result<Self::Output, ConvertError>;
+
+    /// Says whether the update may run; an update that is refused leaves no trace in history.
+    /// Without an `#[update_validator]` everything is accepted.
+    ///
+    /// # Errors
+    ///
+    /// What the validator returns; the caller gets it as the reason of the rejection.
+    fn validate(
+        state: &Self::Workflow,
+        view: &WorkflowContextView,
+        input: &Self::Input,
+    ) -> Result<(), WorkflowError> {
+        let _ = (state, view, input);
+        Ok(())
+    }
+
+    /// Calls the handler: at once when it is a plain function, as a future when it is `async`.
+    fn handle(context: WorkflowContext<Self::Workflow>, input: Self::Input)
+    -> Handled<Self::Output>;
+}
+
+/// What calling a signal or update handler gives.
+#[expect(clippy::exhaustive_enums, reason = "a handler is a plain function or an async one")]
+pub enum Handled<T> {
+    /// A plain function ran to its end.
+    Now(Result<T, WorkflowError>),
+    /// An `async` function, to be polled as a task of the workflow.
+    Later(LocalBoxFuture<'static, Result<T, WorkflowError>>),
+}
+
+impl<T> fmt::Debug for Handled<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Now(Ok(_)) => "Now(Ok)",
+            Self::Now(Err(_)) => "Now(Err)",
+            Self::Later(_) => "Later",
+        })
+    }
+}
+
+/// The value behind a method marked `#[activity]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an activity",
+    note = "mark the method with `#[activity]` inside an `#[activities]` impl block, and pass its name as a value, as in `Bookings::book_hotel`"
+)]
+pub trait ActivityDefinition: Copy + 'static {
+    /// The type whose `#[activities]` block contains the method.
+    type Implementer: Activities;
+    /// The function's arguments: `()`, one type, or a tuple of several.
+    type Input: Send + 'static;
+    /// What the function returns when it succeeds.
+    type Output: Send + 'static;
+    /// The activity type as it is recorded in histories.
+    const ACTIVITY_TYPE: &'static str;
+
+    /// Encodes the arguments, one payload each.
+    ///
+    /// # Errors
+    ///
+    /// When an argument cannot be serialized.
+    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
+
+    /// Decodes the arguments.
+    ///
+    /// # Errors
+    ///
+    /// When a payload is missing or is not of the expected type.
+    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
+
+    /// Encodes the result.
+    ///
+    /// # Errors
+    ///
+    /// When the result cannot be serialized.
+    fn encode_output(output: &Self::Output) -> Result<Payload, ConvertError>;
+
+    /// Decodes the result.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is missing or is not of the expected type.
+    fn decode_output(payload: Option<&Payload>) -> Result<Self::Output, ConvertError>;
+
+    /// Runs the function.
+    fn execute(
+        implementer: Arc<Self::Implementer>,
+        context: ActivityContext,
+        input: Self::Input,
+    ) -> BoxFuture<'static, Result<Self::Output, ActivityError>>;
+}
+
+/// A type with an `#[activities]` impl block; a worker registers its activities all at once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no activities",
+    label = "this type has no `#[activities]` impl block",
+    note = "put `#[activities]` on an impl block of `{Self}` and `#[activity]` on its methods"
+)]
+pub trait Activities: Send + Sized + Sync + 'static {
+    /// Adds every activity of the block to a worker.
+    fn register(registrar: &mut ActivityRegistrar<'_, Self>);
+}

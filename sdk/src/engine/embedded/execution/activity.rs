@@ -1,0 +1,537 @@
+//! The life of an activity.
+//!
+//! ```text
+//! Scheduled -> Started -> closed          completed, failed, timed out, cancelled
+//!                      -> Backoff -> Scheduled   another attempt; not recorded
+//! Scheduled | Backoff -> closed           cancelled before a worker had it, or timed out
+//! ```
+//!
+//! `ActivityTaskStarted` is recorded together with the closing event. What must outlive the
+//! process although no event tells it goes into an [`ActivityRow`]: the attempt, the last failure,
+//! what heartbeats said, and the start of an attempt after which no other is allowed.
+
+use steadfast_core::{
+    command::ScheduleActivityTask,
+    event::EventKind,
+    failure::{Failure, FailureKind, TimeoutType},
+    ids::{ActivityId, EventId, Identity},
+    payload::Payload,
+    retry::{RetryPolicy, RetryState},
+    task::ActivityOutcome,
+    time::Timestamp,
+};
+use tokio::sync::watch;
+
+use super::{Deadline, Effect, Execution};
+use crate::engine::{ActivityNotice, EngineError};
+
+/// The text with which a Temporal Service refuses to hear of an activity that is over.
+const ACTIVITY_NOT_FOUND: &str =
+    "invalid activityID or activity already timed out or invoking workflow is completed";
+
+#[derive(Debug)]
+pub(crate) struct Activity {
+    pub(crate) task: Box<ScheduleActivityTask>,
+    pub(crate) scheduled_time: Timestamp,
+    pub(crate) attempt_scheduled_time: Timestamp,
+    pub(crate) attempt: u32,
+    pub(crate) state: ActivityState,
+    /// The event that requested its cancellation.
+    pub(crate) cancel_requested: EventId,
+    pub(crate) last_failure: Option<Box<Failure>>,
+    pub(crate) heartbeat: Vec<Payload>,
+    pub(super) has_row: bool,
+    deadline: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub(crate) enum ActivityState {
+    /// Waits for a worker.
+    Scheduled,
+    /// Waits for its next attempt.
+    Backoff(Timestamp),
+    /// A worker runs it.
+    Started(Box<Attempt>),
+}
+
+/// An attempt that a worker runs.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) worker: Identity,
+    pub(crate) time: Timestamp,
+    pub(crate) last_heartbeat: Timestamp,
+    pub(crate) notices: watch::Sender<ActivityNotice>,
+}
+
+impl Attempt {
+    /// An attempt of a process that is gone.
+    pub(super) fn unknown(time: Timestamp) -> Self {
+        let (notices, _) = watch::channel(ActivityNotice::default());
+        Self { worker: super::engine_identity(), time, last_heartbeat: time, notices }
+    }
+}
+
+/// A change of the small row that an activity has beside the history.
+#[derive(Debug)]
+pub(crate) enum ActivityRow {
+    Put {
+        scheduled: u64,
+        attempt: u32,
+        /// Whether the attempt is known to have started.
+        started: bool,
+        next_attempt: Option<Timestamp>,
+        last_failure: Option<Box<Failure>>,
+        heartbeat: Vec<Payload>,
+    },
+    Delete { scheduled: u64 },
+}
+
+impl Activity {
+    pub(super) fn new(task: Box<ScheduleActivityTask>, time: Timestamp) -> Self {
+        Self {
+            task,
+            scheduled_time: time,
+            attempt_scheduled_time: time,
+            attempt: 1,
+            state: ActivityState::Scheduled,
+            cancel_requested: EventId::NONE,
+            last_failure: None,
+            heartbeat: Vec::new(),
+            has_row: false,
+            deadline: None,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> RetryPolicy {
+        self.task.retry_policy.clone().unwrap_or_default()
+    }
+
+    /// Whether no attempt may follow the current one, so that it must never run twice.
+    pub(crate) fn is_last_attempt(&self) -> bool {
+        self.task
+            .retry_policy
+            .as_ref()
+            .is_some_and(|policy| !policy.allows_attempt_after(self.attempt))
+    }
+
+    fn next_deadline(&self) -> Option<(Timestamp, Option<TimeoutType>)> {
+        let timeouts = &self.task.timeouts;
+        let overall = timeouts
+            .schedule_to_close_timeout
+            .map(|limit| (self.scheduled_time.after(limit), Some(TimeoutType::ScheduleToClose)));
+        let own = match &self.state {
+            ActivityState::Backoff(until) => Some((*until, None)),
+            ActivityState::Scheduled => timeouts.schedule_to_start_timeout.map(|limit| {
+                (self.attempt_scheduled_time.after(limit), Some(TimeoutType::ScheduleToStart))
+            }),
+            ActivityState::Started(attempt) => {
+                let close = timeouts.start_to_close_timeout.map(|limit| {
+                    (attempt.time.after(limit), Some(TimeoutType::StartToClose))
+                });
+                let heartbeat = timeouts.heartbeat_timeout.map(|limit| {
+                    (attempt.last_heartbeat.after(limit), Some(TimeoutType::Heartbeat))
+                });
+                earlier(close, heartbeat)
+            }
+        };
+        earlier(own, overall)
+    }
+
+    pub(super) fn row(&self, scheduled: u64, started: bool) -> ActivityRow {
+        let next_attempt = match self.state {
+            ActivityState::Backoff(until) => Some(until),
+            ActivityState::Scheduled | ActivityState::Started(_) => None,
+        };
+        ActivityRow::Put {
+            scheduled,
+            attempt: self.attempt,
+            started,
+            next_attempt,
+            last_failure: self.last_failure.clone(),
+            heartbeat: self.heartbeat.clone(),
+        }
+    }
+}
+
+fn earlier<T>(a: Option<(Timestamp, T)>, b: Option<(Timestamp, T)>) -> Option<(Timestamp, T)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+impl Execution {
+    pub(crate) fn activity_by_id(&self, activity_id: &ActivityId) -> Option<u64> {
+        self.activity_ids.get(activity_id).copied()
+    }
+
+    /// Starts an attempt that waits for a worker. `None` when it no longer does.
+    pub(crate) fn start_activity(
+        &mut self,
+        scheduled: u64,
+        attempt: u32,
+        worker: &Identity,
+        now: Timestamp,
+    ) -> Option<(&Activity, watch::Receiver<ActivityNotice>)> {
+        let activity = self.activities.get_mut(&scheduled)?;
+        if activity.attempt != attempt || !matches!(activity.state, ActivityState::Scheduled) {
+            return None;
+        }
+        let notice = if activity.cancel_requested.is_some() {
+            ActivityNotice::CancelRequested
+        } else {
+            ActivityNotice::None
+        };
+        let (notices, receiver) = watch::channel(notice);
+        let time = now.max(activity.scheduled_time);
+        activity.state = ActivityState::Started(Box::new(Attempt {
+            worker: worker.clone(),
+            time,
+            last_heartbeat: time,
+            notices,
+        }));
+        if activity.is_last_attempt() {
+            // On a restart it must be known that this attempt may have happened.
+            activity.has_row = true;
+            let row = activity.row(scheduled, true);
+            self.activity_rows.push(row);
+        }
+        self.update_activity_deadline(scheduled);
+        self.activities.get(&scheduled).map(|activity| (activity, receiver))
+    }
+
+    /// Takes an attempt back from a worker that never got it.
+    pub(crate) fn return_activity(&mut self, scheduled: u64, attempt: u32) {
+        if let Some(activity) = self.activities.get_mut(&scheduled)
+            && activity.attempt == attempt
+            && matches!(activity.state, ActivityState::Started(_))
+        {
+            activity.state = ActivityState::Scheduled;
+            if activity.has_row {
+                let row = activity.row(scheduled, false);
+                self.activity_rows.push(row);
+            }
+            self.update_activity_deadline(scheduled);
+            self.effects.push(Effect::Dispatch { scheduled, attempt });
+        }
+    }
+
+    /// The attempt that a token names, if it runs.
+    fn running(&mut self, scheduled: u64, attempt: u32) -> Result<&mut Activity, EngineError> {
+        if !self.is_open() {
+            return Err(EngineError::not_found(EngineError::ALREADY_COMPLETED));
+        }
+        self.activities
+            .get_mut(&scheduled)
+            .filter(|activity| {
+                activity.attempt == attempt && matches!(activity.state, ActivityState::Started(_))
+            })
+            .ok_or_else(|| EngineError::not_found(ACTIVITY_NOT_FOUND))
+    }
+
+    /// Notes that an attempt is alive. Says whether its cancellation is requested.
+    pub(crate) fn heartbeat(
+        &mut self,
+        scheduled: u64,
+        attempt: u32,
+        details: Vec<Payload>,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
+        let activity = self.running(scheduled, attempt)?;
+        if let ActivityState::Started(attempt) = &mut activity.state {
+            attempt.last_heartbeat = now.max(attempt.last_heartbeat);
+        }
+        let cancel_requested = activity.cancel_requested.is_some();
+        if !details.is_empty() {
+            activity.heartbeat = details;
+            activity.has_row = true;
+            let row = activity.row(scheduled, true);
+            self.activity_rows.push(row);
+        }
+        self.update_activity_deadline(scheduled);
+        Ok(cancel_requested)
+    }
+
+    /// Ends an attempt as its worker says.
+    pub(crate) fn complete_activity(
+        &mut self,
+        scheduled: u64,
+        attempt: u32,
+        outcome: ActivityOutcome,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        let activity = self.running(scheduled, attempt)?;
+        if matches!(outcome, ActivityOutcome::Cancelled { .. }) && !activity.cancel_requested.is_some() {
+            return Err(EngineError::invalid(
+                "unable to mark activity as canceled without activity being request canceled first",
+            ));
+        }
+        self.end_activity(scheduled, outcome, now);
+        Ok(())
+    }
+
+    /// Ends an activity in whatever state it is.
+    pub(crate) fn end_activity(&mut self, scheduled: u64, outcome: ActivityOutcome, now: Timestamp) {
+        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+        let identity = match &activity.state {
+            ActivityState::Started(attempt) => Some(attempt.worker.clone()),
+            ActivityState::Scheduled | ActivityState::Backoff(_) => None,
+        };
+        let latest_cancel_requested_event_id = activity.cancel_requested;
+        let scheduled_event_id = EventId(scheduled);
+        match outcome {
+            ActivityOutcome::Completed { result } => {
+                self.close_activity(scheduled, now, |started_event_id| {
+                    EventKind::ActivityTaskCompleted {
+                        result,
+                        scheduled_event_id,
+                        started_event_id,
+                        identity,
+                    }
+                });
+            }
+            ActivityOutcome::Cancelled { details } => {
+                self.close_activity(scheduled, now, |started_event_id| {
+                    EventKind::ActivityTaskCanceled {
+                        details,
+                        latest_cancel_requested_event_id,
+                        scheduled_event_id,
+                        started_event_id,
+                        identity,
+                    }
+                });
+            }
+            ActivityOutcome::Failed { failure, last_heartbeat_details } => {
+                if let Some(details) = last_heartbeat_details {
+                    activity.heartbeat = details;
+                }
+                let retry_state = self.retry_activity(scheduled, &failure, now);
+                if retry_state != RetryState::InProgress {
+                    self.close_activity(scheduled, now, |started_event_id| {
+                        EventKind::ActivityTaskFailed {
+                            failure: Box::new(failure),
+                            scheduled_event_id,
+                            started_event_id,
+                            identity,
+                            retry_state,
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    /// Schedules the next attempt, or says why there is none.
+    fn retry_activity(&mut self, scheduled: u64, failure: &Failure, now: Timestamp) -> RetryState {
+        let Some(activity) = self.activities.get_mut(&scheduled) else {
+            return RetryState::InternalServerError;
+        };
+        if activity.cancel_requested.is_some() {
+            return RetryState::CancelRequested;
+        }
+        let deadline =
+            activity.task.timeouts.schedule_to_close_timeout.map(|limit| activity.scheduled_time.after(limit));
+        let due = match next_attempt(&activity.policy(), failure, activity.attempt, now, deadline) {
+            Ok(due) => due,
+            Err(state) => return state,
+        };
+        activity.attempt = activity.attempt.saturating_add(1);
+        activity.attempt_scheduled_time = due;
+        activity.last_failure = Some(Box::new(failure.clone()));
+        activity.state = ActivityState::Backoff(due);
+        activity.has_row = true;
+        let row = activity.row(scheduled, false);
+        self.activity_rows.push(row);
+        self.backing_off += 1;
+        self.update_activity_deadline(scheduled);
+        RetryState::InProgress
+    }
+
+    /// Records the start, if there was one, and the closing event.
+    fn close_activity(
+        &mut self,
+        scheduled: u64,
+        now: Timestamp,
+        closing: impl FnOnce(EventId) -> EventKind,
+    ) {
+        let Some(activity) = self.activities.get(&scheduled) else { return };
+        let started = match &activity.state {
+            ActivityState::Started(attempt) => Some((attempt.worker.clone(), attempt.time)),
+            ActivityState::Scheduled | ActivityState::Backoff(_) => None,
+        };
+        if let Some((worker, time)) = started {
+            let started = EventKind::ActivityTaskStarted {
+                scheduled_event_id: EventId(scheduled),
+                identity: Some(worker),
+                request_id: None,
+                attempt: activity.attempt,
+                last_failure: activity.last_failure.clone(),
+            };
+            if self.is_task_started() {
+                self.buffer(time, started);
+                // The id is filled in when the start gets one.
+                self.buffer(now, closing(EventId::NONE));
+            } else {
+                let started = self.record(time, started);
+                self.add(now, closing(started));
+            }
+        } else {
+            self.add(now, closing(EventId::NONE));
+        }
+    }
+
+    /// A time limit passed, or the wait for the next attempt is over.
+    pub(super) fn activity_deadline(&mut self, scheduled: u64, now: Timestamp) {
+        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+        activity.deadline = None;
+        match activity.next_deadline() {
+            Some((due, None)) if due <= now => {
+                activity.state = ActivityState::Scheduled;
+                let attempt = activity.attempt;
+                self.backing_off -= 1;
+                self.effects.push(Effect::Dispatch { scheduled, attempt });
+            }
+            Some((due, Some(timeout_type))) if due <= now => {
+                self.time_out_activity(scheduled, timeout_type, now);
+                return;
+            }
+            _ => {}
+        }
+        self.update_activity_deadline(scheduled);
+    }
+
+    fn time_out_activity(&mut self, scheduled: u64, timeout_type: TimeoutType, now: Timestamp) {
+        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+        let limit = match timeout_type {
+            TimeoutType::StartToClose => "StartToClose",
+            TimeoutType::ScheduleToStart => "ScheduleToStart",
+            TimeoutType::ScheduleToClose => "ScheduleToClose",
+            TimeoutType::Heartbeat => "Heartbeat",
+        };
+        let mut failure = Failure::new(
+            format!("activity {limit} timeout"),
+            FailureKind::Timeout { timeout_type, last_heartbeat_details: activity.heartbeat.clone() },
+        );
+        failure.cause.clone_from(&activity.last_failure);
+        "Server".clone_into(&mut failure.source);
+        if let ActivityState::Started(attempt) = &activity.state {
+            attempt.notices.send_replace(ActivityNotice::TimedOut);
+        }
+        let cancel_requested = activity.cancel_requested.is_some();
+        let retry_state = match timeout_type {
+            _ if cancel_requested => RetryState::CancelRequested,
+            TimeoutType::ScheduleToStart => RetryState::NonRetryableFailure,
+            TimeoutType::ScheduleToClose => RetryState::Timeout,
+            TimeoutType::StartToClose | TimeoutType::Heartbeat => {
+                // The next attempt sees the failure without what led to it.
+                let mut own = failure.clone();
+                own.cause = None;
+                self.retry_activity(scheduled, &own, now)
+            }
+        };
+        if retry_state != RetryState::InProgress {
+            self.record_activity_timeout(scheduled, failure, retry_state, now);
+        }
+    }
+
+    pub(super) fn record_activity_timeout(
+        &mut self,
+        scheduled: u64,
+        failure: Failure,
+        retry_state: RetryState,
+        now: Timestamp,
+    ) {
+        self.close_activity(scheduled, now, |started_event_id| EventKind::ActivityTaskTimedOut {
+            failure: Box::new(failure),
+            scheduled_event_id: EventId(scheduled),
+            started_event_id,
+            retry_state,
+        });
+    }
+
+    pub(super) fn update_activity_deadline(&mut self, scheduled: u64) {
+        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+        let deadline = activity.next_deadline().map(|(due, _)| due);
+        if deadline != activity.deadline {
+            if let Some(old) = activity.deadline {
+                self.deadlines.remove(&(old, Deadline::Activity(scheduled)));
+            }
+            if let Some(due) = deadline {
+                self.deadlines.insert((due, Deadline::Activity(scheduled)));
+            }
+            activity.deadline = deadline;
+        }
+    }
+
+    pub(super) fn remove_activity(&mut self, scheduled: u64) {
+        let Some(activity) = self.activities.remove(&scheduled) else { return };
+        self.activity_ids.remove(&activity.task.activity_id);
+        if let Some(due) = activity.deadline {
+            self.deadlines.remove(&(due, Deadline::Activity(scheduled)));
+        }
+        if matches!(activity.state, ActivityState::Backoff(_)) {
+            self.backing_off -= 1;
+        }
+        if activity.has_row {
+            self.activity_rows.push(ActivityRow::Delete { scheduled });
+        }
+    }
+
+    /// Requests the cancellation of an activity that is pending (ground rule 8).
+    pub(super) fn cancel_activity(&mut self, scheduled: u64, identity: &Identity, now: Timestamp, closing: bool) {
+        let Some(activity) = self.activities.get(&scheduled) else { return };
+        let latest_cancel_requested_event_id = activity.cancel_requested;
+        match &activity.state {
+            ActivityState::Started(attempt) => {
+                attempt.notices.send_replace(ActivityNotice::CancelRequested);
+            }
+            ActivityState::Scheduled | ActivityState::Backoff(_) if !closing => {
+                // It goes after all events of the commands, like everything that is buffered.
+                self.buffer(
+                    now,
+                    EventKind::ActivityTaskCanceled {
+                        details: vec![Payload::json(&br#""ACTIVITY_ID_NOT_STARTED""#[..])],
+                        latest_cancel_requested_event_id,
+                        scheduled_event_id: EventId(scheduled),
+                        started_event_id: EventId::NONE,
+                        identity: Some(identity.clone()),
+                    },
+                );
+            }
+            ActivityState::Scheduled | ActivityState::Backoff(_) => {}
+        }
+    }
+}
+
+/// When the next attempt is, or why there is none: for activities and workflows alike.
+pub(super) fn next_attempt(
+    policy: &RetryPolicy,
+    failure: &Failure,
+    attempt: u32,
+    now: Timestamp,
+    deadline: Option<Timestamp>,
+) -> Result<Timestamp, RetryState> {
+    let (retryable, delay) = match &failure.kind {
+        FailureKind::Application { error_type, non_retryable, next_retry_delay, .. } => {
+            (!non_retryable && !policy.non_retryable_error_types.contains(error_type), *next_retry_delay)
+        }
+        FailureKind::Timeout { timeout_type, .. } => (
+            matches!(timeout_type, TimeoutType::StartToClose | TimeoutType::Heartbeat),
+            None,
+        ),
+        FailureKind::Server { non_retryable } => (!non_retryable, None),
+        FailureKind::Cancelled { .. } | FailureKind::Terminated => (false, None),
+        FailureKind::Activity(_) | FailureKind::ChildWorkflow(_) | FailureKind::Reset { .. } => (true, None),
+    };
+    if !retryable {
+        return Err(RetryState::NonRetryableFailure);
+    }
+    if !policy.allows_attempt_after(attempt) {
+        return Err(RetryState::MaximumAttemptsReached);
+    }
+    let due = now.after(delay.unwrap_or_else(|| policy.backoff_after(attempt)));
+    if deadline.is_some_and(|deadline| due >= deadline) {
+        return Err(RetryState::Timeout);
+    }
+    Ok(due)
+}

@@ -1,0 +1,258 @@
+//! Applies the answer to a workflow task: its events, in command order, then what waited.
+
+use steadfast_core::{
+    command::{Command, ScheduleActivityTask},
+    event::EventKind,
+    failure::{Failure, FailureKind},
+    ids::{EventId, Identity},
+    task::WorkflowTaskCompletion,
+    time::Timestamp,
+};
+
+use super::{Effect, Execution, Task, TaskKind, validate::Refusal};
+
+impl Execution {
+    /// Takes the answer of a worker. When its commands are refused, the task has failed.
+    pub(crate) fn complete_task(
+        &mut self,
+        completion: WorkflowTaskCompletion,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Task::Started(task) = &self.task else { return Ok(()) };
+        let kind = task.kind;
+        if let Err((cause, message)) = self.check_commands(kind, &completion.commands) {
+            let failure =
+                Failure::new(message.clone(), FailureKind::Server { non_retryable: false });
+            self.fail_task(cause, failure, now);
+            return Err((cause, message));
+        }
+        if kind == TaskKind::Speculative && leaves_no_trace(&completion) {
+            self.discard_speculative_task(completion, now);
+            return Ok(());
+        }
+        let Some(mut task) = self.take_started_task() else { return Ok(()) };
+        let (scheduled_event_id, started_event_id) = self.record_task_started(&mut task);
+        let completed = self.record(
+            now,
+            EventKind::WorkflowTaskCompleted {
+                scheduled_event_id,
+                started_event_id,
+                identity: Some(task.worker.clone()),
+            },
+        );
+        let closing = completion.commands.last().is_some_and(Command::is_closing);
+        for command in completion.commands {
+            self.apply_command(command, completed, scheduled_event_id, &task.worker, closing, now);
+        }
+        if self.is_open() {
+            // An update that the worker did not answer is offered again.
+            self.readmit_updates(&task.updates);
+            self.sticky = Some(task.worker);
+            if self.flush_buffered(now) || completion.force_new_workflow_task {
+                self.schedule_task(now);
+            } else {
+                self.schedule_updates();
+            }
+        }
+        Ok(())
+    }
+
+    /// Every update was rejected, so the task never was (it has no events). The worker saw events
+    /// that do not exist and gets the whole history next time.
+    fn discard_speculative_task(&mut self, completion: WorkflowTaskCompletion, now: Timestamp) {
+        let Some(task) = self.take_started_task() else { return };
+        for command in completion.commands {
+            if let Command::RejectUpdate { update_id, failure } = command {
+                self.update_rejected(&update_id, failure);
+            }
+        }
+        self.readmit_updates(&task.updates);
+        self.sticky = None;
+        if self.flush_buffered(now) {
+            self.schedule_task(now);
+        } else {
+            self.schedule_updates();
+        }
+    }
+
+    fn apply_command(
+        &mut self,
+        command: Command,
+        completed: EventId,
+        task_scheduled: EventId,
+        worker: &Identity,
+        closing: bool,
+        now: Timestamp,
+    ) {
+        let workflow_task_completed_event_id = completed;
+        match command {
+            Command::ScheduleActivityTask(activity) => {
+                let activity = with_defaults(activity);
+                let scheduled = self.record(
+                    now,
+                    EventKind::ActivityTaskScheduled { activity, workflow_task_completed_event_id },
+                );
+                if !closing {
+                    self.effects.push(Effect::Dispatch { scheduled: scheduled.0, attempt: 1 });
+                }
+            }
+            Command::RequestCancelActivityTask { scheduled_event_id } => {
+                self.record(
+                    now,
+                    EventKind::ActivityTaskCancelRequested {
+                        scheduled_event_id,
+                        workflow_task_completed_event_id,
+                    },
+                );
+                self.cancel_activity(scheduled_event_id.0, worker, now, closing);
+            }
+            Command::StartTimer { timer_id, start_to_fire_timeout } => {
+                self.record(
+                    now,
+                    EventKind::TimerStarted {
+                        timer_id,
+                        start_to_fire_timeout,
+                        workflow_task_completed_event_id,
+                    },
+                );
+            }
+            Command::CancelTimer { timer_id } => {
+                let started = self.timer_ids.get(&timer_id).map(|id| EventId(*id));
+                let fired = self.buffered_timer(&timer_id);
+                if let (None, Some((index, _))) = (started, fired) {
+                    self.remove_buffered(index);
+                }
+                let Some(started_event_id) = started.or(fired.map(|(_, id)| id)) else { return };
+                self.record(
+                    now,
+                    EventKind::TimerCanceled {
+                        timer_id,
+                        started_event_id,
+                        workflow_task_completed_event_id,
+                        identity: Some(worker.clone()),
+                    },
+                );
+            }
+            Command::StartChildWorkflowExecution(child) => {
+                let initiated = self.record(
+                    now,
+                    EventKind::StartChildWorkflowExecutionInitiated {
+                        child,
+                        workflow_task_completed_event_id,
+                    },
+                );
+                if !closing {
+                    self.effects.push(Effect::StartChild { initiated: initiated.0 });
+                }
+            }
+            Command::RequestCancelExternalWorkflowExecution(cancel) => {
+                let initiated = self.record(
+                    now,
+                    EventKind::RequestCancelExternalWorkflowExecutionInitiated {
+                        cancel,
+                        workflow_task_completed_event_id,
+                    },
+                );
+                if !closing {
+                    self.effects.push(Effect::CancelExternal { initiated: initiated.0 });
+                }
+            }
+            Command::SignalExternalWorkflowExecution(signal) => {
+                let initiated = self.record(
+                    now,
+                    EventKind::SignalExternalWorkflowExecutionInitiated {
+                        signal,
+                        workflow_task_completed_event_id,
+                    },
+                );
+                if !closing {
+                    self.effects.push(Effect::SignalExternal { initiated: initiated.0 });
+                }
+            }
+            Command::RecordMarker(marker) => {
+                self.record(
+                    now,
+                    EventKind::MarkerRecorded { marker, workflow_task_completed_event_id },
+                );
+            }
+            Command::UpsertWorkflowSearchAttributes { search_attributes } => {
+                self.record(
+                    now,
+                    EventKind::UpsertWorkflowSearchAttributes {
+                        search_attributes,
+                        workflow_task_completed_event_id,
+                    },
+                );
+            }
+            Command::ModifyWorkflowProperties { upserted_memo } => {
+                self.record(
+                    now,
+                    EventKind::WorkflowPropertiesModified {
+                        upserted_memo,
+                        workflow_task_completed_event_id,
+                    },
+                );
+            }
+            Command::AcceptUpdate { update_id, name, input } => {
+                let identity = self
+                    .updates
+                    .get(&update_id)
+                    .and_then(|pending| pending.update.identity.clone());
+                self.record(
+                    now,
+                    EventKind::WorkflowExecutionUpdateAccepted {
+                        update_id,
+                        name,
+                        input,
+                        identity,
+                        accepted_request_sequencing_event_id: task_scheduled,
+                    },
+                );
+            }
+            Command::CompleteUpdate { update_id, outcome } => {
+                let accepted_event_id = match self.updates.get(&update_id).map(|p| &p.state) {
+                    Some(super::UpdateState::Accepted { event }) => *event,
+                    _ => EventId::NONE,
+                };
+                self.record(
+                    now,
+                    EventKind::WorkflowExecutionUpdateCompleted {
+                        update_id,
+                        accepted_event_id,
+                        outcome,
+                    },
+                );
+            }
+            Command::RejectUpdate { update_id, failure } => {
+                self.update_rejected(&update_id, failure);
+            }
+            Command::CompleteWorkflowExecution { .. }
+            | Command::FailWorkflowExecution { .. }
+            | Command::CancelWorkflowExecution { .. }
+            | Command::ContinueAsNewWorkflowExecution(_) => {
+                self.close_by_command(command, completed, now);
+            }
+        }
+    }
+
+    /// Removes something that waited; what still waits is stored anew.
+    fn remove_buffered(&mut self, index: usize) {
+        self.forget_buffered_rows();
+        self.buffered.remove(index);
+    }
+}
+
+/// Whether an answer to a task that exists only for updates leads to no event.
+fn leaves_no_trace(completion: &WorkflowTaskCompletion) -> bool {
+    !completion.force_new_workflow_task
+        && completion
+            .commands
+            .iter()
+            .all(|command| matches!(command, Command::RejectUpdate { .. }))
+}
+
+/// Every activity is retried unless it says otherwise, and the history says by which policy.
+fn with_defaults(mut activity: Box<ScheduleActivityTask>) -> Box<ScheduleActivityTask> {
+    activity.retry_policy.get_or_insert_default();
+    activity
+}

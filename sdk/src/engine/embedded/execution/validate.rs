@@ -1,0 +1,303 @@
+//! Checks the commands of an answered task before any of them has an effect, so that an answer is
+//! taken as a whole or not at all (E2).
+
+use std::collections::HashSet;
+
+use steadfast_core::{
+    command::{Command, ScheduleActivityTask},
+    event::{EventKind, WorkflowTaskFailedCause},
+    ids::{ActivityId, EventId, TimerId, WorkflowId},
+    payload::{MAX_PAYLOAD_BYTES, Payload},
+};
+
+use super::{Execution, MAX_PENDING, TaskKind};
+
+/// Why commands were refused.
+pub(crate) type Refusal = (WorkflowTaskFailedCause, String);
+
+/// What the commands before the current one have done.
+#[derive(Default)]
+struct Overlay<'a> {
+    timers_started: HashSet<&'a TimerId>,
+    timers_cancelled: HashSet<&'a TimerId>,
+    activities_scheduled: HashSet<&'a ActivityId>,
+    activity_events: HashSet<u64>,
+    activities_cancelled: HashSet<u64>,
+    children_started: HashSet<&'a WorkflowId>,
+    children: usize,
+    cancels: usize,
+    signals: usize,
+}
+
+impl Execution {
+    pub(super) fn check_commands(&self, task: TaskKind, commands: &[Command]) -> Result<(), Refusal> {
+        let mut seen = Overlay::default();
+        // The ids that the events of the commands will have: started and completed come first.
+        let mut event_id = match task {
+            TaskKind::Normal { .. } => self.next_event_id + 2,
+            TaskKind::Transient { .. } | TaskKind::Speculative => self.next_event_id + 3,
+        };
+        for (index, command) in commands.iter().enumerate() {
+            check_payloads(command)?;
+            self.check_command(command, event_id, &mut seen)?;
+            if command.is_closing() {
+                if index + 1 < commands.len() {
+                    return Err((
+                        WorkflowTaskFailedCause::BadCloseAttributes,
+                        format!("`{}` must be the last command", command.name()),
+                    ));
+                }
+                self.check_nothing_waits(&seen)?;
+            }
+            if !matches!(command, Command::RejectUpdate { .. }) {
+                event_id += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// A run does not close while something waits that it has not seen (ground rule 5). A timer
+    /// that fired meanwhile and is cancelled by the same answer does not count (scenario 41).
+    fn check_nothing_waits(&self, seen: &Overlay<'_>) -> Result<(), Refusal> {
+        let waits = self.buffered.iter().any(|(_, kind)| {
+            !matches!(kind, EventKind::TimerFired { timer_id, .. } if seen.timers_cancelled.contains(timer_id))
+        });
+        if waits {
+            return Err((WorkflowTaskFailedCause::UnhandledCommand, "UnhandledCommand".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn check_command<'a>(
+        &self,
+        command: &'a Command,
+        event_id: u64,
+        seen: &mut Overlay<'a>,
+    ) -> Result<(), Refusal> {
+        match command {
+            Command::ScheduleActivityTask(activity) => {
+                self.check_schedule(activity, seen)?;
+                seen.activities_scheduled.insert(&activity.activity_id);
+                seen.activity_events.insert(event_id);
+            }
+            Command::RequestCancelActivityTask { scheduled_event_id } => {
+                self.check_activity_cancel(*scheduled_event_id, seen)?;
+                seen.activities_cancelled.insert(scheduled_event_id.0);
+            }
+            Command::StartTimer { timer_id, .. } => {
+                let open = self.timer_ids.contains_key(timer_id)
+                    && !seen.timers_cancelled.contains(timer_id);
+                if open || !seen.timers_started.insert(timer_id) {
+                    return Err((
+                        WorkflowTaskFailedCause::StartTimerDuplicateId,
+                        format!("StartTimerDuplicateId: a timer with the id `{timer_id}` is open"),
+                    ));
+                }
+                seen.timers_cancelled.remove(timer_id);
+            }
+            Command::CancelTimer { timer_id } => {
+                let open = (self.timer_ids.contains_key(timer_id)
+                    && !seen.timers_cancelled.contains(timer_id))
+                    || seen.timers_started.contains(timer_id)
+                    || self.buffered_timer(timer_id).is_some();
+                if !open {
+                    return Err((
+                        WorkflowTaskFailedCause::BadCancelTimerAttributes,
+                        format!(
+                            "BadCancelTimerAttributes: invalid history builder state for action: \
+                             add-timer-canceled-event, TimerID: {timer_id}"
+                        ),
+                    ));
+                }
+                seen.timers_started.remove(timer_id);
+                seen.timers_cancelled.insert(timer_id);
+            }
+            Command::StartChildWorkflowExecution(child) => {
+                seen.children_started.insert(&child.workflow_id);
+                seen.children += 1;
+                self.check_limit(
+                    "child workflows",
+                    self.children.len() + seen.children,
+                    WorkflowTaskFailedCause::BadStartChildExecutionAttributes,
+                )?;
+            }
+            Command::RequestCancelExternalWorkflowExecution(cancel) => {
+                if seen.children_started.contains(&cancel.workflow_id) {
+                    return Err((
+                        WorkflowTaskFailedCause::BadRequestCancelExternalWorkflowExecutionAttributes,
+                        "BadRequestCancelExternalWorkflowExecutionAttributes: Start and RequestCancel \
+                         for child workflow is not allowed in same workflow task."
+                            .to_owned(),
+                    ));
+                }
+                seen.cancels += 1;
+                self.check_limit(
+                    "cancellations of other executions",
+                    self.cancels.len() + seen.cancels,
+                    WorkflowTaskFailedCause::BadRequestCancelExternalWorkflowExecutionAttributes,
+                )?;
+            }
+            Command::SignalExternalWorkflowExecution(_) => {
+                seen.signals += 1;
+                self.check_limit(
+                    "signals to other executions",
+                    self.signals.len() + seen.signals,
+                    WorkflowTaskFailedCause::BadSignalWorkflowExecutionAttributes,
+                )?;
+            }
+            Command::RecordMarker(_)
+            | Command::UpsertWorkflowSearchAttributes { .. }
+            | Command::ModifyWorkflowProperties { .. }
+            | Command::AcceptUpdate { .. }
+            | Command::CompleteUpdate { .. }
+            | Command::RejectUpdate { .. }
+            | Command::CompleteWorkflowExecution { .. }
+            | Command::FailWorkflowExecution { .. }
+            | Command::CancelWorkflowExecution { .. }
+            | Command::ContinueAsNewWorkflowExecution(_) => {}
+        }
+        Ok(())
+    }
+
+    fn check_schedule(
+        &self,
+        activity: &ScheduleActivityTask,
+        seen: &Overlay<'_>,
+    ) -> Result<(), Refusal> {
+        let id = &activity.activity_id;
+        if self.activity_ids.contains_key(id) || seen.activities_scheduled.contains(id) {
+            return Err((
+                WorkflowTaskFailedCause::ScheduleActivityDuplicateId,
+                format!("ScheduleActivityDuplicateId: an activity with the id `{id}` is open"),
+            ));
+        }
+        let timeouts = &activity.timeouts;
+        if timeouts.start_to_close_timeout.is_none() && timeouts.schedule_to_close_timeout.is_none()
+        {
+            return Err((
+                WorkflowTaskFailedCause::BadScheduleActivityAttributes,
+                format!(
+                    "BadScheduleActivityAttributes: A valid StartToClose or ScheduleToCloseTimeout \
+                     is not set on ScheduleActivityTaskCommand. ActivityId={id} ActivityType={}",
+                    activity.activity_type
+                ),
+            ));
+        }
+        self.check_limit(
+            "activities",
+            self.activities.len() + seen.activities_scheduled.len() + 1,
+            WorkflowTaskFailedCause::BadScheduleActivityAttributes,
+        )
+    }
+
+    fn check_activity_cancel(
+        &self,
+        scheduled: EventId,
+        seen: &Overlay<'_>,
+    ) -> Result<(), Refusal> {
+        let refuse = |text: String| {
+            Err((
+                WorkflowTaskFailedCause::BadRequestCancelActivityAttributes,
+                format!("BadRequestCancelActivityAttributes: {text}"),
+            ))
+        };
+        if !scheduled.is_some() {
+            return refuse(
+                "ScheduledEventId is not set on RequestCancelActivityTaskCommand.".to_owned(),
+            );
+        }
+        let cancellable = self
+            .activities
+            .get(&scheduled.0)
+            .is_some_and(|activity| !activity.cancel_requested.is_some())
+            || seen.activity_events.contains(&scheduled.0)
+            || self.buffered_activity_end(scheduled);
+        if cancellable && !seen.activities_cancelled.contains(&scheduled.0) {
+            Ok(())
+        } else {
+            refuse(format!(
+                "invalid history builder state for action: \
+                 add-activitytask-cancel-requested-event, ScheduledEventID: {scheduled}"
+            ))
+        }
+    }
+
+    fn check_limit(
+        &self,
+        what: &str,
+        pending: usize,
+        cause: WorkflowTaskFailedCause,
+    ) -> Result<(), Refusal> {
+        if pending > MAX_PENDING {
+            return Err((
+                cause,
+                format!(
+                    "the number of pending {what} of `{}` exceeds the limit of {MAX_PENDING}; wait for \
+                     some to end before starting more",
+                    self.id.workflow_id
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A timer that fired while the task was out.
+    pub(super) fn buffered_timer(&self, timer_id: &TimerId) -> Option<(usize, EventId)> {
+        self.buffered.iter().enumerate().find_map(|(index, (_, kind))| match kind {
+            EventKind::TimerFired { timer_id: fired, started_event_id } if fired == timer_id => {
+                Some((index, *started_event_id))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether an activity ended while the task was out.
+    fn buffered_activity_end(&self, scheduled: EventId) -> bool {
+        self.buffered.iter().any(|(_, kind)| {
+            matches!(
+                kind,
+                EventKind::ActivityTaskCompleted { scheduled_event_id, .. }
+                | EventKind::ActivityTaskFailed { scheduled_event_id, .. }
+                | EventKind::ActivityTaskTimedOut { scheduled_event_id, .. }
+                | EventKind::ActivityTaskCanceled { scheduled_event_id, .. }
+                    if *scheduled_event_id == scheduled
+            )
+        })
+    }
+}
+
+fn check_payloads(command: &Command) -> Result<(), Refusal> {
+    let size = |payloads: &[Payload]| payloads.iter().map(Payload::size).sum::<usize>();
+    let bytes = match command {
+        Command::ScheduleActivityTask(activity) => size(&activity.input),
+        Command::StartChildWorkflowExecution(child) => size(&child.input),
+        Command::SignalExternalWorkflowExecution(signal) => size(&signal.input),
+        Command::ContinueAsNewWorkflowExecution(next) => size(&next.input),
+        Command::RecordMarker(marker) => marker.details.values().map(|values| size(values)).sum(),
+        Command::CompleteWorkflowExecution { result } => result.as_ref().map_or(0, Payload::size),
+        Command::CompleteUpdate { outcome: Ok(result), .. } => result.size(),
+        Command::CancelWorkflowExecution { details } => size(details),
+        Command::UpsertWorkflowSearchAttributes { search_attributes: values }
+        | Command::ModifyWorkflowProperties { upserted_memo: values } => {
+            values.values().map(Payload::size).sum()
+        }
+        Command::RequestCancelActivityTask { .. }
+        | Command::StartTimer { .. }
+        | Command::CancelTimer { .. }
+        | Command::RequestCancelExternalWorkflowExecution(_)
+        | Command::AcceptUpdate { .. }
+        | Command::CompleteUpdate { outcome: Err(_), .. }
+        | Command::RejectUpdate { .. }
+        | Command::FailWorkflowExecution { .. } => 0,
+    };
+    if bytes > MAX_PAYLOAD_BYTES {
+        return Err((
+            WorkflowTaskFailedCause::PayloadsTooLarge,
+            format!(
+                "`{command}` carries {bytes} bytes of payload and the limit is {MAX_PAYLOAD_BYTES}; \
+                 keep large values elsewhere and pass a reference"
+            ),
+        ));
+    }
+    Ok(())
+}

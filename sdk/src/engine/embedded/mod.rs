@@ -1,0 +1,340 @@
+//! The engine of this package: in this process, on one SQLite file or in memory.
+//!
+//! # How it works
+//!
+//! Runs live in memory as a fold over their events. A request changes a run under one lock, in
+//! microseconds, and queues what is to be written; the writer thread, which owns the file, writes
+//! everything that was queued since its last commit in one transaction and then acknowledges it
+//! all. A workflow task is handed out at once, because workflow code has no side effects; an
+//! activity is handed out, and a call is answered, when the commit is done. Nothing polls: threads
+//! wait for each other or for the next due time.
+//!
+//! # What a crash leaves
+//!
+//! What was acknowledged (E2), and of every commit all or nothing. After a restart open runs go on:
+//! a task that was with a worker is handed out again as if it had never been, an activity that ran
+//! is dispatched again, and one whose policy allows no further attempt is closed as timed out,
+//! because it may have done its work. Queries and updates that nobody accepted are gone with the
+//! process that asked. A run is read from the file when it is due or when something happens to it.
+
+mod client;
+mod clock;
+mod execution;
+mod history;
+mod jobs;
+mod options;
+mod queue;
+mod reset;
+mod shared;
+mod state;
+mod store;
+mod timers;
+mod token;
+mod visibility;
+mod worker;
+
+use std::{
+    cmp::Reverse,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread::{self, JoinHandle},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use rusqlite::Connection;
+use steadfast_core::{
+    ids::{Namespace, RunId},
+    payload::Payload,
+    task::{
+        ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
+        WorkflowTaskFailure,
+    },
+    time::Timestamp,
+};
+
+pub use self::{
+    clock::{Clock, ManualClock},
+    options::{CrashPoint, Durability, EmbeddedOptions},
+};
+use self::{
+    clock::ClockListener,
+    options::CrashHook,
+    shared::Shared,
+    state::Core,
+    store::{Db, due_runs, highest_key, run_writer, stored_jobs},
+};
+use super::{
+    ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
+    ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+    PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
+    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
+    UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+};
+
+/// The stack of the engine's threads is small: they do not recurse.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// An engine in this process; see the [module](self) for how it works.
+///
+/// It owns its file until it is shut down or dropped.
+///
+/// ```
+/// # use steadfast::engine::embedded::EmbeddedEngine;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = EmbeddedEngine::in_memory()?;
+/// # drop(engine);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct EmbeddedEngine {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl EmbeddedEngine {
+    /// Opens an engine; a path opens a file with the defaults.
+    ///
+    /// # Errors
+    ///
+    /// When the file is open elsewhere, belongs to another application or a newer version, or
+    /// cannot be read and written. The text says which, and what to do.
+    pub fn open(options: impl Into<EmbeddedOptions>) -> Result<Arc<Self>, EngineError> {
+        let options = options.into();
+        let connection = store::open(&options.location, options.durability)?;
+        let namespace = match options.namespace {
+            Some(namespace) => namespace,
+            None => Namespace::new("default").expect("not empty and not long"),
+        };
+        let now = options.clock.now();
+        let core = prepare(&Db::new(&connection), now, options.cached_executions)?;
+        let shared = Arc::new(Shared::new(
+            core,
+            options.clock.clone(),
+            namespace,
+            options.durability,
+            options.retention,
+        ));
+        if let Clock::Manual(clock) = &options.clock {
+            let listener: Weak<dyn ClockListener> = Arc::downgrade(&(Arc::clone(&shared) as _));
+            clock.listen(listener);
+        }
+        let threads = start_threads(&shared, connection, options.crash)?;
+        let engine = Arc::new(Self { shared, threads: Mutex::new(threads) });
+        if let Clock::Manual(_) = &options.clock {
+            // Nobody else fires what was due when the file was opened.
+            engine.shared.fire_due();
+        }
+        Ok(engine)
+    }
+
+    /// Opens an engine without a file.
+    ///
+    /// # Errors
+    ///
+    /// When threads cannot be started.
+    pub fn in_memory() -> Result<Arc<Self>, EngineError> {
+        Self::open(EmbeddedOptions::in_memory())
+    }
+
+    /// Ends the engine: polls and waits end with [`EngineError::Unavailable`], what was asked
+    /// before is still written, and the file is closed when this returns.
+    pub fn shutdown(&self) {
+        self.shared.stop(EngineError::Unavailable {
+            message: "the engine is shut down; open it again".to_owned(),
+        });
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.thread().id() != thread::current().id() && thread.join().is_err() {
+                tracing::error!("a thread of the engine panicked");
+            }
+        }
+    }
+
+    /// How much a commit waits for the disk.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.shared.durability
+    }
+}
+
+impl Drop for EmbeddedEngine {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+impl From<&str> for EmbeddedOptions {
+    fn from(path: &str) -> Self {
+        Self::file(path)
+    }
+}
+
+impl From<PathBuf> for EmbeddedOptions {
+    fn from(path: PathBuf) -> Self {
+        Self::file(path)
+    }
+}
+
+/// The state as the file left it: only what is due is known, not the runs themselves.
+fn prepare(
+    connection: &Db<'_>,
+    now: Timestamp,
+    cached_executions: usize,
+) -> Result<Core, EngineError> {
+    let (next_key, next_job) = highest_key(connection)?;
+    let mut core = Core::default();
+    core.next_key = next_key;
+    core.next_job = next_job;
+    // Serials of another opening are smaller, so its tokens are not mistaken for ours.
+    core.next_serial = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0));
+    core.cached_executions = cached_executions;
+    for (wakeup, key) in due_runs(connection)? {
+        let due = if wakeup == 0 { now } else { Timestamp::from_unix_nanos(wakeup) };
+        core.timers.push(Reverse((due, key)));
+    }
+    core.unread_jobs = stored_jobs(connection)?.into_iter().map(|(id, _)| id).collect();
+    Ok(core)
+}
+
+fn start_threads(
+    shared: &Arc<Shared>,
+    connection: Connection,
+    crash: Option<CrashHook>,
+) -> Result<Vec<JoinHandle<()>>, EngineError> {
+    let failed = |error: std::io::Error| EngineError::Unavailable {
+        message: format!("a thread of the engine could not be started: {error}"),
+    };
+    let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+        thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(run)
+    };
+    let writer = Arc::clone(shared);
+    let writer = spawn(
+        "steadfast-writer",
+        Box::new(move || run_writer(&*writer, &Db::new(&connection), crash.as_ref())),
+    )
+    .map_err(failed)?;
+    let timers = Arc::clone(shared);
+    let timers =
+        spawn("steadfast-timers", Box::new(move || timers::run_timers(&timers))).map_err(failed)?;
+    Ok(vec![timers, writer])
+}
+
+impl Engine for EmbeddedEngine {
+    fn namespace(&self) -> &Namespace {
+        &self.shared.namespace
+    }
+
+    fn start_workflow(&self, request: StartWorkflowRequest) -> EngineFuture<'_, StartedWorkflow> {
+        Box::pin(self.shared.start(request, None))
+    }
+
+    fn signal_with_start_workflow(
+        &self,
+        start: StartWorkflowRequest,
+        signal: Signal,
+    ) -> EngineFuture<'_, StartedWorkflow> {
+        Box::pin(self.shared.start(start, Some(signal)))
+    }
+
+    fn signal_workflow(&self, request: SignalWorkflowRequest) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.signal(request))
+    }
+
+    fn request_cancel_workflow(&self, request: CancelWorkflowRequest) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.request_cancel(request))
+    }
+
+    fn terminate_workflow(&self, request: TerminateWorkflowRequest) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.terminate(request))
+    }
+
+    fn query_workflow(&self, request: QueryWorkflowRequest) -> EngineFuture<'_, Payload> {
+        Box::pin(self.shared.query(request))
+    }
+
+    fn update_workflow(&self, request: UpdateWorkflowRequest) -> EngineFuture<'_, UpdateReply> {
+        Box::pin(self.shared.update(request))
+    }
+
+    fn describe_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, WorkflowDescription> {
+        Box::pin(self.shared.describe(execution))
+    }
+
+    fn list_workflows(&self, request: ListWorkflowsRequest) -> EngineFuture<'_, WorkflowPage> {
+        Box::pin(self.shared.list(request))
+    }
+
+    fn count_workflows(&self, filter: ListFilter) -> EngineFuture<'_, u64> {
+        Box::pin(self.shared.count(filter))
+    }
+
+    fn workflow_history(&self, request: HistoryRequest) -> EngineFuture<'_, HistoryPage> {
+        Box::pin(self.shared.history(request))
+    }
+
+    fn reset_workflow(&self, request: ResetWorkflowRequest) -> EngineFuture<'_, RunId> {
+        Box::pin(self.shared.reset(request))
+    }
+
+    fn delete_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.delete(execution))
+    }
+
+    fn complete_activity(
+        &self,
+        activity: ActivityRef,
+        outcome: ActivityOutcome,
+    ) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.complete_activity(activity, outcome))
+    }
+
+    fn poll_workflow_task(
+        &self,
+        request: PollWorkflowTaskRequest,
+    ) -> EngineFuture<'_, WorkflowTask> {
+        Box::pin(self.shared.poll_workflow_task(request))
+    }
+
+    fn complete_workflow_task(
+        &self,
+        token: TaskToken,
+        completion: WorkflowTaskCompletion,
+    ) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.complete_workflow_task(token, completion))
+    }
+
+    fn fail_workflow_task(
+        &self,
+        token: TaskToken,
+        failure: WorkflowTaskFailure,
+    ) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.fail_workflow_task(token, failure))
+    }
+
+    fn poll_activity_task(
+        &self,
+        request: PollActivityTaskRequest,
+    ) -> EngineFuture<'_, ActivityLease> {
+        Box::pin(self.shared.poll_activity_task(request))
+    }
+
+    fn complete_activity_task(
+        &self,
+        token: TaskToken,
+        outcome: ActivityOutcome,
+    ) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.complete_activity_task(token, outcome))
+    }
+
+    fn record_heartbeat(
+        &self,
+        token: TaskToken,
+        details: Vec<Payload>,
+    ) -> EngineFuture<'_, HeartbeatReply> {
+        Box::pin(async move { self.shared.record_heartbeat(&token, details) })
+    }
+}

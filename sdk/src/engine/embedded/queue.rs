@@ -1,0 +1,76 @@
+//! Task queues: what is ready for workers, in order, and the workers that wait for it.
+//!
+//! A task stays in its queue until a poll takes it in the same step in which the poll ends, so a
+//! poll that is dropped loses nothing (E7). An entry is only a pointer: whoever takes it looks
+//! whether it still means something.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use steadfast_core::ids::TaskQueue;
+use tokio::sync::Notify;
+
+#[derive(Debug)]
+pub(crate) struct Queues<T> {
+    queues: HashMap<TaskQueue, Queue<T>>,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    ready: VecDeque<T>,
+    arrived: Arc<Notify>,
+}
+
+impl<T> Default for Queues<T> {
+    fn default() -> Self {
+        Self { queues: HashMap::new() }
+    }
+}
+
+impl<T> Queues<T> {
+    fn queue(&mut self, name: &TaskQueue) -> &mut Queue<T> {
+        // Looked up first: the name is cloned for a new queue only.
+        if !self.queues.contains_key(name) {
+            self.queues.insert(
+                name.clone(),
+                Queue { ready: VecDeque::new(), arrived: Arc::new(Notify::new()) },
+            );
+        }
+        self.queues.get_mut(name).expect("inserted above")
+    }
+
+    pub(crate) fn push(&mut self, name: &TaskQueue, entry: T) {
+        let queue = self.queue(name);
+        queue.ready.push_back(entry);
+        queue.arrived.notify_one();
+    }
+
+    pub(crate) fn pop(&mut self, name: &TaskQueue) -> Option<T> {
+        self.queues.get_mut(name)?.ready.pop_front()
+    }
+
+    /// Wakes another poll if something is left: one wakeup can stand for several entries.
+    pub(crate) fn pass_on(&mut self, name: &TaskQueue) {
+        if let Some(queue) = self.queues.get(name)
+            && !queue.ready.is_empty()
+        {
+            queue.arrived.notify_one();
+        }
+    }
+
+    /// What to wait on after finding nothing.
+    pub(crate) fn arrivals(&mut self, name: &TaskQueue) -> Arc<Notify> {
+        Arc::clone(&self.queue(name).arrived)
+    }
+
+    /// Wakes every poll, because the engine stops.
+    #[expect(clippy::iter_over_hash_type, reason = "all are woken, in whatever order")]
+    pub(crate) fn wake_all(&self) {
+        for queue in self.queues.values() {
+            queue.arrived.notify_waiters();
+            queue.arrived.notify_one();
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! What the threads of an engine and its callers share: the state behind its lock, and how to wait
+//! for the writer.
+
+use std::{
+    collections::HashSet,
+    mem,
+    ops::{Deref, DerefMut},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use steadfast_core::{
+    ids::{Namespace, RunId, WorkflowId},
+    time::Timestamp,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    clock::Clock,
+    execution::ActivityState,
+    history::Watch,
+    jobs::Target,
+    options::Durability,
+    state::{After, Core, Ticket},
+    store::{Db, LoadedRun, ReadFn, Row, RunInfo, WriterWork, find_run, load_run},
+};
+use crate::engine::{EngineError, ExecutionRef};
+
+/// After a failed commit, the wait before the runs concerned are read again by themselves.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    core: Mutex<Core>,
+    writer_wakes: Condvar,
+    timer_wakes: Condvar,
+    pub(crate) clock: Clock,
+    pub(crate) namespace: Namespace,
+    pub(crate) durability: Durability,
+    pub(crate) retention: Option<Duration>,
+}
+
+/// What is known of the run that a request is about.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// In memory.
+    Loaded(i64),
+    /// Closed, and not in memory.
+    Closed(Box<RunInfo>),
+    Missing,
+}
+
+/// The state, locked. Whoever has to act on what was queued is woken when it is released.
+pub(crate) struct Locked<'a> {
+    shared: &'a Shared,
+    core: MutexGuard<'a, Core>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Core;
+    fn deref(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let core = &mut *self.core;
+        if core.writer_waits && core.has_work_for_writer() {
+            core.writer_waits = false;
+            self.shared.writer_wakes.notify_one();
+        }
+        if let Some(until) = core.timer_thread_until
+            && (!core.parked.is_empty()
+                || !core.unread_jobs.is_empty()
+                || core.timers.peek().is_some_and(|entry| entry.0.0 < until))
+        {
+            core.timer_thread_until = None;
+            self.shared.timer_wakes.notify_one();
+        }
+    }
+}
+
+impl Core {
+    fn has_work_for_writer(&self) -> bool {
+        self.stopping || !self.rows.is_empty() || !self.after.is_empty() || !self.reads.is_empty()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        core: Core,
+        clock: Clock,
+        namespace: Namespace,
+        durability: Durability,
+        retention: Option<Duration>,
+    ) -> Self {
+        Self {
+            core: Mutex::new(core),
+            writer_wakes: Condvar::new(),
+            timer_wakes: Condvar::new(),
+            clock,
+            namespace,
+            durability,
+            retention,
+        }
+    }
+
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        // A panic in a transition is a bug; what it left is discarded with the process, and until
+        // then others must not die of it too.
+        Locked { shared: self, core: self.core.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// The state and the time, if the engine runs.
+    pub(crate) fn enter(&self) -> Result<(Locked<'_>, Timestamp), EngineError> {
+        let core = self.lock();
+        core.check_running()?;
+        let now = self.clock.now();
+        Ok((core, now))
+    }
+
+    /// Asks the store something, after everything that was queued is committed.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Db<'_>) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let (mut core, _) = self.enter()?;
+            core.reads.push(ReadFn::new(move |connection| {
+                // Whoever asked may have gone.
+                let _ = sender.send(read(connection));
+            }));
+        }
+        receiver.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// The same for threads that may block.
+    pub(crate) fn read_blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Db<'_>) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        {
+            let (mut core, _) = self.enter()?;
+            core.reads.push(ReadFn::new(move |connection| {
+                // Whoever asked may have gone.
+                let _ = sender.send(read(connection));
+            }));
+        }
+        receiver.recv().unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Waits for the commit of everything up to a ticket.
+    pub(crate) async fn committed(&self, ticket: Ticket) -> Result<(), EngineError> {
+        ticket.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Does something with the run that a request is about, reading it first if it has to be. Open
+    /// runs are always brought into memory, closed ones on request.
+    pub(crate) async fn with_run<T>(
+        &self,
+        target: &ExecutionRef,
+        load_closed: bool,
+        act: impl FnOnce(&mut Core, Found, Timestamp) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let run_id = match &target.first_execution_run_id {
+            Some(_) => None,
+            None => target.run_id.clone(),
+        };
+        let pin = {
+            let (mut core, now) = self.enter()?;
+            if let Some(key) = core.find(&target.workflow_id, run_id.as_ref()) {
+                check_chain(&core, key, target)?;
+                let result = act(&mut core, Found::Loaded(key), now);
+                core.run_jobs(now);
+                return result;
+            }
+            Pin::new(self, &mut core, &target.workflow_id)
+        };
+        let (workflow_id, wanted) = (target.workflow_id.clone(), run_id.clone());
+        let read = self
+            .read(move |connection| find_and_load(connection, &workflow_id, wanted.as_ref(), load_closed))
+            .await?;
+        let (mut core, now) = self.enter()?;
+        // Somebody may have started or loaded it meanwhile.
+        let found = match (core.find(&target.workflow_id, run_id.as_ref()), read) {
+            (Some(key), _) => Found::Loaded(key),
+            (None, Read::Loaded(loaded)) => Found::Loaded(core.install(*loaded, now)?),
+            (None, Read::Closed(info)) => Found::Closed(info),
+            (None, Read::Missing) => Found::Missing,
+        };
+        match &found {
+            Found::Loaded(key) => check_chain(&core, *key, target)?,
+            Found::Closed(info) => {
+                if let Some(first) = &target.first_execution_run_id
+                    && info.first_run_id != *first
+                {
+                    return Err(not_in_chain());
+                }
+            }
+            Found::Missing => {}
+        }
+        let result = act(&mut core, found, now);
+        core.run_jobs(now);
+        pin.release(&mut core);
+        result
+    }
+
+    /// Brings a run into memory from a thread that may block; `None` when it is closed or gone.
+    pub(crate) fn load_blocking(&self, key: i64) -> Result<Option<i64>, EngineError> {
+        let Some(loaded) = self.read_blocking(move |connection| load_run(connection, key))? else {
+            return Ok(None);
+        };
+        let (mut core, now) = self.enter()?;
+        if loaded.info.status != steadfast_core::event::ExecutionStatus::Running {
+            return Ok(None);
+        }
+        core.install(loaded, now).map(Some)
+    }
+
+    /// Finds the target of a job from a thread that may block.
+    pub(crate) fn find_blocking(
+        &self,
+        workflow_id: &WorkflowId,
+        run_id: Option<&RunId>,
+    ) -> Result<Target, EngineError> {
+        let pin = {
+            let (mut core, _) = self.enter()?;
+            if let Some(key) = core.find(workflow_id, run_id) {
+                return Ok(Target::Loaded(key));
+            }
+            Pin::new(self, &mut core, workflow_id)
+        };
+        let (id, wanted) = (workflow_id.clone(), run_id.cloned());
+        let read =
+            self.read_blocking(move |connection| find_and_load(connection, &id, wanted.as_ref(), false))?;
+        let (mut core, now) = self.enter()?;
+        let target = match (core.find(workflow_id, run_id), read) {
+            (Some(key), _) => Target::Loaded(key),
+            (None, Read::Loaded(loaded)) => Target::Loaded(core.install(*loaded, now)?),
+            (None, Read::Closed(info)) => Target::Closed(info),
+            (None, Read::Missing) => Target::Missing,
+        };
+        pin.release(&mut core);
+        Ok(target)
+    }
+
+    /// Waits on behalf of the timer thread, at most until a time.
+    pub(crate) fn wait_for_timer<'a>(&'a self, mut core: Locked<'a>, until: Timestamp) {
+        // The clock on the wall can be set while this waits, so it looks again once a minute.
+        const LONGEST: Duration = Duration::from_secs(60);
+        core.timer_thread_until = Some(until);
+        let wait = until.since(self.clock.now()).min(LONGEST);
+        let manual = matches!(self.clock, Clock::Manual(_));
+        let guard = take_guard(core);
+        if until == Timestamp::MAX || manual {
+            drop(self.timer_wakes.wait(guard));
+        } else {
+            drop(self.timer_wakes.wait_timeout(guard, wait));
+        }
+        self.core.lock().unwrap_or_else(PoisonError::into_inner).timer_thread_until = None;
+    }
+
+    /// Ends everything: what was queued before is still written.
+    pub(crate) fn stop(&self, error: EngineError) {
+        let mut core = self.lock();
+        core.stopped.get_or_insert(error);
+        core.stopping = true;
+        core.workflow_tasks.wake_all();
+        core.activity_tasks.wake_all();
+        core.wake_watches();
+        core.writer_waits = false;
+        self.writer_wakes.notify_all();
+        core.timer_thread_until = None;
+        self.timer_wakes.notify_all();
+    }
+}
+
+/// The guard without what its release does.
+fn take_guard(locked: Locked<'_>) -> MutexGuard<'_, Core> {
+    let shared = locked.shared;
+    drop(locked);
+    shared.core.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn gone() -> EngineError {
+    EngineError::Unavailable { message: "the engine is shut down; open it again".to_owned() }
+}
+
+fn not_in_chain() -> EngineError {
+    EngineError::not_found("workflow execution not found")
+}
+
+fn check_chain(core: &Core, key: i64, target: &ExecutionRef) -> Result<(), EngineError> {
+    match (&target.first_execution_run_id, core.executions.get(&key)) {
+        (Some(first), Some(run)) if !run.belongs_to(first) => Err(not_in_chain()),
+        _ => Ok(()),
+    }
+}
+
+/// The text with which a Temporal Service says that it knows no such run.
+pub(crate) fn run_not_found(target: &ExecutionRef) -> EngineError {
+    match (&target.run_id, &target.first_execution_run_id) {
+        (Some(run_id), None) => EngineError::not_found(format!(
+            "workflow execution not found for workflow ID \"{}\" and run ID \"{run_id}\"",
+            target.workflow_id
+        )),
+        _ => EngineError::not_found(format!("workflow not found for ID: {}", target.workflow_id)),
+    }
+}
+
+enum Read {
+    Loaded(Box<LoadedRun>),
+    Closed(Box<RunInfo>),
+    Missing,
+}
+
+fn find_and_load(
+    connection: &Db<'_>,
+    workflow_id: &WorkflowId,
+    run_id: Option<&RunId>,
+    load_closed: bool,
+) -> Result<Read, EngineError> {
+    let Some(info) = find_run(connection, workflow_id, run_id)? else { return Ok(Read::Missing) };
+    let open = info.status == steadfast_core::event::ExecutionStatus::Running;
+    if !open && !load_closed {
+        return Ok(Read::Closed(Box::new(info)));
+    }
+    Ok(load_run(connection, info.key)?.map_or(Read::Missing, |run| Read::Loaded(Box::new(run))))
+}
+
+/// Keeps the runs of a workflow id in memory while it exists.
+struct Pin<'a> {
+    shared: &'a Shared,
+    workflow_id: Option<WorkflowId>,
+}
+
+impl<'a> Pin<'a> {
+    fn new(shared: &'a Shared, core: &mut Core, workflow_id: &WorkflowId) -> Self {
+        core.pin(workflow_id);
+        Self { shared, workflow_id: Some(workflow_id.clone()) }
+    }
+
+    fn release(mut self, core: &mut Core) {
+        if let Some(workflow_id) = self.workflow_id.take() {
+            core.unpin(&workflow_id);
+        }
+    }
+}
+
+impl Drop for Pin<'_> {
+    fn drop(&mut self) {
+        if let Some(workflow_id) = self.workflow_id.take() {
+            self.shared.lock().unpin(&workflow_id);
+        }
+    }
+}
+
+impl WriterWork for Shared {
+    fn next(&self) -> Option<(Vec<Row>, Vec<ReadFn>)> {
+        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if !core.rows.is_empty() || !core.after.is_empty() || !core.reads.is_empty() {
+                let rows = mem::take(&mut core.rows);
+                core.writing = mem::take(&mut core.after);
+                return Some((rows, mem::take(&mut core.reads)));
+            }
+            if core.stopping {
+                return None;
+            }
+            core.writer_waits = true;
+            core = self.writer_wakes.wait(core).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn committed(&self, rows: Vec<Row>) {
+        let after = {
+            let mut core = self.lock();
+            core.note_committed(&rows)
+        };
+        for effect in after {
+            acknowledge(effect, Ok(()));
+        }
+    }
+
+    fn failed(&self, rows: Vec<Row>, error: EngineError) {
+        let after = {
+            let mut core = self.lock();
+            let again = self.clock.now().after(AFTER_FAILURE);
+            core.discard(rows, again)
+        };
+        for effect in after {
+            acknowledge(effect, Err(error.clone()));
+        }
+    }
+
+    fn crashed(&self) {
+        self.stop(EngineError::Unavailable { message: "the engine crashed, as a test asked".to_owned() });
+        let mut core = self.lock();
+        core.rows.clear();
+        core.after.clear();
+        core.writing.clear();
+        core.reads.clear();
+    }
+}
+
+fn acknowledge(effect: After, result: Result<(), EngineError>) {
+    // Whoever waits may have gone.
+    match effect {
+        After::Ack(sender) => drop(sender.send(result)),
+        After::Update(sender, answer) => drop(sender.send(result.map(|()| *answer))),
+        After::Query(sender, answer) => drop(sender.send(result.and_then(|()| {
+            (*answer).map_err(|failure| EngineError::Failed(Box::new(failure)))
+        }))),
+        After::Dispatch { .. } => {}
+    }
+}
+
+impl Core {
+    /// Gives out what waited for a batch; what is left is to be acknowledged without the lock.
+    fn note_committed(&mut self, rows: &[Row]) -> Vec<After> {
+        for row in rows {
+            let Row::History { key, last, .. } = row else { continue };
+            let Some(run) = self.executions.get_mut(key) else { continue };
+            run.committed = *last;
+            let closing = (!run.is_open() && run.committed == run.last_event_id())
+                .then(|| run.closing_event.clone())
+                .flatten();
+            if let Some(watch) = self.watches.get(key) {
+                Watch::tell(watch, closing);
+            }
+            self.drop_if_done(*key);
+        }
+        let mut after = mem::take(&mut self.writing);
+        after.retain(|effect| {
+            let After::Dispatch { queue, key, scheduled, attempt } = effect else { return true };
+            self.activity_tasks.push(queue, (*key, *scheduled, *attempt));
+            false
+        });
+        after
+    }
+
+    /// Forgets everything that was not written: the runs concerned are read again from the store.
+    fn discard(&mut self, rows: Vec<Row>, again: Timestamp) -> Vec<After> {
+        let mut after = mem::take(&mut self.writing);
+        // What was queued meanwhile builds on what failed.
+        let queued = mem::take(&mut self.rows);
+        after.append(&mut self.after);
+        let keys: HashSet<i64> = rows.iter().chain(&queued).filter_map(Row::key).collect();
+        let mut keys: Vec<i64> = keys.into_iter().collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.timers.push(std::cmp::Reverse((again, key)));
+            let Some(run) = self.forget(key) else { continue };
+            let running = run
+                .activities
+                .into_iter()
+                .filter_map(|(scheduled, activity)| match activity.state {
+                    ActivityState::Started(attempt) => {
+                        Some((scheduled, (activity.attempt, attempt)))
+                    }
+                    ActivityState::Scheduled | ActivityState::Backoff(_) => None,
+                })
+                .collect();
+            self.running.insert(key, running);
+        }
+        for row in rows.iter().chain(&queued) {
+            match row {
+                // What caused the job did not happen.
+                Row::PutJob { id, .. } => self.parked.retain(|parked| parked.stored != Some(*id)),
+                // What the job did was not written.
+                Row::DeleteJob { id } => self.unread_jobs.push(*id),
+                _ => {}
+            }
+        }
+        after
+    }
+}

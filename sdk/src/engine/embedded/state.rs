@@ -1,0 +1,411 @@
+//! The state of the engine behind its lock: runs in memory, task queues, timers, and what is to be
+//! written.
+//!
+//! Invariants:
+//!
+//! * Everything that is queued for the writer while the lock is held once is committed together
+//!   (E2, also across executions), because the writer takes all of it at once.
+//! * After a transition of a run, [`Core::finish`] is called for it before the lock is released.
+//! * A run leaves memory only when all of it is durable and nobody is about to install an older
+//!   reading of it (`pins`).
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use steadfast_core::{
+    event::WorkflowExecutionStarted,
+    failure::Failure,
+    ids::{EventId, RequestId, RunId, TaskQueue, WorkflowId},
+    payload::Payload,
+    time::Timestamp,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    execution::{
+        Effect, Execution, MAX_EVENTS, MAX_HISTORY_BYTES, PendingUpdate, QueryReply,
+        RunningAttempts, UpdateReplySender, engine_identity,
+    },
+    history::Watch,
+    jobs::{Job, ParkedJob},
+    queue::Queues,
+    store::{InsertRun, LoadedRun, ReadFn, Row, encode_event},
+};
+use crate::engine::{EngineError, UpdateReply};
+
+/// What happens once a batch is durable.
+#[derive(Debug)]
+pub(crate) enum After {
+    Ack(oneshot::Sender<Result<(), EngineError>>),
+    Dispatch { queue: TaskQueue, key: i64, scheduled: u64, attempt: u32 },
+    Update(UpdateReplySender, Box<UpdateReply>),
+    Query(QueryReply, Box<Result<Payload, Failure>>),
+}
+
+/// A wait for the commit of everything that was queued so far.
+pub(crate) type Ticket = oneshot::Receiver<Result<(), EngineError>>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Core {
+    pub(crate) executions: HashMap<i64, Execution>,
+    by_run: HashMap<RunId, i64>,
+    /// The current runs among those in memory.
+    by_workflow: HashMap<WorkflowId, i64>,
+    pub(crate) next_key: i64,
+    pub(crate) next_job: i64,
+    /// Jobs in the store that have to be read: those of a previous opening, and those whose commit
+    /// failed.
+    pub(crate) unread_jobs: Vec<i64>,
+    pub(crate) next_serial: u64,
+    pub(crate) cached_executions: usize,
+
+    pub(crate) workflow_tasks: Queues<i64>,
+    pub(crate) activity_tasks: Queues<(i64, u64, u32)>,
+    pub(crate) watches: HashMap<i64, Arc<Watch>>,
+
+    pub(crate) rows: Vec<Row>,
+    pub(crate) after: Vec<After>,
+    pub(crate) reads: Vec<ReadFn>,
+    /// What waits for the batch that is being written.
+    pub(crate) writing: Vec<After>,
+    pub(crate) writer_waits: bool,
+
+    /// When which run has to be looked at; entries may be early or stale.
+    pub(crate) timers: BinaryHeap<Reverse<(Timestamp, i64)>>,
+    pub(crate) jobs: VecDeque<Job>,
+    pub(crate) parked: VecDeque<ParkedJob>,
+    /// Until when the timer thread waits; `None` when it is awake.
+    pub(crate) timer_thread_until: Option<Timestamp>,
+
+    pins: HashMap<WorkflowId, usize>,
+    idle: VecDeque<i64>,
+    /// Attempts that run although their run was dropped after a commit failed.
+    pub(crate) running: HashMap<i64, RunningAttempts>,
+    /// Why the engine does nothing any more.
+    pub(crate) stopped: Option<EngineError>,
+    pub(crate) stopping: bool,
+}
+
+impl Core {
+    pub(crate) fn check_running(&self) -> Result<(), EngineError> {
+        match &self.stopped {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// The current run of a workflow id, or a certain one, if it is in memory.
+    pub(crate) fn find(&self, workflow_id: &WorkflowId, run_id: Option<&RunId>) -> Option<i64> {
+        match run_id {
+            None => self.by_workflow.get(workflow_id).copied(),
+            Some(run_id) => self.by_run.get(run_id).copied().filter(|key| {
+                self.executions.get(key).is_some_and(|run| run.id.workflow_id == *workflow_id)
+            }),
+        }
+    }
+
+    pub(crate) fn serial(&mut self) -> u64 {
+        self.next_serial += 1;
+        self.next_serial
+    }
+
+    /// Waits for the commit of everything that was queued so far.
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        let (sender, receiver) = oneshot::channel();
+        self.after.push(After::Ack(sender));
+        receiver
+    }
+
+    /// Makes a run, with its first task unless it has to wait.
+    pub(crate) fn create(
+        &mut self,
+        run_id: RunId,
+        start: Box<WorkflowExecutionStarted>,
+        request_id: Option<RequestId>,
+        now: Timestamp,
+        prepare: impl FnOnce(&mut Execution),
+    ) -> i64 {
+        self.next_key += 1;
+        let key = self.next_key;
+        let mut run = Execution::start(key, run_id, start, request_id, now);
+        prepare(&mut run);
+        if !run.waits_for_first_task() {
+            run.schedule_task(now);
+        }
+        self.add_new(run);
+        self.finish(key, now);
+        key
+    }
+
+    /// Takes in a run that the store does not have yet.
+    pub(crate) fn add_new(&mut self, mut run: Execution) {
+        run.stored_wakeup = run.wakeup();
+        self.rows.push(Row::Insert(Box::new(InsertRun {
+            key: run.key,
+            id: run.id.clone(),
+            workflow_type: run.start.workflow_type.clone(),
+            task_queue: run.start.task_queue.clone(),
+            start_time: run.start_time,
+            wakeup: run.stored_wakeup,
+            first_run_id: run.start.first_execution_run_id.clone(),
+            request_id: run.request_id.clone(),
+            parent: run.start.parent.as_ref().map(|parent| parent.execution.clone()),
+            memo: run.memo.clone(),
+            search_attributes: run.search_attributes.clone(),
+        })));
+        run.attributes_changed = false;
+        self.by_workflow.insert(run.id.workflow_id.clone(), run.key);
+        self.by_run.insert(run.id.run_id.clone(), run.key);
+        self.executions.insert(run.key, run);
+    }
+
+    /// Takes in a run that was read from the store, unless it is here already.
+    pub(crate) fn install(
+        &mut self,
+        loaded: LoadedRun,
+        now: Timestamp,
+    ) -> Result<i64, EngineError> {
+        let key = loaded.info.key;
+        if self.executions.contains_key(&key) {
+            return Ok(key);
+        }
+        let mut run = Execution::from_history(key, loaded.info.id, loaded.events).ok_or_else(|| {
+            EngineError::Storage {
+                message: "a history does not begin with its start; the file is damaged, restore it \
+                          from a backup"
+                    .to_owned(),
+            }
+        })?;
+        run.history_bytes = loaded.bytes;
+        run.start_time = loaded.info.start_time;
+        run.request_id = loaded.info.request_id;
+        run.reset_run_id = loaded.info.reset_run_id;
+        run.stored_wakeup = loaded.info.wakeup;
+        if run.start_time > run.start_event_time() {
+            // The run is a reset one: its time limits count from when it was made.
+            run.set_run_due_from(loaded.info.start_time);
+        }
+        if run.is_open() {
+            self.by_workflow.insert(run.id.workflow_id.clone(), key);
+        }
+        self.by_run.insert(run.id.run_id.clone(), key);
+        let running = self.running.remove(&key).unwrap_or_default();
+        run.recover(loaded.buffered, loaded.activities, running, now);
+        self.executions.insert(key, run);
+        self.finish(key, now);
+        self.run_jobs(now);
+        Ok(key)
+    }
+
+    /// Writes down and passes on what a transition of a run led to.
+    pub(crate) fn finish(&mut self, key: i64, now: Timestamp) {
+        let Some(run) = self.executions.get_mut(&key) else { return };
+        enforce_limits(run, now);
+        save(run, &mut self.rows);
+        let effects = std::mem::take(&mut run.effects);
+        let ready = run.query_task.is_none() && (run.is_task_ready() || run.needs_query_task());
+        if ready && !run.queued {
+            run.queued = true;
+            self.workflow_tasks.push(&run.start.task_queue, key);
+        }
+        if let Some(due) = run.next_deadline()
+            && run.registered_due.is_none_or(|registered| due < registered)
+        {
+            run.registered_due = Some(due);
+            self.timers.push(Reverse((due, key)));
+        }
+        for effect in effects {
+            self.take_effect(key, effect, now);
+        }
+        self.drop_if_done(key);
+    }
+
+    fn take_effect(&mut self, key: i64, effect: Effect, now: Timestamp) {
+        match effect {
+            Effect::Dispatch { scheduled, attempt } => {
+                let queue = self
+                    .executions
+                    .get(&key)
+                    .and_then(|run| run.activities.get(&scheduled))
+                    .map(|activity| activity.task.task_queue.clone());
+                if let Some(queue) = queue {
+                    self.after.push(After::Dispatch { queue, key, scheduled, attempt });
+                }
+            }
+            Effect::StartChild { initiated } => {
+                self.jobs.push_back(Job::StartChild { parent: key, initiated });
+            }
+            Effect::CancelExternal { initiated } => {
+                self.jobs.push_back(Job::CancelExternal { sender: key, initiated });
+            }
+            Effect::SignalExternal { initiated } => {
+                self.jobs.push_back(Job::SignalExternal { sender: key, initiated });
+            }
+            Effect::Closed => {
+                if let Some(run) = self.executions.get(&key) {
+                    Job::after_close(run, &mut self.jobs);
+                }
+            }
+            Effect::StartRun(next) => {
+                let updates: Vec<PendingUpdate> = next.updates;
+                self.create(next.run_id, next.start, None, now, |run| {
+                    run.take_over_updates(updates);
+                });
+            }
+            Effect::UpdateReply(reply, answer) => self.after.push(After::Update(reply, answer)),
+            Effect::QueryReply(reply, answer) => self.after.push(After::Query(reply, answer)),
+        }
+    }
+
+    /// Lets go of a closed run once it is durable, or of idle runs when there are too many.
+    pub(crate) fn drop_if_done(&mut self, key: i64) {
+        let Some(run) = self.executions.get(&key) else { return };
+        if run.is_open() {
+            if run.is_evictable() {
+                self.idle.push_back(key);
+                self.evict();
+            }
+            return;
+        }
+        let done = run.committed == run.last_event_id()
+            && run.queries.is_empty()
+            && run.query_task.is_none()
+            && !self.pins.contains_key(&run.id.workflow_id);
+        if done {
+            self.forget(key);
+        }
+    }
+
+    fn evict(&mut self) {
+        while self.executions.len() > self.cached_executions {
+            let Some(key) = self.idle.pop_front() else { return };
+            let evictable = self.executions.get(&key).is_some_and(|run| {
+                run.is_evictable() && !self.pins.contains_key(&run.id.workflow_id)
+            });
+            if evictable {
+                self.forget(key);
+            }
+        }
+        // Keys that became idle more than once must not pile up.
+        if self.idle.len() > 4 * self.cached_executions.max(1_024) {
+            self.idle.drain(..self.cached_executions.max(1_024));
+        }
+    }
+
+    pub(crate) fn forget(&mut self, key: i64) -> Option<Execution> {
+        let run = self.executions.remove(&key)?;
+        self.by_run.remove(&run.id.run_id);
+        if self.by_workflow.get(&run.id.workflow_id) == Some(&key) {
+            self.by_workflow.remove(&run.id.workflow_id);
+        }
+        Some(run)
+    }
+
+    /// Keeps runs of a workflow id in memory while somebody reads about it from the store.
+    pub(crate) fn pin(&mut self, workflow_id: &WorkflowId) {
+        *self.pins.entry(workflow_id.clone()).or_default() += 1;
+    }
+
+    pub(crate) fn unpin(&mut self, workflow_id: &WorkflowId) {
+        let Some(pins) = self.pins.get_mut(workflow_id) else { return };
+        *pins -= 1;
+        if *pins == 0 {
+            self.pins.remove(workflow_id);
+            if let Some(key) = self.find(workflow_id, None) {
+                self.drop_if_done(key);
+            }
+        }
+    }
+}
+
+/// Queues what the store has to know about a run.
+fn save(run: &mut Execution, rows: &mut Vec<Row>) {
+    let key = run.key;
+    if std::mem::take(&mut run.drop_buffered_rows) {
+        rows.push(Row::Unbuffer { key });
+    }
+    for (seq, (time, event)) in run.buffered.iter().enumerate().skip(run.buffered_saved) {
+        rows.push(Row::Buffer { key, seq, time: *time, event: event.clone() });
+    }
+    run.buffered_saved = run.buffered.len();
+    if run.unsaved > 0 {
+        let unsaved = run.tail.len() - run.unsaved;
+        let mut events = Vec::with_capacity(128 * run.unsaved);
+        for event in run.tail.iter().skip(unsaved) {
+            encode_event(event, &mut events);
+        }
+        run.history_bytes += events.len() as u64;
+        let last = run.last_event_id();
+        let first = last + 1 - run.unsaved as u64;
+        run.unsaved = 0;
+        rows.push(Row::History { key, first, last, events });
+    }
+    rows.extend(run.activity_rows.drain(..).map(|row| Row::Activity { key, row }));
+    if std::mem::take(&mut run.attributes_changed) {
+        rows.push(Row::Attributes {
+            key,
+            memo: run.memo.clone(),
+            search_attributes: run.search_attributes.clone(),
+        });
+    }
+    if run.status != run.stored_status {
+        run.stored_status = run.status;
+        run.stored_wakeup = None;
+        rows.push(Row::Close {
+            key,
+            status: run.status,
+            close_time: run.close_time.unwrap_or(run.last_event_time),
+            history_length: run.last_event_id(),
+            history_bytes: run.history_bytes,
+        });
+    }
+    let wakeup = run.wakeup();
+    if wakeup != run.stored_wakeup {
+        run.stored_wakeup = wakeup;
+        rows.push(Row::Wakeup { key, wakeup });
+    }
+}
+
+/// Ends a run whose history is too long, as a Temporal Service does.
+fn enforce_limits(run: &mut Execution, now: Timestamp) {
+    if !run.is_open() {
+        return;
+    }
+    if !run.warned && run.suggests_continue_as_new() {
+        run.warned = true;
+        tracing::warn!(
+            workflow_id = %run.id.workflow_id,
+            run_id = %run.id.run_id,
+            events = run.last_event_id(),
+            bytes = run.history_bytes,
+            "the history is getting long; the workflow should continue as new"
+        );
+    }
+    let reason = if run.last_event_id() > MAX_EVENTS {
+        format!("Workflow history count exceeds limit. ({MAX_EVENTS} events; continue as new before)")
+    } else if run.history_bytes > MAX_HISTORY_BYTES {
+        format!("Workflow history size exceeds limit. ({MAX_HISTORY_BYTES} bytes; continue as new before)")
+    } else {
+        return;
+    };
+    tracing::error!(workflow_id = %run.id.workflow_id, run_id = %run.id.run_id, reason, "terminated");
+    run.terminate(reason, Vec::new(), engine_identity(), now);
+}
+
+impl Execution {
+    /// When the first event happened; a reset run is younger than that.
+    fn start_event_time(&self) -> Timestamp {
+        match self.tail.first() {
+            Some(event) if event.event_id == EventId(1) => event.event_time,
+            _ => self.start_time,
+        }
+    }
+
+    /// Whether this run is of the chain that began with a run.
+    pub(crate) fn belongs_to(&self, first_run_id: &RunId) -> bool {
+        self.start.first_execution_run_id == *first_run_id
+    }
+}

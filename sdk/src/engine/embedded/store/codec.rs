@@ -1,0 +1,38 @@
+//! How values become bytes in the file: MessagePack, fields by position.
+//!
+//! Events stand one after the other without a frame, so that batches can be joined as bytes.
+
+use serde::{Serialize, de::DeserializeOwned};
+use steadfast_core::event::HistoryEvent;
+
+use crate::engine::EngineError;
+
+/// Appends an event.
+pub(crate) fn encode_event(event: &HistoryEvent, bytes: &mut Vec<u8>) {
+    rmp_serde::encode::write(bytes, event).expect("an event has an encoding and memory takes it");
+}
+
+/// The events of a batch.
+pub(crate) fn decode_events(bytes: &[u8], events: &mut Vec<HistoryEvent>) -> Result<(), EngineError> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        events.push(rmp_serde::decode::from_read(&mut rest).map_err(|error| unreadable(&error))?);
+    }
+    Ok(())
+}
+
+pub(crate) fn encode_value<T: Serialize>(value: &T) -> Vec<u8> {
+    rmp_serde::to_vec(value).expect("a value has an encoding and memory takes it")
+}
+
+pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, EngineError> {
+    rmp_serde::from_slice(bytes).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &rmp_serde::decode::Error) -> EngineError {
+    EngineError::Storage {
+        message: format!(
+            "a row of the file cannot be read ({error}); the file is damaged, restore it from a backup"
+        ),
+    }
+}

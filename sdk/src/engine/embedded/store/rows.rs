@@ -1,0 +1,266 @@
+//! What transitions write, as data; the writer thread applies it.
+
+use rusqlite::params;
+use steadfast_core::{
+    event::{EventKind, ExecutionStatus},
+    ids::{RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowType},
+    payload::PayloadMap,
+    time::Timestamp,
+};
+
+use super::{codec::encode_value, db::Db};
+use crate::engine::embedded::execution::ActivityRow;
+
+/// One change of the file.
+#[derive(Debug)]
+pub(crate) enum Row {
+    Insert(Box<InsertRun>),
+    /// Events of a run, encoded, from one id to another.
+    History { key: i64, first: u64, last: u64, events: Vec<u8> },
+    Wakeup { key: i64, wakeup: Option<i64> },
+    Close {
+        key: i64,
+        status: ExecutionStatus,
+        close_time: Timestamp,
+        history_length: u64,
+        history_bytes: u64,
+    },
+    Attributes { key: i64, memo: PayloadMap, search_attributes: PayloadMap },
+    Buffer { key: i64, seq: usize, time: Timestamp, event: EventKind },
+    Unbuffer { key: i64 },
+    Activity { key: i64, row: ActivityRow },
+    ResetTo { key: i64, run_id: RunId },
+    Delete { key: i64 },
+    PutJob { id: i64, job: Vec<u8> },
+    DeleteJob { id: i64 },
+}
+
+/// A new run.
+#[derive(Debug)]
+pub(crate) struct InsertRun {
+    pub(crate) key: i64,
+    pub(crate) id: WorkflowExecution,
+    pub(crate) workflow_type: WorkflowType,
+    pub(crate) task_queue: TaskQueue,
+    pub(crate) start_time: Timestamp,
+    pub(crate) wakeup: Option<i64>,
+    pub(crate) first_run_id: RunId,
+    pub(crate) request_id: Option<RequestId>,
+    pub(crate) parent: Option<WorkflowExecution>,
+    pub(crate) memo: PayloadMap,
+    pub(crate) search_attributes: PayloadMap,
+}
+
+impl Row {
+    /// The run that the row is about.
+    pub(crate) fn key(&self) -> Option<i64> {
+        match self {
+            Self::Insert(run) => Some(run.key),
+            Self::History { key, .. }
+            | Self::Wakeup { key, .. }
+            | Self::Close { key, .. }
+            | Self::Attributes { key, .. }
+            | Self::Buffer { key, .. }
+            | Self::Unbuffer { key }
+            | Self::Activity { key, .. }
+            | Self::ResetTo { key, .. }
+            | Self::Delete { key } => Some(*key),
+            Self::PutJob { .. } | Self::DeleteJob { .. } => None,
+        }
+    }
+
+    pub(super) fn write(&self, connection: &Db<'_>) -> rusqlite::Result<()> {
+        match self {
+            Self::Insert(run) => run.write(connection),
+            Self::History { key, first, events, .. } => {
+                execute(
+                    connection,
+                    "INSERT INTO history (key, first_event, events) VALUES (?1, ?2, ?3)",
+                    params![key, as_integer(*first), events],
+                )
+            }
+            Self::Wakeup { key, wakeup } => {
+                execute(
+                    connection,
+                    "UPDATE execution SET wakeup = ?2 WHERE key = ?1",
+                    params![key, wakeup],
+                )
+            }
+            Self::Close { key, status, close_time, history_length, history_bytes } => {
+                execute(
+                    connection,
+                    "UPDATE execution SET status = ?2, close_time = ?3, wakeup = NULL, \
+                     history_length = ?4, history_bytes = ?5 WHERE key = ?1",
+                    params![
+                        key,
+                        status_number(*status),
+                        close_time.unix_nanos(),
+                        as_integer(*history_length),
+                        as_integer(*history_bytes)
+                    ],
+                )
+            }
+            Self::Attributes { key, memo, search_attributes } => {
+                execute(
+                    connection,
+                    "UPDATE execution SET memo = ?2, search_attributes = ?3 WHERE key = ?1",
+                    params![key, map_blob(memo), map_blob(search_attributes)],
+                )?;
+                execute(connection, "DELETE FROM search_attribute WHERE key = ?1", params![key])?;
+                insert_search_attributes(connection, *key, search_attributes)
+            }
+            Self::Buffer { key, seq, time, event } => {
+                execute(
+                    connection,
+                    "INSERT INTO buffered (key, seq, time, event) VALUES (?1, ?2, ?3, ?4)",
+                    params![
+                        key,
+                        i64::try_from(*seq).unwrap_or(i64::MAX),
+                        time.unix_nanos(),
+                        encode_value(event)
+                    ],
+                )
+            }
+            Self::Unbuffer { key } => {
+                execute(connection, "DELETE FROM buffered WHERE key = ?1", params![key])
+            }
+            Self::Activity { key, row } => write_activity(connection, *key, row),
+            Self::ResetTo { key, run_id } => {
+                execute(
+                    connection,
+                    "UPDATE execution SET reset_run_id = ?2 WHERE key = ?1",
+                    params![key, run_id.as_str()],
+                )
+            }
+            Self::Delete { key } => {
+                for statement in [
+                    "DELETE FROM history WHERE key = ?1",
+                    "DELETE FROM buffered WHERE key = ?1",
+                    "DELETE FROM activity WHERE key = ?1",
+                    "DELETE FROM search_attribute WHERE key = ?1",
+                    "DELETE FROM execution WHERE key = ?1",
+                ] {
+                    execute(connection, statement, params![key])?;
+                }
+                Ok(())
+            }
+            Self::PutJob { id, job } => {
+                execute(connection, "INSERT INTO job (id, job) VALUES (?1, ?2)", params![id, job])
+            }
+            Self::DeleteJob { id } => {
+                execute(connection, "DELETE FROM job WHERE id = ?1", params![id])
+            }
+        }
+    }
+}
+
+impl InsertRun {
+    fn write(&self, connection: &Db<'_>) -> rusqlite::Result<()> {
+        execute(
+            connection,
+            "INSERT INTO execution (key, workflow_id, run_id, workflow_type, task_queue, status, \
+             start_time, wakeup, first_run_id, request_id, parent_workflow_id, parent_run_id, memo, \
+             search_attributes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            params![
+                self.key,
+                self.id.workflow_id.as_str(),
+                self.id.run_id.as_str(),
+                self.workflow_type.as_str(),
+                self.task_queue.as_str(),
+                status_number(ExecutionStatus::Running),
+                self.start_time.unix_nanos(),
+                self.wakeup,
+                self.first_run_id.as_str(),
+                self.request_id.as_ref().map(RequestId::as_str),
+                self.parent.as_ref().map(|parent| parent.workflow_id.as_str()),
+                self.parent.as_ref().map(|parent| parent.run_id.as_str()),
+                map_blob(&self.memo),
+                map_blob(&self.search_attributes),
+            ],
+        )?;
+        insert_search_attributes(connection, self.key, &self.search_attributes)
+    }
+}
+
+fn write_activity(connection: &Db<'_>, key: i64, row: &ActivityRow) -> rusqlite::Result<()> {
+    match row {
+        ActivityRow::Put { scheduled, attempt, started, next_attempt, last_failure, heartbeat } => {
+            execute(
+                connection,
+                "INSERT OR REPLACE INTO activity (key, scheduled, attempt, started, next_attempt, \
+                 last_failure, heartbeat) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    key,
+                    as_integer(*scheduled),
+                    attempt,
+                    started,
+                    next_attempt.map(Timestamp::unix_nanos),
+                    last_failure.as_ref().map(encode_value),
+                    (!heartbeat.is_empty()).then(|| encode_value(heartbeat)),
+                ],
+            )
+        }
+        ActivityRow::Delete { scheduled } => execute(
+            connection,
+            "DELETE FROM activity WHERE key = ?1 AND scheduled = ?2",
+            params![key, as_integer(*scheduled)],
+        ),
+    }
+}
+
+fn insert_search_attributes(
+    connection: &Db<'_>,
+    key: i64,
+    attributes: &PayloadMap,
+) -> rusqlite::Result<()> {
+    for (name, value) in attributes {
+        execute(
+            connection,
+            "INSERT OR IGNORE INTO search_attribute (name, value, key) VALUES (?1, ?2, ?3)",
+            params![name, value.data.as_slice(), key],
+        )?;
+    }
+    Ok(())
+}
+
+fn execute(
+    connection: &Db<'_>,
+    statement: &str,
+    values: impl rusqlite::Params,
+) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute(values).map(drop)
+}
+
+fn map_blob(map: &PayloadMap) -> Option<Vec<u8>> {
+    (!map.is_empty()).then(|| encode_value(map))
+}
+
+pub(super) fn as_integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The numbers are stored and never change.
+pub(super) fn status_number(status: ExecutionStatus) -> i64 {
+    match status {
+        ExecutionStatus::Running => 1,
+        ExecutionStatus::Completed => 2,
+        ExecutionStatus::Failed => 3,
+        ExecutionStatus::Cancelled => 4,
+        ExecutionStatus::Terminated => 5,
+        ExecutionStatus::ContinuedAsNew => 6,
+        ExecutionStatus::TimedOut => 7,
+    }
+}
+
+pub(super) fn status_of(number: i64) -> Option<ExecutionStatus> {
+    Some(match number {
+        1 => ExecutionStatus::Running,
+        2 => ExecutionStatus::Completed,
+        3 => ExecutionStatus::Failed,
+        4 => ExecutionStatus::Cancelled,
+        5 => ExecutionStatus::Terminated,
+        6 => ExecutionStatus::ContinuedAsNew,
+        7 => ExecutionStatus::TimedOut,
+        _ => return None,
+    })
+}

@@ -1,0 +1,158 @@
+//! Saying where executions stand: describe, list and count.
+
+use steadfast_core::ids::WorkflowExecution;
+
+use super::{
+    execution::{ActivityState, Execution},
+    shared::{Found, Shared, run_not_found},
+    store::{RunInfo, list_runs},
+};
+use crate::engine::{
+    EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
+    PendingActivityState, WorkflowDescription, WorkflowPage,
+};
+
+/// The most executions on one page: a page is read between two commits.
+const MAX_PAGE: usize = 1_000;
+
+impl Shared {
+    pub(crate) async fn describe(
+        &self,
+        target: ExecutionRef,
+    ) -> Result<WorkflowDescription, EngineError> {
+        let (description, ticket) = self
+            .with_run(&target, true, |core, found, _| {
+                let Found::Loaded(key) = found else { return Err(run_not_found(&target)) };
+                let run = core.executions.get(&key).ok_or_else(|| run_not_found(&target))?;
+                let description = describe(run);
+                let ticket = (run.committed < run.last_event_id()).then(|| core.ticket());
+                core.drop_if_done(key);
+                Ok((description, ticket))
+            })
+            .await?;
+        if let Some(ticket) = ticket {
+            // What is told must not be undone by a crash.
+            self.committed(ticket).await?;
+        }
+        Ok(description)
+    }
+
+    pub(crate) async fn list(
+        &self,
+        request: ListWorkflowsRequest,
+    ) -> Result<WorkflowPage, EngineError> {
+        let size = request.page_size.clamp(1, MAX_PAGE);
+        let before = request.next_page_token.as_deref().map(read_page_token).transpose()?;
+        let filter = request.filter;
+        let (mut runs, _) = self
+            .read(move |connection| list_runs(connection, &filter, before, Some(size + 1)))
+            .await?;
+        let more = runs.len() > size;
+        runs.truncate(size);
+        let next_page_token =
+            runs.last().filter(|_| more).map(|run| run.key.to_be_bytes().to_vec());
+        // An open run's length is not in its row.
+        let lengths: Vec<Option<(u64, u64)>> = {
+            let (core, _) = self.enter()?;
+            runs.iter()
+                .map(|run| core.executions.get(&run.key).map(|run| (run.committed, run.history_bytes)))
+                .collect()
+        };
+        let executions = runs
+            .into_iter()
+            .zip(lengths)
+            .map(|(mut run, length)| {
+                if let Some((length, bytes)) = length {
+                    run.history_length = length;
+                    run.history_bytes = bytes;
+                }
+                description_of(run)
+            })
+            .collect();
+        Ok(WorkflowPage { executions, next_page_token })
+    }
+
+    pub(crate) async fn count(&self, filter: ListFilter) -> Result<u64, EngineError> {
+        let (_, count) =
+            self.read(move |connection| list_runs(connection, &filter, None, None)).await?;
+        Ok(count)
+    }
+}
+
+fn read_page_token(token: &[u8]) -> Result<i64, EngineError> {
+    token
+        .try_into()
+        .map(i64::from_be_bytes)
+        .map_err(|_| EngineError::invalid("the page token is not one that this engine made"))
+}
+
+fn describe(run: &Execution) -> WorkflowDescription {
+    let pending_activities = run
+        .activities
+        .values()
+        .map(|activity| PendingActivity {
+            activity_id: activity.task.activity_id.clone(),
+            activity_type: activity.task.activity_type.clone(),
+            state: match &activity.state {
+                ActivityState::Started(_) if activity.cancel_requested.is_some() => {
+                    PendingActivityState::CancelRequested
+                }
+                ActivityState::Started(_) => PendingActivityState::Started,
+                ActivityState::Scheduled | ActivityState::Backoff(_) => {
+                    PendingActivityState::Scheduled
+                }
+            },
+            attempt: activity.attempt,
+            heartbeat_details: activity.heartbeat.clone(),
+            last_failure: activity.last_failure.as_deref().cloned(),
+        })
+        .collect();
+    let pending_children = run
+        .children
+        .values()
+        .filter_map(|child| {
+            let workflow_id = child.workflow_id.clone();
+            child.run_id.clone().map(|run_id| WorkflowExecution { workflow_id, run_id })
+        })
+        .collect();
+    WorkflowDescription {
+        execution: run.id.clone(),
+        workflow_type: run.start.workflow_type.clone(),
+        task_queue: run.start.task_queue.clone(),
+        status: run.status,
+        start_time: run.start_time,
+        close_time: run.close_time,
+        history_length: run.last_event_id(),
+        history_size_bytes: run.history_bytes,
+        parent: run.start.parent.as_ref().map(|parent| parent.execution.clone()),
+        first_execution_run_id: run.start.first_execution_run_id.clone(),
+        reset_run_id: run.reset_run_id.clone(),
+        cancel_requested: run.cancel_requested,
+        memo: run.memo.clone(),
+        search_attributes: run.search_attributes.clone(),
+        pending_activities,
+        pending_children,
+    }
+}
+
+fn description_of(run: RunInfo) -> WorkflowDescription {
+    WorkflowDescription {
+        execution: run.id,
+        workflow_type: run.workflow_type,
+        task_queue: run.task_queue,
+        status: run.status,
+        start_time: run.start_time,
+        close_time: run.close_time,
+        history_length: run.history_length,
+        history_size_bytes: run.history_bytes,
+        parent: run.parent,
+        first_execution_run_id: run.first_run_id,
+        reset_run_id: run.reset_run_id,
+        cancel_requested: false,
+        memo: run.memo,
+        search_attributes: run.search_attributes,
+        pending_activities: Vec::new(),
+        pending_children: Vec::new(),
+    }
+}
+

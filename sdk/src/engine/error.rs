@@ -1,0 +1,86 @@
+//! Why an engine could not do what it was asked: the infrastructure plane of error.
+
+use thiserror::Error;
+
+use steadfast_core::{event::WorkflowTaskFailedCause, ids::RunId};
+
+/// An engine's refusal or failure. It never becomes part of a history.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// There is no such execution, task or activity, or it is no longer open.
+    #[error("{message}")]
+    NotFound {
+        /// What was not found, in the words of a Temporal Service.
+        message: String,
+    },
+    /// An execution with the same workflow id exists and the request's policies forbid another.
+    #[error("workflow execution already started: workflow id is in use by run `{run_id}`")]
+    AlreadyStarted {
+        /// The run that exists.
+        run_id: RunId,
+    },
+    /// The request is not valid.
+    #[error("{message}")]
+    InvalidArgument {
+        /// What is wrong with it, and what to do.
+        message: String,
+    },
+    /// The commands of a workflow task were refused; the task has been recorded as failed.
+    #[error("workflow task refused: {message}")]
+    WorkflowTaskRefused {
+        /// The recorded cause.
+        cause: WorkflowTaskFailedCause,
+        /// What is wrong with the commands.
+        message: String,
+    },
+    /// A query or an update was refused or failed in the workflow.
+    #[error("{0}")]
+    Failed(Box<steadfast_core::failure::Failure>),
+    /// A limit of the engine was reached.
+    #[error("{message}")]
+    ResourceExhausted {
+        /// Which limit, and what to do.
+        message: String,
+    },
+    /// The store could not be read or written. What was acknowledged before is safe.
+    #[error("{message}")]
+    Storage {
+        /// What happened, and what to do.
+        message: String,
+    },
+    /// The engine cannot be reached or is shutting down. Trying again may help.
+    #[error("{message}")]
+    Unavailable {
+        /// What happened, and what to do.
+        message: String,
+    },
+    /// The engine does not offer this.
+    #[error("{message}")]
+    Unsupported {
+        /// What is not offered, and what to do instead.
+        message: String,
+    },
+    /// The time that the caller allowed is over.
+    #[error("the deadline of the request passed")]
+    DeadlineExceeded,
+}
+
+impl EngineError {
+    /// The text with which every engine refuses a request for a closed execution.
+    pub const ALREADY_COMPLETED: &'static str = "workflow execution already completed";
+    /// The text with which every engine refuses an answer to a task that is no longer its turn.
+    pub const TASK_NOT_FOUND: &'static str = "Workflow task not found.";
+
+    /// A `NotFound` with a text.
+    #[must_use]
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::NotFound { message: message.into() }
+    }
+
+    /// An `InvalidArgument` with a text.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::InvalidArgument { message: message.into() }
+    }
+}

@@ -1,0 +1,155 @@
+//! The boundary between steadfast and whatever keeps histories and hands out tasks.
+//!
+//! An [`Engine`] is used by clients and workers and knows neither; it never runs user code. Two
+//! exist: the embedded engine of this package and a Temporal Service.
+//!
+//! # The contract
+//!
+//! * E1. A task token completes, fails or times out at most once; a later answer with it is
+//!   [`EngineError::NotFound`].
+//! * E2. The events of an answered task, the tasks and timers that follow from them and the new
+//!   status are committed together or not at all. What a call acknowledged survives a crash.
+//! * E3. The events of a run are totally ordered, their ids count from 1 without gaps, and nothing
+//!   follows a closing event.
+//! * E4. At most one workflow task of a run is with a worker at a time. What arrives meanwhile is
+//!   recorded after the answer's own events, and a closing answer is then refused.
+//! * E5. At most one run of a workflow id is open.
+//! * E6. A cancel request is recorded at most once per run and schedules a workflow task; it is
+//!   accepted, and not recorded, when the run is closed.
+//! * E7. A poll that is dropped loses no task.
+//! * E8. An activity is handed to a worker only after its scheduling is durable, and an attempt
+//!   whose outcome was acknowledged is never run again.
+//! * E9. No event appears before what caused it, and event times never decrease within a run.
+//! * E10. A request repeated with the same request id has no second effect.
+
+#[cfg(feature = "embedded")]
+pub mod embedded;
+mod error;
+mod request;
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use steadfast_core::{
+    ids::{Namespace, RunId},
+    payload::Payload,
+    task::{
+        ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
+        WorkflowTaskFailure,
+    },
+};
+
+pub use self::{
+    error::EngineError,
+    request::{
+        ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, ExecutionRef,
+        HistoryPage, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+        PendingActivity, PendingActivityState, PollActivityTaskRequest, PollWorkflowTaskRequest,
+        QueryWorkflowRequest, ResetWorkflowRequest, Signal, SignalWorkflowRequest,
+        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UpdateReply, UpdateStage,
+        UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+    },
+};
+
+/// What a call of an engine gives.
+pub type EngineFuture<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
+
+/// Keeps histories and hands out tasks; see the [module](self) for the contract.
+pub trait Engine: fmt::Debug + Send + Sync + 'static {
+    /// The namespace that all requests are about.
+    fn namespace(&self) -> &Namespace;
+
+    // The client half.
+
+    /// Starts an execution.
+    fn start_workflow(&self, request: StartWorkflowRequest) -> EngineFuture<'_, StartedWorkflow>;
+
+    /// Signals the open execution of a workflow id, starting one first if there is none.
+    fn signal_with_start_workflow(
+        &self,
+        start: StartWorkflowRequest,
+        signal: Signal,
+    ) -> EngineFuture<'_, StartedWorkflow>;
+
+    /// Signals an execution.
+    fn signal_workflow(&self, request: SignalWorkflowRequest) -> EngineFuture<'_, ()>;
+
+    /// Asks for the cancellation of an execution.
+    fn request_cancel_workflow(&self, request: CancelWorkflowRequest) -> EngineFuture<'_, ()>;
+
+    /// Stops an execution.
+    fn terminate_workflow(&self, request: TerminateWorkflowRequest) -> EngineFuture<'_, ()>;
+
+    /// Asks a workflow's code about its state. Waits for a worker.
+    fn query_workflow(&self, request: QueryWorkflowRequest) -> EngineFuture<'_, Payload>;
+
+    /// Sends an update and waits until it has come as far as the request says.
+    fn update_workflow(&self, request: UpdateWorkflowRequest) -> EngineFuture<'_, UpdateReply>;
+
+    /// Says where an execution stands.
+    fn describe_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, WorkflowDescription>;
+
+    /// Lists executions, latest start first.
+    fn list_workflows(&self, request: ListWorkflowsRequest) -> EngineFuture<'_, WorkflowPage>;
+
+    /// Counts executions.
+    fn count_workflows(&self, filter: ListFilter) -> EngineFuture<'_, u64>;
+
+    /// Reads a part of a history.
+    fn workflow_history(&self, request: HistoryRequest) -> EngineFuture<'_, HistoryPage>;
+
+    /// Resets a run and returns the new one.
+    fn reset_workflow(&self, request: ResetWorkflowRequest) -> EngineFuture<'_, RunId>;
+
+    /// Deletes a run with its history, terminating it first if it is open.
+    fn delete_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, ()>;
+
+    /// Ends an activity from outside its worker, which returned without an outcome.
+    fn complete_activity(
+        &self,
+        activity: ActivityRef,
+        outcome: ActivityOutcome,
+    ) -> EngineFuture<'_, ()>;
+
+    // The worker half.
+
+    /// Waits for a workflow task.
+    fn poll_workflow_task(
+        &self,
+        request: PollWorkflowTaskRequest,
+    ) -> EngineFuture<'_, WorkflowTask>;
+
+    /// Answers a workflow task.
+    fn complete_workflow_task(
+        &self,
+        token: TaskToken,
+        completion: WorkflowTaskCompletion,
+    ) -> EngineFuture<'_, ()>;
+
+    /// Says that a workflow task could not be answered; it is tried again.
+    fn fail_workflow_task(
+        &self,
+        token: TaskToken,
+        failure: WorkflowTaskFailure,
+    ) -> EngineFuture<'_, ()>;
+
+    /// Waits for an activity task.
+    fn poll_activity_task(
+        &self,
+        request: PollActivityTaskRequest,
+    ) -> EngineFuture<'_, ActivityLease>;
+
+    /// Says how an attempt at an activity ended.
+    fn complete_activity_task(
+        &self,
+        token: TaskToken,
+        outcome: ActivityOutcome,
+    ) -> EngineFuture<'_, ()>;
+
+    /// Says that an activity is alive.
+    fn record_heartbeat(
+        &self,
+        token: TaskToken,
+        details: Vec<Payload>,
+    ) -> EngineFuture<'_, HeartbeatReply>;
+}

@@ -1,0 +1,389 @@
+//! What clients and workers ask of an engine, and what it answers.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use steadfast_core::{
+    event::{ExecutionStatus, HistoryEvent},
+    failure::Failure,
+    ids::{
+        ActivityId, ActivityType, EventId, Identity, QueryName, RequestId, RunId, SignalName,
+        TaskQueue, UpdateId, UpdateName, WorkflowExecution, WorkflowId, WorkflowType,
+    },
+    options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
+    payload::{Payload, PayloadMap},
+    retry::RetryPolicy,
+    task::ActivityTask,
+    time::Timestamp,
+};
+use tokio::sync::watch;
+
+/// Points at an execution: its current run, or a certain one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExecutionRef {
+    /// The workflow id.
+    pub workflow_id: WorkflowId,
+    /// One run of it; the current one when absent.
+    pub run_id: Option<RunId>,
+    /// The first run of the chain that the target must belong to. When given, `run_id` is ignored.
+    pub first_execution_run_id: Option<RunId>,
+}
+
+impl ExecutionRef {
+    /// The current run of a workflow id.
+    #[must_use]
+    pub fn current(workflow_id: WorkflowId) -> Self {
+        Self { workflow_id, run_id: None, first_execution_run_id: None }
+    }
+}
+
+/// Starts an execution.
+#[derive(Clone, Debug)]
+pub struct StartWorkflowRequest {
+    /// Its id.
+    pub workflow_id: WorkflowId,
+    /// Its type.
+    pub workflow_type: WorkflowType,
+    /// Where workers pick up its workflow tasks.
+    pub task_queue: TaskQueue,
+    /// The arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// Its time limits.
+    pub timeouts: WorkflowTimeouts,
+    /// Who asks.
+    pub identity: Identity,
+    /// Recognizes a repeated request.
+    pub request_id: RequestId,
+    /// Whether the id may have been used before.
+    pub id_reuse_policy: WorkflowIdReusePolicy,
+    /// What happens if the id is in use.
+    pub id_conflict_policy: WorkflowIdConflictPolicy,
+    /// When it is run again after a failure.
+    pub retry_policy: Option<RetryPolicy>,
+    /// The wait before the first workflow task.
+    pub start_delay: Duration,
+    /// Values shown with the execution.
+    pub memo: PayloadMap,
+    /// Values that executions are found by.
+    pub search_attributes: PayloadMap,
+}
+
+/// Signals an execution.
+#[derive(Clone, Debug)]
+pub struct SignalWorkflowRequest {
+    /// The target.
+    pub execution: ExecutionRef,
+    /// The signal.
+    pub signal: Signal,
+}
+
+/// A signal with its arguments.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    /// Its name.
+    pub name: SignalName,
+    /// Its arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// Who signals.
+    pub identity: Identity,
+    /// Recognizes a repeated request.
+    pub request_id: RequestId,
+}
+
+/// The run that a start found or made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StartedWorkflow {
+    /// The run.
+    pub run_id: RunId,
+    /// Whether this request made it.
+    pub started: bool,
+}
+
+/// Asks for the cancellation of an execution.
+#[derive(Clone, Debug)]
+pub struct CancelWorkflowRequest {
+    /// The target.
+    pub execution: ExecutionRef,
+    /// Why; recorded as the event's `cause`.
+    pub reason: String,
+    /// Who asks.
+    pub identity: Identity,
+    /// Recognizes a repeated request.
+    pub request_id: RequestId,
+}
+
+/// Stops an execution.
+#[derive(Clone, Debug)]
+pub struct TerminateWorkflowRequest {
+    /// The target.
+    pub execution: ExecutionRef,
+    /// Why.
+    pub reason: String,
+    /// Values recorded with the event.
+    pub details: Vec<Payload>,
+    /// Who asks.
+    pub identity: Identity,
+}
+
+/// Asks a workflow's code about its state.
+#[derive(Clone, Debug)]
+pub struct QueryWorkflowRequest {
+    /// The target, open or closed.
+    pub execution: ExecutionRef,
+    /// The query's name.
+    pub name: QueryName,
+    /// Its arguments.
+    pub input: Vec<Payload>,
+}
+
+/// Sends an update and waits for its outcome.
+#[derive(Clone, Debug)]
+pub struct UpdateWorkflowRequest {
+    /// The target.
+    pub execution: ExecutionRef,
+    /// The update's id; the same id gets the same outcome.
+    pub update_id: UpdateId,
+    /// Its name.
+    pub name: UpdateName,
+    /// Its arguments.
+    pub input: Vec<Payload>,
+    /// Context that travels with the call.
+    pub header: PayloadMap,
+    /// Who asks.
+    pub identity: Identity,
+    /// How far the update must have come before the engine answers.
+    pub wait_for: UpdateStage,
+}
+
+/// How far an update has come.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "these are the stages that can be waited for")]
+pub enum UpdateStage {
+    /// Its handler runs.
+    Accepted,
+    /// Its handler ended.
+    Completed,
+}
+
+/// What an update led to.
+#[derive(Clone, Debug)]
+pub struct UpdateReply {
+    /// The run that took it.
+    pub execution: WorkflowExecution,
+    /// The outcome, once it is known. A rejection is an outcome too.
+    pub outcome: Option<Result<Payload, Failure>>,
+}
+
+/// What can be said of an execution.
+#[derive(Clone, Debug)]
+pub struct WorkflowDescription {
+    /// The run.
+    pub execution: WorkflowExecution,
+    /// Its type.
+    pub workflow_type: WorkflowType,
+    /// Where workers pick up its workflow tasks.
+    pub task_queue: TaskQueue,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// When it started.
+    pub start_time: Timestamp,
+    /// When it closed.
+    pub close_time: Option<Timestamp>,
+    /// How many events its history has.
+    pub history_length: u64,
+    /// How many bytes its history has.
+    pub history_size_bytes: u64,
+    /// Its parent.
+    pub parent: Option<WorkflowExecution>,
+    /// The first run of its chain.
+    pub first_execution_run_id: RunId,
+    /// The run that a reset of this one made.
+    pub reset_run_id: Option<RunId>,
+    /// Whether its cancellation was requested.
+    pub cancel_requested: bool,
+    /// Values shown with it.
+    pub memo: PayloadMap,
+    /// Values that it is found by.
+    pub search_attributes: PayloadMap,
+    /// Activities that have not ended.
+    pub pending_activities: Vec<PendingActivity>,
+    /// Children that have not ended.
+    pub pending_children: Vec<WorkflowExecution>,
+}
+
+/// An activity that has not ended.
+#[derive(Clone, Debug)]
+pub struct PendingActivity {
+    /// Its id.
+    pub activity_id: ActivityId,
+    /// Its type.
+    pub activity_type: ActivityType,
+    /// Where it stands.
+    pub state: PendingActivityState,
+    /// The attempt, counted from 1.
+    pub attempt: u32,
+    /// What its last heartbeat said.
+    pub heartbeat_details: Vec<Payload>,
+    /// How its last attempt failed.
+    pub last_failure: Option<Failure>,
+}
+
+/// Where an activity stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PendingActivityState {
+    /// Waits for a worker, or for its next attempt.
+    Scheduled,
+    /// A worker runs it.
+    Started,
+    /// A worker runs it and its cancellation is requested.
+    CancelRequested,
+}
+
+/// Which executions to list. Every condition must hold; an absent one always does.
+#[derive(Clone, Debug, Default)]
+pub struct ListFilter {
+    /// The status.
+    pub status: Option<ExecutionStatus>,
+    /// The type.
+    pub workflow_type: Option<WorkflowType>,
+    /// The workflow id.
+    pub workflow_id: Option<WorkflowId>,
+    /// Started at this time or later.
+    pub started_since: Option<Timestamp>,
+    /// Started before this time.
+    pub started_before: Option<Timestamp>,
+    /// Search attributes with these values.
+    pub search_attributes: BTreeMap<String, Payload>,
+}
+
+/// Asks for one page of a list, latest start first.
+#[derive(Clone, Debug)]
+pub struct ListWorkflowsRequest {
+    /// Which executions.
+    pub filter: ListFilter,
+    /// How many at most.
+    pub page_size: usize,
+    /// Where the previous page ended.
+    pub next_page_token: Option<Vec<u8>>,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct WorkflowPage {
+    /// The executions, without their pending activities and children.
+    pub executions: Vec<WorkflowDescription>,
+    /// Where the next page starts; absent on the last one.
+    pub next_page_token: Option<Vec<u8>>,
+}
+
+/// Asks for a part of a history.
+#[derive(Clone, Debug)]
+pub struct HistoryRequest {
+    /// The run.
+    pub execution: ExecutionRef,
+    /// The first event wanted.
+    pub from: EventId,
+    /// How many events at most.
+    pub page_size: usize,
+    /// Waits until the run has such an event when it does not yet.
+    pub wait: HistoryWait,
+}
+
+/// What a history request waits for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "these are the waits of a Temporal Service")]
+pub enum HistoryWait {
+    /// Nothing.
+    #[default]
+    No,
+    /// An event at or after `from`, or the end of the run.
+    NewEvent,
+    /// The closing event; then only that event is returned.
+    Close,
+}
+
+/// A part of a history.
+#[derive(Clone, Debug)]
+pub struct HistoryPage {
+    /// The run.
+    pub execution: WorkflowExecution,
+    /// The events.
+    pub events: Vec<HistoryEvent>,
+    /// The first event of the next page; absent on the last one.
+    pub next: Option<EventId>,
+}
+
+/// Resets a run to a point of its history.
+#[derive(Clone, Debug)]
+pub struct ResetWorkflowRequest {
+    /// The base run.
+    pub execution: ExecutionRef,
+    /// The event to reset to: one that ends or starts a workflow task.
+    pub workflow_task_finish_event_id: EventId,
+    /// Why.
+    pub reason: String,
+    /// Who asks.
+    pub identity: Identity,
+    /// Recognizes a repeated request, which gets the same new run.
+    pub request_id: RequestId,
+    /// Does not apply signals after the point again.
+    pub exclude_signals: bool,
+    /// Does not apply updates after the point again.
+    pub exclude_updates: bool,
+}
+
+/// Polls for a workflow task.
+#[derive(Clone, Debug)]
+pub struct PollWorkflowTaskRequest {
+    /// Where to look.
+    pub task_queue: TaskQueue,
+    /// Who polls. Tasks of runs that this worker answered before contain only new events.
+    pub worker: Identity,
+}
+
+/// Polls for an activity task.
+#[derive(Clone, Debug)]
+pub struct PollActivityTaskRequest {
+    /// Where to look.
+    pub task_queue: TaskQueue,
+    /// Who polls.
+    pub worker: Identity,
+}
+
+/// An activity task and the way by which an engine that can tells its worker about a
+/// cancellation without waiting for a heartbeat.
+#[derive(Debug)]
+pub struct ActivityLease {
+    /// The task.
+    pub task: ActivityTask,
+    /// Changes when the engine has something to say; absent when only heartbeats tell.
+    pub notices: Option<watch::Receiver<ActivityNotice>>,
+}
+
+/// What an engine has to say to a running activity.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the activity's context decides every notice by name")]
+pub enum ActivityNotice {
+    /// Nothing.
+    #[default]
+    None,
+    /// The workflow asked for its cancellation.
+    CancelRequested,
+    /// A time limit of this attempt passed.
+    TimedOut,
+    /// Its run is closed, or the activity is no longer known.
+    NotFound,
+}
+
+/// Points at an activity without its token, for completing it from elsewhere.
+#[derive(Clone, Debug)]
+pub struct ActivityRef {
+    /// The run that scheduled it.
+    pub execution: ExecutionRef,
+    /// Its id.
+    pub activity_id: ActivityId,
+}

@@ -1,0 +1,454 @@
+//! The errors of user code: what `?` moves in workflows and activities.
+//!
+//! They are made from the failures that a history records, and become such failures again when
+//! they leave a run function, with the chain of causes kept.
+//!
+//! Invariant: whoever walks `source()` from any of these errors comes upon one of this module's
+//! private carriers, whatever wraps the error: `anyhow` hides the type of the error it holds, but
+//! not the type of that error's source. So a cancellation stays one (F4).
+
+use std::{
+    any::type_name,
+    borrow::Cow,
+    error::Error,
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use steadfast_core::{
+    command::ContinueAsNewWorkflowExecution,
+    failure::{Failure, FailureKind, TimeoutType},
+    payload::Payload,
+};
+
+use crate::convert::{self, ConvertError};
+
+/// What a run function returns.
+pub type WorkflowResult<T> = Result<T, WorkflowError>;
+
+/// An error of any type, on its way out of a workflow.
+///
+/// Everything that `?` finds becomes one: errors of operations, of `anyhow`, of `std`, and texts.
+/// It does not implement [`Error`] itself, which is what makes that possible; use
+/// [`as_error`](Self::as_error) where one is wanted.
+pub struct WorkflowError(Inner);
+
+enum Inner {
+    Error { error: Box<dyn Error + Send + Sync>, type_name: Cow<'static, str> },
+    ContinueAsNew(Box<ContinueAsNewWorkflowExecution>),
+}
+
+impl WorkflowError {
+    pub(crate) fn continue_as_new(next: ContinueAsNewWorkflowExecution) -> Self {
+        Self(Inner::ContinueAsNew(Box::new(next)))
+    }
+
+    pub(crate) fn into_continue_as_new(
+        self,
+    ) -> Result<Box<ContinueAsNewWorkflowExecution>, Self> {
+        match self.0 {
+            Inner::ContinueAsNew(next) => Ok(next),
+            inner @ Inner::Error { .. } => Err(Self(inner)),
+        }
+    }
+
+    pub(crate) fn is_continue_as_new(&self) -> bool {
+        matches!(self.0, Inner::ContinueAsNew(_))
+    }
+
+    pub(crate) fn into_source(self) -> Box<dyn Error + Send + Sync> {
+        match self.0 {
+            Inner::Error { error, .. } => error,
+            Inner::ContinueAsNew(_) => "the workflow continues as new".into(),
+        }
+    }
+
+    /// The error itself; `None` when this is a request to continue as new.
+    #[must_use]
+    pub fn as_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match &self.0 {
+            Inner::Error { error, .. } => Some(error.as_ref()),
+            Inner::ContinueAsNew(_) => None,
+        }
+    }
+
+    /// Whether this is a cancellation, whatever context was added to it.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.as_error().is_some_and(|error| is_cancelled(error))
+    }
+
+    /// Whether a time limit of a scope or an operation passed.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.as_error().is_some_and(|error| {
+            chain(error).any(|error| {
+                error.is::<TimedOut>()
+                    || carried(error).is_some_and(|failure| failure.timeout_type().is_some())
+            })
+        })
+    }
+
+    /// The reason of the cancellation, if this is one.
+    #[must_use]
+    pub fn cancel_reason(&self) -> Option<&str> {
+        chain(self.as_error()?).find_map(|error| {
+            let carrier = error.downcast_ref::<Carrier>()?;
+            carrier.reason.as_deref()
+        })
+    }
+
+    /// The failure that history records for this error.
+    #[must_use]
+    pub fn to_failure(&self) -> Failure {
+        match &self.0 {
+            Inner::Error { error, type_name } => failure_of(error.as_ref(), type_name),
+            Inner::ContinueAsNew(_) => Failure::application(
+                "continue-as-new is only possible from the run function",
+                "ContinueAsNew",
+            ),
+        }
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for WorkflowError {
+    fn from(error: E) -> Self {
+        Self(Inner::Error { error: error.into(), type_name: short_type_name::<E>() })
+    }
+}
+
+impl fmt::Display for WorkflowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Inner::Error { error, .. } => fmt::Display::fmt(error, f),
+            Inner::ContinueAsNew(_) => f.write_str("the workflow continues as new"),
+        }
+    }
+}
+
+impl fmt::Debug for WorkflowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Inner::Error { error, .. } => fmt::Debug::fmt(error, f),
+            Inner::ContinueAsNew(_) => f.write_str("ContinueAsNew"),
+        }
+    }
+}
+
+/// What `source()` of this module's errors leads to: the recorded failure, which survives any
+/// wrapping.
+#[derive(Debug)]
+struct Carrier {
+    failure: Arc<Failure>,
+    reason: Option<Arc<str>>,
+    text: String,
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Carrier {}
+
+impl Carrier {
+    fn new(failure: Failure, reason: Option<Arc<str>>) -> Self {
+        // What a person reads as the source: the causes, or else the reason.
+        let text = match (&failure.cause, &reason) {
+            (Some(cause), Some(reason)) if !reason.is_empty() => format!("{cause}: {reason}"),
+            (Some(cause), _) => cause.to_string(),
+            (None, Some(reason)) if !reason.is_empty() => reason.to_string(),
+            (None, _) => failure.message.clone(),
+        };
+        Self { failure: Arc::new(failure), reason, text }
+    }
+}
+
+/// A wait was cancelled: a timer, a condition, a task.
+///
+/// What was waited for did not happen. Nothing else was undone.
+#[derive(Debug)]
+#[must_use = "a cancellation that is overlooked lets the workflow run on"]
+pub struct Cancelled(Carrier);
+
+impl Cancelled {
+    pub(crate) fn new(reason: Arc<str>) -> Self {
+        Self(Carrier::new(Failure::cancelled("cancelled"), Some(reason)))
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.0.reason.as_deref().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cancelled")
+    }
+}
+
+impl Error for Cancelled {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// The time limit of a scope or a wait passed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TimedOut {
+    /// The limit.
+    pub after: Duration,
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "timed out after {:?}", self.after)
+    }
+}
+
+impl Error for TimedOut {}
+
+macro_rules! operation_errors {
+    ($($(#[doc = $doc:literal])+ $name:ident;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        pub struct $name(Carrier);
+
+        impl $name {
+            pub(crate) fn new(failure: Failure, reason: Option<Arc<str>>) -> Self {
+                Self(Carrier::new(failure, reason))
+            }
+
+            /// Whether it was cancelled.
+            #[must_use]
+            pub fn is_cancelled(&self) -> bool {
+                self.0.failure.is_cancelled()
+            }
+
+            /// The time limit that passed, if that is what happened.
+            #[must_use]
+            pub fn timeout_type(&self) -> Option<TimeoutType> {
+                self.0.failure.timeout_type()
+            }
+
+            /// Why it was cancelled, if the workflow asked for that.
+            #[must_use]
+            pub fn cancel_reason(&self) -> Option<&str> {
+                self.0.reason.as_deref()
+            }
+
+            /// What history records.
+            #[must_use]
+            pub fn failure(&self) -> &Failure {
+                &self.0.failure
+            }
+
+            /// The failure of user code behind this error, if there is one.
+            #[must_use]
+            pub fn application_failure(&self) -> Option<ApplicationFailure> {
+                self.0
+                    .failure
+                    .chain()
+                    .find(|failure| matches!(failure.kind, FailureKind::Application { .. }))
+                    .map(|failure| ApplicationFailure::from_failure(failure.clone()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match &self.0.failure.kind {
+                    FailureKind::Activity(info) => {
+                        write!(f, "{} (`{}`)", self.0.failure.message, info.activity_type)
+                    }
+                    FailureKind::ChildWorkflow(info) => {
+                        write!(f, "{} (`{}`)", self.0.failure.message, info.workflow_type)
+                    }
+                    _ => f.write_str(&self.0.failure.message),
+                }
+            }
+        }
+
+        impl Error for $name {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+    )+};
+}
+
+operation_errors! {
+    /// An activity ended without a result: it failed, timed out or was cancelled.
+    ActivityExecutionError;
+    /// A child workflow ended without a result, or did not start.
+    ChildWorkflowError;
+    /// A signal to, or a cancellation of, another execution could not be delivered.
+    ExternalWorkflowError;
+}
+
+/// A failure of user code, with what a caller can act on.
+///
+/// Return one from an activity or a workflow to choose its type, to say that trying again is
+/// useless, or to hand over details.
+#[derive(Debug)]
+pub struct ApplicationFailure(Carrier);
+
+impl ApplicationFailure {
+    /// A failure that may be tried again. `error_type` is what retry policies refer to.
+    #[must_use]
+    pub fn new(message: impl Into<String>, error_type: impl Into<String>) -> Self {
+        Self::from_failure(Failure::application(message, error_type))
+    }
+
+    /// A failure for which trying again is useless.
+    #[must_use]
+    pub fn non_retryable(message: impl Into<String>, error_type: impl Into<String>) -> Self {
+        Self::new(message, error_type).edit(|failure| {
+            if let FailureKind::Application { non_retryable, .. } = &mut failure.kind {
+                *non_retryable = true;
+            }
+        })
+    }
+
+    pub(crate) fn from_failure(failure: Failure) -> Self {
+        Self(Carrier::new(failure, None))
+    }
+
+    fn edit(self, change: impl FnOnce(&mut Failure)) -> Self {
+        let mut failure = Arc::unwrap_or_clone(self.0.failure);
+        change(&mut failure);
+        Self::from_failure(failure)
+    }
+
+    /// The same failure with a value for whoever handles it.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be serialized.
+    pub fn with_details<T: Serialize>(self, value: &T) -> Result<Self, ConvertError> {
+        let payload = convert::to_payload(value)?;
+        Ok(self.edit(|failure| {
+            if let FailureKind::Application { details, .. } = &mut failure.kind {
+                details.push(payload);
+            }
+        }))
+    }
+
+    /// The same failure with the wait before the next attempt, in place of the retry policy's.
+    #[must_use]
+    pub fn with_next_retry_delay(self, delay: Duration) -> Self {
+        self.edit(|failure| {
+            if let FailureKind::Application { next_retry_delay, .. } = &mut failure.kind {
+                *next_retry_delay = Some(delay);
+            }
+        })
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.failure.message
+    }
+
+    /// The type, as retry policies refer to it.
+    #[must_use]
+    pub fn error_type(&self) -> &str {
+        match &self.0.failure.kind {
+            FailureKind::Application { error_type, .. } => error_type,
+            _ => "",
+        }
+    }
+
+    /// Whether trying again is useless.
+    #[must_use]
+    pub fn is_non_retryable(&self) -> bool {
+        matches!(self.0.failure.kind, FailureKind::Application { non_retryable: true, .. })
+    }
+
+    /// A value that came along.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such value, or it is of another type.
+    pub fn details<T: DeserializeOwned>(&self, index: usize) -> Result<T, ConvertError> {
+        let details: &[Payload] = match &self.0.failure.kind {
+            FailureKind::Application { details, .. } => details,
+            _ => &[],
+        };
+        convert::from_payload(details.get(index))
+    }
+
+    /// What history records.
+    #[must_use]
+    pub fn failure(&self) -> &Failure {
+        &self.0.failure
+    }
+}
+
+impl fmt::Display for ApplicationFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.failure.message)
+    }
+}
+
+impl Error for ApplicationFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// Walks an error and its sources.
+fn chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+fn carried<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Failure> {
+    error.downcast_ref::<Carrier>().map(|carrier| &*carrier.failure)
+}
+
+/// Whether an error is a cancellation, whatever context was added to it.
+pub(crate) fn is_cancelled(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|error| carried(error).is_some_and(Failure::is_cancelled))
+}
+
+/// The failure that history records for an error.
+pub(crate) fn failure_of(error: &(dyn Error + 'static), type_name: &str) -> Failure {
+    // An error of this module stands for its failure.
+    if let Some(failure) = error.source().and_then(carried)
+        && error.to_string().starts_with(failure.message.as_str())
+    {
+        return failure.clone();
+    }
+    if let Some(timed_out) = error.downcast_ref::<TimedOut>() {
+        return Failure::timeout(timed_out.to_string(), TimeoutType::StartToClose);
+    }
+    let mut failure = Failure::application(error.to_string(), type_name);
+    failure.cause = error.source().map(|source| {
+        Box::new(carried(source).cloned().unwrap_or_else(|| failure_of(source, "Error")))
+    });
+    failure
+}
+
+/// A type's name without the modules it is in, but with the last one for the many types that are
+/// just called `Error`.
+pub(crate) fn short_type_name<T: ?Sized>() -> Cow<'static, str> {
+    let full = type_name::<T>();
+    let plain = full.split('<').next().unwrap_or(full);
+    let mut parts = plain.rsplit("::");
+    match (parts.next(), parts.next()) {
+        (Some("Error"), Some(module)) => Cow::Owned(format!("{module}::Error")),
+        (Some(last), _) => Cow::Borrowed(last),
+        (None, _) => Cow::Borrowed(full),
+    }
+}

@@ -1,0 +1,66 @@
+//! Durable workflows as plain `async` Rust that cancel cleanly, with no server or on a Temporal
+//! Service.
+//!
+//! Start with [`prelude`]; the guide to cancellation is in [`workflow`].
+
+// The macros' expansions name this package as their users do, here too.
+extern crate self as steadfast;
+
+#[doc(hidden)]
+pub mod __private;
+pub mod activity;
+pub mod client;
+pub mod convert;
+pub mod definition;
+pub mod engine;
+pub mod error;
+pub mod worker;
+pub mod workflow;
+
+pub use steadfast_core as core;
+pub use steadfast_macros::{activities, workflow, workflow_methods};
+
+pub use self::{
+    client::{Client, connect},
+    worker::Worker,
+};
+
+/// The spelling of Temporal's own SDK for what activities need.
+pub mod activities {
+    pub use crate::activity::{ActivityContext, ActivityError, ActivityInfo, CancelCause};
+}
+
+/// The spelling of Temporal's own SDK for what workflows need.
+pub mod workflows {
+    pub use crate::workflow::*;
+}
+
+/// Everything that most workflows, activities and workers use.
+pub mod prelude {
+    pub use steadfast_core::{
+        ids::{ActivityId, TaskQueue, WorkflowId},
+        options::{
+            ActivityCancellationType, ChildWorkflowCancellationType, ParentClosePolicy,
+            WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+        },
+        retry::RetryPolicy,
+    };
+    pub use steadfast_macros::{activities, select, workflow, workflow_methods};
+
+    pub use crate::{
+        activity::{ActivityContext, ActivityError, CancelCause},
+        client::{
+            Client, ClientError, WorkflowCancelOptions, WorkflowStartOptions,
+            WorkflowTerminateOptions,
+        },
+        error::{
+            ActivityExecutionError, ApplicationFailure, Cancelled, ChildWorkflowError,
+            WorkflowError, WorkflowResult,
+        },
+        worker::Worker,
+        workflow::{
+            ActivityOptions, ChildWorkflowOptions, ContinueAsNewOptions, LocalActivityOptions,
+            SyncWorkflowContext, WorkflowContext, WorkflowContextView,
+        },
+    };
+}

@@ -1,0 +1,204 @@
+//! Runs activity tasks: polls them, calls the function, reports how it ended.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt as _;
+use steadfast_core::{
+    failure::Failure,
+    ids::{Identity, TaskQueue},
+    task::{ActivityOutcome, ActivityTask, TaskToken},
+};
+use tokio::sync::{Semaphore, watch};
+use tracing::Instrument as _;
+
+use super::{registry::Registry, shutdown::Shutdown};
+use crate::{
+    activity::{ActivityContext, ActivityEnd, CancelCause, Heartbeater},
+    engine::{ActivityLease, ActivityNotice, Engine, EngineError, PollActivityTaskRequest},
+};
+
+/// Runs the activity tasks of one queue.
+pub(super) struct ActivityTasks {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) task_queue: TaskQueue,
+    pub(super) identity: Identity,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) shutdown: Shutdown,
+}
+
+impl ActivityTasks {
+    /// Polls until the worker is to stop.
+    pub(super) async fn poll_all(self: Arc<Self>) -> Result<(), EngineError> {
+        loop {
+            let Some(slot) = self.shutdown.unless_stopping(self.slots.clone().acquire_owned()).await
+            else {
+                return Ok(());
+            };
+            let request = PollActivityTaskRequest {
+                task_queue: self.task_queue.clone(),
+                worker: self.identity.clone(),
+            };
+            let poll = self.engine.poll_activity_task(request);
+            let Some(polled) = self.shutdown.unless_stopping(poll).await else { return Ok(()) };
+            let lease = match polled {
+                Ok(lease) => lease,
+                Err(error) => {
+                    super::wait_after(&error).await?;
+                    continue;
+                }
+            };
+            let tasks = Arc::clone(&self);
+            let span = tracing::info_span!(
+                "activity",
+                workflow_id = %lease.task.execution.workflow_id,
+                run_id = %lease.task.execution.run_id,
+                activity_id = %lease.task.activity_id,
+                activity_type = %lease.task.activity_type,
+                attempt = lease.task.attempt,
+            );
+            self.shutdown.track(
+                async move {
+                    tasks.run(lease).await;
+                    drop(slot);
+                }
+                .instrument(span),
+            );
+        }
+    }
+
+    async fn run(&self, lease: ActivityLease) {
+        let ActivityLease { mut task, notices } = lease;
+        let (cause, _) = watch::channel(None);
+        let token = task.token.clone();
+        let heartbeater = Heartbeater::new(
+            Arc::clone(&self.engine),
+            token.clone(),
+            &task.timeouts,
+            cause.clone(),
+        );
+        let ended = self.call(&mut task, &cause, heartbeater.clone(), notices).await;
+        let unsent = heartbeater.stop();
+        let Some(mut outcome) = ended else { return };
+        match &mut outcome {
+            ActivityOutcome::Failed { last_heartbeat_details, .. } => {
+                *last_heartbeat_details = unsent;
+            }
+            ActivityOutcome::Cancelled { .. } => {
+                if let Some(details) = unsent {
+                    let _ = self.engine.record_heartbeat(token.clone(), details).await;
+                }
+            }
+            ActivityOutcome::Completed { .. } => {}
+        }
+        self.report(token, outcome).await;
+    }
+
+    /// Calls the function. `None` when it completes asynchronously.
+    async fn call(
+        &self,
+        task: &mut ActivityTask,
+        cause: &watch::Sender<Option<CancelCause>>,
+        heartbeater: Heartbeater,
+        notices: Option<watch::Receiver<ActivityNotice>>,
+    ) -> Option<ActivityOutcome> {
+        let function = match self.registry.activity(&task.activity_type) {
+            Ok(function) => function,
+            Err(message) => return Some(failed(Failure::application(message, "NotFound"))),
+        };
+        let input = std::mem::take(&mut task.input);
+        let context = ActivityContext::new(task, cause.clone(), heartbeater);
+        let call = AssertUnwindSafe(async move { function(context, input).await }).catch_unwind();
+        let listen = self.listen(cause, notices);
+        let result = tokio::select! {
+            biased;
+            result = call => result,
+            never = listen => match never {},
+        };
+        match result {
+            Ok(Ok(result)) => Some(ActivityOutcome::Completed { result: Some(result) }),
+            Ok(Err(error)) => match error.into_end() {
+                ActivityEnd::Failed(failure) => Some(failed(*failure)),
+                ActivityEnd::CompleteAsync => None,
+                ActivityEnd::Cancelled(details) => {
+                    let cause = *cause.borrow();
+                    Some(match cause {
+                        Some(CancelCause::WorkerShutdown) => failed(Failure::application(
+                            "the worker is shutting down and this activity did not complete in time",
+                            "WorkerShutdown",
+                        )),
+                        // Without a request the engine would refuse it and the activity would hang
+                        // until a time limit (scenario 76).
+                        None => failed(Failure::application(
+                            "the activity ended as cancelled, but nobody asked it to stop",
+                            "UnexpectedCancel",
+                        )),
+                        Some(_) => ActivityOutcome::Cancelled { details },
+                    })
+                }
+            },
+            Err(payload) => {
+                let message = payload
+                    .downcast_ref::<&str>()
+                    .map(|text| (*text).to_owned())
+                    .or_else(|| payload.downcast_ref::<String>().cloned())
+                    .unwrap_or_else(|| "(no message)".to_owned());
+                let text = format!("the activity panicked: {message}");
+                Some(failed(Failure::application(text, "Panic")))
+            }
+        }
+    }
+
+    /// Passes on what the engine and the worker have to say.
+    async fn listen(
+        &self,
+        cause: &watch::Sender<Option<CancelCause>>,
+        notices: Option<watch::Receiver<ActivityNotice>>,
+    ) -> std::convert::Infallible {
+        let tell = |news: CancelCause| {
+            cause.send_if_modified(|known| {
+                let changed = known.is_none();
+                known.get_or_insert(news);
+                changed
+            });
+        };
+        let engine = async {
+            let Some(mut notices) = notices else { return std::future::pending().await };
+            loop {
+                match *notices.borrow_and_update() {
+                    ActivityNotice::None => {}
+                    ActivityNotice::CancelRequested => tell(CancelCause::Cancelled),
+                    ActivityNotice::TimedOut => tell(CancelCause::TimedOut),
+                    ActivityNotice::NotFound => tell(CancelCause::NotFound),
+                }
+                if notices.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let worker = async {
+            self.shutdown.grace_is_over().await;
+            tell(CancelCause::WorkerShutdown);
+            std::future::pending::<std::convert::Infallible>().await
+        };
+        tokio::select! {
+            never = engine => never,
+            never = worker => never,
+        }
+    }
+
+    async fn report(&self, token: TaskToken, outcome: ActivityOutcome) {
+        match self.engine.complete_activity_task(token, outcome).await {
+            Ok(()) => {}
+            // The workflow has closed or a time limit passed: nobody wants the outcome.
+            Err(EngineError::NotFound { message }) => {
+                tracing::debug!(message, "the outcome of the activity came too late");
+            }
+            Err(error) => tracing::error!(%error, "the outcome of the activity was not accepted"),
+        }
+    }
+}
+
+fn failed(failure: Failure) -> ActivityOutcome {
+    ActivityOutcome::Failed { failure, last_heartbeat_details: None }
+}

@@ -1,0 +1,297 @@
+//! Workers: they poll a task queue and run the workflows and activities that are registered.
+
+mod activity_tasks;
+mod local_activities;
+mod options;
+mod registry;
+mod run_cache;
+mod shutdown;
+mod workflow_tasks;
+mod workflow_thread;
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use steadfast_core::ids::{InvalidId, TaskQueue};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+pub use self::options::WorkerOptions;
+use self::{
+    activity_tasks::ActivityTasks, registry::Registry, shutdown::Shutdown,
+    workflow_tasks::WorkflowTasks,
+};
+use crate::{
+    client::Client,
+    definition::{Activities, WorkflowDefinition},
+    engine::EngineError,
+};
+
+/// Why a worker could not be built or cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The name of the task queue is not valid.
+    #[error(transparent)]
+    TaskQueue(#[from] InvalidId),
+    /// A name is registered more than once.
+    #[error("{names} registered more than once; give one of them another `name`")]
+    Duplicate {
+        /// The names.
+        names: String,
+    },
+    /// Nothing is registered.
+    #[error("nothing is registered; call `register_workflow` or `register_activities`")]
+    Empty,
+    /// The worker runs already.
+    #[error("the worker runs already")]
+    Running,
+    /// The operating system gave no thread or signal handler.
+    #[error("the operating system refused a thread or a signal handler")]
+    System(#[from] std::io::Error),
+    /// The engine is gone.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Builds a [`Worker`].
+#[must_use]
+pub struct WorkerBuilder {
+    client: Client,
+    task_queue: Result<TaskQueue, InvalidId>,
+    registry: Registry,
+    options: WorkerOptions,
+}
+
+impl fmt::Debug for WorkerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerBuilder")
+            .field("task_queue", &self.task_queue)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WorkerBuilder {
+    /// Adds a workflow.
+    pub fn register_workflow<W: WorkflowDefinition>(mut self) -> Self {
+        self.registry.add_workflow::<W>();
+        self
+    }
+
+    /// Adds every activity of a type.
+    pub fn register_activities<A: Activities>(mut self, implementer: impl Into<Arc<A>>) -> Self {
+        self.registry.add_activities(implementer.into());
+        self
+    }
+
+    /// Chooses how much the worker does at a time, and how it ends.
+    pub fn options(mut self, options: WorkerOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Builds the worker; it does nothing until it is run.
+    ///
+    /// # Errors
+    ///
+    /// When a name is not valid or registered twice, or nothing is registered.
+    pub fn build(self) -> Result<Worker, WorkerError> {
+        let Self { client, task_queue, registry, options } = self;
+        let task_queue = task_queue?;
+        if !registry.duplicates().is_empty() {
+            return Err(WorkerError::Duplicate { names: registry.duplicates().join(", ") });
+        }
+        if !registry.has_workflows() && !registry.has_activities() {
+            return Err(WorkerError::Empty);
+        }
+        Ok(Worker {
+            inner: Arc::new(Inner {
+                client,
+                task_queue,
+                registry: Arc::new(registry),
+                options,
+                shutdown: Shutdown::new(),
+                running: AtomicBool::new(false),
+            }),
+        })
+    }
+}
+
+/// Runs the workflows and activities of one task queue.
+#[derive(Clone)]
+pub struct Worker {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    task_queue: TaskQueue,
+    registry: Arc<Registry>,
+    options: WorkerOptions,
+    shutdown: Shutdown,
+    running: AtomicBool,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("task_queue", &self.inner.task_queue).finish_non_exhaustive()
+    }
+}
+
+/// Stops a worker from elsewhere.
+#[derive(Clone, Debug)]
+pub struct ShutdownHandle(Shutdown);
+
+impl ShutdownHandle {
+    /// Asks the worker to take no new tasks and to end once those that run have ended.
+    pub fn shutdown(&self) {
+        self.0.stop();
+    }
+}
+
+impl Worker {
+    /// Starts a worker for a task queue.
+    pub fn builder(client: &Client, task_queue: impl AsRef<str>) -> WorkerBuilder {
+        WorkerBuilder {
+            client: client.clone(),
+            task_queue: TaskQueue::new(task_queue),
+            registry: Registry::default(),
+            options: WorkerOptions::default(),
+        }
+    }
+
+    /// Stops the worker from elsewhere.
+    #[must_use]
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle(self.inner.shutdown.clone())
+    }
+
+    /// Runs until SIGINT, SIGTERM or a [`ShutdownHandle`] asks for an end, and then until running
+    /// tasks have ended: activities are told to stop after the grace period, and left alone after
+    /// another one.
+    ///
+    /// # Errors
+    ///
+    /// When the worker runs already, or the engine is gone.
+    pub async fn run(&self) -> Result<(), WorkerError> {
+        let shutdown = self.inner.shutdown.clone();
+        let stop = async move {
+            tokio::select! {
+                result = signals() => result,
+                () = shutdown.is_stopping() => Ok(()),
+            }
+        };
+        self.run_until(stop).await??;
+        Ok(())
+    }
+
+    /// Runs until a future has ended, and gives what that gave.
+    ///
+    /// # Errors
+    ///
+    /// When the worker runs already, or the engine is gone.
+    pub async fn run_until<T>(&self, until: impl Future<Output = T>) -> Result<T, WorkerError> {
+        let inner = &self.inner;
+        if inner.running.swap(true, Ordering::AcqRel) {
+            return Err(WorkerError::Running);
+        }
+        let workflows = Arc::new(WorkflowTasks {
+            engine: Arc::clone(inner.client.engine()),
+            registry: Arc::clone(&inner.registry),
+            task_queue: inner.task_queue.clone(),
+            identity: inner.client.identity().clone(),
+            slots: Arc::new(Semaphore::new(inner.options.max_concurrent_workflow_tasks)),
+            local_slots: Arc::new(Semaphore::new(inner.options.max_concurrent_local_activities)),
+            options: inner.options.clone(),
+            shutdown: inner.shutdown.clone(),
+            threads: std::sync::Mutex::default(),
+        });
+        let activities = Arc::new(ActivityTasks {
+            engine: Arc::clone(inner.client.engine()),
+            registry: Arc::clone(&inner.registry),
+            task_queue: inner.task_queue.clone(),
+            identity: inner.client.identity().clone(),
+            slots: Arc::new(Semaphore::new(inner.options.max_concurrent_activities)),
+            shutdown: inner.shutdown.clone(),
+        });
+        workflows.start_threads()?;
+        let mut polls = tokio::task::JoinSet::new();
+        if inner.registry.has_workflows() {
+            polls.spawn(Arc::clone(&workflows).poll_all());
+        }
+        if inner.registry.has_activities() {
+            polls.spawn(activities.poll_all());
+        }
+        let mut until = std::pin::pin!(until);
+        let result = loop {
+            tokio::select! {
+                biased;
+                value = &mut until => break Ok(value),
+                Some(ended) = polls.join_next() => match ended {
+                    // A poll that ended because of a shutdown waits for `until` like all others.
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => break Err(WorkerError::from(error)),
+                    Err(panic) => break Err(WorkerError::System(std::io::Error::other(panic))),
+                },
+            }
+        };
+        self.stop(&mut polls).await;
+        workflows.stop_threads();
+        result
+    }
+
+    /// Takes no new tasks and waits for those that run.
+    async fn stop(&self, polls: &mut tokio::task::JoinSet<Result<(), EngineError>>) {
+        let Inner { shutdown, options, .. } = &*self.inner;
+        shutdown.stop();
+        while polls.join_next().await.is_some() {}
+        let grace = options.graceful_shutdown_timeout;
+        if tokio::time::timeout(grace, shutdown.all_ended()).await.is_ok() {
+            return;
+        }
+        shutdown.end_grace();
+        let last = grace.max(Duration::from_secs(1));
+        if tokio::time::timeout(last, shutdown.all_ended()).await.is_err() {
+            tracing::warn!("tasks are still running although they were told to stop; they are left");
+        }
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn signals() -> Result<(), WorkerError> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+/// Waits before polling again after a failure that may pass; gives back one that will not.
+async fn wait_after(error: &EngineError) -> Result<(), EngineError> {
+    match error {
+        EngineError::Unavailable { .. }
+        | EngineError::Storage { .. }
+        | EngineError::ResourceExhausted { .. }
+        | EngineError::DeadlineExceeded => {
+            tracing::warn!(%error, "polling failed; it is tried again");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            Ok(())
+        }
+        other => Err(other.clone()),
+    }
+}

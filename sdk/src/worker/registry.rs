@@ -1,0 +1,78 @@
+//! What a worker can run: workflows and activities by their type.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use steadfast_core::{
+    ids::{ActivityType, WorkflowExecution, WorkflowType},
+    run::Run,
+};
+
+use crate::{
+    activity::{ActivityFn, ActivityRegistrar},
+    definition::{Activities, WorkflowDefinition},
+    workflow::instance::{Instance, WorkflowInstance},
+};
+
+type NewInstance = fn(WorkflowExecution, WorkflowType) -> Box<dyn WorkflowInstance>;
+
+/// What a worker can run.
+#[derive(Default)]
+pub(crate) struct Registry {
+    workflows: BTreeMap<String, NewInstance>,
+    activities: BTreeMap<String, ActivityFn>,
+    duplicates: Vec<String>,
+}
+
+impl Registry {
+    pub(crate) fn add_workflow<W: WorkflowDefinition>(&mut self) {
+        let new: NewInstance = |execution, workflow_type| {
+            Box::new(Instance::<W>::new(Run::new(execution, workflow_type)))
+        };
+        if self.workflows.insert(W::WORKFLOW_TYPE.to_owned(), new).is_some() {
+            self.duplicates.push(format!("workflow `{}`", W::WORKFLOW_TYPE));
+        }
+    }
+
+    pub(crate) fn add_activities<A: Activities>(&mut self, implementer: Arc<A>) {
+        let mut registrar = ActivityRegistrar::new(implementer, &mut self.activities);
+        A::register(&mut registrar);
+        let duplicates = registrar.into_duplicates();
+        self.duplicates.extend(duplicates.into_iter().map(|name| format!("activity `{name}`")));
+    }
+
+    /// Names that were registered more than once.
+    pub(crate) fn duplicates(&self) -> &[String] {
+        &self.duplicates
+    }
+
+    pub(crate) fn has_workflows(&self) -> bool {
+        !self.workflows.is_empty()
+    }
+
+    pub(crate) fn has_activities(&self) -> bool {
+        !self.activities.is_empty()
+    }
+
+    pub(crate) fn workflow(&self, workflow_type: &WorkflowType) -> Result<NewInstance, String> {
+        self.workflows.get(workflow_type.as_str()).copied().ok_or_else(|| {
+            format!(
+                "workflow type `{workflow_type}` is not registered with this worker; it has {}",
+                names(self.workflows.keys())
+            )
+        })
+    }
+
+    pub(crate) fn activity(&self, activity_type: &ActivityType) -> Result<ActivityFn, String> {
+        self.activities.get(activity_type.as_str()).cloned().ok_or_else(|| {
+            format!(
+                "activity type `{activity_type}` is not registered with this worker; it has {}",
+                names(self.activities.keys())
+            )
+        })
+    }
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

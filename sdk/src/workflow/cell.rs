@@ -1,0 +1,372 @@
+//! What the futures of one run share: the replay state, the wakers of who waits, and which scope's
+//! body is running.
+//!
+//! It belongs to one thread. It decides nothing: it asks [`Run`] and wakes.
+//!
+//! Invariant: no borrow of `run` or of a table is held while user code or a waker runs.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+    task::Waker,
+};
+
+use futures_util::future::LocalBoxFuture;
+use steadfast_core::{
+    activation::{OperationId, Resolution},
+    ids::RunId,
+    run::Run,
+    scope::{ScopeId, ScopeKind},
+};
+
+use super::executor::TaskId;
+
+/// What the futures of one run share.
+pub(crate) struct RunCell {
+    run: RefCell<Run>,
+    slots: RefCell<BTreeMap<OperationId, Slot>>,
+    scope_waiters: RefCell<BTreeMap<ScopeId, BTreeMap<u64, Waker>>>,
+    conditions: RefCell<BTreeMap<u64, Waker>>,
+    next_condition: Cell<u64>,
+    /// Something happened that a condition may depend on.
+    stirred: Cell<bool>,
+    scope: Cell<ScopeId>,
+    task: Cell<TaskId>,
+    /// The run leaves memory: what is dropped now is not cancelled (O5).
+    evicting: Cell<bool>,
+    spawned: RefCell<VecDeque<Spawned>>,
+    dropped_tasks: RefCell<Vec<TaskId>>,
+    next_task: Cell<u64>,
+    cleanups: RefCell<Vec<Cleanup>>,
+    unhandled: RefCell<Vec<super::handlers::BufferedSignal>>,
+
+}
+
+/// A cleanup that was registered by `on_cancel`.
+pub(crate) type Cleanup = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()>>;
+
+/// A task that waits to be taken over by the executor.
+pub(crate) struct Spawned {
+    pub(crate) id: TaskId,
+    pub(crate) scope: ScopeId,
+    pub(crate) future: LocalBoxFuture<'static, ()>,
+}
+
+#[derive(Default)]
+struct Slot {
+    resolution: Option<Resolution>,
+    child_run: Option<RunId>,
+    waker: Option<Waker>,
+}
+
+impl std::fmt::Debug for RunCell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.run.try_borrow() {
+            Ok(run) => write!(f, "RunCell({})", run.execution()),
+            Err(_) => f.write_str("RunCell"),
+        }
+    }
+}
+
+impl RunCell {
+    pub(crate) fn new(run: Run) -> Rc<Self> {
+        Rc::new(Self {
+            run: RefCell::new(run),
+            slots: RefCell::default(),
+            scope_waiters: RefCell::default(),
+            conditions: RefCell::default(),
+            next_condition: Cell::new(0),
+            stirred: Cell::new(false),
+            scope: Cell::new(ScopeId::ROOT),
+            task: Cell::new(TaskId::MAIN),
+            evicting: Cell::new(false),
+            spawned: RefCell::default(),
+            dropped_tasks: RefCell::default(),
+            next_task: Cell::new(1),
+            cleanups: RefCell::default(),
+            unhandled: RefCell::default(),
+
+        })
+    }
+
+    /// Looks at, or changes, the replay state, and then wakes whoever that concerns (D9).
+    pub(crate) fn with_run<R>(&self, act: impl FnOnce(&mut Run) -> R) -> R {
+        let result = act(&mut self.run.borrow_mut());
+        self.deliver();
+        result
+    }
+
+    /// Only looks at the replay state.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&Run) -> R) -> R {
+        look(&self.run.borrow())
+    }
+
+    /// Hands out resolutions and accepted cancellations.
+    fn deliver(&self) {
+        loop {
+            let next = self.run.borrow_mut().poll_resolution();
+            let Some((id, resolution)) = next else { break };
+            let waker = {
+                let mut slots = self.slots.borrow_mut();
+                // No slot: nobody waits for the operation any more.
+                let Some(slot) = slots.get_mut(&id) else { continue };
+                match resolution {
+                    Resolution::ChildStarted(run_id) => slot.child_run = Some(run_id),
+                    other => slot.resolution = Some(other),
+                }
+                slot.waker.take()
+            };
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        for scope in self.run.borrow_mut().take_accepted() {
+            let wakers = self.scope_waiters.borrow_mut().remove(&scope).unwrap_or_default();
+            wakers.into_values().for_each(Waker::wake);
+        }
+    }
+
+    /// The innermost scope whose body is running (D1).
+    pub(crate) fn scope(&self) -> ScopeId {
+        self.scope.get()
+    }
+
+    /// Runs something as the body of a scope.
+    pub(crate) fn in_scope<R>(&self, scope: ScopeId, act: impl FnOnce() -> R) -> R {
+        struct Restore<'a>(&'a Cell<ScopeId>, ScopeId);
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
+        }
+        let _restore = Restore(&self.scope, self.scope.replace(scope));
+        act()
+    }
+
+    pub(crate) fn open_scope(&self, kind: ScopeKind) -> ScopeId {
+        let parent = self.scope();
+        self.with_run(|run| run.open_scope(parent, kind))
+    }
+
+    /// Starts an operation in the running scope and keeps a place for its outcome.
+    pub(crate) fn start(
+        &self,
+        start: impl FnOnce(&mut Run, ScopeId) -> OperationId,
+    ) -> OperationId {
+        let scope = self.scope();
+        let id = start(&mut self.run.borrow_mut(), scope);
+        self.slots.borrow_mut().insert(id, Slot::default());
+        self.deliver();
+        id
+    }
+
+    /// Takes the outcome of an operation, or leaves a waker.
+    pub(crate) fn poll_operation(&self, id: OperationId, waker: &Waker) -> Option<Resolution> {
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.get_mut(&id)?;
+        if slot.resolution.is_some() {
+            return slots.remove(&id).and_then(|slot| slot.resolution);
+        }
+        set_waker(&mut slot.waker, waker);
+        None
+    }
+
+    /// The run of a child that has started, or leaves a waker. `Some(None)` when it ended without.
+    pub(crate) fn poll_child_run(&self, id: OperationId, waker: &Waker) -> Option<Option<RunId>> {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(&id) else { return Some(None) };
+        if let Some(run_id) = &slot.child_run {
+            return Some(Some(run_id.clone()));
+        }
+        if slot.resolution.is_some() {
+            return Some(None);
+        }
+        set_waker(&mut slot.waker, waker);
+        None
+    }
+
+    /// Whether an operation has an outcome that was not taken.
+    pub(crate) fn is_resolved(&self, id: OperationId) -> bool {
+        self.slots.borrow().get(&id).is_none_or(|slot| slot.resolution.is_some())
+    }
+
+    /// Whether an operation completed and its outcome was not taken.
+    pub(crate) fn is_completed(&self, id: OperationId) -> bool {
+        self.slots
+            .borrow()
+            .get(&id)
+            .is_some_and(|slot| matches!(slot.resolution, Some(Resolution::Completed(_))))
+    }
+
+    /// Cancels an operation by its type (O4).
+    pub(crate) fn cancel(&self, id: OperationId, reason: &Arc<str>) {
+        self.with_run(|run| run.cancel_operation(id, reason));
+    }
+
+    /// The future of an operation is gone: an unfinished one is cancelled by its type (O5).
+    pub(crate) fn drop_operation(&self, id: OperationId) {
+        let unfinished =
+            self.slots.borrow_mut().remove(&id).is_some_and(|slot| slot.resolution.is_none());
+        if unfinished && !self.evicting.get() {
+            self.with_run(|run| {
+                run.cancel_operation(id, &Arc::from("no longer awaited"));
+                run.finish(id);
+            });
+        }
+    }
+
+    /// The future of an operation is gone, and the operation runs on.
+    pub(crate) fn detach_operation(&self, id: OperationId) {
+        self.slots.borrow_mut().remove(&id);
+        self.with_run(|run| run.detach(id));
+    }
+
+    pub(crate) fn add_scope_waker(&self, scope: ScopeId, waiter: u64, waker: &Waker) {
+        let mut waiters = self.scope_waiters.borrow_mut();
+        waiters.entry(scope).or_default().insert(waiter, waker.clone());
+    }
+
+    pub(crate) fn remove_scope_waiter(&self, scope: ScopeId, waiter: u64) {
+        if self.evicting.get() {
+            return;
+        }
+        if let Some(wakers) = self.scope_waiters.borrow_mut().get_mut(&scope) {
+            wakers.remove(&waiter);
+        }
+        self.with_run(|run| run.stop_waiting_for_cancel(scope));
+    }
+
+    /// Ends a wait inside the workflow that something else in the workflow fulfilled;
+    /// the outcome is kept elsewhere and nothing is left to take.
+    pub(crate) fn release(&self, id: OperationId) {
+        let waker = self.slots.borrow_mut().remove(&id).and_then(|slot| slot.waker);
+        self.with_run(|run| run.finish(id));
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends a wait inside the workflow that something else in the workflow fulfilled.
+    pub(crate) fn fulfil(&self, id: OperationId) {
+        let waker = {
+            let mut slots = self.slots.borrow_mut();
+            let Some(slot) = slots.get_mut(&id) else { return };
+            slot.resolution = Some(Resolution::Completed(None));
+            slot.waker.take()
+        };
+        self.with_run(|run| run.finish(id));
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// A number that names a waiter.
+    pub(crate) fn new_waiter(&self) -> u64 {
+        let id = self.next_condition.get();
+        self.next_condition.set(id + 1);
+        id
+    }
+
+    pub(crate) fn add_condition(&self, id: u64, waker: &Waker) {
+        self.conditions.borrow_mut().insert(id, waker.clone());
+    }
+
+    pub(crate) fn remove_condition(&self, id: u64) {
+        self.conditions.borrow_mut().remove(&id);
+    }
+
+    /// Says that something happened that a condition may depend on.
+    pub(crate) fn stir(&self) {
+        self.stirred.set(true);
+    }
+
+    /// Wakes whoever waits for a condition, if something happened since the last time.
+    pub(crate) fn wake_conditions(&self) -> bool {
+        if !self.stirred.replace(false) {
+            return false;
+        }
+        let wakers: Vec<Waker> = self.conditions.borrow().values().cloned().collect();
+        let any = !wakers.is_empty();
+        wakers.into_iter().for_each(Waker::wake);
+        any
+    }
+
+    /// Whether anything that belongs to the SDK is waited for, by anybody in the run.
+    pub(crate) fn has_waiters(&self) -> bool {
+        !self.conditions.borrow().is_empty()
+            || self.scope_waiters.borrow().values().any(|wakers| !wakers.is_empty())
+            || self.slots.borrow().values().any(|slot| slot.waker.is_some())
+    }
+
+    pub(crate) fn task(&self) -> TaskId {
+        self.task.get()
+    }
+
+    pub(crate) fn set_task(&self, task: TaskId) {
+        self.task.set(task);
+    }
+
+    pub(crate) fn spawn(&self, scope: ScopeId, future: LocalBoxFuture<'static, ()>) -> TaskId {
+        let id = TaskId::new(self.next_task.get());
+        self.next_task.set(self.next_task.get() + 1);
+        self.spawned.borrow_mut().push_back(Spawned { id, scope, future });
+        id
+    }
+
+    pub(crate) fn take_spawned(&self) -> Option<Spawned> {
+        self.spawned.borrow_mut().pop_front()
+    }
+
+    /// Asks the executor to drop a task.
+    pub(crate) fn drop_task(&self, id: TaskId) {
+        if !self.evicting.get() {
+            self.dropped_tasks.borrow_mut().push(id);
+        }
+    }
+
+    pub(crate) fn take_dropped_tasks(&self) -> Vec<TaskId> {
+        std::mem::take(&mut self.dropped_tasks.borrow_mut())
+    }
+
+    pub(crate) fn add_cleanup(&self, cleanup: Cleanup) {
+        self.cleanups.borrow_mut().push(cleanup);
+    }
+
+    /// The cleanup that was registered last.
+    pub(crate) fn take_cleanup(&self) -> Option<Cleanup> {
+        self.cleanups.borrow_mut().pop()
+    }
+
+    pub(crate) fn keep_unhandled(&self, signal: super::handlers::BufferedSignal) {
+        self.unhandled.borrow_mut().push(signal);
+    }
+
+    pub(crate) fn unhandled_signals(&self) -> Vec<super::handlers::BufferedSignal> {
+        self.unhandled.borrow().clone()
+    }
+
+    /// From now on what is dropped is forgotten and not cancelled.
+    pub(crate) fn evict(&self) {
+        self.evicting.set(true);
+        // Wakers and futures point back here; letting go of them breaks the circles.
+        self.slots.take();
+        self.scope_waiters.take();
+        self.conditions.take();
+        self.cleanups.take();
+        let spawned = self.spawned.take();
+        drop(spawned);
+    }
+
+    pub(crate) fn is_evicting(&self) -> bool {
+        self.evicting.get()
+    }
+}
+
+fn set_waker(place: &mut Option<Waker>, waker: &Waker) {
+    match place {
+        Some(known) if known.will_wake(waker) => {}
+        _ => *place = Some(waker.clone()),
+    }
+}

@@ -1,0 +1,621 @@
+//! The context: everything that workflow code asks of its run.
+
+use std::{
+    cell::{Ref, RefCell},
+    collections::BTreeMap,
+    fmt,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use futures_util::future::LocalBoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+use steadfast_core::{
+    command::{ContinueAsNewWorkflowExecution, StartChildWorkflowExecution},
+    ids::{PatchId, WorkflowId, WorkflowType},
+    options::WorkflowTimeouts,
+    payload::{Payload, PayloadMap},
+    scope::{ScopeId, ScopeKind},
+};
+
+use super::{
+    cell::RunCell,
+    handlers::BufferedSignal,
+    operation::{
+        ActivityFuture, ActivityOptions, ChildWorkflow, ChildWorkflowOptions, ConditionFuture,
+        ExternalWorkflow, LocalActivityOptions, RawOperation, TimedConditionFuture, TimerFuture,
+        activity_type,
+    },
+    scope::{CancelReason, CancelledFuture, Scope, ScopeFuture, TaskHandle, TimeoutFuture},
+    view::{WorkflowContextView, to_system_time},
+};
+use crate::{
+    convert::{self, ConvertError},
+    definition::{ActivityDefinition, RunDefinition, WorkflowDefinition},
+    error::{WorkflowError, WorkflowResult},
+};
+
+/// What the contexts of one run share that depends on the workflow's type.
+pub(crate) struct Shared<W> {
+    pub(crate) cell: Rc<RunCell>,
+    pub(crate) state: RefCell<Option<W>>,
+    pub(crate) started: RefCell<Option<steadfast_core::event::WorkflowExecutionStarted>>,
+}
+
+/// Everything that workflow code asks of its run: operations, scopes, its state, time and chance.
+///
+/// Contexts are cheap to clone and all alike: an operation belongs to the scope whose body is
+/// running when it is started, through whichever context that happens (D1).
+pub struct WorkflowContext<W: WorkflowDefinition> {
+    shared: Rc<Shared<W>>,
+}
+
+impl<W: WorkflowDefinition> Clone for WorkflowContext<W> {
+    fn clone(&self) -> Self {
+        Self { shared: Rc::clone(&self.shared) }
+    }
+}
+
+impl<W: WorkflowDefinition> fmt::Debug for WorkflowContext<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WorkflowContext({:?})", self.shared.cell)
+    }
+}
+
+impl<W: WorkflowDefinition> WorkflowContext<W> {
+    pub(crate) fn new(shared: Rc<Shared<W>>) -> Self {
+        Self { shared }
+    }
+
+    pub(crate) fn cell(&self) -> &Rc<RunCell> {
+        &self.shared.cell
+    }
+
+    // Operations.
+
+    /// Schedules an activity, at once and in the running scope.
+    ///
+    /// See [`ActivityFuture`] for what holds after a cancellation. In a scope that is cancelled it
+    /// is not scheduled and resolves to cancelled at once (D3).
+    pub fn start_activity<A: ActivityDefinition>(
+        &self,
+        _activity: A,
+        input: A::Input,
+        options: impl Into<ActivityOptions>,
+    ) -> ActivityFuture<A::Output> {
+        match A::encode_input(&input) {
+            Err(error) => ActivityFuture::refused(&error, A::decode_output),
+            Ok(payloads) => {
+                let request = options.into().request(activity_type::<A>(), payloads);
+                let operation = RawOperation::start(self.cell(), |run, scope| {
+                    run.schedule_activity(scope, request)
+                });
+                ActivityFuture::started(operation, A::decode_output)
+            }
+        }
+    }
+
+    /// Runs an activity in the worker's own process, without a task queue: for short work whose
+    /// result alone is recorded. It hears of a cancellation at once, without heartbeats (A7).
+    pub fn start_local_activity<A: ActivityDefinition>(
+        &self,
+        _activity: A,
+        input: A::Input,
+        options: impl Into<LocalActivityOptions>,
+    ) -> ActivityFuture<A::Output> {
+        match A::encode_input(&input) {
+            Err(error) => ActivityFuture::refused(&error, A::decode_output),
+            Ok(payloads) => {
+                let request = options.into().0.request(activity_type::<A>(), payloads);
+                let operation = RawOperation::start(self.cell(), |run, scope| {
+                    run.schedule_local_activity(scope, request)
+                });
+                ActivityFuture::started(operation, A::decode_output)
+            }
+        }
+    }
+
+    /// Starts a timer. It survives the worker and costs nothing while it runs.
+    pub fn timer(&self, duration: Duration) -> TimerFuture {
+        TimerFuture::new(RawOperation::start(self.cell(), |run, scope| {
+            run.start_timer(scope, duration)
+        }))
+    }
+
+    /// Waits. The same as [`timer`](Self::timer).
+    pub fn sleep(&self, duration: Duration) -> TimerFuture {
+        self.timer(duration)
+    }
+
+    /// Waits until a condition of the state holds. It is looked at whenever something happened in
+    /// the workflow.
+    pub fn wait_condition<'a>(
+        &'a self,
+        mut condition: impl FnMut(&W) -> bool + 'a,
+    ) -> ConditionFuture<'a> {
+        let operation =
+            RawOperation::start(self.cell(), steadfast_core::run::Run::start_internal);
+        ConditionFuture::new(
+            operation,
+            Box::new(move || self.shared.state.borrow().as_ref().is_some_and(&mut condition)),
+        )
+    }
+
+    /// Waits until a condition of the state holds, or a time is over. Resolves to whether it holds.
+    pub fn wait_condition_timeout<'a>(
+        &'a self,
+        timeout: Duration,
+        condition: impl FnMut(&W) -> bool + 'a,
+    ) -> TimedConditionFuture<'a> {
+        let timer = self.timer(timeout);
+        TimedConditionFuture::new(self.wait_condition(condition), timer)
+    }
+
+    /// Starts a child workflow.
+    ///
+    /// See [`ChildWorkflow`] for what holds after a cancellation.
+    pub fn start_child_workflow<R: RunDefinition>(
+        &self,
+        _run: R,
+        input: <R::Workflow as WorkflowDefinition>::Input,
+        options: impl Into<ChildWorkflowOptions>,
+    ) -> ChildWorkflow<R::Workflow> {
+        let payloads = match R::Workflow::encode_input(&input) {
+            Ok(payloads) => payloads,
+            Err(error) => return ChildWorkflow::refused(&error),
+        };
+        let options = options.into();
+        let view = self.view();
+        let cancellation_type = options.cancellation_type;
+        let mut workflow_id = None;
+        let request = |default_id: WorkflowId| {
+            let id = options.workflow_id.unwrap_or(default_id);
+            workflow_id = Some(id.clone());
+            StartChildWorkflowExecution {
+                workflow_id: id,
+                workflow_type: WorkflowType::new(R::Workflow::WORKFLOW_TYPE)
+                    .expect("the macro refuses empty and overlong names"),
+                task_queue: options.task_queue.unwrap_or_else(|| view.task_queue().clone()),
+                input: payloads,
+                header: PayloadMap::new(),
+                timeouts: options.timeouts,
+                parent_close_policy: options.parent_close_policy,
+                workflow_id_reuse_policy: options.workflow_id_reuse_policy,
+                retry_policy: options.retry_policy,
+                memo: options.memo,
+                search_attributes: options.search_attributes,
+            }
+        };
+        let operation = RawOperation::start(self.cell(), |run, scope| {
+            run.start_child_workflow(scope, request, cancellation_type)
+        });
+        ChildWorkflow::started_as(operation, workflow_id)
+    }
+
+    /// Points at another execution, to signal or cancel it.
+    #[must_use]
+    pub fn external_workflow(&self, workflow_id: WorkflowId) -> ExternalWorkflow {
+        ExternalWorkflow::new(Rc::clone(self.cell()), workflow_id)
+    }
+
+    // Scopes and cancellation.
+
+    /// Waits for the cancellation of the running scope, and accepts it: nothing is cancelled by
+    /// default then, the code decides (D4, D5).
+    pub fn cancelled(&self) -> CancelledFuture {
+        CancelledFuture::new(Rc::clone(self.cell()), self.cell().scope())
+    }
+
+    /// Whether the cancellation of the running scope was requested. Accepts nothing.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel_reason().is_some()
+    }
+
+    /// Why the cancellation of the running scope was requested, if it was. Accepts nothing.
+    #[must_use]
+    pub fn cancel_reason(&self) -> Option<CancelReason> {
+        let scope = self.cell().scope();
+        self.cell().peek(|run| run.scopes().reason(scope).cloned().map(CancelReason))
+    }
+
+    /// Runs a body in a scope of its own, which is cancelled with the running one (S1).
+    pub fn scope<'a, T: 'a>(
+        &self,
+        body: impl AsyncFnOnce(&mut Self) -> T + 'a,
+    ) -> ScopeFuture<'a, T> {
+        self.run_in(Scope::open(self.cell(), ScopeKind::Connected), body)
+    }
+
+    /// Runs a body in a scope that no cancellation from above reaches: for cleanup (S2).
+    pub fn disconnected<'a, T: 'a>(
+        &self,
+        body: impl AsyncFnOnce(&mut Self) -> T + 'a,
+    ) -> ScopeFuture<'a, T> {
+        self.run_in(Scope::open(self.cell(), ScopeKind::Disconnected), body)
+    }
+
+    /// Runs a body in a scope that is cancelled after some time (S3).
+    ///
+    /// If the body ends with a cancellation because of that, the error says that it timed out; if
+    /// the cancellation came from above, it says cancelled.
+    pub fn with_timeout<'a, T: 'a, E: Into<WorkflowError> + 'a>(
+        &self,
+        timeout: Duration,
+        body: impl AsyncFnOnce(&mut Self) -> Result<T, E> + 'a,
+    ) -> TimeoutFuture<'a, T, E> {
+        let timer = TimerFuture::new(RawOperation::start(self.cell(), |run, _| {
+            run.start_unscoped_timer(timeout)
+        }));
+        let body = self.scope::<Result<T, E>>(body);
+        TimeoutFuture::new(body, timer, timeout)
+    }
+
+    /// Opens a scope to be kept, connected to the running one; run bodies in it with
+    /// [`in_scope`](Self::in_scope) (S4).
+    #[must_use]
+    pub fn new_scope(&self) -> Scope {
+        Scope::open(self.cell(), ScopeKind::Connected)
+    }
+
+    /// Opens a scope to be kept that no cancellation from above reaches.
+    #[must_use]
+    pub fn new_disconnected_scope(&self) -> Scope {
+        Scope::open(self.cell(), ScopeKind::Disconnected)
+    }
+
+    /// Runs a body in a scope that was opened before.
+    pub fn in_scope<'a, T: 'a>(
+        &self,
+        scope: &Scope,
+        body: impl AsyncFnOnce(&mut Self) -> T + 'a,
+    ) -> ScopeFuture<'a, T> {
+        self.run_in(scope.clone(), body)
+    }
+
+    fn run_in<'a, T: 'a>(
+        &self,
+        scope: Scope,
+        body: impl AsyncFnOnce(&mut Self) -> T + 'a,
+    ) -> ScopeFuture<'a, T> {
+        let mut context = self.clone();
+        let body: LocalBoxFuture<'a, T> = Box::pin(async move { body(&mut context).await });
+        ScopeFuture::new(scope, body)
+    }
+
+    /// Registers cleanup that runs if the run function ends with a cancellation: in a disconnected
+    /// scope, before the execution closes, last registered first (S5). Go's `defer`.
+    pub fn on_cancel<R: CleanupResult>(
+        &self,
+        cleanup: impl AsyncFnOnce(&mut Self) -> R + 'static,
+    ) {
+        let context = self.clone();
+        self.cell().add_cleanup(Box::new(move || {
+            Box::pin(async move {
+                let body = context.disconnected(cleanup);
+                if let Err(error) = body.await.into_cleanup_result() {
+                    tracing::warn!(%error, "a cleanup of the cancelled workflow failed");
+                }
+            })
+        }));
+    }
+
+    /// Runs a task beside this one, in a scope that is connected to the running one. Tasks are
+    /// polled in the order in which they were woken, the same in every replay.
+    pub fn spawn<T: 'static>(
+        &self,
+        body: impl AsyncFnOnce(&mut Self) -> T + 'static,
+    ) -> TaskHandle<T> {
+        let scope = Scope::open(self.cell(), ScopeKind::Connected);
+        let mut context = self.clone();
+        TaskHandle::spawn(self.cell(), scope, Box::pin(async move { body(&mut context).await }))
+    }
+
+    // State.
+
+    /// Looks at the workflow's state.
+    ///
+    /// # Panics
+    ///
+    /// When called within `state_mut`.
+    pub fn state<R>(&self, look: impl FnOnce(&W) -> R) -> R {
+        let state =
+            Ref::map(self.shared.state.borrow(), |state| state.as_ref().expect(INITIALIZED));
+        look(&state)
+    }
+
+    /// Changes the workflow's state, and has conditions looked at again.
+    ///
+    /// # Panics
+    ///
+    /// When called within `state` or `state_mut`.
+    pub fn state_mut<R>(&self, change: impl FnOnce(&mut W) -> R) -> R {
+        self.cell().stir();
+        change(self.shared.state.borrow_mut().as_mut().expect(INITIALIZED))
+    }
+
+    /// Calls a plain handler with the state and a context that cannot wait.
+    pub fn call_sync<R>(&self, call: impl FnOnce(&mut W, &mut SyncWorkflowContext<W>) -> R) -> R {
+        let mut context = SyncWorkflowContext { context: self.clone() };
+        self.state_mut(|state| call(state, &mut context))
+    }
+
+    pub(crate) fn with_state<R>(
+        &self,
+        look: impl FnOnce(&W, &WorkflowContextView) -> R,
+    ) -> R {
+        let view = self.view();
+        self.state(|state| look(state, &view))
+    }
+
+    // What the run knows.
+
+    /// What the workflow can know about itself now.
+    ///
+    /// # Panics
+    ///
+    /// Never: a context exists only once the run has started.
+    #[must_use]
+    pub fn view(&self) -> WorkflowContextView {
+        let started = self.shared.started.borrow();
+        let started = started.as_ref().expect(INITIALIZED);
+        self.cell().peek(|run| WorkflowContextView::of(run, started))
+    }
+
+    /// The workflow's id.
+    #[must_use]
+    pub fn workflow_id(&self) -> WorkflowId {
+        self.cell().peek(|run| run.execution().workflow_id.clone())
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub fn run_id(&self) -> steadfast_core::ids::RunId {
+        self.cell().peek(|run| run.execution().run_id.clone())
+    }
+
+    /// The time of the workflow task at hand: the same in every replay.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.cell().peek(|run| to_system_time(run.now()))
+    }
+
+    /// Whether the code runs again to rebuild its state, and what it asks for was asked before.
+    /// For logs and metrics only; `tracing` events are left out by themselves.
+    #[must_use]
+    pub fn is_replaying(&self) -> bool {
+        self.cell().peek(steadfast_core::run::Run::is_replaying)
+    }
+
+    /// Signals that came without a handler, in their order. They are kept and a warning is logged.
+    #[must_use]
+    pub fn unhandled_signals(&self) -> Vec<BufferedSignal> {
+        self.cell().unhandled_signals()
+    }
+
+    /// A random number that is the same in every replay. Not for secrets.
+    #[must_use]
+    pub fn random_u64(&self) -> u64 {
+        self.cell().with_run(|run| run.random().next_u64())
+    }
+
+    /// A random number from 0 up to, but not, 1 that is the same in every replay.
+    #[must_use]
+    pub fn random_f64(&self) -> f64 {
+        // 53 bits are what a double holds without rounding.
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+        let number = (self.random_u64() >> 11) as f64;
+        number / (1_u64 << 53) as f64
+    }
+
+    /// A random (version 4) UUID as text that is the same in every replay. Not for secrets.
+    #[must_use]
+    pub fn uuid4(&self) -> String {
+        let bits = (u128::from(self.random_u64()) << 64) | u128::from(self.random_u64());
+        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string()
+    }
+
+    /// A value that is made once and recorded: for what is cheap and differs from run to run, such
+    /// as reading the configuration. In a replay the recorded value comes back.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be serialized, or the recorded one is of another type.
+    pub fn side_effect<T: Serialize + DeserializeOwned>(
+        &self,
+        make: impl FnOnce() -> T,
+    ) -> Result<T, ConvertError> {
+        let recorded = self.cell().with_run(steadfast_core::run::Run::recorded_side_effect);
+        let payload = match recorded {
+            Some(payload) => payload,
+            None => convert::to_payload(&make())?,
+        };
+        let value = convert::from_payload(Some(&payload))?;
+        self.cell().with_run(|run| run.record_side_effect(payload));
+        Ok(value)
+    }
+
+    /// Guards changed code: `true` in new runs, `false` where a replay goes on with a run that took
+    /// the old way. The answer for an id never changes within a run.
+    ///
+    /// # Panics
+    ///
+    /// When the id is empty or longer than 1,000 bytes.
+    #[must_use]
+    pub fn patched(&self, id: &str) -> bool {
+        let id = PatchId::new(id).expect("a patch id has 1 to 1,000 bytes");
+        self.cell().with_run(|run| run.patched(&id, false))
+    }
+
+    /// Says that every run that took the old way has ended, and the guard can go.
+    ///
+    /// # Panics
+    ///
+    /// When the id is empty or longer than 1,000 bytes.
+    pub fn deprecate_patch(&self, id: &str) {
+        let id = PatchId::new(id).expect("a patch id has 1 to 1,000 bytes");
+        self.cell().with_run(|run| run.patched(&id, true));
+    }
+
+    /// Changes what the execution is found by.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be serialized.
+    pub fn upsert_search_attribute<T: Serialize>(
+        &self,
+        key: impl Into<String>,
+        value: &T,
+    ) -> Result<(), ConvertError> {
+        let values = BTreeMap::from([(key.into(), convert::to_payload(value)?)]);
+        self.cell().with_run(|run| run.upsert_search_attributes(values));
+        Ok(())
+    }
+
+    /// Changes what is shown with the execution.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be serialized.
+    pub fn upsert_memo<T: Serialize>(
+        &self,
+        key: impl Into<String>,
+        value: &T,
+    ) -> Result<(), ConvertError> {
+        let values = BTreeMap::from([(key.into(), convert::to_payload(value)?)]);
+        self.cell().with_run(|run| run.upsert_memo(values));
+        Ok(())
+    }
+
+    /// Ends this run and starts the next one of the same execution, with a new history. Return what
+    /// this gives from the run function:
+    ///
+    /// ```ignore
+    /// return ctx.continue_as_new(next_input, ContinueAsNewOptions::default());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Always: that is how the run function ends.
+    #[expect(clippy::needless_pass_by_value, reason = "the run function ends with it")]
+    pub fn continue_as_new<T>(
+        &self,
+        input: W::Input,
+        options: ContinueAsNewOptions,
+    ) -> WorkflowResult<T> {
+        let view = self.view();
+        Err(WorkflowError::continue_as_new(ContinueAsNewWorkflowExecution {
+            workflow_type: view.workflow_type().clone(),
+            task_queue: options.task_queue.unwrap_or_else(|| view.task_queue().clone()),
+            input: W::encode_input(&input)?,
+            header: PayloadMap::new(),
+            timeouts: options.timeouts,
+            retry_policy: None,
+            memo: options.memo,
+            search_attributes: options.search_attributes,
+        }))
+    }
+
+    /// Runs steps with compensations: what was done is undone if the body ends with an error,
+    /// a cancellation included (G1 to G6). See [`Saga`](super::Saga).
+    pub fn saga<'a, T: 'a, E: Into<WorkflowError> + 'a>(
+        &self,
+        body: impl AsyncFnOnce(&mut super::Saga<W>) -> Result<T, E> + 'a,
+    ) -> LocalBoxFuture<'a, WorkflowResult<T>> {
+        let saga = super::Saga::new(self.clone());
+        Box::pin(saga.run(body))
+    }
+
+    pub(crate) fn root_cancel_reason(&self) -> Option<Arc<str>> {
+        self.cell().peek(|run| run.scopes().reason(ScopeId::ROOT).cloned())
+    }
+}
+
+const INITIALIZED: &str = "a context exists only after the workflow's state was made";
+
+/// What a plain (not `async`) handler gets beside the state: it can look and start, not wait.
+pub struct SyncWorkflowContext<W: WorkflowDefinition> {
+    context: WorkflowContext<W>,
+}
+
+impl<W: WorkflowDefinition> fmt::Debug for SyncWorkflowContext<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SyncWorkflowContext({:?})", self.context)
+    }
+}
+
+impl<W: WorkflowDefinition> SyncWorkflowContext<W> {
+    /// What the workflow can know about itself now.
+    #[must_use]
+    pub fn view(&self) -> WorkflowContextView {
+        self.context.view()
+    }
+
+    /// The time of the workflow task at hand: the same in every replay.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.context.now()
+    }
+
+    /// Whether the code runs again to rebuild its state.
+    #[must_use]
+    pub fn is_replaying(&self) -> bool {
+        self.context.is_replaying()
+    }
+
+    /// A random number that is the same in every replay. Not for secrets.
+    #[must_use]
+    pub fn random_u64(&self) -> u64 {
+        self.context.random_u64()
+    }
+
+    /// Whether the cancellation of the execution was requested. Accepts nothing.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.context.root_cancel_reason().is_some()
+    }
+
+    /// Runs a task beside the run function.
+    pub fn spawn<T: 'static>(
+        &self,
+        body: impl AsyncFnOnce(&mut WorkflowContext<W>) -> T + 'static,
+    ) -> TaskHandle<T> {
+        self.context.spawn(body)
+    }
+}
+
+/// What the next run has otherwise than this one. What is absent is inherited.
+#[derive(Clone, Debug, Default)]
+pub struct ContinueAsNewOptions {
+    /// Where workers pick up its workflow tasks.
+    pub task_queue: Option<steadfast_core::ids::TaskQueue>,
+    /// Its time limits.
+    pub timeouts: WorkflowTimeouts,
+    /// Values shown with it.
+    pub memo: Option<BTreeMap<String, Payload>>,
+    /// Values that it is found by.
+    pub search_attributes: Option<BTreeMap<String, Payload>>,
+}
+
+/// What a cleanup may return: nothing, or a result whose error is logged.
+pub trait CleanupResult {
+    /// The error, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// What the cleanup returned.
+    fn into_cleanup_result(self) -> WorkflowResult<()>;
+}
+
+impl CleanupResult for () {
+    fn into_cleanup_result(self) -> WorkflowResult<()> {
+        Ok(())
+    }
+}
+
+impl<T, E: Into<WorkflowError>> CleanupResult for Result<T, E> {
+    fn into_cleanup_result(self) -> WorkflowResult<()> {
+        self.map(|_| ()).map_err(Into::into)
+    }
+}

@@ -1,0 +1,302 @@
+//! Polls the tasks of one run in a fixed order, and only those that were woken.
+//!
+//! It knows tasks and wakers, and neither history nor operations.
+//!
+//! Invariants: tasks are polled in the order in which they were woken, so a replay polls them in
+//! the same order; a wake from anywhere but the run's own code is noticed and reported, because
+//! whatever caused it is not in history.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Wake, Waker},
+};
+
+use futures_util::future::LocalBoxFuture;
+use steadfast_core::{ids::WorkflowExecution, scope::ScopeId};
+
+use super::cell::RunCell;
+
+/// Names a task of a run. Ids grow in creation order.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct TaskId(u64);
+
+impl TaskId {
+    /// The run function.
+    pub(crate) const MAIN: Self = Self(0);
+
+    pub(crate) fn new(id: u64) -> Self {
+        Self(id)
+    }
+}
+
+thread_local! {
+    /// Which run's code this thread is running; 0 for none.
+    static RUNNING: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Numbers executors, so that a wake can be told from one of another run.
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
+
+struct WakeQueue {
+    serial: u64,
+    execution: WorkflowExecution,
+    ready: Mutex<VecDeque<TaskId>>,
+    foreign: AtomicBool,
+}
+
+struct TaskWaker {
+    id: TaskId,
+    queue: Arc<WakeQueue>,
+    queued: AtomicBool,
+}
+
+impl TaskWaker {
+    fn enqueue(&self) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.queue
+                .ready
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push_back(self.id);
+        }
+    }
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if RUNNING.try_with(Cell::get).unwrap_or(0) == self.queue.serial {
+            self.enqueue();
+        } else if !self.queue.foreign.swap(true, Ordering::AcqRel) {
+            tracing::error!(
+                workflow_id = %self.queue.execution.workflow_id,
+                run_id = %self.queue.execution.run_id,
+                "{FOREIGN_WAKE}"
+            );
+        }
+    }
+}
+
+const FOREIGN_WAKE: &str = "workflow code was woken from outside its run, by something that is \
+    not in history and would be missing in a replay; wait with `ctx.sleep(..)`, \
+    `ctx.wait_condition(..)` or a channel inside the workflow, and do everything else in an activity";
+
+const FOREIGN_WAIT: &str = "workflow code waits for a future that nothing in the workflow can \
+    complete, such as a channel from another thread; wait with `ctx.sleep(..)`, \
+    `ctx.wait_condition(..)` or a channel inside the workflow, and do everything else in an activity";
+
+const NO_REACTOR: &str = "workflow code used a timer, a socket or a task of tokio, which is not in \
+    history and would be missing in a replay; use `ctx.sleep(..)` for `tokio::time::sleep`, \
+    `ctx.spawn(..)` for `tokio::spawn`, and do input and output in an activity";
+
+/// Why the tasks of a run cannot go on.
+#[derive(Debug)]
+pub(crate) enum ExecutorError {
+    /// User code panicked.
+    Panicked(String),
+    /// User code waits for something that is not in history.
+    Foreign(&'static str),
+}
+
+impl fmt::Display for ExecutorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(message) => write!(f, "workflow code panicked: {message}"),
+            Self::Foreign(message) => f.write_str(message),
+        }
+    }
+}
+
+struct Task {
+    future: LocalBoxFuture<'static, ()>,
+    waker: Arc<TaskWaker>,
+    scope: ScopeId,
+}
+
+/// Until it is dropped, wakes are those of one run.
+pub(crate) struct Current(u64);
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        RUNNING.set(self.0);
+    }
+}
+
+/// Polls the tasks of one run.
+pub(crate) struct Executor {
+    cell: Rc<RunCell>,
+    queue: Arc<WakeQueue>,
+    tasks: BTreeMap<TaskId, Task>,
+}
+
+impl Executor {
+    pub(crate) fn new(cell: Rc<RunCell>) -> Self {
+        let queue = WakeQueue {
+            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
+            execution: cell.peek(|run| run.execution().clone()),
+            ready: Mutex::default(),
+            foreign: AtomicBool::new(false),
+        };
+        Self { cell, queue: Arc::new(queue), tasks: BTreeMap::new() }
+    }
+
+    /// Adds a task, to be polled next time.
+    pub(crate) fn add(&mut self, id: TaskId, scope: ScopeId, future: LocalBoxFuture<'static, ()>) {
+        let waker = Arc::new(TaskWaker {
+            id,
+            queue: Arc::clone(&self.queue),
+            queued: AtomicBool::new(false),
+        });
+        waker.enqueue();
+        self.tasks.insert(id, Task { future, waker, scope });
+    }
+
+    /// Makes the run the one whose code runs, until the guard is dropped: wakes that come
+    /// meanwhile are the run's own.
+    pub(crate) fn current(&self) -> Current {
+        Current(RUNNING.replace(self.queue.serial))
+    }
+
+    /// Runs user code, and catches its panics.
+    pub(crate) fn enter<R>(&self, act: impl FnOnce() -> R) -> Result<R, ExecutorError> {
+        let _current = self.current();
+        catch_unwind(AssertUnwindSafe(act)).map_err(|payload| panicked(&*payload))
+    }
+
+    /// Polls whatever was woken until nothing is left to do.
+    pub(crate) fn run_until_stalled(&mut self) -> Result<(), ExecutorError> {
+        // A task that was only woken to look at its condition has not stirred anything, unless
+        // the condition holds; then the condition says so itself.
+        let mut only_looking = false;
+        loop {
+            self.adopt();
+            let Some(id) = self.next_ready() else {
+                if !self.enter_cell(RunCell::wake_conditions)? {
+                    break;
+                }
+                only_looking = true;
+                continue;
+            };
+            self.poll(id)?;
+            if !only_looking {
+                self.cell.stir();
+            }
+        }
+        if self.queue.foreign.load(Ordering::Acquire) {
+            return Err(ExecutorError::Foreign(FOREIGN_WAKE));
+        }
+        Ok(())
+    }
+
+    fn enter_cell<R>(&self, act: impl FnOnce(&RunCell) -> R) -> Result<R, ExecutorError> {
+        self.enter(|| act(&self.cell))
+    }
+
+    fn next_ready(&self) -> Option<TaskId> {
+        self.queue.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Takes over new tasks and lets go of dropped ones.
+    fn adopt(&mut self) {
+        loop {
+            while let Some(spawned) = self.cell.take_spawned() {
+                self.add(spawned.id, spawned.scope, spawned.future);
+            }
+            let dropped = self.cell.take_dropped_tasks();
+            if dropped.is_empty() {
+                return;
+            }
+            for id in dropped {
+                self.drop_task(id);
+            }
+        }
+    }
+
+    fn drop_task(&mut self, id: TaskId) {
+        if let Some(task) = self.tasks.remove(&id) {
+            // A panic in a destructor must not take the worker's thread with it.
+            let scope = task.scope;
+            let cell = Rc::clone(&self.cell);
+            let _ = self.enter(move || cell.in_scope(scope, move || drop(task)));
+        }
+    }
+
+    fn poll(&mut self, id: TaskId) -> Result<(), ExecutorError> {
+        let Some(mut task) = self.tasks.remove(&id) else { return Ok(()) };
+        task.waker.queued.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&task.waker));
+        let cell = Rc::clone(&self.cell);
+        let previous = cell.task();
+        cell.set_task(id);
+        let polled = self.enter(|| {
+            cell.in_scope(task.scope, || {
+                task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+            })
+        });
+        cell.set_task(previous);
+        if polled? {
+            self.drop_finished(task);
+        } else {
+            self.tasks.insert(id, task);
+        }
+        Ok(())
+    }
+
+    fn drop_finished(&self, task: Task) {
+        let _ = self.enter(|| drop(task));
+    }
+
+    /// Drops every task, in creation order.
+    pub(crate) fn drop_all(&mut self) {
+        while let Some(spawned) = self.cell.take_spawned() {
+            self.add(spawned.id, spawned.scope, spawned.future);
+        }
+        while let Some(id) = self.tasks.keys().next().copied() {
+            self.drop_task(id);
+            for id in self.cell.take_dropped_tasks() {
+                self.drop_task(id);
+            }
+        }
+    }
+
+    /// Whether a task is still there.
+    pub(crate) fn has_task(&self, id: TaskId) -> bool {
+        self.tasks.contains_key(&id)
+    }
+
+    /// Checks that something can still carry on a run whose tasks have come to rest. A run whose
+    /// handlers may be called can be carried on by them.
+    pub(crate) fn check_alive(&self, has_handlers: bool) -> Result<(), ExecutorError> {
+        if self.tasks.is_empty() || has_handlers || self.cell.has_waiters() {
+            Ok(())
+        } else {
+            Err(ExecutorError::Foreign(FOREIGN_WAIT))
+        }
+    }
+}
+
+/// What a panic said.
+fn panicked(payload: &(dyn Any + Send)) -> ExecutorError {
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "(no message)".to_owned());
+    if message.contains("there is no reactor running") || message.contains("Tokio 1.x") {
+        ExecutorError::Foreign(NO_REACTOR)
+    } else {
+        ExecutorError::Panicked(message)
+    }
+}

@@ -1,0 +1,134 @@
+//! The signal, query and update handlers of a workflow, by name.
+
+use std::{collections::BTreeMap, fmt};
+
+use futures_util::future::LocalBoxFuture;
+use steadfast_core::payload::Payload;
+
+use super::{WorkflowContext, WorkflowContextView};
+use crate::{
+    convert::ConvertError,
+    definition::{
+        Handled, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
+    },
+    error::WorkflowError,
+};
+
+type SignalFn<W> = fn(WorkflowContext<W>, &[Payload]) -> Result<Handled<()>, ConvertError>;
+type QueryFn<W> = fn(&W, &WorkflowContextView, &[Payload]) -> Result<Payload, WorkflowError>;
+type UpdateFn<W> = fn(&WorkflowContext<W>, &[Payload], bool) -> Result<AcceptedUpdate, WorkflowError>;
+
+/// Runs the handler of an update that was accepted.
+pub(crate) type AcceptedUpdate =
+    Box<dyn FnOnce() -> LocalBoxFuture<'static, Result<Payload, WorkflowError>>>;
+
+/// A signal that no handler took.
+#[derive(Clone, Debug)]
+pub struct BufferedSignal {
+    /// Its name.
+    pub name: String,
+    /// Its arguments.
+    pub input: Vec<Payload>,
+}
+
+/// The handlers of a workflow; filled by the expansion of `#[workflow_methods]`.
+pub struct HandlerSet<W: WorkflowDefinition> {
+    signals: BTreeMap<&'static str, SignalFn<W>>,
+    queries: BTreeMap<&'static str, QueryFn<W>>,
+    updates: BTreeMap<&'static str, UpdateFn<W>>,
+}
+
+impl<W: WorkflowDefinition> fmt::Debug for HandlerSet<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerSet")
+            .field("signals", &self.signals.keys())
+            .field("queries", &self.queries.keys())
+            .field("updates", &self.updates.keys())
+            .finish()
+    }
+}
+
+impl<W: WorkflowDefinition> Default for HandlerSet<W> {
+    fn default() -> Self {
+        Self { signals: BTreeMap::new(), queries: BTreeMap::new(), updates: BTreeMap::new() }
+    }
+}
+
+impl<W: WorkflowDefinition> HandlerSet<W> {
+    /// No handlers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a signal handler.
+    #[must_use]
+    pub fn signal<S: SignalDefinition<Workflow = W>>(mut self) -> Self {
+        self.signals.insert(S::NAME, |context, payloads| {
+            Ok(S::handle(context, S::decode_input(payloads)?))
+        });
+        self
+    }
+
+    /// Adds a query handler.
+    #[must_use]
+    pub fn query<Q: QueryDefinition<Workflow = W>>(mut self) -> Self {
+        self.queries.insert(Q::NAME, |state, view, payloads| {
+            let output = Q::handle(state, view, Q::decode_input(payloads)?)?;
+            Ok(Q::encode_output(&output)?)
+        });
+        self
+    }
+
+    /// Adds an update handler.
+    #[must_use]
+    pub fn update<U: UpdateDefinition<Workflow = W>>(mut self) -> Self {
+        self.updates.insert(U::NAME, |context, payloads, validate| {
+            let input = U::decode_input(payloads)?;
+            if validate {
+                context.with_state(|state, view| U::validate(state, view, &input))?;
+            }
+            let context = context.clone();
+            Ok(Box::new(move || -> LocalBoxFuture<'static, Result<Payload, WorkflowError>> {
+                match U::handle(context, input) {
+                    Handled::Now(result) => Box::pin(std::future::ready(
+                        result.and_then(|output| Ok(U::encode_output(&output)?)),
+                    )),
+                    Handled::Later(future) => {
+                        Box::pin(async move { Ok(U::encode_output(&future.await?)?) })
+                    }
+                }
+            }))
+        });
+        self
+    }
+
+    pub(crate) fn find_signal(&self, name: &str) -> Option<SignalFn<W>> {
+        self.signals.get(name).copied()
+    }
+
+    pub(crate) fn find_query(&self, name: &str) -> Result<QueryFn<W>, WorkflowError> {
+        self.queries.get(name).copied().ok_or_else(|| unknown("query", name, self.queries.keys()))
+    }
+
+    pub(crate) fn find_update(&self, name: &str) -> Result<UpdateFn<W>, WorkflowError> {
+        self.updates.get(name).copied().ok_or_else(|| unknown("update", name, self.updates.keys()))
+    }
+
+    /// Whether something outside can call into the workflow.
+    pub(crate) fn can_be_called(&self) -> bool {
+        !self.signals.is_empty() || !self.updates.is_empty()
+    }
+}
+
+fn unknown<'a>(
+    kind: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a &'static str>,
+) -> WorkflowError {
+    let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    WorkflowError::from(format!(
+        "{kind} `{name}` has no handler; the handlers for this kind are: {known}"
+    ))
+}

@@ -1,0 +1,438 @@
+//! One run of a workflow in memory: gives the jobs of history to the user's code.
+//!
+//! It is driven by the worker and by the replayer. It decides how errors of user code end a run
+//! (F1 to F5) and knows no engine.
+
+use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc};
+
+use steadfast_core::{
+    activation::{Job, OperationId, SignalJob, UpdateJob},
+    command::Command,
+    error::RunError,
+    event::{HistoryEvent, WorkflowExecutionStarted, WorkflowTaskFailedCause},
+    failure::Failure,
+    payload::Payload,
+    run::{Closing, Run},
+    scope::{ScopeId, ScopeKind},
+    task::{LocalActivityTask, Query, Update, WorkflowTaskFailure},
+};
+use tracing::dispatcher;
+
+use super::{
+    HandlerSet, WorkflowContext, WorkflowContextView,
+    cell::RunCell,
+    context::Shared,
+    executor::{Executor, ExecutorError, TaskId},
+    handlers::BufferedSignal,
+};
+use crate::{
+    definition::{Handled, WorkflowDefinition},
+    error::WorkflowError,
+};
+
+/// Why a workflow task failed; the run has to be rebuilt from its history.
+#[derive(Debug)]
+pub(crate) enum InstanceError {
+    /// The replay failed.
+    Run(RunError),
+    /// User code failed in a way that does not end the run (F5).
+    Code(ExecutorError),
+    /// The input of the run function cannot be decoded.
+    Input(crate::convert::ConvertError),
+}
+
+impl fmt::Display for InstanceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(error) => fmt::Display::fmt(error, f),
+            Self::Code(error) => fmt::Display::fmt(error, f),
+            Self::Input(error) => write!(f, "the workflow's input: {error}"),
+        }
+    }
+}
+
+impl From<RunError> for InstanceError {
+    fn from(error: RunError) -> Self {
+        Self::Run(error)
+    }
+}
+
+impl From<ExecutorError> for InstanceError {
+    fn from(error: ExecutorError) -> Self {
+        Self::Code(error)
+    }
+}
+
+impl InstanceError {
+    /// What is recorded in history.
+    pub(crate) fn to_task_failure(&self) -> WorkflowTaskFailure {
+        let (cause, error_type) = match self {
+            Self::Run(RunError::Nondeterminism(_)) => {
+                (WorkflowTaskFailedCause::NonDeterministicError, "Nondeterminism")
+            }
+            Self::Run(_) => (WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, "RunError"),
+            Self::Code(ExecutorError::Panicked(_)) => {
+                (WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, "Panic")
+            }
+            Self::Code(ExecutorError::Foreign(_)) => {
+                (WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, "ForeignFuture")
+            }
+            Self::Input(_) => {
+                (WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, "ConvertError")
+            }
+        };
+        WorkflowTaskFailure { cause, failure: Failure::application(self.to_string(), error_type) }
+    }
+}
+
+/// A run of some workflow, without the workflow's type.
+pub(crate) trait WorkflowInstance {
+    /// Takes the events of a workflow task, and does all there is to do.
+    fn handle_task(
+        &mut self,
+        events: Vec<HistoryEvent>,
+        updates: Vec<Update>,
+    ) -> Result<(), InstanceError>;
+
+    /// Takes the end of a local activity, and does all there is to do.
+    fn handle_local_activity(
+        &mut self,
+        id: OperationId,
+        outcome: Result<Option<Payload>, Failure>,
+    ) -> Result<(), InstanceError>;
+
+    /// The next local activity to run.
+    fn poll_local_activity(&mut self) -> Option<(OperationId, LocalActivityTask)>;
+
+    /// The local activities to stop.
+    fn take_stopped_local_activities(&mut self) -> Vec<OperationId>;
+
+    /// Whether the answer to the task at hand waits for a local activity.
+    fn has_local_activities(&self) -> bool;
+
+    /// The commands of the task at hand.
+    fn take_commands(&mut self) -> Vec<Command>;
+
+    /// Answers a query.
+    fn query(&mut self, query: &Query) -> Result<Payload, Failure>;
+
+    /// Whether the closing command was given.
+    fn is_closed(&self) -> bool;
+
+    /// The last event that the run has seen.
+    fn last_event_id(&self) -> steadfast_core::ids::EventId;
+}
+
+/// A run of a workflow in memory.
+pub(crate) struct Instance<W: WorkflowDefinition> {
+    cell: Rc<RunCell>,
+    shared: Rc<Shared<W>>,
+    context: WorkflowContext<W>,
+    executor: Executor,
+    handlers: HandlerSet<W>,
+    input: Option<W::Input>,
+    /// Handlers that run as tasks, by what they handle.
+    running: BTreeMap<TaskId, String>,
+    ended: bool,
+}
+
+impl<W: WorkflowDefinition> Instance<W> {
+    pub(crate) fn new(run: Run) -> Self {
+        let cell = RunCell::new(run);
+        let shared = Rc::new(Shared {
+            cell: Rc::clone(&cell),
+            state: RefCell::new(None),
+            started: RefCell::new(None),
+        });
+        Self {
+            executor: Executor::new(Rc::clone(&cell)),
+            context: WorkflowContext::new(Rc::clone(&shared)),
+            shared,
+            cell,
+            handlers: W::handlers(),
+            input: None,
+            running: BTreeMap::new(),
+            ended: false,
+        }
+    }
+
+    /// Does all there is to do.
+    fn drive(&mut self) -> Result<(), InstanceError> {
+        let _current = self.executor.current();
+        loop {
+            let job = self.cell.with_run(Run::poll_job)?;
+            let Some(job) = job else { break };
+            // What user code logs while it runs again was logged before.
+            if self.cell.peek(Run::is_replaying) {
+                dispatcher::with_default(&dispatcher::Dispatch::none(), || self.perform(job))?;
+            } else {
+                self.perform(job)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, job: Job) -> Result<(), InstanceError> {
+        if self.ended {
+            if let Job::Signal(signal) = job {
+                tracing::warn!(signal = %signal.name, "a signal came after the run function ended");
+            }
+            return Ok(());
+        }
+        match job {
+            Job::InitializeWorkflow(started) => self.initialize(*started)?,
+            Job::StartWorkflow => self.start_main(),
+            Job::Signal(signal) => self.signal(*signal)?,
+            Job::Update(update) => self.update(*update)?,
+            Job::CancelWorkflow | Job::ResolveOperations | Job::Reseed => {}
+        }
+        self.cell.stir();
+        self.executor.run_until_stalled()?;
+        if self.cell.peek(Run::is_closing) {
+            self.end();
+        } else {
+            self.executor.check_alive(self.handlers.can_be_called())?;
+        }
+        Ok(())
+    }
+
+    fn initialize(&mut self, started: WorkflowExecutionStarted) -> Result<(), InstanceError> {
+        let input = W::decode_input(&started.input).map_err(InstanceError::Input)?;
+        let view = self.cell.peek(|run| WorkflowContextView::of(run, &started));
+        self.shared.started.replace(Some(started));
+        match self.executor.enter(|| W::init(&view, input))? {
+            Ok((state, input)) => {
+                self.shared.state.replace(Some(state));
+                self.input = input;
+            }
+            Err(error) => {
+                let failure = Box::new(error.to_failure());
+                self.cell.with_run(|run| run.close(Closing::Failed(failure)));
+            }
+        }
+        Ok(())
+    }
+
+    fn start_main(&mut self) {
+        if self.shared.state.borrow().is_none() {
+            return;
+        }
+        let context = self.context.clone();
+        let input = self.input.take();
+        let main = Box::pin(async move {
+            let result = W::run(context.clone(), input).await;
+            if result.as_ref().is_err_and(WorkflowError::is_cancelled) {
+                while let Some(cleanup) = context.cell().take_cleanup() {
+                    cleanup().await;
+                }
+            }
+            let closing = closing::<W>(&context, result);
+            context.cell().with_run(|run| run.close(closing));
+        });
+        self.executor.add(TaskId::MAIN, ScopeId::ROOT, main);
+    }
+
+    fn signal(&mut self, signal: SignalJob) -> Result<(), InstanceError> {
+        let SignalJob { name, input, .. } = signal;
+        let Some(handler) = self.handlers.find_signal(name.as_str()) else {
+            tracing::warn!(signal = %name, "no handler takes this signal; it is kept");
+            self.cell.keep_unhandled(BufferedSignal { name: name.as_str().to_owned(), input });
+            return Ok(());
+        };
+        let context = self.context.clone();
+        match self.executor.enter(|| handler(context, &input))? {
+            // A signal that cannot be read must not stop the workflow: its sender is at fault.
+            Err(error) => {
+                tracing::warn!(signal = %name, %error, "a signal's arguments cannot be decoded; it is kept");
+                self.cell.keep_unhandled(BufferedSignal { name: name.as_str().to_owned(), input });
+            }
+            Ok(Handled::Now(result)) => signal_ended(&self.context, name.as_str(), result),
+            Ok(Handled::Later(future)) => {
+                let context = self.context.clone();
+                let signal = name.clone();
+                self.run_handler(
+                    format!("signal `{name}`"),
+                    Box::pin(async move {
+                        signal_ended(&context, signal.as_str(), future.await);
+                    }),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, update: UpdateJob) -> Result<(), InstanceError> {
+        let UpdateJob { update_id, name, input, validate } = update;
+        let context = self.context.clone();
+        let handlers = &self.handlers;
+        let found = self.executor.enter(|| {
+            handlers.find_update(name.as_str())?(&context, &input, validate)
+        })?;
+        let handler = match found {
+            Ok(handler) => handler,
+            Err(error) => {
+                self.cell.with_run(|run| run.reject_update(update_id, error.to_failure()));
+                return Ok(());
+            }
+        };
+        self.cell.with_run(|run| run.accept_update(update_id.clone(), name.clone(), input));
+        let context = self.context.clone();
+        self.run_handler(
+            format!("update `{name}`"),
+            Box::pin(async move {
+                let outcome = handler().await.map_err(|error| error.to_failure());
+                context.cell().with_run(|run| run.complete_update(update_id, outcome));
+            }),
+        );
+        Ok(())
+    }
+
+    /// Runs a handler as a task in a scope of its own: what it accepts or cancels is not the run
+    /// function's.
+    fn run_handler(
+        &mut self,
+        what: String,
+        future: futures_util::future::LocalBoxFuture<'static, ()>,
+    ) {
+        let scope = self.cell.in_scope(ScopeId::ROOT, || {
+            self.cell.open_scope(ScopeKind::Connected)
+        });
+        let cell = Rc::clone(&self.cell);
+        let id = self.cell.spawn(
+            scope,
+            Box::pin(async move {
+                future.await;
+                cell.with_run(|run| run.close_scope(scope));
+            }),
+        );
+        self.running.retain(|id, _| self.executor.has_task(*id));
+        self.running.insert(id, what);
+    }
+
+    /// The run function has ended: lets go of everything else.
+    fn end(&mut self) {
+        self.ended = true;
+        let unfinished: Vec<&str> = self
+            .running
+            .iter()
+            .filter(|(id, _)| self.executor.has_task(**id))
+            .map(|(_, what)| what.as_str())
+            .collect();
+        if !unfinished.is_empty() {
+            tracing::warn!(
+                handlers = unfinished.join(", "),
+                "the workflow ended while handlers were running; wait for them before returning"
+            );
+        }
+        self.executor.drop_all();
+    }
+}
+
+/// Decides how a run ends.
+fn closing<W: WorkflowDefinition>(
+    context: &WorkflowContext<W>,
+    result: Result<W::Output, WorkflowError>,
+) -> Closing {
+    let error = match result {
+        Ok(output) => match W::encode_output(&output) {
+            Ok(payload) => return Closing::Completed(Some(payload)),
+            Err(error) => WorkflowError::from(error),
+        },
+        Err(error) => match error.into_continue_as_new() {
+            Ok(next) => return Closing::ContinuedAsNew(next),
+            Err(error) => error,
+        },
+    };
+    let requested = context.cell().peek(|run| run.cancel_reason().is_some());
+    if requested && error.is_cancelled() {
+        Closing::Cancelled(Vec::new())
+    } else {
+        Closing::Failed(Box::new(error.to_failure()))
+    }
+}
+
+fn signal_ended<W: WorkflowDefinition>(
+    context: &WorkflowContext<W>,
+    name: &str,
+    result: Result<(), WorkflowError>,
+) {
+    let Err(error) = result else { return };
+    if error.is_cancelled() {
+        tracing::debug!(signal = name, "a signal handler ended with a cancellation");
+    } else {
+        // An error that leaves a handler fails the workflow, as in the other SDKs.
+        let failure = Box::new(error.to_failure());
+        context.cell().with_run(|run| run.close(Closing::Failed(failure)));
+    }
+}
+
+impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
+    fn handle_task(
+        &mut self,
+        events: Vec<HistoryEvent>,
+        updates: Vec<Update>,
+    ) -> Result<(), InstanceError> {
+        self.cell.with_run(|run| run.handle_task(events, updates))?;
+        self.drive()
+    }
+
+    fn handle_local_activity(
+        &mut self,
+        id: OperationId,
+        outcome: Result<Option<Payload>, Failure>,
+    ) -> Result<(), InstanceError> {
+        let _current = self.executor.current();
+        self.cell.with_run(|run| run.handle_local_activity(id, outcome))?;
+        self.perform(Job::ResolveOperations)?;
+        self.drive()
+    }
+
+    fn poll_local_activity(&mut self) -> Option<(OperationId, LocalActivityTask)> {
+        self.cell.with_run(Run::poll_local_activity)
+    }
+
+    fn take_stopped_local_activities(&mut self) -> Vec<OperationId> {
+        self.cell.with_run(Run::take_stopped_local_activities)
+    }
+
+    fn has_local_activities(&self) -> bool {
+        self.cell.peek(Run::has_local_activities)
+    }
+
+    fn take_commands(&mut self) -> Vec<Command> {
+        self.cell.with_run(Run::take_commands)
+    }
+
+    fn query(&mut self, query: &Query) -> Result<Payload, Failure> {
+        if self.shared.state.borrow().is_none() {
+            return Err(Failure::application("the workflow has not started yet", "NotStarted"));
+        }
+        let handlers = &self.handlers;
+        let context = &self.context;
+        self.executor
+            .enter(|| {
+                let handler = handlers.find_query(query.name.as_str())?;
+                context.with_state(|state, view| handler(state, view, &query.input))
+            })
+            .map_err(|error| Failure::application(error.to_string(), "QueryFailed"))?
+            .map_err(|error| error.to_failure())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.cell.peek(Run::is_closed)
+    }
+
+    fn last_event_id(&self) -> steadfast_core::ids::EventId {
+        self.cell.peek(Run::last_event_id)
+    }
+}
+
+impl<W: WorkflowDefinition> Drop for Instance<W> {
+    fn drop(&mut self) {
+        // What is dropped with the run is not cancelled: it goes on from its history (O5).
+        self.cell.evict();
+        self.executor.drop_all();
+        let state = self.shared.state.take();
+        let _ = self.executor.enter(move || drop(state));
+    }
+}

@@ -1,0 +1,33 @@
+//! Writing workflows: the context, operations, scopes, sagas and what else belongs to a run.
+//!
+//! Everything here is deterministic: it takes time, chance and outcomes from the run's history.
+
+mod cell;
+mod context;
+mod executor;
+mod handlers;
+pub(crate) mod instance;
+mod operation;
+mod saga;
+mod scope;
+mod sync;
+mod view;
+
+pub use futures_util::future::{join, join_all, join3, join4, try_join, try_join_all, try_join3};
+pub use steadfast_macros::select;
+
+pub(crate) use self::view::to_system_time;
+pub use self::{
+    context::{CleanupResult, ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext},
+    handlers::{BufferedSignal, HandlerSet},
+    operation::{
+        ActivityFuture, ActivityOptions, ActivityOptionsBuilder, ChildWorkflow,
+        ChildWorkflowOptions, ChildWorkflowOptionsBuilder, ConditionFuture, ExternalFuture,
+        ExternalWorkflow, LocalActivityOptions, LocalActivityOptionsBuilder, TimedConditionFuture,
+        TimerFuture,
+    },
+    saga::{Compensated, Saga, SagaError, SagaReport, SagaStep},
+    scope::{CancelReason, CancelledFuture, Scope, ScopeFuture, TaskHandle, TimeoutFuture},
+    sync::{Channel, Mutex, MutexGuard, Permit, Semaphore},
+    view::WorkflowContextView,
+};

@@ -1,0 +1,59 @@
+//! Timers.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use steadfast_core::activation::Resolution;
+
+use super::{CANCELLED_BY_CODE, RawOperation};
+use crate::error::Cancelled;
+
+/// A timer that runs. Resolves when it fires, or to [`Cancelled`] at once when it is cancelled;
+/// then it never fires.
+#[derive(Debug)]
+#[must_use = "dropping a timer cancels it"]
+pub struct TimerFuture(RawOperation);
+
+impl TimerFuture {
+    pub(crate) fn new(operation: RawOperation) -> Self {
+        Self(operation)
+    }
+
+    /// Cancels the timer. Does nothing when it has fired or was cancelled before.
+    pub fn cancel(&self) {
+        self.0.cancel(CANCELLED_BY_CODE);
+    }
+
+    /// Whether an internal wait was fulfilled and nobody has taken note.
+    pub(crate) fn is_granted(&self) -> bool {
+        self.0.is_completed()
+    }
+
+    /// Lets the timer run without anybody waiting for it.
+    pub fn detach(self) {
+        self.0.detach();
+    }
+}
+
+impl Future for TimerFuture {
+    type Output = Result<(), Cancelled>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(context).map(plain_outcome)
+    }
+}
+
+/// The outcome of an operation that only ends or is cancelled.
+pub(crate) fn plain_outcome(resolution: Resolution) -> Result<(), Cancelled> {
+    match resolution {
+        Resolution::Completed(_) | Resolution::ChildStarted(_) => Ok(()),
+        Resolution::Cancelled { reason } => Err(Cancelled::new(reason)),
+        Resolution::Failed { reason, .. } => {
+            Err(Cancelled::new(reason.unwrap_or_else(|| Arc::from(""))))
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The code of Temporal's page "Cancellation - Rust SDK", unchanged, on steadfast.
+
+pub mod activities;
+pub mod client;
+pub mod workflow;

@@ -1,0 +1,28 @@
+use steadfast::prelude::*;
+
+pub struct Bookings;
+
+#[activities]
+impl Bookings {
+    #[activity]
+    pub async fn twice(ctx: ActivityContext, again: ActivityContext) {
+        let _ = (ctx, again);
+    }
+
+    #[activity]
+    pub async fn late(card: String, ctx: ActivityContext) {
+        let _ = (card, ctx);
+    }
+
+    #[activity]
+    pub async fn foreign(ctx: &mut WorkflowContext<Bookings>) {
+        let _ = ctx;
+    }
+
+    #[activity]
+    pub async fn mutable(ctx: &mut ActivityContext) {
+        let _ = ctx;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use steadfast::activity;
+
+#[activity]
+pub async fn charge() {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use steadfast::prelude::*;
+
+pub struct Bookings;
+
+#[activities]
+impl Bookings {
+    pub async fn charge() {}
+}
+
+fn main() {}

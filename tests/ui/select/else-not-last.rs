@@ -1,0 +1,14 @@
+use steadfast::select;
+
+pub async fn wait() -> Option<u32> {
+    None
+}
+
+pub async fn run() {
+    select! {
+        else => {}
+        Some(_) = wait() => {}
+    }
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use steadfast::select;
+
+pub async fn wait() -> Option<u32> {
+    None
+}
+
+pub async fn run() {
+    select! {}
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use steadfast::select;
+
+pub async fn wait() -> Option<u32> {
+    None
+}
+
+pub async fn run() {
+    select! {
+        first = wait(),
+        second = wait() => {}
+        third = wait() {}
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use steadfast::prelude::*;
+
+#[workflow]
+pub enum Trip {
+    Booked,
+}
+
+fn main() {}

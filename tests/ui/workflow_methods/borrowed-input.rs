@@ -1,0 +1,23 @@
+use steadfast::prelude::*;
+
+#[workflow]
+#[derive(Default)]
+pub struct Trip {
+    rate: u32,
+}
+
+#[workflow_methods]
+impl Trip {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let _ = ctx;
+        Ok(())
+    }
+
+    #[signal]
+    pub fn rename(&mut self, name: &str) {
+        let _ = name;
+    }
+}
+
+fn main() {}

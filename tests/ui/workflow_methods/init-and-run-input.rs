@@ -1,0 +1,23 @@
+use steadfast::prelude::*;
+
+#[workflow]
+#[derive(Default)]
+pub struct Trip {
+    rate: u32,
+}
+
+#[workflow_methods]
+impl Trip {
+    #[init]
+    fn new(rate: u32) -> Self {
+        Self { rate }
+    }
+
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>, rate: u32) -> WorkflowResult<()> {
+        let _ = (ctx, rate);
+        Ok(())
+    }
+}
+
+fn main() {}

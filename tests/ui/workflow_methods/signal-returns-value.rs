@@ -1,0 +1,24 @@
+use steadfast::prelude::*;
+
+#[workflow]
+#[derive(Default)]
+pub struct Trip {
+    rate: u32,
+}
+
+#[workflow_methods]
+impl Trip {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let _ = ctx;
+        Ok(())
+    }
+
+    #[signal]
+    pub fn set_rate(&mut self, rate: u32) -> u32 {
+        self.rate = rate;
+        rate
+    }
+}
+
+fn main() {}

@@ -1,0 +1,24 @@
+use steadfast::prelude::*;
+
+#[workflow]
+#[derive(Default)]
+pub struct Trip {
+    rate: u32,
+}
+
+#[workflow_methods]
+impl Trip {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let _ = ctx;
+        Ok(())
+    }
+
+    #[signal]
+    #[query]
+    pub fn status(&self) -> u32 {
+        self.rate
+    }
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+use steadfast::prelude::*;
+
+#[workflow]
+#[derive(Default)]
+pub struct Trip {
+    rate: u32,
+}
+
+#[workflow_methods]
+impl Trip {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let _ = ctx;
+        Ok(())
+    }
+
+    #[run]
+    pub async fn second() {}
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use steadfast::prelude::*;
+
+#[workflow_methods]
+pub struct Trip;
+
+fn main() {}
