@@ -110,6 +110,14 @@ pub struct RecordMarker {
     pub failure: Option<Failure>,
 }
 
+impl RecordMarker {
+    /// A text among the recorded values.
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        let payload = self.details.get(key)?.first()?;
+        std::str::from_utf8(payload.data.as_slice()).ok()
+    }
+}
+
 /// Ends the run and starts the next one of the same execution.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct ContinueAsNewWorkflowExecution {
@@ -305,7 +313,13 @@ impl fmt::Display for Command {
                     OneLine(signal.workflow_id.as_str())
                 )
             }
-            Self::RecordMarker(marker) => write!(f, "  marker `{}`", OneLine(&marker.marker_name)),
+            Self::RecordMarker(marker) => {
+                write!(f, "  marker `{}`", OneLine(&marker.marker_name))?;
+                match marker.text("id") {
+                    Some(id) => write!(f, "  id `{}`", OneLine(id)),
+                    None => Ok(()),
+                }
+            }
             Self::AcceptUpdate {
                 update_id, name, ..
             } => {

@@ -85,3 +85,62 @@ impl ExternalMachine {
         Impossible { state, input }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every pair of a state and an input, with what comes of it.
+    #[test]
+    fn every_pair_of_state_and_input_is_decided() {
+        let states = [State::Unsent, State::Initiated, State::Done];
+        let inputs = [
+            ExternalInput::Initiated,
+            ExternalInput::Cancel,
+            ExternalInput::Acknowledged(Outcome::Completed(None)),
+        ];
+        let mut decided = Vec::new();
+        for state in states {
+            for input in &inputs {
+                let mut machine = ExternalMachine { state };
+                let result = machine.handle(input.clone());
+                let after = machine.state;
+                decided.push(match result {
+                    Ok(effects) => format!("{state:?} {input:?} -> {after:?} {effects:?}"),
+                    Err(impossible) => format!("{state:?} {input:?} -> {impossible}"),
+                });
+            }
+        }
+        let none = Effects::none();
+        let never = Effects::never_started();
+        let done = Effects::finish(Outcome::Completed(None));
+        assert_eq!(
+            decided,
+            [
+                format!("Unsent Initiated -> Initiated {none:?}"),
+                format!("Unsent Cancel -> Done {never:?}"),
+                "Unsent Acknowledged(Completed(None)) -> `the answer` cannot follow in state \
+                 `not yet initiated`"
+                    .to_owned(),
+                "Initiated Initiated -> `a second initiation` cannot follow in state `initiated`"
+                    .to_owned(),
+                format!("Initiated Cancel -> Initiated {none:?}"),
+                format!("Initiated Acknowledged(Completed(None)) -> Done {done:?}"),
+                "Done Initiated -> `any event` cannot follow in state `closed`".to_owned(),
+                format!("Done Cancel -> Done {none:?}"),
+                "Done Acknowledged(Completed(None)) -> `any event` cannot follow in state `closed`"
+                    .to_owned(),
+            ]
+        );
+    }
+
+    /// F6: what was asked of others is outstanding until it is answered or taken back.
+    #[test]
+    fn it_is_outstanding_until_it_is_answered() {
+        for (state, outstanding) in
+            [(State::Unsent, true), (State::Initiated, true), (State::Done, false)]
+        {
+            assert_eq!(ExternalMachine { state }.is_outstanding(), outstanding, "{state:?}");
+        }
+    }
+}

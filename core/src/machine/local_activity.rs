@@ -113,3 +113,88 @@ impl LocalActivityMachine {
         Ok(effects)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every pair of a state and an input, for each type, with what comes of it.
+    #[test]
+    fn every_pair_of_state_and_input_is_decided() {
+        use ActivityCancellationType::{Abandon, TryCancel, WaitCancellationCompleted};
+        use LocalActivityInput::{Cancel, Ended};
+        let end = Outcome::Completed(None);
+        let marker = |outcome| Effects { record_marker: true, ..Effects::finish(outcome) };
+        for cancellation_type in [TryCancel, WaitCancellationCompleted, Abandon] {
+            for state in [State::Running, State::Cancelling, State::Done] {
+                for input in
+                    [Cancel { same_task: true }, Cancel { same_task: false }, Ended(end.clone())]
+                {
+                    let mut machine = LocalActivityMachine { cancellation_type, state };
+                    let expected = match (state, &input) {
+                        (State::Running, Cancel { same_task: true }) => {
+                            Some((State::Done, Effects { stop: true, ..Effects::never_started() }))
+                        }
+                        (State::Running, Cancel { same_task: false }) => {
+                            Some(match cancellation_type {
+                                TryCancel => (
+                                    State::Done,
+                                    Effects { stop: true, ..marker(Outcome::Cancelled) },
+                                ),
+                                Abandon => (State::Done, marker(Outcome::Cancelled)),
+                                WaitCancellationCompleted => {
+                                    (State::Cancelling, Effects { stop: true, ..Effects::none() })
+                                }
+                            })
+                        }
+                        (State::Running | State::Cancelling, Ended(_)) => {
+                            Some((State::Done, marker(end.clone())))
+                        }
+                        (State::Cancelling | State::Done, Cancel { .. }) => {
+                            Some((state, Effects::none()))
+                        }
+                        (State::Done, Ended(_)) => None,
+                    };
+                    let pair = format!("{cancellation_type:?} {state:?} {input:?}");
+                    match (machine.handle(input), expected) {
+                        (Ok(effects), Some((after, expected))) => {
+                            assert_eq!(effects, expected, "{pair}");
+                            let states = (format!("{:?}", machine.state), format!("{after:?}"));
+                            assert_eq!(states.0, states.1, "{pair}");
+                        }
+                        (Err(_), None) => {}
+                        (result, expected) => panic!("{pair}: {result:?}, not {expected:?}"),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_sequence_of_inputs_resolves_at_most_once() {
+        use LocalActivityInput::{Cancel, Ended};
+        let inputs = [
+            Cancel { same_task: true },
+            Cancel { same_task: false },
+            Ended(Outcome::Completed(None)),
+        ];
+        for cancellation_type in [
+            ActivityCancellationType::TryCancel,
+            ActivityCancellationType::WaitCancellationCompleted,
+            ActivityCancellationType::Abandon,
+        ] {
+            for sequence in 0..3_usize.pow(5) {
+                let mut machine = LocalActivityMachine::new(cancellation_type);
+                let (mut resolved, mut markers, mut rest) = (0, 0, sequence);
+                for _ in 0..5 {
+                    if let Ok(effects) = machine.handle(inputs[rest % 3].clone()) {
+                        resolved += usize::from(effects.resolve.is_some());
+                        markers += usize::from(effects.record_marker);
+                    }
+                    rest /= 3;
+                }
+                assert!(resolved <= 1 && markers <= resolved, "{cancellation_type:?} {sequence}");
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::{MARKER_LOCAL_ACTIVITY, MARKER_PATCH, Outgoing, Role, Run, marker_text, mismatch};
+use super::{MARKER_LOCAL_ACTIVITY, MARKER_PATCH, Outgoing, Role, Run, mismatch};
 use crate::{
     command::Command,
     error::RunError,
@@ -167,7 +167,7 @@ fn fits(command: &Command, kind: &EventKind) -> bool {
         (Command::RecordMarker(now), EventKind::MarkerRecorded { marker, .. }) => {
             now.marker_name == marker.marker_name
                 && (now.marker_name != MARKER_LOCAL_ACTIVITY && now.marker_name != MARKER_PATCH
-                    || marker_text(now, "id") == marker_text(marker, "id"))
+                    || now.text("id") == marker.text("id"))
         }
         (
             Command::AcceptUpdate { update_id: now, .. },

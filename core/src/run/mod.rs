@@ -37,7 +37,7 @@ pub use self::{mismatch::Nondeterminism, operations::ActivityRequest};
 
 use crate::{
     activation::{Job, OperationId, Resolution},
-    command::{Command, RecordMarker, StartChildWorkflowExecution},
+    command::{Command, StartChildWorkflowExecution},
     error::RunError,
     event::{EventKind, HistoryEvent, WorkflowExecutionStarted, WorkflowTaskFailedCause},
     failure::Failure,
@@ -271,29 +271,38 @@ impl Run {
     /// When the events do not follow those seen before, or the run has failed.
     pub fn handle_task(
         &mut self,
-        events: Vec<HistoryEvent>,
+        mut events: Vec<HistoryEvent>,
         updates: Vec<Update>,
     ) -> Result<(), RunError> {
         self.check()?;
-        for event in events {
-            if event.event_id <= self.last_event_id {
-                continue;
+        let mut wrong = None;
+        events.retain(|event| {
+            if wrong.is_some() || event.event_id <= self.last_event_id {
+                return false;
             }
             if event.event_id != self.last_event_id.next() {
-                let error = RunError::Gap {
+                wrong = Some(RunError::Gap {
                     seen: self.last_event_id,
                     given: event.event_id,
-                };
-                return Err(self.fail(error));
-            }
-            if matches!(self.phase, Phase::Live) {
+                });
+            } else if matches!(self.phase, Phase::Live) {
                 // The task at hand ended otherwise, and nobody took the answer.
-                return Err(self.fail(RunError::AnswerLost {
+                wrong = Some(RunError::AnswerLost {
                     event_id: event.event_id,
-                }));
+                });
+            } else {
+                self.last_event_id = event.event_id;
             }
-            self.last_event_id = event.event_id;
-            self.events.push_back(event);
+            wrong.is_none()
+        });
+        if let Some(error) = wrong {
+            return Err(self.fail(error));
+        }
+        if self.events.is_empty() {
+            // A long history is not copied.
+            self.events = events.into();
+        } else {
+            self.events.extend(events);
         }
         if matches!(self.phase, Phase::Answered) {
             self.confirm_answer().map_err(|error| self.fail(error))?;
@@ -366,7 +375,7 @@ impl Run {
                 continue;
             }
             let Some(id) =
-                marker_text(marker, "id").and_then(|id| self.local_activities.get(id).copied())
+                marker.text("id").and_then(|id| self.local_activities.get(id).copied())
             else {
                 continue;
             };
@@ -407,6 +416,9 @@ impl Run {
             break;
         }
         let Some((index, answered)) = started_at else {
+            if self.events.is_empty() {
+                self.events = VecDeque::new();
+            }
             return Ok(false);
         };
         if self.closed {
@@ -451,6 +463,8 @@ impl Run {
             }
         } else {
             updates = std::mem::take(&mut self.updates);
+            // All events were taken; a cached run does not hold on to the room of a long history.
+            self.events = VecDeque::new();
             Phase::Live
         };
         self.line_up(batch, updates)?;
@@ -470,7 +484,7 @@ impl Run {
     fn look_ahead(&mut self, event: &HistoryEvent, updates: &mut Vec<Update>) {
         match &event.kind {
             EventKind::MarkerRecorded { marker, .. } if marker.marker_name == MARKER_PATCH => {
-                if let Some(id) = marker_text(marker, "id").and_then(|id| PatchId::new(id).ok()) {
+                if let Some(id) = marker.text("id").and_then(|id| PatchId::new(id).ok()) {
                     self.recorded_patches.insert(id);
                 }
             }
@@ -739,12 +753,6 @@ impl Run {
         );
         sequence
     }
-}
-
-/// A text that a marker recorded.
-fn marker_text<'a>(marker: &'a RecordMarker, key: &str) -> Option<&'a str> {
-    let payload = marker.details.get(key)?.first()?;
-    std::str::from_utf8(payload.data.as_slice()).ok()
 }
 
 fn text_payload(text: &str) -> Vec<Payload> {
