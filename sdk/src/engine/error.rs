@@ -75,12 +75,16 @@ impl EngineError {
     /// A `NotFound` with a text.
     #[must_use]
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self::NotFound { message: message.into() }
+        Self::NotFound {
+            message: message.into(),
+        }
     }
 
     /// An `InvalidArgument` with a text.
     #[must_use]
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self::InvalidArgument { message: message.into() }
+        Self::InvalidArgument {
+            message: message.into(),
+        }
     }
 }

@@ -32,7 +32,11 @@ impl ExecutionRef {
     /// The current run of a workflow id.
     #[must_use]
     pub fn current(workflow_id: WorkflowId) -> Self {
-        Self { workflow_id, run_id: None, first_execution_run_id: None }
+        Self {
+            workflow_id,
+            run_id: None,
+            first_execution_run_id: None,
+        }
     }
 }
 
@@ -160,7 +164,10 @@ pub struct UpdateWorkflowRequest {
 
 /// How far an update has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[expect(clippy::exhaustive_enums, reason = "these are the stages that can be waited for")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "these are the stages that can be waited for"
+)]
 pub enum UpdateStage {
     /// Its handler runs.
     Accepted,
@@ -295,7 +302,10 @@ pub struct HistoryRequest {
 
 /// What a history request waits for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "these are the waits of a Temporal Service")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "these are the waits of a Temporal Service"
+)]
 pub enum HistoryWait {
     /// Nothing.
     #[default]
@@ -366,7 +376,10 @@ pub struct ActivityLease {
 
 /// What an engine has to say to a running activity.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the activity's context decides every notice by name")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the activity's context decides every notice by name"
+)]
 pub enum ActivityNotice {
     /// Nothing.
     #[default]

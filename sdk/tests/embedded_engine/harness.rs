@@ -57,7 +57,7 @@ pub(crate) fn run(script: &str) {
 }
 
 pub(crate) struct World {
-    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) engine: Arc<EmbeddedEngine>,
     pub(crate) clock: ManualClock,
     tasks: HashMap<String, WorkflowTask>,
     /// Tokens of tasks that were taken before the current ones.
@@ -100,7 +100,11 @@ pub(crate) fn current(id: &str) -> ExecutionRef {
 }
 
 pub(crate) fn completion(commands: Vec<Command>) -> WorkflowTaskCompletion {
-    WorkflowTaskCompletion { commands, query_results: Default::default(), force_new_workflow_task: false }
+    WorkflowTaskCompletion {
+        commands,
+        query_results: Default::default(),
+        force_new_workflow_task: false,
+    }
 }
 
 fn seconds(text: &str) -> Duration {
@@ -117,7 +121,7 @@ impl World {
         Self::new(EmbeddedEngine::open(options).unwrap(), clock)
     }
 
-    pub(crate) fn new(engine: Arc<dyn Engine>, clock: ManualClock) -> Self {
+    pub(crate) fn new(engine: Arc<EmbeddedEngine>, clock: ManualClock) -> Self {
         Self {
             engine,
             clock,
@@ -127,6 +131,19 @@ impl World {
             runs: HashMap::new(),
             requests: 0,
         }
+    }
+
+    /// Runs steps of which none is expected to be refused, and stops at the first that is.
+    pub(crate) async fn try_run(&mut self, script: &str) -> Result<(), EngineError> {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            self.step(line).await?;
+            self.engine.settled().await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close(self) {
+        self.engine.shutdown();
     }
 
     pub(crate) async fn run(&mut self, script: &str) {
@@ -140,9 +157,12 @@ impl World {
                 None => (line, None),
             };
             let result = self.step(step).await;
+            self.engine.settled().await.unwrap();
             match (result, refusal) {
                 (Ok(()), None) => {}
-                (Ok(()), Some(refusal)) => panic!("line {number} `{line}` was not refused: {refusal}"),
+                (Ok(()), Some(refusal)) => {
+                    panic!("line {number} `{line}` was not refused: {refusal}")
+                }
                 (Err(error), Some(refusal)) => assert!(
                     error.to_string().contains(refusal),
                     "line {number} `{line}` was refused with: {error}"
@@ -160,17 +180,26 @@ impl World {
     async fn step(&mut self, step: &str) -> Result<(), EngineError> {
         let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
         let (head, body) = match verb {
-            "task" | "answer" | "events" | "late" | "force" => rest.split_once(':').unwrap_or((rest, "")),
+            "task" | "answer" | "events" | "late" | "force" => {
+                rest.split_once(':').unwrap_or((rest, ""))
+            }
             _ => (rest, ""),
         };
         let words: Vec<&str> = head.split_whitespace().collect();
         let word = |index: usize| words.get(index).copied().unwrap_or_default();
         let option = |name: &str| {
-            words.iter().find_map(|word| word.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')))
+            words.iter().find_map(|word| {
+                word.strip_prefix(name)
+                    .and_then(|rest| rest.strip_prefix('='))
+            })
         };
         let text = |from: usize| {
-            let plain: Vec<&str> =
-                words.iter().skip(from).filter(|word| !word.contains('=')).copied().collect();
+            let plain: Vec<&str> = words
+                .iter()
+                .skip(from)
+                .filter(|word| !word.contains('='))
+                .copied()
+                .collect();
             plain.join(" ")
         };
         match verb {
@@ -184,7 +213,9 @@ impl World {
             "force" => self.answer(word(0), body, true).await,
             "late" => {
                 let token = self.old_tokens[word(0)].clone();
-                self.engine.complete_workflow_task(token, completion(self.commands(body))).await
+                self.engine
+                    .complete_workflow_task(token, completion(self.commands(body)))
+                    .await
             }
             "fail" => {
                 if !self.tasks.contains_key(word(0)) {
@@ -201,7 +232,12 @@ impl World {
                 let request_id = self.request();
                 let execution = self.execution(word(0), &option);
                 let identity = identity(option("by").unwrap_or("client"));
-                let request = CancelWorkflowRequest { execution, reason: text(1), identity, request_id };
+                let request = CancelWorkflowRequest {
+                    execution,
+                    reason: text(1),
+                    identity,
+                    request_id,
+                };
                 self.engine.request_cancel_workflow(request).await
             }
             "signal" => {
@@ -233,59 +269,107 @@ impl World {
                     exclude_updates: false,
                 };
                 let run_id = self.engine.reset_workflow(request).await?;
-                self.runs.entry(word(0).to_owned()).or_default().push(run_id);
+                self.runs
+                    .entry(word(0).to_owned())
+                    .or_default()
+                    .push(run_id);
                 Ok(())
             }
             // Gives the current run of a workflow the next number.
             "run" => {
                 let run_id = self.describe(word(0), None).await?.execution.run_id;
-                self.runs.entry(word(0).to_owned()).or_default().push(run_id);
+                self.runs
+                    .entry(word(0).to_owned())
+                    .or_default()
+                    .push(run_id);
                 Ok(())
             }
-            "delete" => self.engine.delete_workflow(self.execution(word(0), &option)).await,
+            "delete" => {
+                self.engine
+                    .delete_workflow(self.execution(word(0), &option))
+                    .await
+            }
             "act" => {
-                let request = PollActivityTaskRequest { task_queue: queue(word(0)), worker: identity("worker") };
+                let request = PollActivityTaskRequest {
+                    task_queue: queue(word(0)),
+                    worker: identity("worker"),
+                };
                 let lease = self.engine.poll_activity_task(request).await?;
                 if let Some(attempt) = option("attempt") {
                     assert_eq!(lease.task.attempt.to_string(), attempt, "{step}");
                 }
                 if let Some(details) = option("details") {
-                    let seen: Vec<_> = lease.task.heartbeat_details.iter().map(crate::notation::text).collect();
+                    let seen: Vec<_> = lease
+                        .task
+                        .heartbeat_details
+                        .iter()
+                        .map(crate::notation::text)
+                        .collect();
                     assert_eq!(seen.join(","), details, "{step}");
                 }
                 self.activities.insert(word(0).to_owned(), lease);
                 Ok(())
             }
             "idle" => {
-                let request = PollActivityTaskRequest { task_queue: queue(word(0)), worker: identity("worker") };
+                let request = PollActivityTaskRequest {
+                    task_queue: queue(word(0)),
+                    worker: identity("worker"),
+                };
                 let poll = self.engine.poll_activity_task(request);
-                assert!(futures_util::FutureExt::now_or_never(poll).is_none(), "an activity is not idle");
+                assert!(
+                    futures_util::FutureExt::now_or_never(poll).is_none(),
+                    "an activity is not idle"
+                );
                 Ok(())
             }
             "quiet" => {
-                let request = PollWorkflowTaskRequest { task_queue: queue(word(0)), worker: identity("worker") };
+                let request = PollWorkflowTaskRequest {
+                    task_queue: queue(word(0)),
+                    worker: identity("worker"),
+                };
                 let poll = self.engine.poll_workflow_task(request);
-                assert!(futures_util::FutureExt::now_or_never(poll).is_none(), "a workflow is not quiet");
+                assert!(
+                    futures_util::FutureExt::now_or_never(poll).is_none(),
+                    "a workflow is not quiet"
+                );
                 Ok(())
             }
             "done" => {
                 let result = (!text(1).is_empty()).then(|| Payload::json(text(1).into_bytes()));
-                self.end(word(0), ActivityOutcome::Completed { result }).await
+                self.end(word(0), ActivityOutcome::Completed { result })
+                    .await
             }
             "cancelled" => {
-                let details =
-                    if text(1).is_empty() { Vec::new() } else { vec![Payload::json(text(1).into_bytes())] };
-                self.end(word(0), ActivityOutcome::Cancelled { details }).await
+                let details = if text(1).is_empty() {
+                    Vec::new()
+                } else {
+                    vec![Payload::json(text(1).into_bytes())]
+                };
+                self.end(word(0), ActivityOutcome::Cancelled { details })
+                    .await
             }
             "failed" => {
                 let failure = Failure::application(text(2), word(1));
-                self.end(word(0), ActivityOutcome::Failed { failure, last_heartbeat_details: None }).await
+                self.end(
+                    word(0),
+                    ActivityOutcome::Failed {
+                        failure,
+                        last_heartbeat_details: None,
+                    },
+                )
+                .await
             }
             "beat" => {
-                let (details, wanted) = text(1).split_once("->").map(|(a, b)| (a.trim().to_owned(), b.trim() == "yes")).unwrap();
+                let (details, wanted) = text(1)
+                    .split_once("->")
+                    .map(|(a, b)| (a.trim().to_owned(), b.trim() == "yes"))
+                    .unwrap();
                 let token = self.activities[word(0)].task.token.clone();
-                let details =
-                    if details.is_empty() { Vec::new() } else { vec![Payload::json(details.into_bytes())] };
+                let details = if details.is_empty() {
+                    Vec::new()
+                } else {
+                    vec![Payload::json(details.into_bytes())]
+                };
                 let reply = self.engine.record_heartbeat(token, details).await?;
                 assert_eq!(reply.cancel_requested, wanted, "{step}");
                 Ok(())
@@ -307,7 +391,9 @@ impl World {
                 Ok(())
             }
             "next" => {
-                self.clock.advance_to_next_timer().expect("there is a timer");
+                self.clock
+                    .advance_to_next_timer()
+                    .expect("there is a timer");
                 Ok(())
             }
             "status" => {
@@ -343,12 +429,18 @@ impl World {
             request.id_reuse_policy = WorkflowIdReusePolicy::RejectDuplicate;
         }
         let started = self.engine.start_workflow(request).await?;
-        self.runs.entry(id.to_owned()).or_default().push(started.run_id);
+        self.runs
+            .entry(id.to_owned())
+            .or_default()
+            .push(started.run_id);
         Ok(())
     }
 
     async fn take(&mut self, id: &str) -> Result<(), EngineError> {
-        let request = PollWorkflowTaskRequest { task_queue: queue(id), worker: identity("worker") };
+        let request = PollWorkflowTaskRequest {
+            task_queue: queue(id),
+            worker: identity("worker"),
+        };
         let task = self.engine.poll_workflow_task(request).await?;
         check_task(&task);
         self.old_tokens.insert(id.to_owned(), task.token.clone());
@@ -360,10 +452,12 @@ impl World {
         let task = self.tasks.remove(id).expect("the task was taken");
         let mut completion = completion(self.commands(body));
         completion.force_new_workflow_task = force;
-        self.engine.complete_workflow_task(task.token, completion).await
+        self.engine
+            .complete_workflow_task(task.token, completion)
+            .await
     }
 
-    async fn end(&mut self, id: &str, outcome: ActivityOutcome) -> Result<(), EngineError> {
+    async fn end(&self, id: &str, outcome: ActivityOutcome) -> Result<(), EngineError> {
         let token = self.activities[id].task.token.clone();
         self.engine.complete_activity_task(token, outcome).await
     }
@@ -413,25 +507,36 @@ impl World {
         Ok(page.events)
     }
 
-    fn commands(&self, body: &str) -> Vec<Command> {
-        body.split(';').map(str::trim).filter(|text| !text.is_empty()).map(|text| self.command(text)).collect()
+    pub(crate) fn commands(&self, body: &str) -> Vec<Command> {
+        body.split(';')
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(|text| self.command(text))
+            .collect()
     }
 
     fn command(&self, text: &str) -> Command {
         let words: Vec<&str> = text.split_whitespace().collect();
         let word = |index: usize| words.get(index).copied().unwrap_or_default();
         let option = |name: &str| {
-            words.iter().find_map(|word| word.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')))
+            words.iter().find_map(|word| {
+                word.strip_prefix(name)
+                    .and_then(|rest| rest.strip_prefix('='))
+            })
         };
-        let json = |from: usize| words.get(from..).map(|rest| Payload::json(rest.join(" ").into_bytes()));
+        let json = |from: usize| {
+            words
+                .get(from..)
+                .map(|rest| Payload::json(rest.join(" ").into_bytes()))
+        };
         match word(0) {
             "timer" => Command::StartTimer {
                 timer_id: steadfast_core::ids::TimerId::new(word(1)).unwrap(),
                 start_to_fire_timeout: seconds(word(2)),
             },
-            "cancel-timer" => {
-                Command::CancelTimer { timer_id: steadfast_core::ids::TimerId::new(word(1)).unwrap() }
-            }
+            "cancel-timer" => Command::CancelTimer {
+                timer_id: steadfast_core::ids::TimerId::new(word(1)).unwrap(),
+            },
             "schedule" => Command::ScheduleActivityTask(Box::new(ScheduleActivityTask {
                 activity_id: steadfast_core::ids::ActivityId::new(word(1)).unwrap(),
                 activity_type: steadfast_core::ids::ActivityType::new("Act").unwrap(),
@@ -457,33 +562,39 @@ impl World {
             "cancel-act" => Command::RequestCancelActivityTask {
                 scheduled_event_id: EventId(word(1).parse().unwrap()),
             },
-            "child" => Command::StartChildWorkflowExecution(Box::new(StartChildWorkflowExecution {
-                workflow_id: WorkflowId::new(word(1)).unwrap(),
-                workflow_type: WorkflowType::new("Child").unwrap(),
-                task_queue: queue(word(1)),
-                input: Vec::new(),
-                header: PayloadMap::new(),
-                timeouts: WorkflowTimeouts::default(),
-                parent_close_policy: match option("policy") {
-                    Some("abandon") => ParentClosePolicy::Abandon,
-                    Some("cancel") => ParentClosePolicy::RequestCancel,
-                    _ => ParentClosePolicy::Terminate,
-                },
-                workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate,
-                retry_policy: option("retry").map(|attempts| RetryPolicy {
-                    maximum_attempts: attempts.parse().unwrap(),
-                    ..RetryPolicy::default()
-                }),
-                memo: PayloadMap::new(),
-                search_attributes: PayloadMap::new(),
-            })),
+            "child" => {
+                Command::StartChildWorkflowExecution(Box::new(StartChildWorkflowExecution {
+                    workflow_id: WorkflowId::new(word(1)).unwrap(),
+                    workflow_type: WorkflowType::new("Child").unwrap(),
+                    task_queue: queue(word(1)),
+                    input: Vec::new(),
+                    header: PayloadMap::new(),
+                    timeouts: WorkflowTimeouts::default(),
+                    parent_close_policy: match option("policy") {
+                        Some("abandon") => ParentClosePolicy::Abandon,
+                        Some("cancel") => ParentClosePolicy::RequestCancel,
+                        _ => ParentClosePolicy::Terminate,
+                    },
+                    workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate,
+                    retry_policy: option("retry").map(|attempts| RetryPolicy {
+                        maximum_attempts: attempts.parse().unwrap(),
+                        ..RetryPolicy::default()
+                    }),
+                    memo: PayloadMap::new(),
+                    search_attributes: PayloadMap::new(),
+                }))
+            }
             "cancel-other" => Command::RequestCancelExternalWorkflowExecution(Box::new(
                 RequestCancelExternalWorkflowExecution {
                     namespace: None,
                     workflow_id: WorkflowId::new(word(1)).unwrap(),
                     run_id: None,
                     child_workflow_only: word(2) == "child",
-                    reason: if word(2) == "child" { String::new() } else { word(2).to_owned() },
+                    reason: if word(2) == "child" {
+                        String::new()
+                    } else {
+                        word(2).to_owned()
+                    },
                 },
             )),
             "signal-other" => Command::SignalExternalWorkflowExecution(Box::new(
@@ -502,23 +613,30 @@ impl World {
                 details: Default::default(),
                 failure: None,
             })),
-            "complete" => Command::CompleteWorkflowExecution { result: json(1).filter(|value| !value.data.is_empty()) },
+            "complete" => Command::CompleteWorkflowExecution {
+                result: json(1).filter(|value| !value.data.is_empty()),
+            },
             "fail" => Command::FailWorkflowExecution {
                 failure: Box::new(Failure::application(words[2..].join(" "), word(1))),
             },
             "cancelled" => Command::CancelWorkflowExecution {
-                details: json(1).filter(|value| !value.data.is_empty()).into_iter().collect(),
+                details: json(1)
+                    .filter(|value| !value.data.is_empty())
+                    .into_iter()
+                    .collect(),
             },
-            "continue" => Command::ContinueAsNewWorkflowExecution(Box::new(ContinueAsNewWorkflowExecution {
-                workflow_type: WorkflowType::new("Flow").unwrap(),
-                task_queue: queue(word(1)),
-                input: Vec::new(),
-                header: PayloadMap::new(),
-                timeouts: WorkflowTimeouts::default(),
-                retry_policy: None,
-                memo: None,
-                search_attributes: None,
-            })),
+            "continue" => {
+                Command::ContinueAsNewWorkflowExecution(Box::new(ContinueAsNewWorkflowExecution {
+                    workflow_type: WorkflowType::new("Flow").unwrap(),
+                    task_queue: queue(word(1)),
+                    input: Vec::new(),
+                    header: PayloadMap::new(),
+                    timeouts: WorkflowTimeouts::default(),
+                    retry_policy: None,
+                    memo: None,
+                    search_attributes: None,
+                }))
+            }
             other => panic!("unknown command {other}"),
         }
     }
@@ -537,25 +655,45 @@ pub(crate) fn signal(name: &str, request_id: RequestId) -> Signal {
 /// E3 and E9: ids count from 1 without gaps, times never decrease, nothing follows a closing event.
 pub(crate) fn check_order(events: &[HistoryEvent]) {
     for (index, event) in events.iter().enumerate() {
-        assert_eq!(event.event_id.0, index as u64 + 1, "ids have no gaps: {}", render(events));
+        assert_eq!(
+            event.event_id.0,
+            index as u64 + 1,
+            "ids have no gaps: {}",
+            render(events)
+        );
         assert!(
             index + 1 == events.len() || !event.kind.is_closing(),
             "nothing follows the close: {}",
             render(events)
         );
     }
-    assert!(events.windows(2).all(|pair| pair[0].event_time <= pair[1].event_time), "times never decrease");
+    assert!(
+        events
+            .windows(2)
+            .all(|pair| pair[0].event_time <= pair[1].event_time),
+        "times never decrease"
+    );
 }
 
 /// What every task must satisfy: its events are contiguous, end with its own start, and begin with
 /// the first event or right after the last answered start.
 pub(crate) fn check_task(task: &WorkflowTask) {
     let ids: Vec<u64> = task.events.iter().map(|event| event.event_id.0).collect();
-    assert!(ids.windows(2).all(|pair| pair[0] + 1 == pair[1]), "the events of a task are contiguous: {ids:?}");
+    assert!(
+        ids.windows(2).all(|pair| pair[0] + 1 == pair[1]),
+        "the events of a task are contiguous: {ids:?}"
+    );
     if task.started_event_id.is_some() {
-        assert_eq!(ids.last(), Some(&task.started_event_id.0), "a task ends with its start");
+        assert_eq!(
+            ids.last(),
+            Some(&task.started_event_id.0),
+            "a task ends with its start"
+        );
         let first = ids[0];
-        assert!(first == 1 || first == task.previous_started_event_id.0 + 1, "a task begins at {first}");
+        assert!(
+            first == 1 || first == task.previous_started_event_id.0 + 1,
+            "a task begins at {first}"
+        );
     }
 }
 

@@ -1,11 +1,16 @@
 //! The embedded engine driven raw, through the `Engine` trait: polls and answers by hand.
 
 #![cfg(feature = "embedded")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod crashes;
+mod durability;
 mod harness;
+mod messages;
 mod notation;
 mod scenarios_activities;
 mod scenarios_reset;
 mod scenarios_runs;
 mod scenarios_workflows;
 mod smoke;
+mod visibility;

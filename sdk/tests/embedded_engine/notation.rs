@@ -16,7 +16,11 @@ pub(crate) fn render(events: &[HistoryEvent]) -> String {
     let mut index = 0;
     while let Some(event) = events.get(index) {
         let plain_task = matches!(
-            (&event.kind, events.get(index + 1).map(|e| &e.kind), events.get(index + 2).map(|e| &e.kind)),
+            (
+                &event.kind,
+                events.get(index + 1).map(|e| &e.kind),
+                events.get(index + 2).map(|e| &e.kind)
+            ),
             (
                 EventKind::WorkflowTaskScheduled { attempt: 1, .. },
                 Some(EventKind::WorkflowTaskStarted { .. }),
@@ -38,17 +42,25 @@ fn name(kind: &EventKind) -> String {
     match kind {
         EventKind::WorkflowExecutionStarted(_) => "Started".to_owned(),
         EventKind::WorkflowExecutionCompleted { result, .. } => with("Completed", result.iter()),
-        EventKind::WorkflowExecutionFailed { failure, retry_state, .. } => {
+        EventKind::WorkflowExecutionFailed {
+            failure,
+            retry_state,
+            ..
+        } => {
             format!("Failed({}, {retry_state:?})", short(failure))
         }
         EventKind::WorkflowExecutionTimedOut { .. } => "TimedOut".to_owned(),
         EventKind::WorkflowExecutionCanceled { details, .. } => with("Canceled", details),
-        EventKind::WorkflowExecutionTerminated { reason, identity, .. } => {
+        EventKind::WorkflowExecutionTerminated {
+            reason, identity, ..
+        } => {
             let identity = identity.as_ref().map_or("", |identity| identity.as_str());
             format!("Terminated(reason={reason}, identity={identity})")
         }
         EventKind::WorkflowExecutionContinuedAsNew { .. } => "ContinuedAsNew".to_owned(),
-        EventKind::WorkflowExecutionSignaled { signal_name, .. } => format!("Signaled({signal_name})"),
+        EventKind::WorkflowExecutionSignaled { signal_name, .. } => {
+            format!("Signaled({signal_name})")
+        }
         EventKind::WorkflowExecutionCancelRequested {
             cause,
             identity,
@@ -64,29 +76,52 @@ fn name(kind: &EventKind) -> String {
                 write!(text, "identity={identity}, ").unwrap();
             }
             if external_initiated_event_id.is_some() {
-                write!(text, "externalInitiatedEventId={external_initiated_event_id}, ").unwrap();
+                write!(
+                    text,
+                    "externalInitiatedEventId={external_initiated_event_id}, "
+                )
+                .unwrap();
             }
             if let Some(external) = external_workflow_execution {
                 write!(text, "externalWorkflowExecution={}, ", external.workflow_id).unwrap();
             }
             format!("CancelRequested({})", text.trim_end_matches(", "))
         }
-        EventKind::WorkflowExecutionUpdateAdmitted { update_id, .. } => format!("UpdAdmitted({update_id})"),
-        EventKind::WorkflowExecutionUpdateAccepted { update_id, .. } => format!("UpdAccepted({update_id})"),
-        EventKind::WorkflowExecutionUpdateCompleted { update_id, accepted_event_id, .. } => {
+        EventKind::WorkflowExecutionUpdateAdmitted { update_id, .. } => {
+            format!("UpdAdmitted({update_id})")
+        }
+        EventKind::WorkflowExecutionUpdateAccepted { update_id, .. } => {
+            format!("UpdAccepted({update_id})")
+        }
+        EventKind::WorkflowExecutionUpdateCompleted {
+            update_id,
+            accepted_event_id,
+            ..
+        } => {
             format!("UpdCompleted({update_id}, accepted={accepted_event_id})")
         }
         EventKind::WorkflowTaskScheduled { attempt: 1, .. } => "WTScheduled".to_owned(),
-        EventKind::WorkflowTaskScheduled { attempt, .. } => format!("WTScheduled(attempt={attempt})"),
+        EventKind::WorkflowTaskScheduled { attempt, .. } => {
+            format!("WTScheduled(attempt={attempt})")
+        }
         EventKind::WorkflowTaskStarted { .. } => "WTStarted".to_owned(),
         EventKind::WorkflowTaskCompleted { .. } => "WTCompleted".to_owned(),
         EventKind::WorkflowTaskFailed { cause, failure, .. } => match failure {
             Some(failure) => format!("WTFailed({cause:?}, {})", short(failure)),
             None => format!("WTFailed({cause:?})"),
         },
-        EventKind::WorkflowTaskTimedOut { timeout_type, .. } => format!("WTTimedOut({timeout_type:?})"),
-        EventKind::ActivityTaskScheduled { activity, .. } => format!("ActScheduled({})", activity.activity_id),
-        EventKind::ActivityTaskStarted { scheduled_event_id, attempt, last_failure, .. } => {
+        EventKind::WorkflowTaskTimedOut { timeout_type, .. } => {
+            format!("WTTimedOut({timeout_type:?})")
+        }
+        EventKind::ActivityTaskScheduled { activity, .. } => {
+            format!("ActScheduled({})", activity.activity_id)
+        }
+        EventKind::ActivityTaskStarted {
+            scheduled_event_id,
+            attempt,
+            last_failure,
+            ..
+        } => {
             let mut text = format!("sched={scheduled_event_id}");
             if *attempt > 1 {
                 write!(text, ", attempt={attempt}").unwrap();
@@ -96,17 +131,42 @@ fn name(kind: &EventKind) -> String {
             }
             format!("ActStarted({text})")
         }
-        EventKind::ActivityTaskCompleted { scheduled_event_id, result, .. } => {
-            let result: String = result.iter().map(|value| format!(", {}", text(value))).collect();
+        EventKind::ActivityTaskCompleted {
+            scheduled_event_id,
+            result,
+            ..
+        } => {
+            let result: String = result
+                .iter()
+                .map(|value| format!(", {}", text(value)))
+                .collect();
             format!("ActCompleted(sched={scheduled_event_id}{result})")
         }
-        EventKind::ActivityTaskFailed { scheduled_event_id, failure, retry_state, .. } => {
-            format!("ActFailed(sched={scheduled_event_id}, {}, {retry_state:?})", short(failure))
+        EventKind::ActivityTaskFailed {
+            scheduled_event_id,
+            failure,
+            retry_state,
+            ..
+        } => {
+            format!(
+                "ActFailed(sched={scheduled_event_id}, {}, {retry_state:?})",
+                short(failure)
+            )
         }
-        EventKind::ActivityTaskTimedOut { scheduled_event_id, failure, retry_state, .. } => {
-            format!("ActTimedOut(sched={scheduled_event_id}, {}, {retry_state:?})", short(failure))
+        EventKind::ActivityTaskTimedOut {
+            scheduled_event_id,
+            failure,
+            retry_state,
+            ..
+        } => {
+            format!(
+                "ActTimedOut(sched={scheduled_event_id}, {}, {retry_state:?})",
+                short(failure)
+            )
         }
-        EventKind::ActivityTaskCancelRequested { scheduled_event_id, .. } => {
+        EventKind::ActivityTaskCancelRequested {
+            scheduled_event_id, ..
+        } => {
             format!("ActCancelRequested(sched={scheduled_event_id})")
         }
         EventKind::ActivityTaskCanceled {
@@ -121,7 +181,10 @@ fn name(kind: &EventKind) -> String {
             } else {
                 started_event_id.to_string()
             };
-            let details: String = details.iter().map(|value| format!(", details={}", text(value))).collect();
+            let details: String = details
+                .iter()
+                .map(|value| format!(", details={}", text(value)))
+                .collect();
             format!(
                 "ActCanceled(sched={scheduled_event_id}, started={started}, \
                  latestCancelRequested={latest_cancel_requested_event_id}{details})"
@@ -130,28 +193,52 @@ fn name(kind: &EventKind) -> String {
         EventKind::TimerStarted { timer_id, .. } => format!("TimerStarted({timer_id})"),
         EventKind::TimerFired { timer_id, .. } => format!("TimerFired({timer_id})"),
         EventKind::TimerCanceled { timer_id, .. } => format!("TimerCanceled({timer_id})"),
-        EventKind::MarkerRecorded { marker, .. } => format!("MarkerRecorded({})", marker.marker_name),
+        EventKind::MarkerRecorded { marker, .. } => {
+            format!("MarkerRecorded({})", marker.marker_name)
+        }
         EventKind::StartChildWorkflowExecutionInitiated { child, .. } => {
             format!("ChildInitiated({:?})", child.parent_close_policy)
         }
-        EventKind::StartChildWorkflowExecutionFailed { cause, .. } => format!("ChildStartFailed({cause:?})"),
-        EventKind::ChildWorkflowExecutionStarted { initiated_event_id, .. } => {
+        EventKind::StartChildWorkflowExecutionFailed { cause, .. } => {
+            format!("ChildStartFailed({cause:?})")
+        }
+        EventKind::ChildWorkflowExecutionStarted {
+            initiated_event_id, ..
+        } => {
             format!("ChildStarted(init={initiated_event_id})")
         }
-        EventKind::ChildWorkflowExecutionCompleted { initiated_event_id, started_event_id, .. } => {
+        EventKind::ChildWorkflowExecutionCompleted {
+            initiated_event_id,
+            started_event_id,
+            ..
+        } => {
             assert!(started_event_id.is_some());
             format!("ChildCompleted(init={initiated_event_id})")
         }
-        EventKind::ChildWorkflowExecutionFailed { initiated_event_id, failure, retry_state, .. } => {
-            format!("ChildFailed(init={initiated_event_id}, {}, {retry_state:?})", short(failure))
+        EventKind::ChildWorkflowExecutionFailed {
+            initiated_event_id,
+            failure,
+            retry_state,
+            ..
+        } => {
+            format!(
+                "ChildFailed(init={initiated_event_id}, {}, {retry_state:?})",
+                short(failure)
+            )
         }
-        EventKind::ChildWorkflowExecutionCanceled { initiated_event_id, .. } => {
+        EventKind::ChildWorkflowExecutionCanceled {
+            initiated_event_id, ..
+        } => {
             format!("ChildCanceled(init={initiated_event_id})")
         }
-        EventKind::ChildWorkflowExecutionTimedOut { initiated_event_id, .. } => {
+        EventKind::ChildWorkflowExecutionTimedOut {
+            initiated_event_id, ..
+        } => {
             format!("ChildTimedOut(init={initiated_event_id})")
         }
-        EventKind::ChildWorkflowExecutionTerminated { initiated_event_id, .. } => {
+        EventKind::ChildWorkflowExecutionTerminated {
+            initiated_event_id, ..
+        } => {
             format!("ChildTerminated(init={initiated_event_id})")
         }
         EventKind::RequestCancelExternalWorkflowExecutionInitiated { cancel, .. } => {
@@ -161,17 +248,31 @@ fn name(kind: &EventKind) -> String {
                 format!("ExtCancelInitiated(reason={})", cancel.reason)
             }
         }
-        EventKind::RequestCancelExternalWorkflowExecutionFailed { initiated_event_id, cause, .. } => {
+        EventKind::RequestCancelExternalWorkflowExecutionFailed {
+            initiated_event_id,
+            cause,
+            ..
+        } => {
             format!("ExtCancelFailed(init={initiated_event_id}, {cause:?})")
         }
-        EventKind::ExternalWorkflowExecutionCancelRequested { initiated_event_id, .. } => {
+        EventKind::ExternalWorkflowExecutionCancelRequested {
+            initiated_event_id, ..
+        } => {
             format!("ExtCancelRequested(init={initiated_event_id})")
         }
-        EventKind::SignalExternalWorkflowExecutionInitiated { .. } => "ExtSignalInitiated".to_owned(),
-        EventKind::SignalExternalWorkflowExecutionFailed { initiated_event_id, cause, .. } => {
+        EventKind::SignalExternalWorkflowExecutionInitiated { .. } => {
+            "ExtSignalInitiated".to_owned()
+        }
+        EventKind::SignalExternalWorkflowExecutionFailed {
+            initiated_event_id,
+            cause,
+            ..
+        } => {
             format!("ExtSignalFailed(init={initiated_event_id}, {cause:?})")
         }
-        EventKind::ExternalWorkflowExecutionSignaled { initiated_event_id, .. } => {
+        EventKind::ExternalWorkflowExecutionSignaled {
+            initiated_event_id, ..
+        } => {
             format!("ExtSignaled(init={initiated_event_id})")
         }
         EventKind::UpsertWorkflowSearchAttributes { .. } => "SearchAttributes".to_owned(),
@@ -182,7 +283,11 @@ fn name(kind: &EventKind) -> String {
 
 fn with<'a>(name: &str, values: impl IntoIterator<Item = &'a Payload>) -> String {
     let values: Vec<String> = values.into_iter().map(text).collect();
-    if values.is_empty() { name.to_owned() } else { format!("{name}({})", values.join(", ")) }
+    if values.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}({})", values.join(", "))
+    }
 }
 
 /// The value of a payload of JSON text.
@@ -202,6 +307,9 @@ fn short(failure: &Failure) -> String {
         FailureKind::ChildWorkflow(_) => "childWorkflowExecution".to_owned(),
         FailureKind::Reset { .. } => "resetWorkflow".to_owned(),
     };
-    let cause = failure.cause.as_ref().map_or_else(String::new, |cause| format!(" <- {}", short(cause)));
+    let cause = failure
+        .cause
+        .as_ref()
+        .map_or_else(String::new, |cause| format!(" <- {}", short(cause)));
     format!("{kind} \"{}\"{cause}", failure.message)
 }

@@ -178,9 +178,9 @@ scenarios! {
         events t: 1 Started · 2 WTScheduled · 3 Terminated(reason=by parent close policy, identity=history-service)
         events c: 1 Started · 2 WTScheduled · 3 CancelRequested(identity=history-service, externalWorkflowExecution=p)
         events a: 1 Started · 2 WTScheduled
-        task p: child t; child a
+        task p: child a; child t
         task p: complete
-        events p: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildInitiated(Terminate) · 7 ChildStarted(init=5) · 8 WTScheduled · 9 ChildStartFailed(WorkflowAlreadyExists) · 10 WTStarted · 11 WTCompleted · 12 Completed
+        events p: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildInitiated(Terminate) · 7 ChildStartFailed(WorkflowAlreadyExists) · 8 WTScheduled · 9 ChildStarted(init=6) · 10 WTStarted · 11 WTCompleted · 12 Completed
     "#
     /// Scenario 132, ground rule 7.
     s132_a_child_initiated_by_the_closing_task_is_not_started: r#"

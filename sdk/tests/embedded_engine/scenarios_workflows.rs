@@ -253,7 +253,7 @@ scenarios! {
         task w: cancel-timer 1; complete "timer-cancelled-next-task"
         events w: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 Signaled(proceed) · 7-9 WT · 10 TimerCanceled(1) · 11 Completed("timer-cancelled-next-task")
     "#
-    /// Scenario 41: the buffered TimerFired is removed and does not keep the run open.
+    /// Scenario 41: the buffered `TimerFired` is removed and does not keep the run open.
     s41_a_timer_that_fired_meanwhile_is_cancelled: r#"
         start w
         task w: timer t1 2s

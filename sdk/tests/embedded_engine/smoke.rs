@@ -1,11 +1,6 @@
 //! The path of one workflow, with the process ending in between.
 
-use std::sync::Arc;
-
-use steadfast::engine::{
-    Engine,
-    embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock},
-};
+use steadfast::engine::embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_core::time::Timestamp;
 
 use crate::harness::{World, block_on, run};
@@ -29,9 +24,7 @@ fn a_workflow_goes_on_after_each_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orders.db");
     let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
-    let open = || -> Arc<dyn Engine> {
-        EmbeddedEngine::open(EmbeddedOptions::file(&path).clock(clock.clone())).unwrap()
-    };
+    let open = || EmbeddedEngine::open(EmbeddedOptions::file(&path).clock(clock.clone())).unwrap();
     let steps = [
         "start w",
         "task w: schedule a",

@@ -69,7 +69,10 @@ impl Shared {
                     Found::Closed(_) => return Ok(None),
                     Found::Missing => return Err(run_not_found(target)),
                 };
-                let run = core.executions.get_mut(&key).ok_or_else(|| run_not_found(target))?;
+                let run = core
+                    .executions
+                    .get_mut(&key)
+                    .ok_or_else(|| run_not_found(target))?;
                 if run.is_open() {
                     run.request_cancel(
                         request.reason,
@@ -136,15 +139,30 @@ impl Shared {
         .await
     }
 
-    pub(crate) async fn query(&self, request: QueryWorkflowRequest) -> Result<Payload, EngineError> {
+    pub(crate) async fn query(
+        &self,
+        request: QueryWorkflowRequest,
+    ) -> Result<Payload, EngineError> {
         check_size("the query's arguments", &request.input)?;
         let target = &request.execution;
         let (reply, answer) = oneshot::channel();
         self.with_run(target, true, |core, found, now| {
-            let Found::Loaded(key) = found else { return Err(run_not_found(target)) };
+            let Found::Loaded(key) = found else {
+                return Err(run_not_found(target));
+            };
             let id = format!("query-{}", core.serial());
-            let run = core.executions.get_mut(&key).ok_or_else(|| run_not_found(target))?;
-            run.query(id, Query { name: request.name, input: request.input }, reply);
+            let run = core
+                .executions
+                .get_mut(&key)
+                .ok_or_else(|| run_not_found(target))?;
+            run.query(
+                id,
+                Query {
+                    name: request.name,
+                    input: request.input,
+                },
+                reply,
+            );
             core.finish(key, now);
             Ok(())
         })
@@ -171,7 +189,7 @@ impl Shared {
         };
         let target = &request.execution;
         self.with_run(target, false, |core, found, now| {
-            let key = open_key(core, found, target)?;
+            let key = open_key(core, &found, target)?;
             if let Some(run) = core.executions.get_mut(&key) {
                 run.update(update, request.wait_for, reply);
                 core.finish(key, now);
@@ -181,9 +199,10 @@ impl Shared {
         .await?;
         answer.await.unwrap_or_else(|_| {
             Err(EngineError::Unavailable {
-                message: "the update was not answered before the engine stopped; send it again with the \
+                message:
+                    "the update was not answered before the engine stopped; send it again with the \
                           same id"
-                    .to_owned(),
+                        .to_owned(),
             })
         })
     }
@@ -198,11 +217,14 @@ impl Shared {
                         if let Some(run) = core.executions.get_mut(&key)
                             && run.is_open()
                         {
-                            let identity =
-                                Identity::new("frontend-service").map_err(|error| {
-                                    EngineError::invalid(error.to_string())
-                                })?;
-                            run.terminate("Delete workflow execution".to_owned(), Vec::new(), identity, now);
+                            let identity = Identity::new("frontend-service")
+                                .map_err(|error| EngineError::invalid(error.to_string()))?;
+                            run.terminate(
+                                "Delete workflow execution".to_owned(),
+                                Vec::new(),
+                                identity,
+                                now,
+                            );
                             core.finish(key, now);
                         }
                         core.forget(key);
@@ -224,8 +246,11 @@ impl Shared {
     ) -> Result<(), EngineError> {
         let ticket: Ticket = self
             .with_run(target, false, |core, found, now| {
-                let key = open_key(core, found, target)?;
-                let run = core.executions.get_mut(&key).ok_or_else(|| run_not_found(target))?;
+                let key = open_key(core, &found, target)?;
+                let run = core
+                    .executions
+                    .get_mut(&key)
+                    .ok_or_else(|| run_not_found(target))?;
                 change(run, now)?;
                 core.finish(key, now);
                 Ok(core.ticket())
@@ -235,9 +260,9 @@ impl Shared {
     }
 }
 
-fn open_key(core: &Core, found: Found, target: &ExecutionRef) -> Result<i64, EngineError> {
+fn open_key(core: &Core, found: &Found, target: &ExecutionRef) -> Result<i64, EngineError> {
     match found {
-        Found::Loaded(key) if core.executions.get(&key).is_some_and(Execution::is_open) => Ok(key),
+        Found::Loaded(key) if core.executions.get(key).is_some_and(Execution::is_open) => Ok(*key),
         Found::Loaded(_) | Found::Closed(_) => {
             Err(EngineError::not_found(EngineError::ALREADY_COMPLETED))
         }
@@ -261,11 +286,19 @@ impl Core {
                     return Ok(self.start_new(request, signal, now));
                 };
                 let open = run.is_open().then_some(key);
-                (run.status, run.id.run_id.clone(), run.request_id.clone(), open)
+                (
+                    run.status,
+                    run.id.run_id.clone(),
+                    run.request_id.clone(),
+                    open,
+                )
             }
         };
         if request_id.as_ref() == Some(&request.request_id) {
-            return Ok(StartedWorkflow { run_id, started: true });
+            return Ok(StartedWorkflow {
+                run_id,
+                started: true,
+            });
         }
         let Some(key) = open else {
             return if may_reuse(request.id_reuse_policy, status) {
@@ -278,7 +311,9 @@ impl Core {
             return Err(EngineError::AlreadyStarted { run_id });
         };
         let terminate = request.id_conflict_policy == WorkflowIdConflictPolicy::TerminateExisting
-            && signal.as_ref().is_none_or(|signal| !run.has_signal(&signal.request_id));
+            && signal
+                .as_ref()
+                .is_none_or(|signal| !run.has_signal(&signal.request_id));
         if terminate {
             run.terminate(
                 "TerminateIfRunning WorkflowIdReusePolicy Policy".to_owned(),
@@ -293,10 +328,16 @@ impl Core {
             Some(signal) => {
                 run.signal(signal, None, now);
                 self.finish(key, now);
-                Ok(StartedWorkflow { run_id, started: false })
+                Ok(StartedWorkflow {
+                    run_id,
+                    started: false,
+                })
             }
             None if request.id_conflict_policy == WorkflowIdConflictPolicy::UseExisting => {
-                Ok(StartedWorkflow { run_id, started: false })
+                Ok(StartedWorkflow {
+                    run_id,
+                    started: false,
+                })
             }
             None => Err(EngineError::AlreadyStarted { run_id }),
         }
@@ -309,7 +350,10 @@ impl Core {
         now: Timestamp,
     ) -> StartedWorkflow {
         let run_id = new_run_id();
-        let expiration = request.timeouts.execution_timeout.map(|limit| now.after(limit));
+        let expiration = request
+            .timeouts
+            .execution_timeout
+            .map(|limit| now.after(limit));
         let start = WorkflowExecutionStarted {
             workflow_id: request.workflow_id,
             workflow_type: request.workflow_type,
@@ -340,7 +384,10 @@ impl Core {
                 run.signal_at_start(signal, now);
             }
         });
-        StartedWorkflow { run_id, started: true }
+        StartedWorkflow {
+            run_id,
+            started: true,
+        }
     }
 }
 
@@ -362,9 +409,13 @@ pub(crate) fn check_outcome(outcome: &ActivityOutcome) -> Result<(), EngineError
             check_size("the activity's result", result.as_slice())
         }
         ActivityOutcome::Cancelled { details } => check_size("the details", details),
-        ActivityOutcome::Failed { last_heartbeat_details, .. } => {
-            check_size("the heartbeat's details", last_heartbeat_details.as_deref().unwrap_or_default())
-        }
+        ActivityOutcome::Failed {
+            last_heartbeat_details,
+            ..
+        } => check_size(
+            "the heartbeat's details",
+            last_heartbeat_details.as_deref().unwrap_or_default(),
+        ),
     }
 }
 

@@ -29,7 +29,9 @@ impl Clock {
             Self::System => {
                 let nanos = SystemTime::now()
                     .duration_since(UNIX_EPOCH)
-                    .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+                    .map_or(0, |since| {
+                        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+                    });
                 Timestamp::from_unix_nanos(nanos)
             }
             Self::Manual(clock) => clock.now(),
@@ -99,7 +101,10 @@ impl ManualClock {
     /// When the next timer is due.
     #[must_use]
     pub fn next_timer(&self) -> Option<Timestamp> {
-        self.listeners().iter().filter_map(|listener| listener.next_due()).min()
+        self.listeners()
+            .iter()
+            .filter_map(|listener| listener.next_due())
+            .min()
     }
 
     /// Sets it to a time, which may be in the past as with a clock that was wrong.
@@ -109,7 +114,11 @@ impl ManualClock {
     }
 
     pub(crate) fn listen(&self, listener: Weak<dyn ClockListener>) {
-        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+        self.0
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(listener);
     }
 
     fn move_to(&self, time: Timestamp) {
@@ -127,7 +136,11 @@ impl ManualClock {
     }
 
     fn listeners(&self) -> Vec<Arc<dyn ClockListener>> {
-        let mut listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = self
+            .0
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| listener.strong_count() > 0);
         listeners.iter().filter_map(Weak::upgrade).collect()
     }

@@ -38,7 +38,10 @@ impl Watch {
 }
 
 impl Core {
-    #[expect(clippy::iter_over_hash_type, reason = "all are woken, in whatever order")]
+    #[expect(
+        clippy::iter_over_hash_type,
+        reason = "all are woken, in whatever order"
+    )]
     pub(crate) fn wake_watches(&self) {
         for watch in self.watches.values() {
             watch.changed.notify_waiters();
@@ -51,7 +54,11 @@ impl Core {
 
     fn unwatch(&mut self, key: i64) {
         // The map's own and the caller's are left.
-        if self.watches.get(&key).is_some_and(|watch| Arc::strong_count(watch) <= 2) {
+        if self
+            .watches
+            .get(&key)
+            .is_some_and(|watch| Arc::strong_count(watch) <= 2)
+        {
             self.watches.remove(&key);
         }
     }
@@ -99,14 +106,27 @@ impl Subject {
 }
 
 impl Shared {
-    pub(crate) async fn history(&self, request: HistoryRequest) -> Result<HistoryPage, EngineError> {
+    pub(crate) async fn history(
+        &self,
+        request: HistoryRequest,
+    ) -> Result<HistoryPage, EngineError> {
         let target = &request.execution;
         let (subject, watching) = self
             .with_run(target, false, |core, found, _| match found {
                 Found::Loaded(key) => {
-                    let run = core.executions.get(&key).ok_or_else(|| run_not_found(target))?;
+                    let run = core
+                        .executions
+                        .get(&key)
+                        .ok_or_else(|| run_not_found(target))?;
                     let subject = Subject::of(run);
-                    Ok((subject, Watching { shared: self, key, watch: core.watch(key) }))
+                    Ok((
+                        subject,
+                        Watching {
+                            shared: self,
+                            key,
+                            watch: core.watch(key),
+                        },
+                    ))
                 }
                 Found::Closed(info) => {
                     let subject = Subject {
@@ -117,7 +137,14 @@ impl Shared {
                         started: None,
                     };
                     let watch = core.watch(info.key);
-                    Ok((subject, Watching { shared: self, key: info.key, watch }))
+                    Ok((
+                        subject,
+                        Watching {
+                            shared: self,
+                            key: info.key,
+                            watch,
+                        },
+                    ))
                 }
                 Found::Missing => Err(run_not_found(target)),
             })
@@ -152,7 +179,13 @@ impl Shared {
                 if !page.events.is_empty() || watching.watch.closed.get().is_some() {
                     return Ok(page);
                 }
-                subject = Subject { key: watching.key, id, open: true, committed: 0, started: None };
+                subject = Subject {
+                    key: watching.key,
+                    id,
+                    open: true,
+                    committed: 0,
+                    started: None,
+                };
                 changed.await;
                 continue;
             }
@@ -173,14 +206,22 @@ impl Shared {
             let (events, _) = self
                 .read(move |connection| read_events(connection, subject.key, subject.committed, 1))
                 .await?;
-            return Ok(HistoryPage { execution, events, next: None });
+            return Ok(HistoryPage {
+                execution,
+                events,
+                next: None,
+            });
         }
         loop {
             let changed = watching.watch.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
             if let Some(event) = watching.watch.closed.get() {
-                return Ok(HistoryPage { execution, events: vec![event.clone()], next: None });
+                return Ok(HistoryPage {
+                    execution,
+                    events: vec![event.clone()],
+                    next: None,
+                });
             }
             drop(self.enter()?);
             changed.await;
@@ -205,7 +246,11 @@ impl Shared {
         }
         let next = events.get(size).map(|event| event.event_id);
         events.truncate(size);
-        Ok(HistoryPage { execution: subject.id, events, next })
+        Ok(HistoryPage {
+            execution: subject.id,
+            events,
+            next,
+        })
     }
 
     /// The events of a run from the first to one, all durable or about to be.
@@ -215,8 +260,9 @@ impl Shared {
         last: u64,
     ) -> Result<Vec<HistoryEvent>, EngineError> {
         let limit = usize::try_from(last).unwrap_or(usize::MAX);
-        let (mut events, _) =
-            self.read(move |connection| read_events(connection, key, 1, limit)).await?;
+        let (mut events, _) = self
+            .read(move |connection| read_events(connection, key, 1, limit))
+            .await?;
         events.retain(|event| event.event_id <= EventId(last));
         Ok(events)
     }

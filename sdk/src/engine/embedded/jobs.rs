@@ -26,13 +26,30 @@ const BY_PARENT_CLOSE_POLICY: &str = "by parent close policy";
 
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) enum Job {
-    StartChild { parent: i64, initiated: u64 },
-    CancelExternal { sender: i64, initiated: u64 },
-    SignalExternal { sender: i64, initiated: u64 },
+    StartChild {
+        parent: i64,
+        initiated: u64,
+    },
+    CancelExternal {
+        sender: i64,
+        initiated: u64,
+    },
+    SignalExternal {
+        sender: i64,
+        initiated: u64,
+    },
     /// The parent closed. The child is named by its first run.
-    ClosePolicy { parent: WorkflowExecution, child: WorkflowExecution, policy: ParentClosePolicy },
+    ClosePolicy {
+        parent: WorkflowExecution,
+        child: WorkflowExecution,
+        policy: ParentClosePolicy,
+    },
     /// The child, named by its first run, is over.
-    ChildEnded { parent: ParentExecution, child: WorkflowExecution, end: ChildEnd },
+    ChildEnded {
+        parent: ParentExecution,
+        child: WorkflowExecution,
+        end: ChildEnd,
+    },
 }
 
 /// A job that waits for its target to be read.
@@ -91,7 +108,10 @@ impl Job {
         match self {
             Self::StartChild { parent, initiated } => {
                 let child = open(parent)?.children.get(initiated)?;
-                child.run_id.is_none().then(|| (child.workflow_id.clone(), None))
+                child
+                    .run_id
+                    .is_none()
+                    .then(|| (child.workflow_id.clone(), None))
             }
             Self::CancelExternal { sender, initiated } => {
                 let cancel = open(sender)?.cancels.get(initiated)?;
@@ -117,13 +137,18 @@ impl Core {
     /// Runs every job whose target is in memory and parks the others.
     pub(crate) fn run_jobs(&mut self, now: Timestamp) {
         while let Some(job) = self.jobs.pop_front() {
-            let Some((workflow_id, run_id)) = job.target(self) else { continue };
+            let Some((workflow_id, run_id)) = job.target(self) else {
+                continue;
+            };
             match self.find(&workflow_id, run_id.as_ref()) {
-                Some(key) => self.run_job(job, Target::Loaded(key), now),
+                Some(key) => self.run_job(job, &Target::Loaded(key), now),
                 None => {
                     let stored = job.must_be_stored().then(|| {
                         self.next_job += 1;
-                        self.rows.push(Row::PutJob { id: self.next_job, job: encode_value(&job) });
+                        self.rows.push(Row::PutJob {
+                            id: self.next_job,
+                            job: encode_value(&job),
+                        });
                         self.next_job
                     });
                     self.parked.push_back(ParkedJob { job, stored });
@@ -132,28 +157,34 @@ impl Core {
         }
     }
 
-    pub(crate) fn run_job(&mut self, job: Job, target: Target, now: Timestamp) {
+    pub(crate) fn run_job(&mut self, job: Job, target: &Target, now: Timestamp) {
         match job {
             Job::StartChild { parent, initiated } => {
-                self.start_child(parent, initiated, &target, now);
+                self.start_child(parent, initiated, target, now);
             }
             Job::CancelExternal { sender, initiated } => {
-                let result = self.cancel_external(sender, initiated, &target, now);
+                let result = self.cancel_external(sender, initiated, target, now);
                 if let Some(run) = self.executions.get_mut(&sender) {
                     run.external_cancel_done(initiated, result, now);
                     self.finish(sender, now);
                 }
             }
             Job::SignalExternal { sender, initiated } => {
-                let result = self.signal_external(sender, initiated, &target, now);
+                let result = self.signal_external(sender, initiated, target, now);
                 if let Some(run) = self.executions.get_mut(&sender) {
                     run.external_signal_done(initiated, result, now);
                     self.finish(sender, now);
                 }
             }
-            Job::ClosePolicy { parent, child, policy } => {
-                let Target::Loaded(key) = target else { return };
-                let Some(run) = self.executions.get_mut(&key) else { return };
+            Job::ClosePolicy {
+                parent,
+                child,
+                policy,
+            } => {
+                let Target::Loaded(key) = *target else { return };
+                let Some(run) = self.executions.get_mut(&key) else {
+                    return;
+                };
                 if !run.is_open() || !run.belongs_to(&child.run_id) {
                     return;
                 }
@@ -177,7 +208,7 @@ impl Core {
                 self.finish(key, now);
             }
             Job::ChildEnded { parent, child, end } => {
-                let Target::Loaded(key) = target else { return };
+                let Target::Loaded(key) = *target else { return };
                 if let Some(run) = self.executions.get_mut(&key)
                     && run.is_open()
                 {
@@ -190,9 +221,13 @@ impl Core {
     }
 
     fn start_child(&mut self, parent_key: i64, initiated: u64, target: &Target, now: Timestamp) {
-        let Some(parent) = self.executions.get(&parent_key) else { return };
-        let Some(command) =
-            parent.children.get(&initiated).and_then(|child| child.command.as_deref())
+        let Some(parent) = self.executions.get(&parent_key) else {
+            return;
+        };
+        let Some(command) = parent
+            .children
+            .get(&initiated)
+            .and_then(|child| child.command.as_deref())
         else {
             return;
         };
@@ -221,8 +256,15 @@ impl Core {
             None if taken => None,
             None => {
                 let run_id = new_run_id();
-                let root = parent.start.root.clone().unwrap_or_else(|| parent.id.clone());
-                let expiration = command.timeouts.execution_timeout.map(|limit| now.after(limit));
+                let root = parent
+                    .start
+                    .root
+                    .clone()
+                    .unwrap_or_else(|| parent.id.clone());
+                let expiration = command
+                    .timeouts
+                    .execution_timeout
+                    .map(|limit| now.after(limit));
                 let start = WorkflowExecutionStarted {
                     workflow_id: command.workflow_id.clone(),
                     workflow_type: command.workflow_type.clone(),
@@ -274,10 +316,17 @@ impl Core {
         now: Timestamp,
     ) -> Result<(), ExternalFailedCause> {
         let not_found = Err(ExternalFailedCause::ExternalWorkflowExecutionNotFound);
-        let Some(sender) = self.executions.get(&sender_key) else { return not_found };
-        let Some(cancel) = sender.cancels.get(&initiated).cloned() else { return not_found };
+        let Some(sender) = self.executions.get(&sender_key) else {
+            return not_found;
+        };
+        let Some(cancel) = sender.cancels.get(&initiated).cloned() else {
+            return not_found;
+        };
         let sender_id = sender.id.clone();
-        let its_child = sender.children.values().any(|child| child.workflow_id == cancel.workflow_id);
+        let its_child = sender
+            .children
+            .values()
+            .any(|child| child.workflow_id == cancel.workflow_id);
         match target {
             Target::Missing => not_found,
             Target::Closed(info) => {
@@ -289,8 +338,14 @@ impl Core {
             }
             Target::Loaded(key) if *key == sender_key => not_found,
             Target::Loaded(key) => {
-                let Some(run) = self.executions.get_mut(key) else { return not_found };
-                let parent = run.start.parent.as_ref().map(|parent| &parent.execution.workflow_id);
+                let Some(run) = self.executions.get_mut(key) else {
+                    return not_found;
+                };
+                let parent = run
+                    .start
+                    .parent
+                    .as_ref()
+                    .map(|parent| &parent.execution.workflow_id);
                 if cancel.child_workflow_only
                     && (parent != Some(&sender_id.workflow_id) || (run.is_open() && !its_child))
                 {
@@ -320,21 +375,33 @@ impl Core {
         now: Timestamp,
     ) -> Result<(), ExternalFailedCause> {
         let not_found = Err(ExternalFailedCause::ExternalWorkflowExecutionNotFound);
-        let Some(sender) = self.executions.get(&sender_key) else { return not_found };
-        let Some(signal) = sender.signals.get(&initiated).cloned() else { return not_found };
+        let Some(sender) = self.executions.get(&sender_key) else {
+            return not_found;
+        };
+        let Some(signal) = sender.signals.get(&initiated).cloned() else {
+            return not_found;
+        };
         let sender_id = sender.id.clone();
-        let Target::Loaded(key) = target else { return not_found };
+        let Target::Loaded(key) = target else {
+            return not_found;
+        };
         let Some(run) = self.executions.get_mut(key).filter(|run| run.is_open()) else {
             return not_found;
         };
-        let parent = run.start.parent.as_ref().map(|parent| &parent.execution.workflow_id);
-        let wrong_parent =
-            signal.child_workflow_only && parent != Some(&sender_id.workflow_id);
+        let parent = run
+            .start
+            .parent
+            .as_ref()
+            .map(|parent| &parent.execution.workflow_id);
+        let wrong_parent = signal.child_workflow_only && parent != Some(&sender_id.workflow_id);
         if *key == sender_key || wrong_parent {
             return not_found;
         }
-        let request_id = steadfast_core::ids::RequestId::new(format!("{}/{initiated}", sender_id.run_id));
-        let Ok(request_id) = request_id else { return not_found };
+        let request_id =
+            steadfast_core::ids::RequestId::new(format!("{}/{initiated}", sender_id.run_id));
+        let Ok(request_id) = request_id else {
+            return not_found;
+        };
         let signal = Signal {
             name: signal.signal_name,
             input: signal.input,

@@ -1,4 +1,4 @@
-//! The engine of this package: in this process, on one SQLite file or in memory.
+//! The engine of this package: in this process, on one `SQLite` file or in memory.
 //!
 //! # How it works
 //!
@@ -21,6 +21,7 @@ mod client;
 mod clock;
 mod execution;
 mod history;
+mod idle;
 mod jobs;
 mod options;
 mod queue;
@@ -52,16 +53,16 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-pub use self::{
-    clock::{Clock, ManualClock},
-    options::{CrashPoint, Durability, EmbeddedOptions},
-};
 use self::{
     clock::ClockListener,
     options::CrashHook,
     shared::Shared,
     state::Core,
     store::{Db, due_runs, highest_key, run_writer, stored_jobs},
+};
+pub use self::{
+    clock::{Clock, ManualClock},
+    options::{CrashAction, CrashPoint, Durability, EmbeddedOptions},
 };
 use super::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
@@ -120,7 +121,10 @@ impl EmbeddedEngine {
             clock.listen(listener);
         }
         let threads = start_threads(&shared, connection, options.crash)?;
-        let engine = Arc::new(Self { shared, threads: Mutex::new(threads) });
+        let engine = Arc::new(Self {
+            shared,
+            threads: Mutex::new(threads),
+        });
         if let Clock::Manual(_) = &options.clock {
             // Nobody else fires what was due when the file was opened.
             engine.shared.fire_due();
@@ -150,6 +154,36 @@ impl EmbeddedEngine {
                 tracing::error!("a thread of the engine panicked");
             }
         }
+    }
+
+    /// Waits until everything that was asked is durable and every effect of one execution on
+    /// another has happened: what is left is for workers, clients and the clock.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is shut down.
+    pub async fn settled(&self) -> Result<(), EngineError> {
+        self.shared.settled().await
+    }
+
+    /// Waits until everything that was asked is done and no task is with a worker or about to be
+    /// taken by one: what is left is for clients and the clock. Gives the number of transitions of
+    /// executions so far.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is shut down.
+    pub async fn idle(&self) -> Result<u64, EngineError> {
+        self.shared.idle().await
+    }
+
+    /// Waits until there were more transitions of executions than a number.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is shut down.
+    pub async fn stirred(&self, transitions: u64) -> Result<(), EngineError> {
+        self.shared.stirred(transitions).await
     }
 
     /// How much a commit waits for the disk.
@@ -193,10 +227,17 @@ fn prepare(
         .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0));
     core.cached_executions = cached_executions;
     for (wakeup, key) in due_runs(connection)? {
-        let due = if wakeup == 0 { now } else { Timestamp::from_unix_nanos(wakeup) };
+        let due = if wakeup == 0 {
+            now
+        } else {
+            Timestamp::from_unix_nanos(wakeup)
+        };
         core.timers.push(Reverse((due, key)));
     }
-    core.unread_jobs = stored_jobs(connection)?.into_iter().map(|(id, _)| id).collect();
+    core.unread_jobs = stored_jobs(connection)?
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
     Ok(core)
 }
 
@@ -209,7 +250,10 @@ fn start_threads(
         message: format!("a thread of the engine could not be started: {error}"),
     };
     let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-        thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(run)
+        thread::Builder::new()
+            .name(name.to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(run)
     };
     let writer = Arc::clone(shared);
     let writer = spawn(
@@ -218,8 +262,11 @@ fn start_threads(
     )
     .map_err(failed)?;
     let timers = Arc::clone(shared);
-    let timers =
-        spawn("steadfast-timers", Box::new(move || timers::run_timers(&timers))).map_err(failed)?;
+    let timers = spawn(
+        "steadfast-timers",
+        Box::new(move || timers::run_timers(&timers)),
+    )
+    .map_err(failed)?;
     Ok(vec![timers, writer])
 }
 

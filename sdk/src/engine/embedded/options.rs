@@ -8,7 +8,10 @@ use super::clock::Clock;
 
 /// How much a commit waits for the disk.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a commit either waits for the disk or does not")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a commit either waits for the disk or does not"
+)]
 pub enum Durability {
     /// A commit has reached the disk before it is acknowledged: it survives a power loss.
     #[default]
@@ -36,8 +39,22 @@ pub enum CrashPoint {
     AfterCommit,
 }
 
-/// Says whether the engine dies at a point of its n-th commit.
-pub(crate) type CrashHook = Arc<dyn Fn(u64, CrashPoint) -> bool + Send + Sync>;
+/// What a test lets happen at such a point.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[doc(hidden)]
+#[expect(clippy::exhaustive_enums, reason = "a hook for tests")]
+pub enum CrashAction {
+    /// Nothing.
+    #[default]
+    Continue,
+    /// The engine dies, as if its process had ended.
+    Stop,
+    /// The commit fails, as if the disk were full; only before it.
+    Fail,
+}
+
+/// Says what happens at a point of the n-th commit.
+pub(crate) type CrashHook = Arc<dyn Fn(u64, CrashPoint) -> CrashAction + Send + Sync>;
 
 /// What can be chosen when an embedded engine is opened.
 ///
@@ -111,12 +128,12 @@ impl EmbeddedOptions {
         self
     }
 
-    /// Makes the engine die at a commit, as if its process had ended: the hook gets the number of
-    /// the commit, counted from 1, and the point, and says whether this is the end.
+    /// Makes the engine die or fail at a commit: the hook gets the number of the commit, counted
+    /// from 1, and the point, and says what happens.
     #[doc(hidden)]
     pub fn crash_point(
         mut self,
-        hook: impl Fn(u64, CrashPoint) -> bool + Send + Sync + 'static,
+        hook: impl Fn(u64, CrashPoint) -> CrashAction + Send + Sync + 'static,
     ) -> Self {
         self.crash = Some(Arc::new(hook));
         self

@@ -6,7 +6,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use steadfast_core::ids::TaskQueue;
@@ -21,11 +24,34 @@ pub(crate) struct Queues<T> {
 struct Queue<T> {
     ready: VecDeque<T>,
     arrived: Arc<Notify>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// What a poll that found nothing waits on.
+pub(crate) struct Arrivals {
+    arrived: Arc<Notify>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Arrivals {
+    pub(crate) async fn wait(&self) {
+        struct Waiting<'a>(&'a AtomicUsize);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let _waiting = Waiting(&self.waiting);
+        self.arrived.notified().await;
+    }
 }
 
 impl<T> Default for Queues<T> {
     fn default() -> Self {
-        Self { queues: HashMap::new() }
+        Self {
+            queues: HashMap::new(),
+        }
     }
 }
 
@@ -35,7 +61,11 @@ impl<T> Queues<T> {
         if !self.queues.contains_key(name) {
             self.queues.insert(
                 name.clone(),
-                Queue { ready: VecDeque::new(), arrived: Arc::new(Notify::new()) },
+                Queue {
+                    ready: VecDeque::new(),
+                    arrived: Arc::new(Notify::new()),
+                    waiting: Arc::default(),
+                },
             );
         }
         self.queues.get_mut(name).expect("inserted above")
@@ -52,7 +82,7 @@ impl<T> Queues<T> {
     }
 
     /// Wakes another poll if something is left: one wakeup can stand for several entries.
-    pub(crate) fn pass_on(&mut self, name: &TaskQueue) {
+    pub(crate) fn pass_on(&self, name: &TaskQueue) {
         if let Some(queue) = self.queues.get(name)
             && !queue.ready.is_empty()
         {
@@ -61,12 +91,30 @@ impl<T> Queues<T> {
     }
 
     /// What to wait on after finding nothing.
-    pub(crate) fn arrivals(&mut self, name: &TaskQueue) -> Arc<Notify> {
-        Arc::clone(&self.queue(name).arrived)
+    pub(crate) fn arrivals(&mut self, name: &TaskQueue) -> Arrivals {
+        let queue = self.queue(name);
+        Arrivals {
+            arrived: Arc::clone(&queue.arrived),
+            waiting: Arc::clone(&queue.waiting),
+        }
+    }
+
+    /// Whether something is there that a poll is about to take.
+    #[expect(clippy::iter_over_hash_type, reason = "any of them will do")]
+    pub(crate) fn is_being_served(&self) -> bool {
+        for queue in self.queues.values() {
+            if !queue.ready.is_empty() && queue.waiting.load(Ordering::Acquire) > 0 {
+                return true;
+            }
+        }
+        false
     }
 
     /// Wakes every poll, because the engine stops.
-    #[expect(clippy::iter_over_hash_type, reason = "all are woken, in whatever order")]
+    #[expect(
+        clippy::iter_over_hash_type,
+        reason = "all are woken, in whatever order"
+    )]
     pub(crate) fn wake_all(&self) {
         for queue in self.queues.values() {
             queue.arrived.notify_waiters();

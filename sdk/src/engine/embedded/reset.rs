@@ -41,8 +41,9 @@ impl Shared {
     pub(crate) async fn reset(&self, request: ResetWorkflowRequest) -> Result<RunId, EngineError> {
         let workflow_id = request.execution.workflow_id.clone();
         let (id, request_id) = (workflow_id.clone(), request.request_id.clone());
-        if let Some(run_id) =
-            self.read(move |connection| find_request(connection, &id, &request_id)).await?
+        if let Some(run_id) = self
+            .read(move |connection| find_request(connection, &id, &request_id))
+            .await?
         {
             return Ok(run_id);
         }
@@ -75,7 +76,11 @@ impl Shared {
         self.read(move |connection| {
             let info = find_run(connection, &target.workflow_id, run_id.as_ref())?
                 .ok_or_else(|| run_not_found(&target))?;
-            if target.first_execution_run_id.as_ref().is_some_and(|first| info.first_run_id != *first) {
+            if target
+                .first_execution_run_id
+                .as_ref()
+                .is_some_and(|first| info.first_run_id != *first)
+            {
                 return Err(EngineError::not_found("workflow execution not found"));
             }
             let (base_key, base_id) = (info.key, info.id.clone());
@@ -83,14 +88,20 @@ impl Shared {
             let mut next = Some(info);
             while let Some(info) = next.take() {
                 let (events, _) = read_events(connection, info.key, 1, usize::MAX)?;
-                if let Some(EventKind::WorkflowExecutionContinuedAsNew { new_execution_run_id, .. }) =
-                    events.last().map(|event| &event.kind)
+                if let Some(EventKind::WorkflowExecutionContinuedAsNew {
+                    new_execution_run_id,
+                    ..
+                }) = events.last().map(|event| &event.kind)
                 {
                     next = find_run(connection, &target.workflow_id, Some(new_execution_run_id))?;
                 }
                 runs.push((info.key, events));
             }
-            Ok(Chain { base_key, base_id, runs })
+            Ok(Chain {
+                base_key,
+                base_id,
+                runs,
+            })
         })
         .await
     }
@@ -105,7 +116,9 @@ impl Core {
         current: &Found,
         now: Timestamp,
     ) -> Result<Option<RunId>, EngineError> {
-        let Some((_, base_events)) = chain.runs.first() else { return Ok(None) };
+        let Some((_, base_events)) = chain.runs.first() else {
+            return Ok(None);
+        };
         let point = request.workflow_task_finish_event_id;
         let open = match current {
             Found::Loaded(key) => {
@@ -136,7 +149,10 @@ impl Core {
         let key = run.key;
         self.add_new(run);
         self.finish(key, now);
-        self.rows.push(Row::ResetTo { key: chain.base_key, run_id: new_run.clone() });
+        self.rows.push(Row::ResetTo {
+            key: chain.base_key,
+            run_id: new_run.clone(),
+        });
         if let Some(base) = self.executions.get_mut(&chain.base_key) {
             base.reset_run_id = Some(new_run.clone());
         }
@@ -153,9 +169,12 @@ impl Core {
     ) -> Result<Vec<HistoryEvent>, EngineError> {
         let identity =
             Identity::new(RESETTER).map_err(|error| EngineError::invalid(error.to_string()))?;
-        let Some(run) = self.executions.get_mut(&key) else { return Ok(Vec::new()) };
+        let Some(run) = self.executions.get_mut(&key) else {
+            return Ok(Vec::new());
+        };
         run.terminate(reason.to_owned(), Vec::new(), identity, now);
-        run.effects.retain(|effect| !matches!(effect, Effect::Closed));
+        run.effects
+            .retain(|effect| !matches!(effect, Effect::Closed));
         let events = run.tail[run.tail.len() - run.unsaved..].to_vec();
         self.finish(key, now);
         Ok(events)
@@ -172,8 +191,11 @@ fn reset_run(
 ) -> Option<Execution> {
     let point = request.workflow_task_finish_event_id;
     let (_, base_events) = chain.runs.first()?;
-    let prefix: Vec<HistoryEvent> =
-        base_events.iter().filter(|event| event.event_id < point).cloned().collect();
+    let prefix: Vec<HistoryEvent> = base_events
+        .iter()
+        .filter(|event| event.event_id < point)
+        .cloned()
+        .collect();
     let (scheduled_event_id, started) = last_task(&prefix)?;
     let id = WorkflowExecution {
         workflow_id: chain.base_id.workflow_id.clone(),
@@ -199,7 +221,9 @@ fn reset_run(
     });
     let failure = Failure::new(
         request.reason.clone(),
-        FailureKind::Reset { last_heartbeat_details: Vec::<Payload>::new() },
+        FailureKind::Reset {
+            last_heartbeat_details: Vec::<Payload>::new(),
+        },
     );
     run.record(
         now,
@@ -219,25 +243,35 @@ fn reset_run(
 }
 
 /// Signals, updates and ends of children after the point happen to the new run too (rule T2).
-fn apply_again(
-    run: &mut Execution,
-    chain: &Chain,
-    request: &ResetWorkflowRequest,
-    now: Timestamp,
-) {
+fn apply_again(run: &mut Execution, chain: &Chain, request: &ResetWorkflowRequest, now: Timestamp) {
     let point = request.workflow_task_finish_event_id;
     let mut admitted: HashMap<_, ()> = HashMap::new();
-    let pending: BTreeMap<u64, EventId> =
-        run.children.iter().map(|(id, child)| (*id, child.started_event_id)).collect();
+    let pending: BTreeMap<u64, EventId> = run
+        .children
+        .iter()
+        .map(|(id, child)| (*id, child.started_event_id))
+        .collect();
     for (index, (_, events)) in chain.runs.iter().enumerate() {
-        for event in events.iter().filter(|event| index > 0 || event.event_id >= point) {
+        for event in events
+            .iter()
+            .filter(|event| index > 0 || event.event_id >= point)
+        {
             let kind = match &event.kind {
                 EventKind::WorkflowExecutionSignaled { .. } if !request.exclude_signals => {
                     event.kind.clone()
                 }
-                EventKind::WorkflowExecutionUpdateAdmitted { update_id, name, input, identity }
+                EventKind::WorkflowExecutionUpdateAdmitted {
+                    update_id,
+                    name,
+                    input,
+                    identity,
+                }
                 | EventKind::WorkflowExecutionUpdateAccepted {
-                    update_id, name, input, identity, ..
+                    update_id,
+                    name,
+                    input,
+                    identity,
+                    ..
                 } if !request.exclude_updates
                     && !run.updates.contains_key(update_id)
                     && admitted.insert(update_id.clone(), ()).is_none() =>
@@ -249,13 +283,24 @@ fn apply_again(
                         identity: identity.clone(),
                     }
                 }
-                EventKind::ChildWorkflowExecutionCompleted { initiated_event_id, .. }
-                | EventKind::ChildWorkflowExecutionFailed { initiated_event_id, .. }
-                | EventKind::ChildWorkflowExecutionCanceled { initiated_event_id, .. }
-                | EventKind::ChildWorkflowExecutionTimedOut { initiated_event_id, .. }
-                | EventKind::ChildWorkflowExecutionTerminated { initiated_event_id, .. }
-                    if index == 0
-                        && pending.get(&initiated_event_id.0).is_some_and(|id| id.is_some()) =>
+                EventKind::ChildWorkflowExecutionCompleted {
+                    initiated_event_id, ..
+                }
+                | EventKind::ChildWorkflowExecutionFailed {
+                    initiated_event_id, ..
+                }
+                | EventKind::ChildWorkflowExecutionCanceled {
+                    initiated_event_id, ..
+                }
+                | EventKind::ChildWorkflowExecutionTimedOut {
+                    initiated_event_id, ..
+                }
+                | EventKind::ChildWorkflowExecutionTerminated {
+                    initiated_event_id, ..
+                } if index == 0
+                    && pending
+                        .get(&initiated_event_id.0)
+                        .is_some_and(|id| id.is_some()) =>
                 {
                     event.kind.clone()
                 }
@@ -288,8 +333,16 @@ fn check_point(events: &[HistoryEvent], point: EventId) -> Result<(), EngineErro
     if points.contains(&point) {
         return Ok(());
     }
-    let named: Vec<String> = points.iter().take(NAMED_POINTS).map(ToString::to_string).collect();
-    let more = if points.len() > NAMED_POINTS { " and later ones" } else { "" };
+    let named: Vec<String> = points
+        .iter()
+        .take(NAMED_POINTS)
+        .map(ToString::to_string)
+        .collect();
+    let more = if points.len() > NAMED_POINTS {
+        " and later ones"
+    } else {
+        ""
+    };
     Err(EngineError::invalid(format!(
         "event {point} is not a point to reset to; the valid ones start or end a workflow task: {}{more}",
         named.join(", ")

@@ -13,7 +13,7 @@ use steadfast_core::{
     ids::{Namespace, RunId, WorkflowId},
     time::Timestamp,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{
     clock::Clock,
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     core: Mutex<Core>,
     writer_wakes: Condvar,
     timer_wakes: Condvar,
+    /// Tells that the timer thread has done a job.
+    pub(crate) jobs_done: Notify,
     pub(crate) clock: Clock,
     pub(crate) namespace: Namespace,
     pub(crate) durability: Durability,
@@ -88,6 +90,10 @@ impl Drop for Locked<'_> {
 }
 
 impl Core {
+    fn has_jobs(&self) -> bool {
+        self.job_runs || !self.parked.is_empty() || !self.unread_jobs.is_empty()
+    }
+
     fn has_work_for_writer(&self) -> bool {
         self.stopping || !self.rows.is_empty() || !self.after.is_empty() || !self.reads.is_empty()
     }
@@ -105,6 +111,7 @@ impl Shared {
             core: Mutex::new(core),
             writer_wakes: Condvar::new(),
             timer_wakes: Condvar::new(),
+            jobs_done: Notify::new(),
             clock,
             namespace,
             durability,
@@ -115,7 +122,10 @@ impl Shared {
     pub(crate) fn lock(&self) -> Locked<'_> {
         // A panic in a transition is a bug; what it left is discarded with the process, and until
         // then others must not die of it too.
-        Locked { shared: self, core: self.core.lock().unwrap_or_else(PoisonError::into_inner) }
+        Locked {
+            shared: self,
+            core: self.core.lock().unwrap_or_else(PoisonError::into_inner),
+        }
     }
 
     /// The state and the time, if the engine runs.
@@ -187,7 +197,9 @@ impl Shared {
         };
         let (workflow_id, wanted) = (target.workflow_id.clone(), run_id.clone());
         let read = self
-            .read(move |connection| find_and_load(connection, &workflow_id, wanted.as_ref(), load_closed))
+            .read(move |connection| {
+                find_and_load(connection, &workflow_id, wanted.as_ref(), load_closed)
+            })
             .await?;
         let (mut core, now) = self.enter()?;
         // Somebody may have started or loaded it meanwhile.
@@ -240,8 +252,9 @@ impl Shared {
             Pin::new(self, &mut core, workflow_id)
         };
         let (id, wanted) = (workflow_id.clone(), run_id.cloned());
-        let read =
-            self.read_blocking(move |connection| find_and_load(connection, &id, wanted.as_ref(), false))?;
+        let read = self.read_blocking(move |connection| {
+            find_and_load(connection, &id, wanted.as_ref(), false)
+        })?;
         let (mut core, now) = self.enter()?;
         let target = match (core.find(workflow_id, run_id), read) {
             (Some(key), _) => Target::Loaded(key),
@@ -261,12 +274,38 @@ impl Shared {
         let wait = until.since(self.clock.now()).min(LONGEST);
         let manual = matches!(self.clock, Clock::Manual(_));
         let guard = take_guard(core);
+        if guard.timer_thread_until.is_none() {
+            // Woken between the two locks.
+            return;
+        }
         if until == Timestamp::MAX || manual {
             drop(self.timer_wakes.wait(guard));
         } else {
             drop(self.timer_wakes.wait_timeout(guard, wait));
         }
-        self.core.lock().unwrap_or_else(PoisonError::into_inner).timer_thread_until = None;
+        self.core
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .timer_thread_until = None;
+    }
+
+    /// Waits until nothing is left to do but what workers, clients and the clock will ask for.
+    pub(crate) async fn settled(&self) -> Result<(), EngineError> {
+        loop {
+            let done = self.jobs_done.notified();
+            tokio::pin!(done);
+            done.as_mut().enable();
+            self.read(|_| Ok(())).await?;
+            let (jobs, writes) = {
+                let (core, _) = self.enter()?;
+                (core.has_jobs(), core.has_work_for_writer())
+            };
+            if jobs {
+                done.await;
+            } else if !writes {
+                return Ok(());
+            }
+        }
     }
 
     /// Ends everything: what was queued before is still written.
@@ -277,6 +316,7 @@ impl Shared {
         core.workflow_tasks.wake_all();
         core.activity_tasks.wake_all();
         core.wake_watches();
+        self.jobs_done.notify_waiters();
         core.writer_waits = false;
         self.writer_wakes.notify_all();
         core.timer_thread_until = None;
@@ -292,7 +332,9 @@ fn take_guard(locked: Locked<'_>) -> MutexGuard<'_, Core> {
 }
 
 fn gone() -> EngineError {
-    EngineError::Unavailable { message: "the engine is shut down; open it again".to_owned() }
+    EngineError::Unavailable {
+        message: "the engine is shut down; open it again".to_owned(),
+    }
 }
 
 fn not_in_chain() -> EngineError {
@@ -329,7 +371,9 @@ fn find_and_load(
     run_id: Option<&RunId>,
     load_closed: bool,
 ) -> Result<Read, EngineError> {
-    let Some(info) = find_run(connection, workflow_id, run_id)? else { return Ok(Read::Missing) };
+    let Some(info) = find_run(connection, workflow_id, run_id)? else {
+        return Ok(Read::Missing);
+    };
     let open = info.status == steadfast_core::event::ExecutionStatus::Running;
     if !open && !load_closed {
         return Ok(Read::Closed(Box::new(info)));
@@ -346,7 +390,10 @@ struct Pin<'a> {
 impl<'a> Pin<'a> {
     fn new(shared: &'a Shared, core: &mut Core, workflow_id: &WorkflowId) -> Self {
         core.pin(workflow_id);
-        Self { shared, workflow_id: Some(workflow_id.clone()) }
+        Self {
+            shared,
+            workflow_id: Some(workflow_id.clone()),
+        }
     }
 
     fn release(mut self, core: &mut Core) {
@@ -377,7 +424,10 @@ impl WriterWork for Shared {
                 return None;
             }
             core.writer_waits = true;
-            core = self.writer_wakes.wait(core).unwrap_or_else(PoisonError::into_inner);
+            core = self
+                .writer_wakes
+                .wait(core)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -395,7 +445,7 @@ impl WriterWork for Shared {
         let after = {
             let mut core = self.lock();
             let again = self.clock.now().after(AFTER_FAILURE);
-            core.discard(rows, again)
+            core.discard(&rows, again)
         };
         for effect in after {
             acknowledge(effect, Err(error.clone()));
@@ -403,7 +453,9 @@ impl WriterWork for Shared {
     }
 
     fn crashed(&self) {
-        self.stop(EngineError::Unavailable { message: "the engine crashed, as a test asked".to_owned() });
+        self.stop(EngineError::Unavailable {
+            message: "the engine crashed, as a test asked".to_owned(),
+        });
         let mut core = self.lock();
         core.rows.clear();
         core.after.clear();
@@ -417,9 +469,10 @@ fn acknowledge(effect: After, result: Result<(), EngineError>) {
     match effect {
         After::Ack(sender) => drop(sender.send(result)),
         After::Update(sender, answer) => drop(sender.send(result.map(|()| *answer))),
-        After::Query(sender, answer) => drop(sender.send(result.and_then(|()| {
-            (*answer).map_err(|failure| EngineError::Failed(Box::new(failure)))
-        }))),
+        After::Query(sender, answer) => {
+            let failed = |failure| EngineError::Failed(Box::new(failure));
+            drop(sender.send(result.and_then(|()| (*answer).map_err(failed))));
+        }
         After::Dispatch { .. } => {}
     }
 }
@@ -428,8 +481,12 @@ impl Core {
     /// Gives out what waited for a batch; what is left is to be acknowledged without the lock.
     fn note_committed(&mut self, rows: &[Row]) -> Vec<After> {
         for row in rows {
-            let Row::History { key, last, .. } = row else { continue };
-            let Some(run) = self.executions.get_mut(key) else { continue };
+            let Row::History { key, last, .. } = row else {
+                continue;
+            };
+            let Some(run) = self.executions.get_mut(key) else {
+                continue;
+            };
             run.committed = *last;
             let closing = (!run.is_open() && run.committed == run.last_event_id())
                 .then(|| run.closing_event.clone())
@@ -441,15 +498,24 @@ impl Core {
         }
         let mut after = mem::take(&mut self.writing);
         after.retain(|effect| {
-            let After::Dispatch { queue, key, scheduled, attempt } = effect else { return true };
-            self.activity_tasks.push(queue, (*key, *scheduled, *attempt));
+            let After::Dispatch {
+                queue,
+                key,
+                scheduled,
+                attempt,
+            } = effect
+            else {
+                return true;
+            };
+            self.activity_tasks
+                .push(queue, (*key, *scheduled, *attempt));
             false
         });
         after
     }
 
     /// Forgets everything that was not written: the runs concerned are read again from the store.
-    fn discard(&mut self, rows: Vec<Row>, again: Timestamp) -> Vec<After> {
+    fn discard(&mut self, rows: &[Row], again: Timestamp) -> Vec<After> {
         let mut after = mem::take(&mut self.writing);
         // What was queued meanwhile builds on what failed.
         let queued = mem::take(&mut self.rows);
@@ -459,7 +525,9 @@ impl Core {
         keys.sort_unstable();
         for key in keys {
             self.timers.push(std::cmp::Reverse((again, key)));
-            let Some(run) = self.forget(key) else { continue };
+            let Some(run) = self.forget(key) else {
+                continue;
+            };
             let running = run
                 .activities
                 .into_iter()

@@ -22,6 +22,7 @@ use steadfast_core::{
     payload::Payload,
     time::Timestamp,
 };
+use tokio::sync::Notify;
 use tokio::sync::oneshot;
 
 use super::{
@@ -40,7 +41,12 @@ use crate::engine::{EngineError, UpdateReply};
 #[derive(Debug)]
 pub(crate) enum After {
     Ack(oneshot::Sender<Result<(), EngineError>>),
-    Dispatch { queue: TaskQueue, key: i64, scheduled: u64, attempt: u32 },
+    Dispatch {
+        queue: TaskQueue,
+        key: i64,
+        scheduled: u64,
+        attempt: u32,
+    },
     Update(UpdateReplySender, Box<UpdateReply>),
     Query(QueryReply, Box<Result<Payload, Failure>>),
 }
@@ -77,6 +83,8 @@ pub(crate) struct Core {
     pub(crate) timers: BinaryHeap<Reverse<(Timestamp, i64)>>,
     pub(crate) jobs: VecDeque<Job>,
     pub(crate) parked: VecDeque<ParkedJob>,
+    /// Whether the timer thread is doing one.
+    pub(crate) job_runs: bool,
     /// Until when the timer thread waits; `None` when it is awake.
     pub(crate) timer_thread_until: Option<Timestamp>,
 
@@ -84,6 +92,10 @@ pub(crate) struct Core {
     idle: VecDeque<i64>,
     /// Attempts that run although their run was dropped after a commit failed.
     pub(crate) running: HashMap<i64, RunningAttempts>,
+    /// Counts transitions.
+    pub(crate) transitions: u64,
+    /// Told of every transition.
+    pub(crate) stirred: Arc<Notify>,
     /// Why the engine does nothing any more.
     pub(crate) stopped: Option<EngineError>,
     pub(crate) stopping: bool,
@@ -102,7 +114,9 @@ impl Core {
         match run_id {
             None => self.by_workflow.get(workflow_id).copied(),
             Some(run_id) => self.by_run.get(run_id).copied().filter(|key| {
-                self.executions.get(key).is_some_and(|run| run.id.workflow_id == *workflow_id)
+                self.executions
+                    .get(key)
+                    .is_some_and(|run| run.id.workflow_id == *workflow_id)
             }),
         }
     }
@@ -152,7 +166,11 @@ impl Core {
             wakeup: run.stored_wakeup,
             first_run_id: run.start.first_execution_run_id.clone(),
             request_id: run.request_id.clone(),
-            parent: run.start.parent.as_ref().map(|parent| parent.execution.clone()),
+            parent: run
+                .start
+                .parent
+                .as_ref()
+                .map(|parent| parent.execution.clone()),
             memo: run.memo.clone(),
             search_attributes: run.search_attributes.clone(),
         })));
@@ -172,13 +190,15 @@ impl Core {
         if self.executions.contains_key(&key) {
             return Ok(key);
         }
-        let mut run = Execution::from_history(key, loaded.info.id, loaded.events).ok_or_else(|| {
-            EngineError::Storage {
-                message: "a history does not begin with its start; the file is damaged, restore it \
+        let mut run =
+            Execution::from_history(key, loaded.info.id, loaded.events).ok_or_else(|| {
+                EngineError::Storage {
+                    message:
+                        "a history does not begin with its start; the file is damaged, restore it \
                           from a backup"
-                    .to_owned(),
-            }
-        })?;
+                            .to_owned(),
+                }
+            })?;
         run.history_bytes = loaded.bytes;
         run.start_time = loaded.info.start_time;
         run.request_id = loaded.info.request_id;
@@ -202,7 +222,11 @@ impl Core {
 
     /// Writes down and passes on what a transition of a run led to.
     pub(crate) fn finish(&mut self, key: i64, now: Timestamp) {
-        let Some(run) = self.executions.get_mut(&key) else { return };
+        let Some(run) = self.executions.get_mut(&key) else {
+            return;
+        };
+        self.transitions += 1;
+        self.stirred.notify_waiters();
         enforce_limits(run, now);
         save(run, &mut self.rows);
         let effects = std::mem::take(&mut run.effects);
@@ -232,17 +256,31 @@ impl Core {
                     .and_then(|run| run.activities.get(&scheduled))
                     .map(|activity| activity.task.task_queue.clone());
                 if let Some(queue) = queue {
-                    self.after.push(After::Dispatch { queue, key, scheduled, attempt });
+                    self.after.push(After::Dispatch {
+                        queue,
+                        key,
+                        scheduled,
+                        attempt,
+                    });
                 }
             }
             Effect::StartChild { initiated } => {
-                self.jobs.push_back(Job::StartChild { parent: key, initiated });
+                self.jobs.push_back(Job::StartChild {
+                    parent: key,
+                    initiated,
+                });
             }
             Effect::CancelExternal { initiated } => {
-                self.jobs.push_back(Job::CancelExternal { sender: key, initiated });
+                self.jobs.push_back(Job::CancelExternal {
+                    sender: key,
+                    initiated,
+                });
             }
             Effect::SignalExternal { initiated } => {
-                self.jobs.push_back(Job::SignalExternal { sender: key, initiated });
+                self.jobs.push_back(Job::SignalExternal {
+                    sender: key,
+                    initiated,
+                });
             }
             Effect::Closed => {
                 if let Some(run) = self.executions.get(&key) {
@@ -262,7 +300,9 @@ impl Core {
 
     /// Lets go of a closed run once it is durable, or of idle runs when there are too many.
     pub(crate) fn drop_if_done(&mut self, key: i64) {
-        let Some(run) = self.executions.get(&key) else { return };
+        let Some(run) = self.executions.get(&key) else {
+            return;
+        };
         if run.is_open() {
             if run.is_evictable() {
                 self.idle.push_back(key);
@@ -281,7 +321,9 @@ impl Core {
 
     fn evict(&mut self) {
         while self.executions.len() > self.cached_executions {
-            let Some(key) = self.idle.pop_front() else { return };
+            let Some(key) = self.idle.pop_front() else {
+                return;
+            };
             let evictable = self.executions.get(&key).is_some_and(|run| {
                 run.is_evictable() && !self.pins.contains_key(&run.id.workflow_id)
             });
@@ -310,7 +352,9 @@ impl Core {
     }
 
     pub(crate) fn unpin(&mut self, workflow_id: &WorkflowId) {
-        let Some(pins) = self.pins.get_mut(workflow_id) else { return };
+        let Some(pins) = self.pins.get_mut(workflow_id) else {
+            return;
+        };
         *pins -= 1;
         if *pins == 0 {
             self.pins.remove(workflow_id);
@@ -328,7 +372,12 @@ fn save(run: &mut Execution, rows: &mut Vec<Row>) {
         rows.push(Row::Unbuffer { key });
     }
     for (seq, (time, event)) in run.buffered.iter().enumerate().skip(run.buffered_saved) {
-        rows.push(Row::Buffer { key, seq, time: *time, event: event.clone() });
+        rows.push(Row::Buffer {
+            key,
+            seq,
+            time: *time,
+            event: event.clone(),
+        });
     }
     run.buffered_saved = run.buffered.len();
     if run.unsaved > 0 {
@@ -341,9 +390,18 @@ fn save(run: &mut Execution, rows: &mut Vec<Row>) {
         let last = run.last_event_id();
         let first = last + 1 - run.unsaved as u64;
         run.unsaved = 0;
-        rows.push(Row::History { key, first, last, events });
+        rows.push(Row::History {
+            key,
+            first,
+            last,
+            events,
+        });
     }
-    rows.extend(run.activity_rows.drain(..).map(|row| Row::Activity { key, row }));
+    rows.extend(
+        run.activity_rows
+            .drain(..)
+            .map(|row| Row::Activity { key, row }),
+    );
     if std::mem::take(&mut run.attributes_changed) {
         rows.push(Row::Attributes {
             key,
@@ -385,9 +443,13 @@ fn enforce_limits(run: &mut Execution, now: Timestamp) {
         );
     }
     let reason = if run.last_event_id() > MAX_EVENTS {
-        format!("Workflow history count exceeds limit. ({MAX_EVENTS} events; continue as new before)")
+        format!(
+            "Workflow history count exceeds limit. ({MAX_EVENTS} events; continue as new before)"
+        )
     } else if run.history_bytes > MAX_HISTORY_BYTES {
-        format!("Workflow history size exceeds limit. ({MAX_HISTORY_BYTES} bytes; continue as new before)")
+        format!(
+            "Workflow history size exceeds limit. ({MAX_HISTORY_BYTES} bytes; continue as new before)"
+        )
     } else {
         return;
     };

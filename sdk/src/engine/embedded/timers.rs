@@ -29,6 +29,8 @@ pub(crate) fn run_timers(shared: &Shared) {
         }
         if let Some(parked) = next_job(shared) {
             do_job(shared, parked);
+            shared.lock().job_runs = false;
+            shared.jobs_done.notify_waiters();
             continue;
         }
         if !manual {
@@ -47,8 +49,16 @@ pub(crate) fn run_timers(shared: &Shared) {
         if !core.parked.is_empty() || !core.unread_jobs.is_empty() {
             continue;
         }
-        let next = core.timers.peek().map(|entry| entry.0.0).filter(|_| !manual);
-        let until = next.into_iter().chain(next_retention).min().unwrap_or(Timestamp::MAX);
+        let next = core
+            .timers
+            .peek()
+            .map(|entry| entry.0.0)
+            .filter(|_| !manual);
+        let until = next
+            .into_iter()
+            .chain(next_retention)
+            .min()
+            .unwrap_or(Timestamp::MAX);
         if until > shared.clock.now() {
             shared.wait_for_timer(core, until);
         }
@@ -57,7 +67,12 @@ pub(crate) fn run_timers(shared: &Shared) {
 
 fn next_job(shared: &Shared) -> Option<ParkedJob> {
     let mut core = shared.lock();
-    if core.stopping { None } else { core.parked.pop_front() }
+    if core.stopping {
+        return None;
+    }
+    let job = core.parked.pop_front();
+    core.job_runs = job.is_some();
+    job
 }
 
 /// Takes up the jobs of which only the store knows.
@@ -71,7 +86,10 @@ fn resume_jobs(shared: &Shared) -> Result<(), EngineError> {
     for (id, bytes) in stored {
         if unread.contains(&id) {
             let job: Job = decode_value(&bytes)?;
-            core.parked.push_back(ParkedJob { job, stored: Some(id) });
+            core.parked.push_back(ParkedJob {
+                job,
+                stored: Some(id),
+            });
         }
     }
     Ok(())
@@ -80,11 +98,15 @@ fn resume_jobs(shared: &Shared) -> Result<(), EngineError> {
 fn do_job(shared: &Shared, parked: ParkedJob) {
     let ParkedJob { job, stored } = parked;
     let target = { job.target(&shared.lock()) };
-    let Some((workflow_id, run_id)) = target else { return };
+    let Some((workflow_id, run_id)) = target else {
+        return;
+    };
     match shared.find_blocking(&workflow_id, run_id.as_ref()) {
         Ok(target) => {
-            let Ok((mut core, now)) = shared.enter() else { return };
-            core.run_job(job, target, now);
+            let Ok((mut core, now)) = shared.enter() else {
+                return;
+            };
+            core.run_job(job, &target, now);
             if let Some(id) = stored {
                 core.rows.push(Row::DeleteJob { id });
             }
@@ -106,14 +128,18 @@ fn do_job(shared: &Shared, parked: ParkedJob) {
 /// Deletes runs that closed long ago; says when to look again.
 fn delete_expired(shared: &Shared) -> Timestamp {
     let now = shared.clock.now();
-    let Some(retention) = shared.retention else { return Timestamp::MAX };
+    let Some(retention) = shared.retention else {
+        return Timestamp::MAX;
+    };
     let nanos = i64::try_from(retention.as_nanos()).unwrap_or(i64::MAX);
     let before = Timestamp::from_unix_nanos(now.unix_nanos().saturating_sub(nanos));
-    match shared.read_blocking(move |connection| expired_runs(connection, before, DELETED_AT_ONCE)) {
+    match shared.read_blocking(move |connection| expired_runs(connection, before, DELETED_AT_ONCE))
+    {
         Ok((keys, next)) => {
             let more = keys.len() == DELETED_AT_ONCE;
             let mut core = shared.lock();
-            core.rows.extend(keys.into_iter().map(|key| Row::Delete { key }));
+            core.rows
+                .extend(keys.into_iter().map(|key| Row::Delete { key }));
             if more {
                 now
             } else {
@@ -186,7 +212,9 @@ impl ClockListener for Shared {
             match core.executions.get_mut(&key) {
                 Some(run) if run.next_deadline() != Some(due) => {
                     core.timers.pop();
-                    let Some(run) = core.executions.get_mut(&key) else { continue };
+                    let Some(run) = core.executions.get_mut(&key) else {
+                        continue;
+                    };
                     if run.registered_due == Some(due) {
                         run.registered_due = run.next_deadline();
                         if let Some(next) = run.registered_due {

@@ -10,7 +10,11 @@ pub(crate) enum Token {
     /// A task that only brings queries.
     Query { key: i64, serial: u64 },
     /// An attempt at an activity.
-    Activity { key: i64, scheduled: u64, attempt: u32 },
+    Activity {
+        key: i64,
+        scheduled: u64,
+        attempt: u32,
+    },
 }
 
 impl Token {
@@ -27,7 +31,11 @@ impl Token {
                 bytes.extend_from_slice(&key.to_le_bytes());
                 bytes.extend_from_slice(&serial.to_le_bytes());
             }
-            Self::Activity { key, scheduled, attempt } => {
+            Self::Activity {
+                key,
+                scheduled,
+                attempt,
+            } => {
                 bytes.push(b'a');
                 bytes.extend_from_slice(&key.to_le_bytes());
                 bytes.extend_from_slice(&scheduled.to_le_bytes());
@@ -45,11 +53,21 @@ impl Token {
         let key = i64::from_le_bytes(*key);
         let second = u64::from_le_bytes(*second);
         match (kind, rest) {
-            (b'w', []) => Some(Self::Workflow { key, serial: second }),
-            (b'q', []) => Some(Self::Query { key, serial: second }),
+            (b'w', []) => Some(Self::Workflow {
+                key,
+                serial: second,
+            }),
+            (b'q', []) => Some(Self::Query {
+                key,
+                serial: second,
+            }),
             (b'a', rest) => {
                 let attempt = u32::from_le_bytes(rest.try_into().ok()?);
-                Some(Self::Activity { key, scheduled: second, attempt })
+                Some(Self::Activity {
+                    key,
+                    scheduled: second,
+                    attempt,
+                })
             }
             _ => None,
         }
@@ -63,9 +81,16 @@ mod tests {
     #[test]
     fn a_token_is_read_back_and_foreign_bytes_are_not() {
         for token in [
-            Token::Workflow { key: 7, serial: u64::MAX },
+            Token::Workflow {
+                key: 7,
+                serial: u64::MAX,
+            },
             Token::Query { key: -1, serial: 0 },
-            Token::Activity { key: i64::MAX, scheduled: 5, attempt: 3 },
+            Token::Activity {
+                key: i64::MAX,
+                scheduled: 5,
+                attempt: 3,
+            },
         ] {
             assert_eq!(Token::decode(&token.encode()), Some(token));
         }

@@ -22,8 +22,13 @@ impl Shared {
     ) -> Result<WorkflowDescription, EngineError> {
         let (description, ticket) = self
             .with_run(&target, true, |core, found, _| {
-                let Found::Loaded(key) = found else { return Err(run_not_found(&target)) };
-                let run = core.executions.get(&key).ok_or_else(|| run_not_found(&target))?;
+                let Found::Loaded(key) = found else {
+                    return Err(run_not_found(&target));
+                };
+                let run = core
+                    .executions
+                    .get(&key)
+                    .ok_or_else(|| run_not_found(&target))?;
                 let description = describe(run);
                 let ticket = (run.committed < run.last_event_id()).then(|| core.ticket());
                 core.drop_if_done(key);
@@ -42,20 +47,30 @@ impl Shared {
         request: ListWorkflowsRequest,
     ) -> Result<WorkflowPage, EngineError> {
         let size = request.page_size.clamp(1, MAX_PAGE);
-        let before = request.next_page_token.as_deref().map(read_page_token).transpose()?;
+        let before = request
+            .next_page_token
+            .as_deref()
+            .map(read_page_token)
+            .transpose()?;
         let filter = request.filter;
         let (mut runs, _) = self
             .read(move |connection| list_runs(connection, &filter, before, Some(size + 1)))
             .await?;
         let more = runs.len() > size;
         runs.truncate(size);
-        let next_page_token =
-            runs.last().filter(|_| more).map(|run| run.key.to_be_bytes().to_vec());
+        let next_page_token = runs
+            .last()
+            .filter(|_| more)
+            .map(|run| run.key.to_be_bytes().to_vec());
         // An open run's length is not in its row.
         let lengths: Vec<Option<(u64, u64)>> = {
             let (core, _) = self.enter()?;
             runs.iter()
-                .map(|run| core.executions.get(&run.key).map(|run| (run.committed, run.history_bytes)))
+                .map(|run| {
+                    core.executions
+                        .get(&run.key)
+                        .map(|run| (run.committed, run.history_bytes))
+                })
                 .collect()
         };
         let executions = runs
@@ -69,12 +84,16 @@ impl Shared {
                 description_of(run)
             })
             .collect();
-        Ok(WorkflowPage { executions, next_page_token })
+        Ok(WorkflowPage {
+            executions,
+            next_page_token,
+        })
     }
 
     pub(crate) async fn count(&self, filter: ListFilter) -> Result<u64, EngineError> {
-        let (_, count) =
-            self.read(move |connection| list_runs(connection, &filter, None, None)).await?;
+        let (_, count) = self
+            .read(move |connection| list_runs(connection, &filter, None, None))
+            .await?;
         Ok(count)
     }
 }
@@ -112,7 +131,10 @@ fn describe(run: &Execution) -> WorkflowDescription {
         .values()
         .filter_map(|child| {
             let workflow_id = child.workflow_id.clone();
-            child.run_id.clone().map(|run_id| WorkflowExecution { workflow_id, run_id })
+            child.run_id.clone().map(|run_id| WorkflowExecution {
+                workflow_id,
+                run_id,
+            })
         })
         .collect();
     WorkflowDescription {
@@ -124,7 +146,11 @@ fn describe(run: &Execution) -> WorkflowDescription {
         close_time: run.close_time,
         history_length: run.last_event_id(),
         history_size_bytes: run.history_bytes,
-        parent: run.start.parent.as_ref().map(|parent| parent.execution.clone()),
+        parent: run
+            .start
+            .parent
+            .as_ref()
+            .map(|parent| parent.execution.clone()),
         first_execution_run_id: run.start.first_execution_run_id.clone(),
         reset_run_id: run.reset_run_id.clone(),
         cancel_requested: run.cancel_requested,
@@ -155,4 +181,3 @@ fn description_of(run: RunInfo) -> WorkflowDescription {
         pending_children: Vec::new(),
     }
 }
-

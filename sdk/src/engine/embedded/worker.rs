@@ -21,9 +21,7 @@ use super::{
     state::{Core, Ticket},
     token::Token,
 };
-use crate::engine::{
-    ActivityLease, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest,
-};
+use crate::engine::{ActivityLease, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest};
 
 /// A workflow task that a poll took, and what its history still lacks.
 struct TakenTask {
@@ -61,14 +59,18 @@ impl Shared {
             match taken {
                 Some(taken) if taken.missing_up_to == 0 => return Ok(taken.task),
                 Some(taken) => return self.complete_history(taken).await,
-                None => arrivals.notified().await,
+                None => arrivals.wait().await,
             }
         }
     }
 
     /// Reads what the task's history lacks. If the poll is dropped meanwhile, the task goes back.
     async fn complete_history(&self, taken: TakenTask) -> Result<WorkflowTask, EngineError> {
-        let mut guard = ReturnTask { shared: self, key: taken.key, serial: Some(taken.serial) };
+        let mut guard = ReturnTask {
+            shared: self,
+            key: taken.key,
+            serial: Some(taken.serial),
+        };
         let mut task = taken.task;
         let mut events = self.read_prefix(taken.key, taken.missing_up_to).await?;
         guard.serial = None;
@@ -147,7 +149,7 @@ impl Shared {
                     Some(ticket) => return self.lease_when_durable(taken, ticket).await,
                     None => return Ok(taken.lease),
                 },
-                None => arrivals.notified().await,
+                None => arrivals.wait().await,
             }
         }
     }
@@ -196,7 +198,11 @@ impl Shared {
         let (run, key, scheduled, attempt) = activity_run(&mut core, token)?;
         let cancel_requested = run.heartbeat(scheduled, attempt, details, now)?;
         core.finish(key, now);
-        Ok(HeartbeatReply { cancel_requested, paused: false, reset: false })
+        Ok(HeartbeatReply {
+            cancel_requested,
+            paused: false,
+            reset: false,
+        })
     }
 }
 
@@ -215,7 +221,12 @@ fn activity_run<'a>(
     core: &'a mut Core,
     token: &TaskToken,
 ) -> Result<(&'a mut Execution, i64, u64, u32), EngineError> {
-    let Some(Token::Activity { key, scheduled, attempt }) = Token::decode(token) else {
+    let Some(Token::Activity {
+        key,
+        scheduled,
+        attempt,
+    }) = Token::decode(token)
+    else {
         return Err(EngineError::invalid("this is not the token of an activity"));
     };
     // A run that is not in memory has no running activities: it is closed.
@@ -234,7 +245,9 @@ impl Core {
     ) -> Option<TakenTask> {
         while let Some(key) = self.workflow_tasks.pop(&request.task_queue) {
             let serial = self.serial();
-            let Some(run) = self.executions.get_mut(&key) else { continue };
+            let Some(run) = self.executions.get_mut(&key) else {
+                continue;
+            };
             run.queued = false;
             if run.query_task.is_some() {
                 continue;
@@ -252,7 +265,12 @@ impl Core {
                 let task = workflow_task(run, Token::Query { key, serial }, EventId::NONE);
                 let missing_up_to = if sticky { 0 } else { run.last_event_id() };
                 self.finish(key, now);
-                return Some(TakenTask { task, key, serial, missing_up_to });
+                return Some(TakenTask {
+                    task,
+                    key,
+                    serial,
+                    missing_up_to,
+                });
             }
         }
         None
@@ -261,12 +279,18 @@ impl Core {
     /// The task with the events that the worker lacks, as far as they are in memory.
     fn hand_out_task(&mut self, key: i64, serial: u64, worker: &Identity) -> Option<TakenTask> {
         let run = self.executions.get_mut(&key)?;
-        let Task::Started(started) = &run.task else { return None };
-        let (scheduled_event, started_event) =
-            (started.scheduled_event.clone(), started.started_event.clone());
+        let Task::Started(started) = &run.task else {
+            return None;
+        };
+        let (scheduled_event, started_event) = (
+            started.scheduled_event.clone(),
+            started.started_event.clone(),
+        );
         // Moved, not copied: whoever needs these again reads them from the store.
         let mut events = std::mem::take(&mut run.tail);
-        let first = events.first().map_or(run.next_event_id, |event| event.event_id.0);
+        let first = events
+            .first()
+            .map_or(run.next_event_id, |event| event.event_id.0);
         let previous = run.previous_started.0;
         let sticky = run.sticky.as_ref() == Some(worker) && first <= previous + 1 && previous > 0;
         let missing_up_to = if sticky {
@@ -281,7 +305,12 @@ impl Core {
         events.push(started_event);
         let mut task = workflow_task(run, Token::Workflow { key, serial }, started_event_id);
         task.events = events;
-        Some(TakenTask { task, key, serial, missing_up_to })
+        Some(TakenTask {
+            task,
+            key,
+            serial,
+            missing_up_to,
+        })
     }
 
     fn complete_workflow_task(
@@ -313,7 +342,11 @@ impl Core {
         let run = self
             .executions
             .get_mut(&key)
-            .filter(|run| run.query_task.as_ref().is_some_and(|task| task.serial == serial))
+            .filter(|run| {
+                run.query_task
+                    .as_ref()
+                    .is_some_and(|task| task.serial == serial)
+            })
             .ok_or_else(task_not_found)?;
         run.end_query_task();
         run.answer_queries(serial, answer);
@@ -329,7 +362,9 @@ impl Core {
         now: Timestamp,
     ) -> Option<TakenActivity> {
         while let Some((key, scheduled, attempt)) = self.activity_tasks.pop(queue) {
-            let Some(run) = self.executions.get_mut(&key) else { continue };
+            let Some(run) = self.executions.get_mut(&key) else {
+                continue;
+            };
             if !run.is_open() {
                 continue;
             }
@@ -341,7 +376,12 @@ impl Core {
             let last = activity.is_last_attempt();
             let command = &activity.task;
             let task = ActivityTask {
-                token: Token::Activity { key, scheduled, attempt }.encode(),
+                token: Token::Activity {
+                    key,
+                    scheduled,
+                    attempt,
+                }
+                .encode(),
                 namespace: namespace.clone(),
                 execution,
                 workflow_type,
@@ -360,8 +400,16 @@ impl Core {
             };
             self.finish(key, now);
             let ticket = last.then(|| self.ticket());
-            let lease = ActivityLease { task, notices: Some(notices) };
-            return Some(TakenActivity { lease, key, scheduled, ticket });
+            let lease = ActivityLease {
+                task,
+                notices: Some(notices),
+            };
+            return Some(TakenActivity {
+                lease,
+                key,
+                scheduled,
+                ticket,
+            });
         }
         None
     }
@@ -413,12 +461,17 @@ struct ReturnTask<'a> {
 impl Drop for ReturnTask<'_> {
     fn drop(&mut self) {
         let Some(serial) = self.serial else { return };
-        let Ok((mut core, now)) = self.shared.enter() else { return };
+        let Ok((mut core, now)) = self.shared.enter() else {
+            return;
+        };
         if let Ok(run) = started_run(&mut core, self.key, serial) {
             run.reassign_queries();
             run.return_task(now);
         } else if let Some(run) = core.executions.get_mut(&self.key)
-            && run.query_task.as_ref().is_some_and(|task| task.serial == serial)
+            && run
+                .query_task
+                .as_ref()
+                .is_some_and(|task| task.serial == serial)
         {
             run.end_query_task();
             run.reassign_queries();
@@ -438,7 +491,9 @@ struct ReturnActivity<'a> {
 impl Drop for ReturnActivity<'_> {
     fn drop(&mut self) {
         let Some(attempt) = self.attempt else { return };
-        let Ok((mut core, now)) = self.shared.enter() else { return };
+        let Ok((mut core, now)) = self.shared.enter() else {
+            return;
+        };
         if let Some(run) = core.executions.get_mut(&self.key) {
             run.return_activity(self.scheduled, attempt);
             core.finish(self.key, now);

@@ -67,7 +67,12 @@ impl Attempt {
     /// An attempt of a process that is gone.
     pub(super) fn unknown(time: Timestamp) -> Self {
         let (notices, _) = watch::channel(ActivityNotice::default());
-        Self { worker: super::engine_identity(), time, last_heartbeat: time, notices }
+        Self {
+            worker: super::engine_identity(),
+            time,
+            last_heartbeat: time,
+            notices,
+        }
     }
 }
 
@@ -83,7 +88,9 @@ pub(crate) enum ActivityRow {
         last_failure: Option<Box<Failure>>,
         heartbeat: Vec<Payload>,
     },
-    Delete { scheduled: u64 },
+    Delete {
+        scheduled: u64,
+    },
 }
 
 impl Activity {
@@ -116,20 +123,29 @@ impl Activity {
 
     fn next_deadline(&self) -> Option<(Timestamp, Option<TimeoutType>)> {
         let timeouts = &self.task.timeouts;
-        let overall = timeouts
-            .schedule_to_close_timeout
-            .map(|limit| (self.scheduled_time.after(limit), Some(TimeoutType::ScheduleToClose)));
+        let overall = timeouts.schedule_to_close_timeout.map(|limit| {
+            (
+                self.scheduled_time.after(limit),
+                Some(TimeoutType::ScheduleToClose),
+            )
+        });
         let own = match &self.state {
             ActivityState::Backoff(until) => Some((*until, None)),
             ActivityState::Scheduled => timeouts.schedule_to_start_timeout.map(|limit| {
-                (self.attempt_scheduled_time.after(limit), Some(TimeoutType::ScheduleToStart))
+                (
+                    self.attempt_scheduled_time.after(limit),
+                    Some(TimeoutType::ScheduleToStart),
+                )
             }),
             ActivityState::Started(attempt) => {
-                let close = timeouts.start_to_close_timeout.map(|limit| {
-                    (attempt.time.after(limit), Some(TimeoutType::StartToClose))
-                });
+                let close = timeouts
+                    .start_to_close_timeout
+                    .map(|limit| (attempt.time.after(limit), Some(TimeoutType::StartToClose)));
                 let heartbeat = timeouts.heartbeat_timeout.map(|limit| {
-                    (attempt.last_heartbeat.after(limit), Some(TimeoutType::Heartbeat))
+                    (
+                        attempt.last_heartbeat.after(limit),
+                        Some(TimeoutType::Heartbeat),
+                    )
                 });
                 earlier(close, heartbeat)
             }
@@ -197,7 +213,9 @@ impl Execution {
             self.activity_rows.push(row);
         }
         self.update_activity_deadline(scheduled);
-        self.activities.get(&scheduled).map(|activity| (activity, receiver))
+        self.activities
+            .get(&scheduled)
+            .map(|activity| (activity, receiver))
     }
 
     /// Takes an attempt back from a worker that never got it.
@@ -261,7 +279,9 @@ impl Execution {
         now: Timestamp,
     ) -> Result<(), EngineError> {
         let activity = self.running(scheduled, attempt)?;
-        if matches!(outcome, ActivityOutcome::Cancelled { .. }) && !activity.cancel_requested.is_some() {
+        if matches!(outcome, ActivityOutcome::Cancelled { .. })
+            && !activity.cancel_requested.is_some()
+        {
             return Err(EngineError::invalid(
                 "unable to mark activity as canceled without activity being request canceled first",
             ));
@@ -271,8 +291,15 @@ impl Execution {
     }
 
     /// Ends an activity in whatever state it is.
-    pub(crate) fn end_activity(&mut self, scheduled: u64, outcome: ActivityOutcome, now: Timestamp) {
-        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+    pub(crate) fn end_activity(
+        &mut self,
+        scheduled: u64,
+        outcome: ActivityOutcome,
+        now: Timestamp,
+    ) {
+        let Some(activity) = self.activities.get_mut(&scheduled) else {
+            return;
+        };
         let identity = match &activity.state {
             ActivityState::Started(attempt) => Some(attempt.worker.clone()),
             ActivityState::Scheduled | ActivityState::Backoff(_) => None,
@@ -301,7 +328,10 @@ impl Execution {
                     }
                 });
             }
-            ActivityOutcome::Failed { failure, last_heartbeat_details } => {
+            ActivityOutcome::Failed {
+                failure,
+                last_heartbeat_details,
+            } => {
                 if let Some(details) = last_heartbeat_details {
                     activity.heartbeat = details;
                 }
@@ -329,8 +359,11 @@ impl Execution {
         if activity.cancel_requested.is_some() {
             return RetryState::CancelRequested;
         }
-        let deadline =
-            activity.task.timeouts.schedule_to_close_timeout.map(|limit| activity.scheduled_time.after(limit));
+        let deadline = activity
+            .task
+            .timeouts
+            .schedule_to_close_timeout
+            .map(|limit| activity.scheduled_time.after(limit));
         let due = match next_attempt(&activity.policy(), failure, activity.attempt, now, deadline) {
             Ok(due) => due,
             Err(state) => return state,
@@ -354,7 +387,9 @@ impl Execution {
         now: Timestamp,
         closing: impl FnOnce(EventId) -> EventKind,
     ) {
-        let Some(activity) = self.activities.get(&scheduled) else { return };
+        let Some(activity) = self.activities.get(&scheduled) else {
+            return;
+        };
         let started = match &activity.state {
             ActivityState::Started(attempt) => Some((attempt.worker.clone(), attempt.time)),
             ActivityState::Scheduled | ActivityState::Backoff(_) => None,
@@ -382,7 +417,9 @@ impl Execution {
 
     /// A time limit passed, or the wait for the next attempt is over.
     pub(super) fn activity_deadline(&mut self, scheduled: u64, now: Timestamp) {
-        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+        let Some(activity) = self.activities.get_mut(&scheduled) else {
+            return;
+        };
         activity.deadline = None;
         match activity.next_deadline() {
             Some((due, None)) if due <= now => {
@@ -401,7 +438,9 @@ impl Execution {
     }
 
     fn time_out_activity(&mut self, scheduled: u64, timeout_type: TimeoutType, now: Timestamp) {
-        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+        let Some(activity) = self.activities.get_mut(&scheduled) else {
+            return;
+        };
         let limit = match timeout_type {
             TimeoutType::StartToClose => "StartToClose",
             TimeoutType::ScheduleToStart => "ScheduleToStart",
@@ -410,7 +449,10 @@ impl Execution {
         };
         let mut failure = Failure::new(
             format!("activity {limit} timeout"),
-            FailureKind::Timeout { timeout_type, last_heartbeat_details: activity.heartbeat.clone() },
+            FailureKind::Timeout {
+                timeout_type,
+                last_heartbeat_details: activity.heartbeat.clone(),
+            },
         );
         failure.cause.clone_from(&activity.last_failure);
         "Server".clone_into(&mut failure.source);
@@ -441,16 +483,20 @@ impl Execution {
         retry_state: RetryState,
         now: Timestamp,
     ) {
-        self.close_activity(scheduled, now, |started_event_id| EventKind::ActivityTaskTimedOut {
-            failure: Box::new(failure),
-            scheduled_event_id: EventId(scheduled),
-            started_event_id,
-            retry_state,
+        self.close_activity(scheduled, now, |started_event_id| {
+            EventKind::ActivityTaskTimedOut {
+                failure: Box::new(failure),
+                scheduled_event_id: EventId(scheduled),
+                started_event_id,
+                retry_state,
+            }
         });
     }
 
     pub(super) fn update_activity_deadline(&mut self, scheduled: u64) {
-        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+        let Some(activity) = self.activities.get_mut(&scheduled) else {
+            return;
+        };
         let deadline = activity.next_deadline().map(|(due, _)| due);
         if deadline != activity.deadline {
             if let Some(old) = activity.deadline {
@@ -464,7 +510,9 @@ impl Execution {
     }
 
     pub(super) fn remove_activity(&mut self, scheduled: u64) {
-        let Some(activity) = self.activities.remove(&scheduled) else { return };
+        let Some(activity) = self.activities.remove(&scheduled) else {
+            return;
+        };
         self.activity_ids.remove(&activity.task.activity_id);
         if let Some(due) = activity.deadline {
             self.deadlines.remove(&(due, Deadline::Activity(scheduled)));
@@ -478,12 +526,22 @@ impl Execution {
     }
 
     /// Requests the cancellation of an activity that is pending (ground rule 8).
-    pub(super) fn cancel_activity(&mut self, scheduled: u64, identity: &Identity, now: Timestamp, closing: bool) {
-        let Some(activity) = self.activities.get(&scheduled) else { return };
+    pub(super) fn cancel_activity(
+        &mut self,
+        scheduled: u64,
+        identity: &Identity,
+        now: Timestamp,
+        closing: bool,
+    ) {
+        let Some(activity) = self.activities.get(&scheduled) else {
+            return;
+        };
         let latest_cancel_requested_event_id = activity.cancel_requested;
         match &activity.state {
             ActivityState::Started(attempt) => {
-                attempt.notices.send_replace(ActivityNotice::CancelRequested);
+                attempt
+                    .notices
+                    .send_replace(ActivityNotice::CancelRequested);
             }
             ActivityState::Scheduled | ActivityState::Backoff(_) if !closing => {
                 // It goes after all events of the commands, like everything that is buffered.
@@ -512,16 +570,27 @@ pub(super) fn next_attempt(
     deadline: Option<Timestamp>,
 ) -> Result<Timestamp, RetryState> {
     let (retryable, delay) = match &failure.kind {
-        FailureKind::Application { error_type, non_retryable, next_retry_delay, .. } => {
-            (!non_retryable && !policy.non_retryable_error_types.contains(error_type), *next_retry_delay)
-        }
+        FailureKind::Application {
+            error_type,
+            non_retryable,
+            next_retry_delay,
+            ..
+        } => (
+            !non_retryable && !policy.non_retryable_error_types.contains(error_type),
+            *next_retry_delay,
+        ),
         FailureKind::Timeout { timeout_type, .. } => (
-            matches!(timeout_type, TimeoutType::StartToClose | TimeoutType::Heartbeat),
+            matches!(
+                timeout_type,
+                TimeoutType::StartToClose | TimeoutType::Heartbeat
+            ),
             None,
         ),
         FailureKind::Server { non_retryable } => (!non_retryable, None),
         FailureKind::Cancelled { .. } | FailureKind::Terminated => (false, None),
-        FailureKind::Activity(_) | FailureKind::ChildWorkflow(_) | FailureKind::Reset { .. } => (true, None),
+        FailureKind::Activity(_) | FailureKind::ChildWorkflow(_) | FailureKind::Reset { .. } => {
+            (true, None)
+        }
     };
     if !retryable {
         return Err(RetryState::NonRetryableFailure);

@@ -36,12 +36,17 @@ impl Execution {
                 }));
             }
             EventKind::WorkflowTaskStarted { .. } => self.last_started = id,
-            EventKind::WorkflowTaskCompleted { started_event_id, .. } => {
+            EventKind::WorkflowTaskCompleted {
+                started_event_id, ..
+            } => {
                 self.previous_started = *started_event_id;
                 self.attempt = 1;
                 self.set_task(Task::Idle);
             }
-            EventKind::WorkflowTaskFailed { cause: WorkflowTaskFailedCause::ForceCloseCommand, .. } => {
+            EventKind::WorkflowTaskFailed {
+                cause: WorkflowTaskFailedCause::ForceCloseCommand,
+                ..
+            } => {
                 self.set_task(Task::Idle);
             }
             EventKind::WorkflowTaskFailed { .. } | EventKind::WorkflowTaskTimedOut { .. } => {
@@ -54,18 +59,31 @@ impl Execution {
             }
             EventKind::ActivityTaskScheduled { activity, .. } => {
                 self.activity_ids.insert(activity.activity_id.clone(), id.0);
-                self.activities.insert(id.0, Activity::new(activity.clone(), time));
+                self.activities
+                    .insert(id.0, Activity::new(activity.clone(), time));
                 self.update_activity_deadline(id.0);
             }
-            EventKind::ActivityTaskCancelRequested { scheduled_event_id, .. } => {
+            EventKind::ActivityTaskCancelRequested {
+                scheduled_event_id, ..
+            } => {
                 if let Some(activity) = self.activities.get_mut(&scheduled_event_id.0) {
                     activity.cancel_requested = id;
                 }
             }
-            EventKind::TimerStarted { timer_id, start_to_fire_timeout, .. } => {
+            EventKind::TimerStarted {
+                timer_id,
+                start_to_fire_timeout,
+                ..
+            } => {
                 let due = time.after(*start_to_fire_timeout);
                 self.timer_ids.insert(timer_id.clone(), id.0);
-                self.timers.insert(id.0, Timer { timer_id: timer_id.clone(), due });
+                self.timers.insert(
+                    id.0,
+                    Timer {
+                        timer_id: timer_id.clone(),
+                        due,
+                    },
+                );
                 self.deadlines.insert((due, Deadline::Timer(id.0)));
             }
             EventKind::TimerCanceled { timer_id, .. } => self.remove_timer(timer_id),
@@ -73,7 +91,9 @@ impl Execution {
                 self.children.insert(id.0, Child::new(child));
                 self.children_to_start += 1;
             }
-            EventKind::ChildWorkflowExecutionStarted { initiated_event_id, .. } => {
+            EventKind::ChildWorkflowExecutionStarted {
+                initiated_event_id, ..
+            } => {
                 self.apply_to_pending(kind);
                 if let Some(child) = self.children.get_mut(&initiated_event_id.0) {
                     child.started_event_id = id;
@@ -85,7 +105,12 @@ impl Execution {
             EventKind::SignalExternalWorkflowExecutionInitiated { signal, .. } => {
                 self.signals.insert(id.0, (**signal).clone());
             }
-            EventKind::WorkflowExecutionUpdateAdmitted { update_id, name, input, identity } => {
+            EventKind::WorkflowExecutionUpdateAdmitted {
+                update_id,
+                name,
+                input,
+                identity,
+            } => {
                 let update = PendingUpdate::admitted_by_event(
                     update_id.clone(),
                     name.clone(),
@@ -99,10 +124,14 @@ impl Execution {
             EventKind::WorkflowExecutionUpdateAccepted { update_id, .. } => {
                 self.update_accepted(update_id, id);
             }
-            EventKind::WorkflowExecutionUpdateCompleted { update_id, outcome, .. } => {
+            EventKind::WorkflowExecutionUpdateCompleted {
+                update_id, outcome, ..
+            } => {
                 self.update_completed(update_id, outcome);
             }
-            EventKind::UpsertWorkflowSearchAttributes { search_attributes, .. } => {
+            EventKind::UpsertWorkflowSearchAttributes {
+                search_attributes, ..
+            } => {
                 merge(&mut self.search_attributes, search_attributes);
                 self.attributes_changed = true;
             }
@@ -150,42 +179,77 @@ impl Execution {
     /// not happen twice.
     pub(super) fn apply_to_pending(&mut self, kind: &EventKind) {
         match kind {
-            EventKind::ActivityTaskCompleted { scheduled_event_id, .. }
-            | EventKind::ActivityTaskFailed { scheduled_event_id, .. }
-            | EventKind::ActivityTaskTimedOut { scheduled_event_id, .. }
-            | EventKind::ActivityTaskCanceled { scheduled_event_id, .. } => {
+            EventKind::ActivityTaskCompleted {
+                scheduled_event_id, ..
+            }
+            | EventKind::ActivityTaskFailed {
+                scheduled_event_id, ..
+            }
+            | EventKind::ActivityTaskTimedOut {
+                scheduled_event_id, ..
+            }
+            | EventKind::ActivityTaskCanceled {
+                scheduled_event_id, ..
+            } => {
                 self.remove_activity(scheduled_event_id.0);
             }
             EventKind::TimerFired { timer_id, .. } => self.remove_timer(timer_id),
-            EventKind::ChildWorkflowExecutionStarted { initiated_event_id, execution, .. } => {
+            EventKind::ChildWorkflowExecutionStarted {
+                initiated_event_id,
+                execution,
+                ..
+            } => {
                 if let Some(child) = self.children.get_mut(&initiated_event_id.0)
                     && child.run_id.replace(execution.run_id.clone()).is_none()
                 {
                     self.children_to_start -= 1;
                 }
             }
-            EventKind::StartChildWorkflowExecutionFailed { initiated_event_id, .. }
-            | EventKind::ChildWorkflowExecutionCompleted { initiated_event_id, .. }
-            | EventKind::ChildWorkflowExecutionFailed { initiated_event_id, .. }
-            | EventKind::ChildWorkflowExecutionCanceled { initiated_event_id, .. }
-            | EventKind::ChildWorkflowExecutionTimedOut { initiated_event_id, .. }
-            | EventKind::ChildWorkflowExecutionTerminated { initiated_event_id, .. } => {
+            EventKind::StartChildWorkflowExecutionFailed {
+                initiated_event_id, ..
+            }
+            | EventKind::ChildWorkflowExecutionCompleted {
+                initiated_event_id, ..
+            }
+            | EventKind::ChildWorkflowExecutionFailed {
+                initiated_event_id, ..
+            }
+            | EventKind::ChildWorkflowExecutionCanceled {
+                initiated_event_id, ..
+            }
+            | EventKind::ChildWorkflowExecutionTimedOut {
+                initiated_event_id, ..
+            }
+            | EventKind::ChildWorkflowExecutionTerminated {
+                initiated_event_id, ..
+            } => {
                 if let Some(child) = self.children.remove(&initiated_event_id.0)
                     && child.run_id.is_none()
                 {
                     self.children_to_start -= 1;
                 }
             }
-            EventKind::RequestCancelExternalWorkflowExecutionFailed { initiated_event_id, .. }
-            | EventKind::ExternalWorkflowExecutionCancelRequested { initiated_event_id, .. } => {
+            EventKind::RequestCancelExternalWorkflowExecutionFailed {
+                initiated_event_id, ..
+            }
+            | EventKind::ExternalWorkflowExecutionCancelRequested {
+                initiated_event_id, ..
+            } => {
                 self.cancels.remove(&initiated_event_id.0);
             }
-            EventKind::SignalExternalWorkflowExecutionFailed { initiated_event_id, .. }
-            | EventKind::ExternalWorkflowExecutionSignaled { initiated_event_id, .. } => {
+            EventKind::SignalExternalWorkflowExecutionFailed {
+                initiated_event_id, ..
+            }
+            | EventKind::ExternalWorkflowExecutionSignaled {
+                initiated_event_id, ..
+            } => {
                 self.signals.remove(&initiated_event_id.0);
             }
             EventKind::WorkflowExecutionCancelRequested { .. } => self.cancel_requested = true,
-            EventKind::WorkflowExecutionSignaled { request_id: Some(request_id), .. } => {
+            EventKind::WorkflowExecutionSignaled {
+                request_id: Some(request_id),
+                ..
+            } => {
                 self.signal_requests.insert(request_id.clone());
             }
             _ => {}
@@ -196,7 +260,8 @@ impl Execution {
         if let Some(started) = self.timer_ids.remove(timer_id)
             && let Some(timer) = self.timers.remove(&started)
         {
-            self.deadlines.remove(&(timer.due, Deadline::Timer(started)));
+            self.deadlines
+                .remove(&(timer.due, Deadline::Timer(started)));
         }
     }
 
@@ -216,7 +281,8 @@ impl Execution {
         }
         // The wait before the first task does not count.
         let run = self.start.timeouts.run_timeout.map(|timeout| {
-            time.after(self.start.first_workflow_task_backoff).after(timeout)
+            time.after(self.start.first_workflow_task_backoff)
+                .after(timeout)
         });
         let due = match (run, self.start.execution_expiration_time) {
             (Some(run), Some(execution)) => Some(run.min(execution)),

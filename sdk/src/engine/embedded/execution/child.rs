@@ -42,10 +42,19 @@ impl Child {
 /// How a child ended, as its parent will record it.
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub(crate) enum ChildEnd {
-    Completed { result: Option<Payload> },
-    Failed { failure: Box<Failure>, retry_state: RetryState },
-    Cancelled { details: Vec<Payload> },
-    TimedOut { retry_state: RetryState },
+    Completed {
+        result: Option<Payload>,
+    },
+    Failed {
+        failure: Box<Failure>,
+        retry_state: RetryState,
+    },
+    Cancelled {
+        details: Vec<Payload>,
+    },
+    TimedOut {
+        retry_state: RetryState,
+    },
     Terminated,
 }
 
@@ -53,18 +62,27 @@ impl ChildEnd {
     /// How a closing event looks to the parent; `None` when another run follows.
     pub(crate) fn from_closing(kind: &EventKind) -> Option<Self> {
         match kind {
-            EventKind::WorkflowExecutionCompleted { result, .. } => {
-                Some(Self::Completed { result: result.clone() })
-            }
+            EventKind::WorkflowExecutionCompleted { result, .. } => Some(Self::Completed {
+                result: result.clone(),
+            }),
             EventKind::WorkflowExecutionFailed {
-                failure, retry_state, new_execution_run_id: None, ..
-            } => Some(Self::Failed { failure: failure.clone(), retry_state: *retry_state }),
-            EventKind::WorkflowExecutionCanceled { details, .. } => {
-                Some(Self::Cancelled { details: details.clone() })
-            }
-            EventKind::WorkflowExecutionTimedOut { retry_state, new_execution_run_id: None } => {
-                Some(Self::TimedOut { retry_state: *retry_state })
-            }
+                failure,
+                retry_state,
+                new_execution_run_id: None,
+                ..
+            } => Some(Self::Failed {
+                failure: failure.clone(),
+                retry_state: *retry_state,
+            }),
+            EventKind::WorkflowExecutionCanceled { details, .. } => Some(Self::Cancelled {
+                details: details.clone(),
+            }),
+            EventKind::WorkflowExecutionTimedOut {
+                retry_state,
+                new_execution_run_id: None,
+            } => Some(Self::TimedOut {
+                retry_state: *retry_state,
+            }),
             EventKind::WorkflowExecutionTerminated { .. } => Some(Self::Terminated),
             _ => None,
         }
@@ -74,11 +92,16 @@ impl ChildEnd {
 impl Execution {
     /// Records that a child has started.
     pub(crate) fn child_started(&mut self, initiated: u64, run_id: RunId, now: Timestamp) {
-        let Some(child) = self.children.get_mut(&initiated) else { return };
+        let Some(child) = self.children.get_mut(&initiated) else {
+            return;
+        };
         child.command = None;
         let event = EventKind::ChildWorkflowExecutionStarted {
             initiated_event_id: EventId(initiated),
-            execution: WorkflowExecution { workflow_id: child.workflow_id.clone(), run_id },
+            execution: WorkflowExecution {
+                workflow_id: child.workflow_id.clone(),
+                run_id,
+            },
             workflow_type: child.workflow_type.clone(),
         };
         self.add(now, event);
@@ -91,7 +114,9 @@ impl Execution {
         cause: ExternalFailedCause,
         now: Timestamp,
     ) {
-        let Some(child) = self.children.get(&initiated) else { return };
+        let Some(child) = self.children.get(&initiated) else {
+            return;
+        };
         let event = EventKind::StartChildWorkflowExecutionFailed {
             workflow_id: child.workflow_id.clone(),
             workflow_type: child.workflow_type.clone(),
@@ -111,12 +136,16 @@ impl Execution {
         end: ChildEnd,
         now: Timestamp,
     ) {
-        let Some(child) = self.children.get(&initiated) else { return };
+        let Some(child) = self.children.get(&initiated) else {
+            return;
+        };
         if child.workflow_id != *workflow_id || child.run_id.as_ref() != Some(first_run_id) {
             return;
         }
-        let execution =
-            WorkflowExecution { workflow_id: workflow_id.clone(), run_id: first_run_id.clone() };
+        let execution = WorkflowExecution {
+            workflow_id: workflow_id.clone(),
+            run_id: first_run_id.clone(),
+        };
         let workflow_type = child.workflow_type.clone();
         let initiated_event_id = EventId(initiated);
         let started_event_id = child.started_event_id;
@@ -128,7 +157,10 @@ impl Execution {
                 initiated_event_id,
                 started_event_id,
             },
-            ChildEnd::Failed { failure, retry_state } => EventKind::ChildWorkflowExecutionFailed {
+            ChildEnd::Failed {
+                failure,
+                retry_state,
+            } => EventKind::ChildWorkflowExecutionFailed {
                 failure,
                 execution,
                 workflow_type,
@@ -167,7 +199,9 @@ impl Execution {
         result: Result<(), ExternalFailedCause>,
         now: Timestamp,
     ) {
-        let Some(cancel) = self.cancels.get(&initiated) else { return };
+        let Some(cancel) = self.cancels.get(&initiated) else {
+            return;
+        };
         let initiated_event_id = EventId(initiated);
         let (workflow_id, run_id) = (cancel.workflow_id.clone(), cancel.run_id.clone());
         let event = match result {
@@ -193,7 +227,9 @@ impl Execution {
         result: Result<(), ExternalFailedCause>,
         now: Timestamp,
     ) {
-        let Some(signal) = self.signals.get(&initiated) else { return };
+        let Some(signal) = self.signals.get(&initiated) else {
+            return;
+        };
         let initiated_event_id = EventId(initiated);
         let (workflow_id, run_id) = (signal.workflow_id.clone(), signal.run_id.clone());
         let event = match result {

@@ -10,9 +10,7 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{
-    ActivityState, Effect, Execution, PendingUpdate, TaskKind, activity::next_attempt,
-};
+use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind, activity::next_attempt};
 use crate::engine::ActivityNotice;
 
 /// The identity of what the engine does by itself, as on a Temporal Service.
@@ -51,7 +49,12 @@ impl Execution {
     }
 
     /// Ends the run as a closing command says.
-    pub(super) fn close_by_command(&mut self, command: Command, completed: EventId, now: Timestamp) {
+    pub(super) fn close_by_command(
+        &mut self,
+        command: Command,
+        completed: EventId,
+        now: Timestamp,
+    ) {
         match command {
             Command::CompleteWorkflowExecution { result } => {
                 self.close(
@@ -125,7 +128,11 @@ impl Execution {
         self.force_close_task(now);
         self.close(
             now,
-            EventKind::WorkflowExecutionTerminated { reason, details, identity: Some(identity) },
+            EventKind::WorkflowExecutionTerminated {
+                reason,
+                details,
+                identity: Some(identity),
+            },
         );
         self.close_updates(false);
     }
@@ -136,13 +143,18 @@ impl Execution {
         let failure = Failure::timeout("workflow timeout", TimeoutType::StartToClose);
         let (retry_state, next) = self.retry(&failure, now);
         self.close_and_follow(now, next, |new_execution_run_id| {
-            EventKind::WorkflowExecutionTimedOut { retry_state, new_execution_run_id }
+            EventKind::WorkflowExecutionTimedOut {
+                retry_state,
+                new_execution_run_id,
+            }
         });
     }
 
     /// Fails the task that is with a worker and records what waited for its end.
     fn force_close_task(&mut self, now: Timestamp) {
-        let Some(mut task) = self.take_started_task() else { return };
+        let Some(mut task) = self.take_started_task() else {
+            return;
+        };
         if let TaskKind::Normal { .. } = task.kind {
             let (scheduled_event_id, started_event_id) = self.record_task_started(&mut task);
             self.record(
@@ -189,7 +201,11 @@ impl Execution {
             search_attributes: self.search_attributes.clone(),
             ..(*self.start).clone()
         };
-        let run = NewRun { run_id, start: Box::new(start), updates: Vec::new() };
+        let run = NewRun {
+            run_id,
+            start: Box::new(start),
+            updates: Vec::new(),
+        };
         (RetryState::InProgress, Some(Box::new(run)))
     }
 
@@ -215,7 +231,10 @@ impl Execution {
             last_completion_result: self.start.last_completion_result.clone(),
             parent: self.start.parent.clone(),
             root: self.start.root.clone(),
-            retry_policy: next.retry_policy.clone().or_else(|| self.start.retry_policy.clone()),
+            retry_policy: next
+                .retry_policy
+                .clone()
+                .or_else(|| self.start.retry_policy.clone()),
             attempt: 1,
             execution_expiration_time: self.start.execution_expiration_time,
             first_workflow_task_backoff: std::time::Duration::ZERO,
@@ -225,6 +244,10 @@ impl Execution {
                 .clone()
                 .unwrap_or_else(|| self.search_attributes.clone()),
         };
-        Box::new(NewRun { run_id, start: Box::new(start), updates: Vec::new() })
+        Box::new(NewRun {
+            run_id,
+            start: Box::new(start),
+            updates: Vec::new(),
+        })
     }
 }

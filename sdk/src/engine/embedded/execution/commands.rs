@@ -18,11 +18,17 @@ impl Execution {
         completion: WorkflowTaskCompletion,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let Task::Started(task) = &self.task else { return Ok(()) };
+        let Task::Started(task) = &self.task else {
+            return Ok(());
+        };
         let kind = task.kind;
         if let Err((cause, message)) = self.check_commands(kind, &completion.commands) {
-            let failure =
-                Failure::new(message.clone(), FailureKind::Server { non_retryable: false });
+            let failure = Failure::new(
+                message.clone(),
+                FailureKind::Server {
+                    non_retryable: false,
+                },
+            );
             self.fail_task(cause, failure, now);
             return Err((cause, message));
         }
@@ -30,7 +36,9 @@ impl Execution {
             self.discard_speculative_task(completion, now);
             return Ok(());
         }
-        let Some(mut task) = self.take_started_task() else { return Ok(()) };
+        let Some(mut task) = self.take_started_task() else {
+            return Ok(());
+        };
         let (scheduled_event_id, started_event_id) = self.record_task_started(&mut task);
         let completed = self.record(
             now,
@@ -42,7 +50,14 @@ impl Execution {
         );
         let closing = completion.commands.last().is_some_and(Command::is_closing);
         for command in completion.commands {
-            self.apply_command(command, completed, scheduled_event_id, &task.worker, closing, now);
+            self.apply_command(
+                command,
+                completed,
+                scheduled_event_id,
+                &task.worker,
+                closing,
+                now,
+            );
         }
         if self.is_open() {
             // An update that the worker did not answer is offered again.
@@ -60,7 +75,9 @@ impl Execution {
     /// Every update was rejected, so the task never was (it has no events). The worker saw events
     /// that do not exist and gets the whole history next time.
     fn discard_speculative_task(&mut self, completion: WorkflowTaskCompletion, now: Timestamp) {
-        let Some(task) = self.take_started_task() else { return };
+        let Some(task) = self.take_started_task() else {
+            return;
+        };
         for command in completion.commands {
             if let Command::RejectUpdate { update_id, failure } = command {
                 self.update_rejected(&update_id, failure);
@@ -90,10 +107,16 @@ impl Execution {
                 let activity = with_defaults(activity);
                 let scheduled = self.record(
                     now,
-                    EventKind::ActivityTaskScheduled { activity, workflow_task_completed_event_id },
+                    EventKind::ActivityTaskScheduled {
+                        activity,
+                        workflow_task_completed_event_id,
+                    },
                 );
                 if !closing {
-                    self.effects.push(Effect::Dispatch { scheduled: scheduled.0, attempt: 1 });
+                    self.effects.push(Effect::Dispatch {
+                        scheduled: scheduled.0,
+                        attempt: 1,
+                    });
                 }
             }
             Command::RequestCancelActivityTask { scheduled_event_id } => {
@@ -106,7 +129,10 @@ impl Execution {
                 );
                 self.cancel_activity(scheduled_event_id.0, worker, now, closing);
             }
-            Command::StartTimer { timer_id, start_to_fire_timeout } => {
+            Command::StartTimer {
+                timer_id,
+                start_to_fire_timeout,
+            } => {
                 self.record(
                     now,
                     EventKind::TimerStarted {
@@ -122,7 +148,9 @@ impl Execution {
                 if let (None, Some((index, _))) = (started, fired) {
                     self.remove_buffered(index);
                 }
-                let Some(started_event_id) = started.or(fired.map(|(_, id)| id)) else { return };
+                let Some(started_event_id) = started.or_else(|| fired.map(|(_, id)| id)) else {
+                    return;
+                };
                 self.record(
                     now,
                     EventKind::TimerCanceled {
@@ -142,7 +170,9 @@ impl Execution {
                     },
                 );
                 if !closing {
-                    self.effects.push(Effect::StartChild { initiated: initiated.0 });
+                    self.effects.push(Effect::StartChild {
+                        initiated: initiated.0,
+                    });
                 }
             }
             Command::RequestCancelExternalWorkflowExecution(cancel) => {
@@ -154,7 +184,9 @@ impl Execution {
                     },
                 );
                 if !closing {
-                    self.effects.push(Effect::CancelExternal { initiated: initiated.0 });
+                    self.effects.push(Effect::CancelExternal {
+                        initiated: initiated.0,
+                    });
                 }
             }
             Command::SignalExternalWorkflowExecution(signal) => {
@@ -166,13 +198,18 @@ impl Execution {
                     },
                 );
                 if !closing {
-                    self.effects.push(Effect::SignalExternal { initiated: initiated.0 });
+                    self.effects.push(Effect::SignalExternal {
+                        initiated: initiated.0,
+                    });
                 }
             }
             Command::RecordMarker(marker) => {
                 self.record(
                     now,
-                    EventKind::MarkerRecorded { marker, workflow_task_completed_event_id },
+                    EventKind::MarkerRecorded {
+                        marker,
+                        workflow_task_completed_event_id,
+                    },
                 );
             }
             Command::UpsertWorkflowSearchAttributes { search_attributes } => {
@@ -193,7 +230,11 @@ impl Execution {
                     },
                 );
             }
-            Command::AcceptUpdate { update_id, name, input } => {
+            Command::AcceptUpdate {
+                update_id,
+                name,
+                input,
+            } => {
                 let identity = self
                     .updates
                     .get(&update_id)

@@ -39,16 +39,28 @@ pub(crate) struct PendingUpdate {
 #[derive(Debug)]
 pub(crate) enum UpdateState {
     /// Waits for a task; in memory only, unless an event admitted it.
-    Admitted { recorded: bool },
+    Admitted {
+        recorded: bool,
+    },
     /// A worker looks at it.
-    Sent { recorded: bool },
-    Accepted { event: EventId },
-    Completed { outcome: Box<Result<Payload, Failure>> },
+    Sent {
+        recorded: bool,
+    },
+    Accepted {
+        event: EventId,
+    },
+    Completed {
+        outcome: Box<Result<Payload, Failure>>,
+    },
 }
 
 impl PendingUpdate {
     fn admitted(update: Update) -> Self {
-        Self { update, state: UpdateState::Admitted { recorded: false }, waiters: Vec::new() }
+        Self {
+            update,
+            state: UpdateState::Admitted { recorded: false },
+            waiters: Vec::new(),
+        }
     }
 
     pub(super) fn admitted_by_event(
@@ -57,8 +69,18 @@ impl PendingUpdate {
         input: Vec<Payload>,
         identity: Option<Identity>,
     ) -> Self {
-        let update = Update { update_id, name, input, header: PayloadMap::new(), identity };
-        Self { update, state: UpdateState::Admitted { recorded: true }, waiters: Vec::new() }
+        let update = Update {
+            update_id,
+            name,
+            input,
+            header: PayloadMap::new(),
+            identity,
+        };
+        Self {
+            update,
+            state: UpdateState::Admitted { recorded: true },
+            waiters: Vec::new(),
+        }
     }
 
     /// Whether the history tells all there is to know about it.
@@ -154,11 +176,14 @@ impl Execution {
     ) {
         let update_id = update.update_id.clone();
         if !self.updates.contains_key(&update_id) {
-            self.updates.insert(update_id.clone(), PendingUpdate::admitted(update));
+            self.updates
+                .insert(update_id.clone(), PendingUpdate::admitted(update));
             self.updates_admitted += 1;
         }
         let execution = self.id.clone();
-        let Some(pending) = self.updates.get_mut(&update_id) else { return };
+        let Some(pending) = self.updates.get_mut(&update_id) else {
+            return;
+        };
         match &pending.state {
             UpdateState::Completed { outcome } => {
                 let outcome = Some((**outcome).clone());
@@ -166,10 +191,15 @@ impl Execution {
                 self.effects.push(Effect::UpdateReply(reply, answer));
             }
             UpdateState::Accepted { .. } if wait_for == UpdateStage::Accepted => {
-                let answer = Box::new(UpdateReply { execution, outcome: None });
+                let answer = Box::new(UpdateReply {
+                    execution,
+                    outcome: None,
+                });
                 self.effects.push(Effect::UpdateReply(reply, answer));
             }
-            UpdateState::Admitted { .. } | UpdateState::Sent { .. } | UpdateState::Accepted { .. } => {
+            UpdateState::Admitted { .. }
+            | UpdateState::Sent { .. }
+            | UpdateState::Accepted { .. } => {
                 pending.waiters.push((wait_for, reply));
             }
         }
@@ -218,14 +248,18 @@ impl Execution {
         let was_admitted = matches!(pending.state, UpdateState::Admitted { .. });
         pending.state = UpdateState::Accepted { event };
         let waiters = std::mem::take(&mut pending.waiters);
-        let (accepted, waiting) =
-            waiters.into_iter().partition(|(stage, _)| *stage == UpdateStage::Accepted);
+        let (accepted, waiting): (Vec<_>, Vec<_>) = waiters
+            .into_iter()
+            .partition(|(stage, _)| *stage == UpdateStage::Accepted);
         pending.waiters = waiting;
         if was_admitted {
             self.updates_admitted -= 1;
         }
-        for (_, reply) in Vec::from(accepted) {
-            let answer = Box::new(UpdateReply { execution: execution.clone(), outcome: None });
+        for (_, reply) in accepted {
+            let answer = Box::new(UpdateReply {
+                execution: execution.clone(),
+                outcome: None,
+            });
             self.effects.push(Effect::UpdateReply(reply, answer));
         }
     }
@@ -236,7 +270,9 @@ impl Execution {
         outcome: &Result<Payload, Failure>,
     ) {
         let pending = self.known_update(update_id);
-        pending.state = UpdateState::Completed { outcome: Box::new(outcome.clone()) };
+        pending.state = UpdateState::Completed {
+            outcome: Box::new(outcome.clone()),
+        };
         let waiters = std::mem::take(&mut pending.waiters);
         self.answer_update(waiters, outcome);
     }
@@ -258,24 +294,29 @@ impl Execution {
     ) {
         for (_, reply) in waiters {
             let outcome = Some(outcome.clone());
-            let answer = Box::new(UpdateReply { execution: self.id.clone(), outcome });
+            let answer = Box::new(UpdateReply {
+                execution: self.id.clone(),
+                outcome,
+            });
             self.effects.push(Effect::UpdateReply(reply, answer));
         }
     }
 
     fn known_update(&mut self, update_id: &UpdateId) -> &mut PendingUpdate {
-        self.updates.entry(update_id.clone()).or_insert_with(|| PendingUpdate {
-            update: Update {
-                update_id: update_id.clone(),
-                // The name matters only until a worker has it.
-                name: UpdateName::new("update").expect("not empty and not long"),
-                input: Vec::new(),
-                header: PayloadMap::new(),
-                identity: None,
-            },
-            state: UpdateState::Sent { recorded: true },
-            waiters: Vec::new(),
-        })
+        self.updates
+            .entry(update_id.clone())
+            .or_insert_with(|| PendingUpdate {
+                update: Update {
+                    update_id: update_id.clone(),
+                    // The name matters only until a worker has it.
+                    name: UpdateName::new("update").expect("not empty and not long"),
+                    input: Vec::new(),
+                    header: PayloadMap::new(),
+                    identity: None,
+                },
+                state: UpdateState::Sent { recorded: true },
+                waiters: Vec::new(),
+            })
     }
 
     /// The updates that nobody accepted go on in the run that follows, or are refused.
@@ -291,9 +332,8 @@ impl Execution {
                 _ => {
                     for (_, reply) in pending.waiters {
                         // Nobody may be waiting any more.
-                        let _ = reply.send(Err(EngineError::not_found(
-                            EngineError::ALREADY_COMPLETED,
-                        )));
+                        let _ =
+                            reply.send(Err(EngineError::not_found(EngineError::ALREADY_COMPLETED)));
                     }
                 }
             }
@@ -304,13 +344,19 @@ impl Execution {
     pub(crate) fn take_over_updates(&mut self, updates: Vec<PendingUpdate>) {
         for pending in updates {
             self.updates_admitted += 1;
-            self.updates.insert(pending.update.update_id.clone(), pending);
+            self.updates
+                .insert(pending.update.update_id.clone(), pending);
         }
     }
 
     /// Takes a query.
     pub(crate) fn query(&mut self, id: String, query: Query, reply: QueryReply) {
-        self.queries.push(PendingQuery { id, query, reply, serial: None });
+        self.queries.push(PendingQuery {
+            id,
+            query,
+            reply,
+            serial: None,
+        });
     }
 
     /// Whether a query waits that must not wait for a workflow task.
@@ -347,9 +393,13 @@ impl Execution {
             if pending.serial == Some(serial)
                 && let Some(result) = answer(&pending.id)
             {
-                self.effects.push(Effect::QueryReply(pending.reply, Box::new(result)));
+                self.effects
+                    .push(Effect::QueryReply(pending.reply, Box::new(result)));
             } else {
-                self.queries.push(PendingQuery { serial: None, ..pending });
+                self.queries.push(PendingQuery {
+                    serial: None,
+                    ..pending
+                });
             }
         }
     }

@@ -34,9 +34,7 @@ use std::{
 use steadfast_core::{
     command::{RequestCancelExternalWorkflowExecution, SignalExternalWorkflowExecution},
     event::{EventKind, ExecutionStatus, HistoryEvent, WorkflowExecutionStarted},
-    ids::{
-        ActivityId, EventId, Identity, RequestId, RunId, TimerId, UpdateId, WorkflowExecution,
-    },
+    ids::{ActivityId, EventId, Identity, RequestId, RunId, TimerId, UpdateId, WorkflowExecution},
     payload::PayloadMap,
     time::Timestamp,
 };
@@ -79,7 +77,10 @@ pub(crate) enum Effect {
     /// Answer an update once what was recorded is durable.
     UpdateReply(UpdateReplySender, Box<super::super::UpdateReply>),
     /// Answer a query once what was recorded is durable.
-    QueryReply(QueryReply, Box<Result<steadfast_core::payload::Payload, steadfast_core::failure::Failure>>),
+    QueryReply(
+        QueryReply,
+        Box<Result<steadfast_core::payload::Payload, steadfast_core::failure::Failure>>,
+    ),
 }
 
 /// When a run has to be looked at, and why. Of several due at once the first is handled first.
@@ -184,7 +185,11 @@ pub(crate) struct Execution {
 
 impl Execution {
     /// A run without events. The first one must be its `WorkflowExecutionStarted`.
-    pub(crate) fn new(key: i64, id: WorkflowExecution, start: Box<WorkflowExecutionStarted>) -> Self {
+    pub(crate) fn new(
+        key: i64,
+        id: WorkflowExecution,
+        start: Box<WorkflowExecutionStarted>,
+    ) -> Self {
         Self {
             key,
             id,
@@ -248,7 +253,10 @@ impl Execution {
         request_id: Option<RequestId>,
         now: Timestamp,
     ) -> Self {
-        let id = WorkflowExecution { workflow_id: start.workflow_id.clone(), run_id };
+        let id = WorkflowExecution {
+            workflow_id: start.workflow_id.clone(),
+            run_id,
+        };
         let mut execution = Self::new(key, id, start.clone());
         execution.request_id = request_id;
         execution.record(now, EventKind::WorkflowExecutionStarted(start));

@@ -13,14 +13,21 @@ use super::{Execution, Task};
 impl Execution {
     /// Records an event now and applies it.
     pub(crate) fn record(&mut self, now: Timestamp, kind: EventKind) -> EventId {
-        debug_assert!(self.is_open(), "nothing follows a closing event (ground rule 6)");
+        debug_assert!(
+            self.is_open(),
+            "nothing follows a closing event (ground rule 6)"
+        );
         let event_id = EventId(self.next_event_id);
         // A clock that jumped back must not make event times decrease (E9).
         let event_time = now.max(self.last_event_time);
         self.next_event_id += 1;
         self.last_event_time = event_time;
         self.apply(event_id, event_time, &kind);
-        let event = HistoryEvent { event_id, event_time, kind };
+        let event = HistoryEvent {
+            event_id,
+            event_time,
+            kind,
+        };
         if !self.is_open() {
             self.closing_event = Some(event.clone());
         }
@@ -54,17 +61,22 @@ impl Execution {
         }
         self.forget_buffered_rows();
         let buffered = std::mem::take(&mut self.buffered);
-        let (closers, others): (Vec<_>, Vec<_>) =
-            buffered.into_iter().partition(|(_, kind)| closes_operation(kind));
+        let (closers, others): (Vec<_>, Vec<_>) = buffered
+            .into_iter()
+            .partition(|(_, kind)| closes_operation(kind));
         let mut activity_starts = BTreeMap::new();
         let mut child_starts = BTreeMap::new();
         for (_, kind) in others {
             let id = EventId(self.next_event_id);
             match &kind {
-                EventKind::ActivityTaskStarted { scheduled_event_id, .. } => {
+                EventKind::ActivityTaskStarted {
+                    scheduled_event_id, ..
+                } => {
                     activity_starts.insert(*scheduled_event_id, id);
                 }
-                EventKind::ChildWorkflowExecutionStarted { initiated_event_id, .. } => {
+                EventKind::ChildWorkflowExecutionStarted {
+                    initiated_event_id, ..
+                } => {
                     child_starts.insert(*initiated_event_id, id);
                 }
                 _ => {}
@@ -118,20 +130,54 @@ fn point_to_start(
     child_starts: &BTreeMap<EventId, EventId>,
 ) {
     match kind {
-        EventKind::ActivityTaskCompleted { scheduled_event_id, started_event_id, .. }
-        | EventKind::ActivityTaskFailed { scheduled_event_id, started_event_id, .. }
-        | EventKind::ActivityTaskTimedOut { scheduled_event_id, started_event_id, .. }
-        | EventKind::ActivityTaskCanceled { scheduled_event_id, started_event_id, .. } => {
+        EventKind::ActivityTaskCompleted {
+            scheduled_event_id,
+            started_event_id,
+            ..
+        }
+        | EventKind::ActivityTaskFailed {
+            scheduled_event_id,
+            started_event_id,
+            ..
+        }
+        | EventKind::ActivityTaskTimedOut {
+            scheduled_event_id,
+            started_event_id,
+            ..
+        }
+        | EventKind::ActivityTaskCanceled {
+            scheduled_event_id,
+            started_event_id,
+            ..
+        } => {
             if let Some(id) = activity_starts.get(scheduled_event_id) {
                 *started_event_id = *id;
             }
         }
-        EventKind::ChildWorkflowExecutionCompleted { initiated_event_id, started_event_id, .. }
-        | EventKind::ChildWorkflowExecutionFailed { initiated_event_id, started_event_id, .. }
-        | EventKind::ChildWorkflowExecutionCanceled { initiated_event_id, started_event_id, .. }
-        | EventKind::ChildWorkflowExecutionTimedOut { initiated_event_id, started_event_id, .. }
+        EventKind::ChildWorkflowExecutionCompleted {
+            initiated_event_id,
+            started_event_id,
+            ..
+        }
+        | EventKind::ChildWorkflowExecutionFailed {
+            initiated_event_id,
+            started_event_id,
+            ..
+        }
+        | EventKind::ChildWorkflowExecutionCanceled {
+            initiated_event_id,
+            started_event_id,
+            ..
+        }
+        | EventKind::ChildWorkflowExecutionTimedOut {
+            initiated_event_id,
+            started_event_id,
+            ..
+        }
         | EventKind::ChildWorkflowExecutionTerminated {
-            initiated_event_id, started_event_id, ..
+            initiated_event_id,
+            started_event_id,
+            ..
         } => {
             if let Some(id) = child_starts.get(initiated_event_id) {
                 *started_event_id = *id;

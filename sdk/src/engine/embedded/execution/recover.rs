@@ -60,14 +60,20 @@ impl Execution {
     fn repeat_requests(&mut self) {
         for (initiated, child) in &self.children {
             if child.run_id.is_none() {
-                self.effects.push(Effect::StartChild { initiated: *initiated });
+                self.effects.push(Effect::StartChild {
+                    initiated: *initiated,
+                });
             }
         }
         for initiated in self.cancels.keys() {
-            self.effects.push(Effect::CancelExternal { initiated: *initiated });
+            self.effects.push(Effect::CancelExternal {
+                initiated: *initiated,
+            });
         }
         for initiated in self.signals.keys() {
-            self.effects.push(Effect::SignalExternal { initiated: *initiated });
+            self.effects.push(Effect::SignalExternal {
+                initiated: *initiated,
+            });
         }
     }
 
@@ -78,7 +84,9 @@ impl Execution {
         running: Option<(u32, Box<Attempt>)>,
         now: Timestamp,
     ) {
-        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+        let Some(activity) = self.activities.get_mut(&scheduled) else {
+            return;
+        };
         let mut was_started = false;
         let mut next_attempt = None;
         if let Some(row) = row {
@@ -123,7 +131,9 @@ impl Execution {
 
     /// Closes an activity whose last attempt died with the process: it may have done its work.
     fn give_up(&mut self, scheduled: u64, retry_state: RetryState, now: Timestamp) {
-        let Some(activity) = self.activities.get_mut(&scheduled) else { return };
+        let Some(activity) = self.activities.get_mut(&scheduled) else {
+            return;
+        };
         let mut failure = Failure::new(
             "the process ended while the activity was running; it may have done its work",
             FailureKind::Timeout {
@@ -142,7 +152,10 @@ impl Execution {
         for (scheduled, activity) in &mut self.activities {
             activity.scheduled_time = now;
             activity.attempt_scheduled_time = now;
-            self.effects.push(Effect::Dispatch { scheduled: *scheduled, attempt: activity.attempt });
+            self.effects.push(Effect::Dispatch {
+                scheduled: *scheduled,
+                attempt: activity.attempt,
+            });
         }
         let scheduled: Vec<u64> = self.activities.keys().copied().collect();
         for id in scheduled {

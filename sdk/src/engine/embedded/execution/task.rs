@@ -115,13 +115,17 @@ impl Execution {
     /// Gives the task to a worker. Nothing is recorded yet, except that a later attempt becomes a
     /// first one when events arrived since (scenario 31).
     pub(crate) fn start_task(&mut self, worker: &Identity, serial: u64, now: Timestamp) {
-        let Task::Scheduled(scheduled) = &self.task else { return };
+        let Task::Scheduled(scheduled) = &self.task else {
+            return;
+        };
         let mut kind = scheduled.kind;
         if let TaskKind::Transient { follows } = kind
             && follows != self.last_event_id()
         {
             self.record_task_scheduled(now, 1);
-            kind = TaskKind::Normal { scheduled: EventId(self.last_event_id()) };
+            kind = TaskKind::Normal {
+                scheduled: EventId(self.last_event_id()),
+            };
         }
         let event_time = now.max(self.last_event_time);
         let next = EventId(self.next_event_id);
@@ -164,9 +168,18 @@ impl Execution {
     pub(crate) fn return_task(&mut self, now: Timestamp) {
         if let Some(task) = self.take_started_task() {
             self.readmit_updates(&task.updates);
-            self.set_task(Task::Scheduled(ScheduledTask { kind: task.kind, not_before: None }));
+            self.set_task(Task::Scheduled(ScheduledTask {
+                kind: task.kind,
+                not_before: None,
+            }));
             if self.flush_buffered(now)
-                && !matches!(&self.task, Task::Scheduled(ScheduledTask { kind: TaskKind::Normal { .. }, .. }))
+                && !matches!(
+                    &self.task,
+                    Task::Scheduled(ScheduledTask {
+                        kind: TaskKind::Normal { .. },
+                        ..
+                    })
+                )
             {
                 self.record_task_scheduled(now, 1);
             }
@@ -190,11 +203,16 @@ impl Execution {
         }
         let started = task.started_event.clone();
         let scheduled = match &started.kind {
-            EventKind::WorkflowTaskStarted { scheduled_event_id, .. } => *scheduled_event_id,
+            EventKind::WorkflowTaskStarted {
+                scheduled_event_id, ..
+            } => *scheduled_event_id,
             _ => EventId::NONE,
         };
         let started_id = self.record(started.event_time, started.kind);
-        debug_assert_eq!(started_id, started.event_id, "nothing is recorded while a task is out");
+        debug_assert_eq!(
+            started_id, started.event_id,
+            "nothing is recorded while a task is out"
+        );
         (scheduled, started_id)
     }
 
@@ -233,7 +251,9 @@ impl Execution {
         now: Timestamp,
         event: impl FnOnce(EventId, EventId, Identity) -> EventKind,
     ) {
-        let Some(mut task) = self.take_started_task() else { return };
+        let Some(mut task) = self.take_started_task() else {
+            return;
+        };
         self.sticky = None;
         self.readmit_updates(&task.updates);
         match task.kind {
@@ -245,9 +265,14 @@ impl Execution {
                 self.attempt = self.attempt.saturating_add(1);
                 let kind = match task.kind {
                     TaskKind::Speculative => TaskKind::Speculative,
-                    _ => TaskKind::Transient { follows: self.last_event_id() },
+                    _ => TaskKind::Transient {
+                        follows: self.last_event_id(),
+                    },
                 };
-                self.set_task(Task::Scheduled(ScheduledTask { kind, not_before: None }));
+                self.set_task(Task::Scheduled(ScheduledTask {
+                    kind,
+                    not_before: None,
+                }));
             }
         }
         if self.flush_buffered(now) {
@@ -272,20 +297,28 @@ impl Execution {
     /// Replaces the task together with its deadline.
     pub(super) fn set_task(&mut self, task: Task) -> Task {
         match &self.task {
-            Task::Scheduled(ScheduledTask { not_before: Some(due), .. }) => {
+            Task::Scheduled(ScheduledTask {
+                not_before: Some(due),
+                ..
+            }) => {
                 self.deadlines.remove(&(*due, Deadline::TaskBackoff));
             }
             Task::Started(started) => {
-                self.deadlines.remove(&(started.deadline, Deadline::TaskTimeout));
+                self.deadlines
+                    .remove(&(started.deadline, Deadline::TaskTimeout));
             }
             Task::Idle | Task::Scheduled(_) => {}
         }
         match &task {
-            Task::Scheduled(ScheduledTask { not_before: Some(due), .. }) => {
+            Task::Scheduled(ScheduledTask {
+                not_before: Some(due),
+                ..
+            }) => {
                 self.deadlines.insert((*due, Deadline::TaskBackoff));
             }
             Task::Started(started) => {
-                self.deadlines.insert((started.deadline, Deadline::TaskTimeout));
+                self.deadlines
+                    .insert((started.deadline, Deadline::TaskTimeout));
             }
             Task::Idle | Task::Scheduled(_) => {}
         }
@@ -302,7 +335,8 @@ impl Execution {
     /// Ends the task of the queries.
     pub(crate) fn end_query_task(&mut self) {
         if let Some(task) = self.query_task.take() {
-            self.deadlines.remove(&(task.deadline, Deadline::QueryTimeout));
+            self.deadlines
+                .remove(&(task.deadline, Deadline::QueryTimeout));
         }
     }
 
@@ -338,7 +372,13 @@ impl Execution {
     fn fire_timer(&mut self, started: u64, now: Timestamp) {
         if let Some(timer) = self.timers.get(&started) {
             let timer_id = timer.timer_id.clone();
-            self.add(now, EventKind::TimerFired { timer_id, started_event_id: EventId(started) });
+            self.add(
+                now,
+                EventKind::TimerFired {
+                    timer_id,
+                    started_event_id: EventId(started),
+                },
+            );
         }
     }
 }

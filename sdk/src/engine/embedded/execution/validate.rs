@@ -30,7 +30,11 @@ struct Overlay<'a> {
 }
 
 impl Execution {
-    pub(super) fn check_commands(&self, task: TaskKind, commands: &[Command]) -> Result<(), Refusal> {
+    pub(super) fn check_commands(
+        &self,
+        task: TaskKind,
+        commands: &[Command],
+    ) -> Result<(), Refusal> {
         let mut seen = Overlay::default();
         // The ids that the events of the commands will have: started and completed come first.
         let mut event_id = match task {
@@ -63,7 +67,10 @@ impl Execution {
             !matches!(kind, EventKind::TimerFired { timer_id, .. } if seen.timers_cancelled.contains(timer_id))
         });
         if waits {
-            return Err((WorkflowTaskFailedCause::UnhandledCommand, "UnhandledCommand".to_owned()));
+            return Err((
+                WorkflowTaskFailedCause::UnhandledCommand,
+                "UnhandledCommand".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -190,11 +197,7 @@ impl Execution {
         )
     }
 
-    fn check_activity_cancel(
-        &self,
-        scheduled: EventId,
-        seen: &Overlay<'_>,
-    ) -> Result<(), Refusal> {
+    fn check_activity_cancel(&self, scheduled: EventId, seen: &Overlay<'_>) -> Result<(), Refusal> {
         let refuse = |text: String| {
             Err((
                 WorkflowTaskFailedCause::BadRequestCancelActivityAttributes,
@@ -243,12 +246,16 @@ impl Execution {
 
     /// A timer that fired while the task was out.
     pub(super) fn buffered_timer(&self, timer_id: &TimerId) -> Option<(usize, EventId)> {
-        self.buffered.iter().enumerate().find_map(|(index, (_, kind))| match kind {
-            EventKind::TimerFired { timer_id: fired, started_event_id } if fired == timer_id => {
-                Some((index, *started_event_id))
-            }
-            _ => None,
-        })
+        self.buffered
+            .iter()
+            .enumerate()
+            .find_map(|(index, (_, kind))| match kind {
+                EventKind::TimerFired {
+                    timer_id: fired,
+                    started_event_id,
+                } if fired == timer_id => Some((index, *started_event_id)),
+                _ => None,
+            })
     }
 
     /// Whether an activity ended while the task was out.
@@ -275,18 +282,25 @@ fn check_payloads(command: &Command) -> Result<(), Refusal> {
         Command::ContinueAsNewWorkflowExecution(next) => size(&next.input),
         Command::RecordMarker(marker) => marker.details.values().map(|values| size(values)).sum(),
         Command::CompleteWorkflowExecution { result } => result.as_ref().map_or(0, Payload::size),
-        Command::CompleteUpdate { outcome: Ok(result), .. } => result.size(),
+        Command::CompleteUpdate {
+            outcome: Ok(result),
+            ..
+        } => result.size(),
         Command::CancelWorkflowExecution { details } => size(details),
-        Command::UpsertWorkflowSearchAttributes { search_attributes: values }
-        | Command::ModifyWorkflowProperties { upserted_memo: values } => {
-            values.values().map(Payload::size).sum()
+        Command::UpsertWorkflowSearchAttributes {
+            search_attributes: values,
         }
+        | Command::ModifyWorkflowProperties {
+            upserted_memo: values,
+        } => values.values().map(Payload::size).sum(),
         Command::RequestCancelActivityTask { .. }
         | Command::StartTimer { .. }
         | Command::CancelTimer { .. }
         | Command::RequestCancelExternalWorkflowExecution(_)
         | Command::AcceptUpdate { .. }
-        | Command::CompleteUpdate { outcome: Err(_), .. }
+        | Command::CompleteUpdate {
+            outcome: Err(_), ..
+        }
         | Command::RejectUpdate { .. }
         | Command::FailWorkflowExecution { .. } => 0,
     };

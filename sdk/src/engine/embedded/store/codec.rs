@@ -1,4 +1,4 @@
-//! How values become bytes in the file: MessagePack, fields by position.
+//! How values become bytes in the file: `MessagePack`, fields by position.
 //!
 //! Events stand one after the other without a frame, so that batches can be joined as bytes.
 
@@ -13,7 +13,10 @@ pub(crate) fn encode_event(event: &HistoryEvent, bytes: &mut Vec<u8>) {
 }
 
 /// The events of a batch.
-pub(crate) fn decode_events(bytes: &[u8], events: &mut Vec<HistoryEvent>) -> Result<(), EngineError> {
+pub(crate) fn decode_events(
+    bytes: &[u8],
+    events: &mut Vec<HistoryEvent>,
+) -> Result<(), EngineError> {
     let mut rest = bytes;
     while !rest.is_empty() {
         events.push(rmp_serde::decode::from_read(&mut rest).map_err(|error| unreadable(&error))?);

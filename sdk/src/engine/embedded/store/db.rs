@@ -19,7 +19,10 @@ pub(crate) struct Db<'c> {
 
 impl<'c> Db<'c> {
     pub(crate) fn new(connection: &'c Connection) -> Self {
-        Self { connection, statements: RefCell::default() }
+        Self {
+            connection,
+            statements: RefCell::default(),
+        }
     }
 
     /// A statement, prepared now or before.
@@ -29,7 +32,10 @@ impl<'c> Db<'c> {
             Some(kept) => kept,
             None => (Box::from(sql), self.connection.prepare(sql)?),
         };
-        Ok(Prepared { db: self, kept: Some((sql, statement)) })
+        Ok(Prepared {
+            db: self,
+            kept: Some((sql, statement)),
+        })
     }
 }
 
@@ -67,7 +73,9 @@ impl DerefMut for Prepared<'_, '_> {
 
 impl Drop for Prepared<'_, '_> {
     fn drop(&mut self) {
-        let Some((sql, statement)) = self.kept.take() else { return };
+        let Some((sql, statement)) = self.kept.take() else {
+            return;
+        };
         let mut statements = self.db.statements.borrow_mut();
         if statements.len() < KEPT {
             statements.insert(sql, statement);

@@ -1,4 +1,4 @@
-//! The file: one SQLite database that one engine owns for as long as it is open.
+//! The file: one `SQLite` database that one engine owns for as long as it is open.
 //!
 //! A history is kept as the encoded events of each commit, in order; everything else that is
 //! stored can be found faster but not better than from there, except what [`rows::Row`] names. No
@@ -23,7 +23,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 pub(crate) use self::{
     codec::{decode_value, encode_event, encode_value},
     db::Db,
-    read::{LoadedRun, RunInfo, due_runs, expired_runs, find_request, find_run, list_runs, load_run, read_events, highest_key, stored_jobs},
+    read::{
+        LoadedRun, RunInfo, due_runs, expired_runs, find_request, find_run, highest_key, list_runs,
+        load_run, read_events, stored_jobs,
+    },
     rows::{InsertRun, Row},
     writer::{ReadFn, WriterWork, run_writer},
 };
@@ -127,5 +130,7 @@ pub(crate) fn storage_error(what: &str, error: &rusqlite::Error) -> EngineError 
         }
         _ => "nothing that was acknowledged is lost; try again",
     };
-    EngineError::Storage { message: format!("{what}: {error}; {advice}") }
+    EngineError::Storage {
+        message: format!("{what}: {error}; {advice}"),
+    }
 }

@@ -52,6 +52,7 @@ const RUN_COLUMNS: &str = "e.key, e.workflow_id, e.run_id, e.workflow_type, e.ta
     e.parent_workflow_id, e.parent_run_id, e.history_length, e.history_bytes, e.memo, \
     e.search_attributes";
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn failed(error: rusqlite::Error) -> EngineError {
     storage_error("the file could not be read", &error)
 }
@@ -63,7 +64,12 @@ fn damaged(what: &str) -> EngineError {
 }
 
 fn run_info(row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
-    let text = |index: usize| row.get_ref(index)?.as_str().map_err(rusqlite::Error::from).map(str::to_owned);
+    let text = |index: usize| {
+        row.get_ref(index)?
+            .as_str()
+            .map_err(rusqlite::Error::from)
+            .map(str::to_owned)
+    };
     let optional = |index: usize| row.get::<_, Option<String>>(index);
     let workflow_id = text(1)?;
     let run_id = text(2)?;
@@ -81,7 +87,9 @@ fn run_info(row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
     let search_attributes: Option<Vec<u8>> = row.get(17)?;
     let key = row.get(0)?;
     let start_time = Timestamp::from_unix_nanos(row.get(6)?);
-    let close_time = row.get::<_, Option<i64>>(7)?.map(Timestamp::from_unix_nanos);
+    let close_time = row
+        .get::<_, Option<i64>>(7)?
+        .map(Timestamp::from_unix_nanos);
     let wakeup = row.get(8)?;
     let info = move || {
         let id = |_| damaged("id");
@@ -108,8 +116,12 @@ fn run_info(row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
             request_id: request_id.map(RequestId::new).transpose().map_err(id)?,
             reset_run_id: reset_run_id.map(RunId::new).transpose().map_err(id)?,
             parent,
-            history_length: length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0),
-            history_bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+            history_length: length
+                .and_then(|length| u64::try_from(length).ok())
+                .unwrap_or(0),
+            history_bytes: bytes
+                .and_then(|bytes| u64::try_from(bytes).ok())
+                .unwrap_or(0),
             memo: memo.map_or_else(|| Ok(PayloadMap::new()), |blob| decode_value(&blob))?,
             search_attributes: search_attributes
                 .map_or_else(|| Ok(PayloadMap::new()), |blob| decode_value(&blob))?,
@@ -156,17 +168,24 @@ pub(crate) fn find_request(
         .prepare_cached("SELECT run_id FROM execution WHERE workflow_id = ?1 AND request_id = ?2")
         .and_then(|mut statement| {
             statement
-                .query_row(params![workflow_id.as_str(), request_id.as_str()], |row| row.get(0))
+                .query_row(params![workflow_id.as_str(), request_id.as_str()], |row| {
+                    row.get(0)
+                })
                 .optional()
         })
         .map_err(failed)?;
-    run_id.map(RunId::new).transpose().map_err(|_| damaged("id"))
+    run_id
+        .map(RunId::new)
+        .transpose()
+        .map_err(|_| damaged("id"))
 }
 
 /// All there is of a run.
 pub(crate) fn load_run(connection: &Db<'_>, key: i64) -> Result<Option<LoadedRun>, EngineError> {
     let info = connection
-        .prepare_cached(&format!("SELECT {RUN_COLUMNS} FROM execution e WHERE e.key = ?1"))
+        .prepare_cached(&format!(
+            "SELECT {RUN_COLUMNS} FROM execution e WHERE e.key = ?1"
+        ))
         .and_then(|mut statement| statement.query_row(params![key], run_info).optional())
         .map_err(failed)?
         .transpose()?;
@@ -196,7 +215,9 @@ pub(crate) fn read_events(
              first_event",
         )
         .map_err(failed)?;
-    let mut rows = statement.query(params![key, as_integer(from)]).map_err(failed)?;
+    let mut rows = statement
+        .query(params![key, as_integer(from)])
+        .map_err(failed)?;
     let mut events = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.next().map_err(failed)? {
@@ -269,7 +290,9 @@ pub(crate) fn due_runs(connection: &Db<'_>) -> Result<Vec<(i64, i64)>, EngineErr
     let mut statement = connection
         .prepare("SELECT wakeup, key FROM execution WHERE wakeup IS NOT NULL ORDER BY wakeup")
         .map_err(failed)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(failed)?;
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
@@ -287,8 +310,12 @@ pub(crate) fn highest_key(connection: &Db<'_>) -> Result<(i64, i64), EngineError
 
 /// What runs still have to tell others.
 pub(crate) fn stored_jobs(connection: &Db<'_>) -> Result<Vec<(i64, Vec<u8>)>, EngineError> {
-    let mut statement = connection.prepare("SELECT id, job FROM job ORDER BY id").map_err(failed)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+    let mut statement = connection
+        .prepare("SELECT id, job FROM job ORDER BY id")
+        .map_err(failed)?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(failed)?;
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
@@ -334,16 +361,28 @@ pub(crate) fn list_runs(
         values.push((name.to_owned(), value));
     };
     if let Some(status) = filter.status {
-        condition("e.status = :status", ":status", status_number(status).into());
+        condition(
+            "e.status = :status",
+            ":status",
+            status_number(status).into(),
+        );
     }
     if let Some(workflow_type) = &filter.workflow_type {
-        condition("e.workflow_type = :type", ":type", workflow_type.as_str().to_owned().into());
+        condition(
+            "e.workflow_type = :type",
+            ":type",
+            workflow_type.as_str().to_owned().into(),
+        );
     }
     if let Some(id) = &filter.workflow_id {
         condition("e.workflow_id = :id", ":id", id.as_str().to_owned().into());
     }
     if let Some(since) = filter.started_since {
-        condition("e.start_time >= :since", ":since", since.unix_nanos().into());
+        condition(
+            "e.start_time >= :since",
+            ":since",
+            since.unix_nanos().into(),
+        );
     }
     if let Some(until) = filter.started_before {
         condition("e.start_time < :until", ":until", until.unix_nanos().into());
@@ -358,14 +397,21 @@ pub(crate) fn list_runs(
              AND s{index}.value = :value{index}"
         ));
         values.push((format!(":name{index}"), name.clone().into()));
-        values.push((format!(":value{index}"), value.data.as_slice().to_vec().into()));
+        values.push((
+            format!(":value{index}"),
+            value.data.as_slice().to_vec().into(),
+        ));
     }
     let conditions = conditions.join(" AND ");
-    let bound: Vec<(&str, &dyn rusqlite::ToSql)> =
-        values.iter().map(|(name, value)| (name.as_str(), value as &dyn rusqlite::ToSql)).collect();
+    let bound: Vec<(&str, &dyn rusqlite::ToSql)> = values
+        .iter()
+        .map(|(name, value)| (name.as_str(), value as &dyn rusqlite::ToSql))
+        .collect();
     let Some(page) = page else {
         let count: i64 = connection
-            .prepare_cached(&format!("SELECT count(*) FROM execution e{joins} WHERE {conditions}"))
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM execution e{joins} WHERE {conditions}"
+            ))
             .and_then(|mut statement| statement.query_row(&*bound, |row| row.get(0)))
             .map_err(failed)?;
         return Ok((Vec::new(), u64::try_from(count).unwrap_or(0)));

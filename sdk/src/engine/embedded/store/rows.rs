@@ -16,8 +16,16 @@ use crate::engine::embedded::execution::ActivityRow;
 pub(crate) enum Row {
     Insert(Box<InsertRun>),
     /// Events of a run, encoded, from one id to another.
-    History { key: i64, first: u64, last: u64, events: Vec<u8> },
-    Wakeup { key: i64, wakeup: Option<i64> },
+    History {
+        key: i64,
+        first: u64,
+        last: u64,
+        events: Vec<u8>,
+    },
+    Wakeup {
+        key: i64,
+        wakeup: Option<i64>,
+    },
     Close {
         key: i64,
         status: ExecutionStatus,
@@ -25,14 +33,38 @@ pub(crate) enum Row {
         history_length: u64,
         history_bytes: u64,
     },
-    Attributes { key: i64, memo: PayloadMap, search_attributes: PayloadMap },
-    Buffer { key: i64, seq: usize, time: Timestamp, event: EventKind },
-    Unbuffer { key: i64 },
-    Activity { key: i64, row: ActivityRow },
-    ResetTo { key: i64, run_id: RunId },
-    Delete { key: i64 },
-    PutJob { id: i64, job: Vec<u8> },
-    DeleteJob { id: i64 },
+    Attributes {
+        key: i64,
+        memo: PayloadMap,
+        search_attributes: PayloadMap,
+    },
+    Buffer {
+        key: i64,
+        seq: usize,
+        time: Timestamp,
+        event: EventKind,
+    },
+    Unbuffer {
+        key: i64,
+    },
+    Activity {
+        key: i64,
+        row: ActivityRow,
+    },
+    ResetTo {
+        key: i64,
+        run_id: RunId,
+    },
+    Delete {
+        key: i64,
+    },
+    PutJob {
+        id: i64,
+        job: Vec<u8>,
+    },
+    DeleteJob {
+        id: i64,
+    },
 }
 
 /// A new run.
@@ -72,66 +104,79 @@ impl Row {
     pub(super) fn write(&self, connection: &Db<'_>) -> rusqlite::Result<()> {
         match self {
             Self::Insert(run) => run.write(connection),
-            Self::History { key, first, events, .. } => {
-                execute(
-                    connection,
-                    "INSERT INTO history (key, first_event, events) VALUES (?1, ?2, ?3)",
-                    params![key, as_integer(*first), events],
-                )
-            }
-            Self::Wakeup { key, wakeup } => {
-                execute(
-                    connection,
-                    "UPDATE execution SET wakeup = ?2 WHERE key = ?1",
-                    params![key, wakeup],
-                )
-            }
-            Self::Close { key, status, close_time, history_length, history_bytes } => {
-                execute(
-                    connection,
-                    "UPDATE execution SET status = ?2, close_time = ?3, wakeup = NULL, \
+            Self::History {
+                key, first, events, ..
+            } => execute(
+                connection,
+                "INSERT INTO history (key, first_event, events) VALUES (?1, ?2, ?3)",
+                params![key, as_integer(*first), events],
+            ),
+            Self::Wakeup { key, wakeup } => execute(
+                connection,
+                "UPDATE execution SET wakeup = ?2 WHERE key = ?1",
+                params![key, wakeup],
+            ),
+            Self::Close {
+                key,
+                status,
+                close_time,
+                history_length,
+                history_bytes,
+            } => execute(
+                connection,
+                "UPDATE execution SET status = ?2, close_time = ?3, wakeup = NULL, \
                      history_length = ?4, history_bytes = ?5 WHERE key = ?1",
-                    params![
-                        key,
-                        status_number(*status),
-                        close_time.unix_nanos(),
-                        as_integer(*history_length),
-                        as_integer(*history_bytes)
-                    ],
-                )
-            }
-            Self::Attributes { key, memo, search_attributes } => {
+                params![
+                    key,
+                    status_number(*status),
+                    close_time.unix_nanos(),
+                    as_integer(*history_length),
+                    as_integer(*history_bytes)
+                ],
+            ),
+            Self::Attributes {
+                key,
+                memo,
+                search_attributes,
+            } => {
                 execute(
                     connection,
                     "UPDATE execution SET memo = ?2, search_attributes = ?3 WHERE key = ?1",
                     params![key, map_blob(memo), map_blob(search_attributes)],
                 )?;
-                execute(connection, "DELETE FROM search_attribute WHERE key = ?1", params![key])?;
+                execute(
+                    connection,
+                    "DELETE FROM search_attribute WHERE key = ?1",
+                    params![key],
+                )?;
                 insert_search_attributes(connection, *key, search_attributes)
             }
-            Self::Buffer { key, seq, time, event } => {
-                execute(
-                    connection,
-                    "INSERT INTO buffered (key, seq, time, event) VALUES (?1, ?2, ?3, ?4)",
-                    params![
-                        key,
-                        i64::try_from(*seq).unwrap_or(i64::MAX),
-                        time.unix_nanos(),
-                        encode_value(event)
-                    ],
-                )
-            }
-            Self::Unbuffer { key } => {
-                execute(connection, "DELETE FROM buffered WHERE key = ?1", params![key])
-            }
+            Self::Buffer {
+                key,
+                seq,
+                time,
+                event,
+            } => execute(
+                connection,
+                "INSERT INTO buffered (key, seq, time, event) VALUES (?1, ?2, ?3, ?4)",
+                params![
+                    key,
+                    i64::try_from(*seq).unwrap_or(i64::MAX),
+                    time.unix_nanos(),
+                    encode_value(event)
+                ],
+            ),
+            Self::Unbuffer { key } => execute(
+                connection,
+                "DELETE FROM buffered WHERE key = ?1",
+                params![key],
+            ),
             Self::Activity { key, row } => write_activity(connection, *key, row),
-            Self::ResetTo { key, run_id } => {
-                execute(
-                    connection,
-                    "UPDATE execution SET reset_run_id = ?2 WHERE key = ?1",
-                    params![key, run_id.as_str()],
-                )
-            }
+            Self::ResetTo { key, run_id } => execute(
+                connection,
+                "UPDATE execution SET reset_run_id = ?2 WHERE key = ?1",
+                params![key, run_id.as_str()],
+            ),
             Self::Delete { key } => {
                 for statement in [
                     "DELETE FROM history WHERE key = ?1",
@@ -144,9 +189,11 @@ impl Row {
                 }
                 Ok(())
             }
-            Self::PutJob { id, job } => {
-                execute(connection, "INSERT INTO job (id, job) VALUES (?1, ?2)", params![id, job])
-            }
+            Self::PutJob { id, job } => execute(
+                connection,
+                "INSERT INTO job (id, job) VALUES (?1, ?2)",
+                params![id, job],
+            ),
             Self::DeleteJob { id } => {
                 execute(connection, "DELETE FROM job WHERE id = ?1", params![id])
             }
@@ -172,7 +219,9 @@ impl InsertRun {
                 self.wakeup,
                 self.first_run_id.as_str(),
                 self.request_id.as_ref().map(RequestId::as_str),
-                self.parent.as_ref().map(|parent| parent.workflow_id.as_str()),
+                self.parent
+                    .as_ref()
+                    .map(|parent| parent.workflow_id.as_str()),
                 self.parent.as_ref().map(|parent| parent.run_id.as_str()),
                 map_blob(&self.memo),
                 map_blob(&self.search_attributes),
@@ -184,22 +233,27 @@ impl InsertRun {
 
 fn write_activity(connection: &Db<'_>, key: i64, row: &ActivityRow) -> rusqlite::Result<()> {
     match row {
-        ActivityRow::Put { scheduled, attempt, started, next_attempt, last_failure, heartbeat } => {
-            execute(
-                connection,
-                "INSERT OR REPLACE INTO activity (key, scheduled, attempt, started, next_attempt, \
+        ActivityRow::Put {
+            scheduled,
+            attempt,
+            started,
+            next_attempt,
+            last_failure,
+            heartbeat,
+        } => execute(
+            connection,
+            "INSERT OR REPLACE INTO activity (key, scheduled, attempt, started, next_attempt, \
                  last_failure, heartbeat) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![
-                    key,
-                    as_integer(*scheduled),
-                    attempt,
-                    started,
-                    next_attempt.map(Timestamp::unix_nanos),
-                    last_failure.as_ref().map(encode_value),
-                    (!heartbeat.is_empty()).then(|| encode_value(heartbeat)),
-                ],
-            )
-        }
+            params![
+                key,
+                as_integer(*scheduled),
+                attempt,
+                started,
+                next_attempt.map(Timestamp::unix_nanos),
+                last_failure.as_ref().map(encode_value),
+                (!heartbeat.is_empty()).then(|| encode_value(heartbeat)),
+            ],
+        ),
         ActivityRow::Delete { scheduled } => execute(
             connection,
             "DELETE FROM activity WHERE key = ?1 AND scheduled = ?2",
@@ -228,7 +282,10 @@ fn execute(
     statement: &str,
     values: impl rusqlite::Params,
 ) -> rusqlite::Result<()> {
-    connection.prepare_cached(statement)?.execute(values).map(drop)
+    connection
+        .prepare_cached(statement)?
+        .execute(values)
+        .map(drop)
 }
 
 fn map_blob(map: &PayloadMap) -> Option<Vec<u8>> {

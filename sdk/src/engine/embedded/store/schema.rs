@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::storage_error;
 use crate::engine::EngineError;
 
-/// Says that an SQLite file is ours: `stdf`.
+/// Says that an `SQLite` file is ours: `stdf`.
 const APPLICATION_ID: i32 = 0x7374_6466;
 
 /// One script per version, each from the version before. A script that was released never changes.
@@ -13,8 +13,10 @@ const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
 
 /// Creates or migrates the tables; refuses files of others and of the future.
 pub(super) fn prepare(connection: &Connection, name: &str) -> Result<(), EngineError> {
-    let failed = |error: rusqlite::Error| storage_error(&format!("{name} cannot be prepared"), &error);
-    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    let failed =
+        |error: rusqlite::Error| storage_error(&format!("{name} cannot be prepared"), &error);
+    let number =
+        |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let application = number("application_id").map_err(failed)?;
     let version = number("user_version").map_err(failed)?;
     let tables: i64 = connection

@@ -4,12 +4,10 @@
 
 use std::fmt;
 
-
-
 use super::{db::Db, rows::Row, storage_error};
 use crate::engine::{
     EngineError,
-    embedded::options::{CrashHook, CrashPoint},
+    embedded::options::{CrashAction, CrashHook, CrashPoint},
 };
 
 /// A question to the file.
@@ -40,16 +38,18 @@ pub(crate) trait WriterWork {
 }
 
 /// Runs until there is no more work.
-pub(crate) fn run_writer(work: &impl WriterWork, connection: &Db<'_>, crash: Option<&CrashHook>) {
+pub(crate) fn run_writer(work: &impl WriterWork, db: &Db<'_>, crash: Option<&CrashHook>) {
     let mut ordinal = 0;
     while let Some((rows, reads)) = work.next() {
         if rows.is_empty() {
             work.committed(rows);
         } else {
             ordinal += 1;
-            let dies = |point| crash.is_some_and(|hook| hook(ordinal, point));
-            match write(connection, &rows, || dies(CrashPoint::BeforeCommit)) {
-                Ok(true) if dies(CrashPoint::AfterCommit) => return work.crashed(),
+            let at = |point| crash.map_or(CrashAction::Continue, |hook| hook(ordinal, point));
+            match write(db, &rows, || at(CrashPoint::BeforeCommit)) {
+                Ok(true) if at(CrashPoint::AfterCommit) == CrashAction::Stop => {
+                    return work.crashed();
+                }
                 Ok(true) => work.committed(rows),
                 Ok(false) => return work.crashed(),
                 Err(error) => {
@@ -60,29 +60,33 @@ pub(crate) fn run_writer(work: &impl WriterWork, connection: &Db<'_>, crash: Opt
             }
         }
         for read in reads {
-            (read.0)(connection);
+            (read.0)(db);
         }
     }
 }
 
 /// Says whether the rows are committed; they are not when the engine dies before.
-fn write(
-    connection: &Db<'_>,
-    rows: &[Row],
-    dies: impl FnOnce() -> bool,
-) -> rusqlite::Result<bool> {
-    let run = |statement: &str| connection.prepare_cached(statement)?.execute([]).map(drop);
+fn write(db: &Db<'_>, rows: &[Row], action: impl FnOnce() -> CrashAction) -> rusqlite::Result<bool> {
+    let run = |statement: &str| db.prepare_cached(statement)?.execute([]).map(drop);
     run("BEGIN IMMEDIATE")?;
-    let written = rows.iter().try_for_each(|row| row.write(connection));
-    if written.is_ok() && dies() {
-        run("ROLLBACK")?;
-        return Ok(false);
-    }
+    let written = rows.iter().try_for_each(|row| row.write(db));
+    let action = if written.is_ok() { action() } else { CrashAction::Continue };
+    let written = match action {
+        CrashAction::Continue => written,
+        CrashAction::Fail => Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
+            None,
+        )),
+        CrashAction::Stop => {
+            run("ROLLBACK")?;
+            return Ok(false);
+        }
+    };
     match written.and_then(|()| run("COMMIT")) {
         Ok(()) => Ok(true),
         Err(error) => {
             // SQLite has rolled back by itself after some errors; then this one fails.
-            if !connection.is_autocommit() {
+            if !db.is_autocommit() {
                 run("ROLLBACK")?;
             }
             Err(error)

@@ -1,0 +1,56 @@
+//! Says when nothing is left to do, for tests that move the clock.
+
+use std::sync::Arc;
+
+use super::{
+    execution::{ActivityState, Task},
+    shared::Shared,
+    state::Core,
+};
+use crate::engine::EngineError;
+
+impl Shared {
+    /// Waits until everything that was asked is done and no task is with a worker or about to be
+    /// taken by one. Gives the number of transitions so far.
+    pub(crate) async fn idle(&self) -> Result<u64, EngineError> {
+        loop {
+            self.settled().await?;
+            let transitions = {
+                let (core, _) = self.enter()?;
+                if !core.is_busy() {
+                    return Ok(core.transitions);
+                }
+                core.transitions
+            };
+            self.stirred(transitions).await?;
+        }
+    }
+
+    /// Waits until there were more transitions than a number.
+    pub(crate) async fn stirred(&self, transitions: u64) -> Result<(), EngineError> {
+        let stirred = Arc::clone(&self.enter()?.0.stirred);
+        let stirred = stirred.notified();
+        tokio::pin!(stirred);
+        stirred.as_mut().enable();
+        if self.enter()?.0.transitions == transitions {
+            stirred.await;
+        }
+        Ok(())
+    }
+}
+
+impl Core {
+    fn is_busy(&self) -> bool {
+        let with_worker = self.executions.values().any(|run| {
+            matches!(run.task, Task::Started(_))
+                || run.query_task.is_some()
+                || run
+                    .activities
+                    .values()
+                    .any(|activity| matches!(activity.state, ActivityState::Started(_)))
+        });
+        with_worker
+            || self.workflow_tasks.is_being_served()
+            || self.activity_tasks.is_being_served()
+    }
+}

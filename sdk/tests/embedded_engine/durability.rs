@@ -1,0 +1,278 @@
+//! What is in the file, and what a crash or a failing disk leaves.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use futures_util::future::join_all;
+use steadfast::engine::{
+    Engine, EngineError,
+    embedded::{CrashAction, CrashPoint, EmbeddedEngine, EmbeddedOptions, ManualClock},
+};
+use steadfast_core::time::Timestamp;
+
+use crate::{
+    harness::{World, block_on, start_request},
+    notation::render,
+};
+
+fn clock() -> ManualClock {
+    ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000))
+}
+
+fn open(path: &Path, clock: &ManualClock) -> World {
+    let options = EmbeddedOptions::file(path).clock(clock.clone());
+    World::new(EmbeddedEngine::open(options).unwrap(), clock.clone())
+}
+
+#[test]
+fn a_second_engine_is_refused_until_the_first_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    let first = EmbeddedEngine::open(path.clone()).unwrap();
+    let refused = EmbeddedEngine::open(path.clone()).unwrap_err().to_string();
+    assert!(refused.contains("orders.db` is open in another engine"), "{refused}");
+    drop(first);
+    drop(EmbeddedEngine::open(path).unwrap());
+}
+
+#[test]
+fn files_of_others_and_of_the_future_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |name: &str| {
+        EmbeddedEngine::open(folder.path().join(name)).unwrap_err().to_string()
+    };
+    std::fs::write(folder.path().join("text"), "this is no database, but long enough to look like one").unwrap();
+    assert!(refused("text").contains("is not a steadfast file"), "{}", refused("text"));
+
+    let other = rusqlite::Connection::open(folder.path().join("other")).unwrap();
+    other.execute_batch("CREATE TABLE users (name TEXT)").unwrap();
+    drop(other);
+    assert!(refused("other").contains("another application"), "{}", refused("other"));
+
+    drop(EmbeddedEngine::open(folder.path().join("future")).unwrap());
+    let future = rusqlite::Connection::open(folder.path().join("future")).unwrap();
+    future.pragma_update(None, "user_version", 99).unwrap();
+    drop(future);
+    assert!(refused("future").contains("has version 99"), "{}", refused("future"));
+
+    assert!(refused("no/such/folder.db").contains("cannot be opened for writing"));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    let engine = EmbeddedEngine::open(path.clone()).unwrap();
+    for name in ["orders.db", "orders.db-wal"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    drop(engine);
+}
+
+#[test]
+fn what_is_asked_at_once_is_committed_together() {
+    let commits = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&commits);
+    let options = EmbeddedOptions::in_memory().crash_point(move |commit, _| {
+        counter.store(commit, Ordering::Relaxed);
+        CrashAction::Continue
+    });
+    let engine = EmbeddedEngine::open(options).unwrap();
+    block_on(async {
+        let starts = (0..200).map(|n| {
+            engine.start_workflow(start_request(&format!("w{n}"), &format!("start-{n}")))
+        });
+        for started in join_all(starts).await {
+            started.unwrap();
+        }
+    });
+    let commits = commits.load(Ordering::Relaxed);
+    assert!(commits <= 20, "200 starts took {commits} commits");
+}
+
+/// E8: an attempt after which the policy allows no other is never run twice.
+#[test]
+fn a_last_attempt_that_died_with_the_process_is_not_run_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, clock) = (folder.path().join("pay.db"), clock());
+    let mut world = open(&path, &clock);
+    block_on(world.run("start w\n task w: schedule pay attempts=1\n act pay"));
+    world.close();
+    let mut world = open(&path, &clock);
+    block_on(world.run(
+        r#"
+        idle pay
+        task w: complete
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5) · 7 ActTimedOut(sched=5, timeout,StartToClose "the process ended while the activity was running; it may have done its work", MaximumAttemptsReached) · 8-10 WT · 11 Completed
+        "#,
+    ));
+}
+
+#[test]
+fn attempts_failures_and_details_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, clock) = (folder.path().join("orders.db"), clock());
+    let mut world = open(&path, &clock);
+    block_on(world.run(
+        "start w
+        task w: schedule a
+        act a
+        beat a \"half\" -> no
+        failed a Boom first",
+    ));
+    world.close();
+    let mut world = open(&path, &clock);
+    block_on(world.run(
+        "idle a
+        advance 1s
+        act a attempt=2 details=\"half\"
+        beat a \"most\" -> no",
+    ));
+    // It is known to have started, so the next attempt follows.
+    world.close();
+    let mut world = open(&path, &clock);
+    block_on(world.run(
+        r#"
+        act a attempt=3 details="most"
+        done a "ok"
+        task w: complete
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActStarted(sched=5, attempt=3, lastFailure=application,Boom "first") · 7 ActCompleted(sched=5, "ok") · 8-10 WT · 11 Completed
+        "#,
+    ));
+}
+
+#[test]
+fn what_waited_for_a_task_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, clock) = (folder.path().join("orders.db"), clock());
+    let mut world = open(&path, &clock);
+    block_on(world.run(
+        r#"
+        start w
+        task w: schedule a
+        act a
+        signal w one
+        take w
+        signal w two
+        done a "ok"
+        "#,
+    ));
+    world.close();
+    let mut world = open(&path, &clock);
+    block_on(world.run(
+        r#"
+        answer w: complete => Workflow task not found.
+        task w: complete
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 Signaled(one) · 7 WTScheduled · 8 Signaled(two) · 9 ActStarted(sched=5) · 10 ActCompleted(sched=5, "ok") · 11 WTStarted · 12 WTCompleted · 13 Completed
+        "#,
+    ));
+}
+
+/// A failed commit is told to whoever waits for it, leaves no trace, and later requests work.
+#[test]
+fn a_full_disk_loses_nothing_and_is_recovered_from() {
+    let failing = Arc::new(Mutex::new(false));
+    let hook = Arc::clone(&failing);
+    let clock = clock();
+    let folder = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions::file(folder.path().join("orders.db"))
+        .clock(clock.clone())
+        .crash_point(move |_, _| {
+            if *hook.lock().unwrap() { CrashAction::Fail } else { CrashAction::Continue }
+        });
+    let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock);
+    block_on(async {
+        world.run("start w\n task w: schedule a; timer t 60s\n act a").await;
+        *failing.lock().unwrap() = true;
+        let refused = world.try_run("signal w lost").await.unwrap_err();
+        assert!(matches!(refused, EngineError::Storage { .. }), "{refused}");
+        assert!(refused.to_string().contains("the disk is full; make room and try again"), "{refused}");
+        assert!(world.try_run("done a").await.is_err());
+        assert!(world.try_run("start v").await.is_err());
+        *failing.lock().unwrap() = false;
+        world
+            .run(
+                r#"
+            events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 TimerStarted(t)
+            # The attempt runs on, and its worker tries again.
+            done a "ok"
+            signal w kept
+            task w:
+            advance 60s
+            task w: complete
+            events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 TimerStarted(t) · 7 ActStarted(sched=5) · 8 ActCompleted(sched=5, "ok") · 9 WTScheduled · 10 Signaled(kept) · 11 WTStarted · 12 WTCompleted · 13 TimerFired(t) · 14-16 WT · 17 Completed
+            start v
+            task v: complete
+            "#,
+            )
+            .await;
+    });
+}
+
+#[test]
+fn a_run_that_is_not_in_memory_is_read_when_something_happens() {
+    let clock = clock();
+    let options = EmbeddedOptions::in_memory().clock(clock.clone()).cached_executions(2);
+    let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock);
+    block_on(async {
+        for n in 0..20 {
+            world.run(&format!("start w{n}\n task w{n}: timer t {}s", 60 + n)).await;
+        }
+        world.run("signal w3 s\n cancel w4").await;
+        for n in 0..20 {
+            world.run(&format!("status w{n} Running")).await;
+        }
+        world.run("advance 60s").await;
+        world.run("task w0: complete\n quiet w19\n advance 60s").await;
+        for n in 1..20 {
+            world.run(&format!("task w{n}: complete")).await;
+        }
+        let events = world.events("w3", None).await.unwrap();
+        assert_eq!(
+            render(&events),
+            "1 Started · 2-4 WT · 5 TimerStarted(t) · 6 Signaled(s) · 7 WTScheduled · 8 TimerFired(t) · \
+             9 WTStarted · 10 WTCompleted · 11 Completed"
+        );
+    });
+}
+
+/// E9: a clock that jumps back does not make times decrease, and one that jumps forward fires.
+#[test]
+fn a_clock_that_jumps_does_no_harm() {
+    let clock = clock();
+    let options = EmbeddedOptions::in_memory().clock(clock.clone());
+    let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock.clone());
+    block_on(world.run("start w\n task w: timer t 60s"));
+    clock.set(Timestamp::from_unix_nanos(1_000));
+    block_on(world.run("signal w s\n task w:"));
+    clock.set(Timestamp::from_unix_nanos(1_895_000_000_000_000_000));
+    block_on(world.run(
+        "task w: complete
+        events w: 1 Started · 2-4 WT · 5 TimerStarted(t) · 6 Signaled(s) · 7-9 WT · 10 TimerFired(t) · 11-13 WT · 14 Completed",
+    ));
+}
+
+#[test]
+fn expired_runs_are_deleted() {
+    let clock = clock();
+    let options = EmbeddedOptions::in_memory()
+        .clock(clock.clone())
+        .retention(std::time::Duration::from_secs(3_600));
+    let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock);
+    block_on(async {
+        world.run("start w\n task w: complete\n start v\n advance 7200s").await;
+        // The timer thread deletes by itself; it tells that it is done by settling.
+        while world.engine.count_workflows(steadfast::engine::ListFilter::default()).await.unwrap() > 1 {
+            tokio::task::yield_now().await;
+        }
+        world.run("status v Running\n cancel w => workflow not found for ID: w").await;
+    });
+}

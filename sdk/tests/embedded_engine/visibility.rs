@@ -1,0 +1,249 @@
+//! Describe, list, count and history reads.
+
+use std::collections::BTreeSet;
+
+use futures_util::{FutureExt as _, future::join};
+use steadfast::engine::{
+    Engine, EngineError, HistoryPage, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+    PendingActivityState,
+};
+use steadfast_core::{
+    event::ExecutionStatus,
+    ids::{EventId, WorkflowId, WorkflowType},
+    payload::{MAX_PAYLOAD_BYTES, Payload},
+};
+
+use crate::{
+    harness::{World, block_on, current, start_request},
+    notation::render,
+};
+
+fn history(id: &str, from: u64, page_size: usize, wait: HistoryWait) -> HistoryRequest {
+    HistoryRequest { execution: current(id), from: EventId(from), page_size, wait }
+}
+
+#[test]
+fn a_description_tells_what_is_pending() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world
+            .run(
+                r#"
+                start w
+                task w: schedule a; schedule b; child c
+                act a
+                beat a "half" -> no
+                task w: cancel-act 5
+                "#,
+            )
+            .await;
+        let description = world.engine.describe_workflow(current("w")).await.unwrap();
+        assert_eq!(description.status, ExecutionStatus::Running);
+        assert_eq!(description.history_length, 12);
+        assert!(!description.cancel_requested);
+        let states: Vec<_> = description.pending_activities.iter().map(|a| a.state).collect();
+        assert_eq!(states, [PendingActivityState::CancelRequested, PendingActivityState::Scheduled]);
+        assert_eq!(description.pending_activities[0].heartbeat_details.len(), 1);
+        assert_eq!(description.pending_children.len(), 1);
+        let child = world.engine.describe_workflow(current("c")).await.unwrap();
+        assert_eq!(child.parent.unwrap().workflow_id, WorkflowId::new("w").unwrap());
+        // Scenario 176: what was pending at the end is still told.
+        world.run("terminate w").await;
+        let description = world.engine.describe_workflow(current("w")).await.unwrap();
+        assert_eq!(description.status, ExecutionStatus::Terminated);
+        assert_eq!(description.pending_activities.len(), 2);
+        assert!(description.close_time.is_some());
+    });
+}
+
+#[test]
+fn lists_are_filtered_and_paged_latest_first() {
+    block_on(async {
+        let mut world = World::in_memory();
+        for n in 0..25 {
+            let mut request = start_request(&format!("w{n:02}"), &format!("start-{n}"));
+            if n % 5 == 0 {
+                let value = Payload::json(&b"\"gold\""[..]);
+                request.search_attributes.insert("tier'; DROP TABLE execution; --".to_owned(), value);
+                request.workflow_type = WorkflowType::new("Special").unwrap();
+            }
+            world.engine.start_workflow(request).await.unwrap();
+            world.clock.advance(std::time::Duration::from_secs(1));
+        }
+        world.run("task w01: complete\n task w02: fail Boom x").await;
+        let list = async |filter: ListFilter, page_size| {
+            let mut ids = Vec::new();
+            let mut token = None;
+            loop {
+                let request =
+                    ListWorkflowsRequest { filter: filter.clone(), page_size, next_page_token: token };
+                let page = world.engine.list_workflows(request).await.unwrap();
+                assert!(page.executions.len() <= page_size);
+                ids.extend(
+                    page.executions.iter().map(|run| run.execution.workflow_id.as_str().to_owned()),
+                );
+                token = page.next_page_token;
+                if token.is_none() {
+                    return ids;
+                }
+            }
+        };
+        let all = list(ListFilter::default(), 10).await;
+        assert_eq!(all.len(), 25);
+        assert!(all.windows(2).all(|pair| pair[0] > pair[1]), "latest first");
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 25);
+
+        let status = |status| ListFilter { status: Some(status), ..ListFilter::default() };
+        assert_eq!(list(status(ExecutionStatus::Completed), 10).await, ["w01"]);
+        assert_eq!(list(status(ExecutionStatus::Failed), 10).await, ["w02"]);
+        let mut special = ListFilter::default();
+        special
+            .search_attributes
+            .insert("tier'; DROP TABLE execution; --".to_owned(), Payload::json(&b"\"gold\""[..]));
+        assert_eq!(list(special.clone(), 2).await, ["w20", "w15", "w10", "w05", "w00"]);
+        special.workflow_type = Some(WorkflowType::new("Special").unwrap());
+        special.status = Some(ExecutionStatus::Running);
+        assert_eq!(world.engine.count_workflows(special.clone()).await.unwrap(), 5);
+        let described = world.engine.describe_workflow(current("w10")).await.unwrap();
+        special.started_since = Some(described.start_time);
+        assert_eq!(list(special.clone(), 10).await, ["w20", "w15", "w10"]);
+        special.started_before = Some(described.start_time);
+        special.started_since = None;
+        assert_eq!(list(special, 10).await, ["w05", "w00"]);
+        let wrong = ListWorkflowsRequest {
+            filter: ListFilter::default(),
+            page_size: 1,
+            next_page_token: Some(vec![1, 2, 3]),
+        };
+        assert!(world.engine.list_workflows(wrong).await.is_err());
+    });
+}
+
+#[test]
+fn search_attributes_and_memo_can_be_changed() {
+    use steadfast_core::{command::Command, payload::PayloadMap};
+    block_on(async {
+        let world = World::in_memory();
+        let mut request = start_request("w", "start");
+        request.search_attributes.insert("tier".to_owned(), Payload::json(&b"1"[..]));
+        request.memo.insert("note".to_owned(), Payload::json(&b"1"[..]));
+        world.engine.start_workflow(request).await.unwrap();
+        let task = world
+            .engine
+            .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
+                task_queue: crate::harness::queue("w"),
+                worker: crate::harness::identity("worker"),
+            })
+            .await
+            .unwrap();
+        let commands = vec![
+            Command::UpsertWorkflowSearchAttributes {
+                search_attributes: PayloadMap::from([("tier".to_owned(), Payload::json(&b"2"[..]))]),
+            },
+            Command::ModifyWorkflowProperties {
+                upserted_memo: PayloadMap::from([("note".to_owned(), Payload::null())]),
+            },
+        ];
+        let answer = crate::harness::completion(commands);
+        world.engine.complete_workflow_task(task.token, answer).await.unwrap();
+        let mut filter = ListFilter::default();
+        filter.search_attributes.insert("tier".to_owned(), Payload::json(&b"1"[..]));
+        assert_eq!(world.engine.count_workflows(filter.clone()).await.unwrap(), 0);
+        filter.search_attributes.insert("tier".to_owned(), Payload::json(&b"2"[..]));
+        let request = ListWorkflowsRequest { filter, page_size: 5, next_page_token: None };
+        let page = world.engine.list_workflows(request).await.unwrap();
+        assert!(page.executions[0].memo.is_empty());
+    });
+}
+
+#[test]
+fn a_history_is_read_page_by_page() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w\n task w: timer a 1s; timer b 2s; timer c 3s\n signal w s").await;
+        let mut from = 1;
+        let mut events = Vec::new();
+        loop {
+            let page = world.engine.workflow_history(history("w", from, 3, HistoryWait::No)).await;
+            let HistoryPage { events: part, next, .. } = page.unwrap();
+            assert!(part.len() <= 3);
+            events.extend(part);
+            let Some(next) = next else { break };
+            from = next.0;
+        }
+        assert_eq!(
+            render(&events),
+            "1 Started · 2-4 WT · 5 TimerStarted(a) · 6 TimerStarted(b) · 7 TimerStarted(c) · 8 Signaled(s) · \
+             9 WTScheduled"
+        );
+    });
+}
+
+#[test]
+fn a_reader_waits_for_events_and_for_the_end() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let engine = std::sync::Arc::clone(&world.engine);
+        let end = engine.workflow_history(history("w", 1, 10, HistoryWait::Close));
+        futures_util::pin_mut!(end);
+        assert!((&mut end).now_or_never().is_none());
+        let next = engine.workflow_history(history("w", 3, 10, HistoryWait::NewEvent));
+        let (page, ()) = join(next, world.run("signal w s")).await;
+        assert_eq!(page.unwrap().events[0].kind.name(), "WorkflowExecutionSignaled");
+        let (page, ()) = join(end, world.run("task w: complete \"x\"")).await;
+        let events = page.unwrap().events;
+        assert_eq!(events.len(), 1, "only the closing event");
+        assert_eq!(events[0].kind.name(), "WorkflowExecutionCompleted");
+        // And at once when it is over.
+        let page = world.engine.workflow_history(history("w", 1, 10, HistoryWait::Close)).await;
+        assert_eq!(page.unwrap().events, events);
+        let page = world.engine.workflow_history(history("w", 99, 10, HistoryWait::NewEvent)).await;
+        assert_eq!(page.unwrap().events, []);
+    });
+}
+
+#[test]
+fn a_wait_ends_when_the_engine_stops() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let engine = std::sync::Arc::clone(&world.engine);
+        let end = engine.workflow_history(history("w", 1, 10, HistoryWait::Close));
+        let (page, ()) = join(end, async { world.engine.shutdown() }).await;
+        assert!(matches!(page, Err(EngineError::Unavailable { .. })), "{page:?}");
+    });
+}
+
+#[test]
+fn large_payloads_are_refused_and_long_histories_end() {
+    block_on(async {
+        let mut world = World::in_memory();
+        let mut request = start_request("w", "start");
+        request.input = vec![Payload::binary(vec![0; MAX_PAYLOAD_BYTES + 1])];
+        let refused = world.engine.start_workflow(request).await.unwrap_err();
+        assert!(refused.to_string().contains("the limit is 2097152"), "{refused}");
+
+        world.run("start w").await;
+        let markers = |count: usize| vec!["marker m"; count].join(";");
+        world.run(&format!("task w: {}\n signal w s", markers(11_000))).await;
+        let task = world
+            .engine
+            .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
+                task_queue: crate::harness::queue("w"),
+                worker: crate::harness::identity("worker"),
+            })
+            .await
+            .unwrap();
+        let suggested = matches!(
+            task.events.last().unwrap().kind,
+            steadfast_core::event::EventKind::WorkflowTaskStarted { suggest_continue_as_new: true, .. }
+        );
+        assert!(suggested);
+        let commands = crate::harness::completion(Vec::new());
+        world.engine.complete_workflow_task(task.token, commands).await.unwrap();
+        world.run("signal w s").await;
+        world.run(&format!("task w: {}", markers(41_000))).await;
+        world.run("status w Terminated").await;
+    });
+}
