@@ -31,7 +31,10 @@ impl ActivityTasks {
     /// Polls until the worker is to stop.
     pub(super) async fn poll_all(self: Arc<Self>) -> Result<(), EngineError> {
         loop {
-            let Some(slot) = self.shutdown.unless_stopping(self.slots.clone().acquire_owned()).await
+            let Some(slot) = self
+                .shutdown
+                .unless_stopping(self.slots.clone().acquire_owned())
+                .await
             else {
                 return Ok(());
             };
@@ -40,7 +43,9 @@ impl ActivityTasks {
                 worker: self.identity.clone(),
             };
             let poll = self.engine.poll_activity_task(request);
-            let Some(polled) = self.shutdown.unless_stopping(poll).await else { return Ok(()) };
+            let Some(polled) = self.shutdown.unless_stopping(poll).await else {
+                return Ok(());
+            };
             let lease = match polled {
                 Ok(lease) => lease,
                 Err(error) => {
@@ -77,11 +82,16 @@ impl ActivityTasks {
             &task.timeouts,
             cause.clone(),
         );
-        let ended = self.call(&mut task, &cause, heartbeater.clone(), notices).await;
+        let ended = self
+            .call(&mut task, &cause, heartbeater.clone(), notices)
+            .await;
         let unsent = heartbeater.stop();
         let Some(mut outcome) = ended else { return };
         match &mut outcome {
-            ActivityOutcome::Failed { last_heartbeat_details, .. } => {
+            ActivityOutcome::Failed {
+                last_heartbeat_details,
+                ..
+            } => {
                 *last_heartbeat_details = unsent;
             }
             ActivityOutcome::Cancelled { .. } => {
@@ -116,7 +126,9 @@ impl ActivityTasks {
             never = listen => match never {},
         };
         match result {
-            Ok(Ok(result)) => Some(ActivityOutcome::Completed { result: Some(result) }),
+            Ok(Ok(result)) => Some(ActivityOutcome::Completed {
+                result: Some(result),
+            }),
             Ok(Err(error)) => match error.into_end() {
                 ActivityEnd::Failed(failure) => Some(failed(*failure)),
                 ActivityEnd::CompleteAsync => None,
@@ -163,7 +175,9 @@ impl ActivityTasks {
             });
         };
         let engine = async {
-            let Some(mut notices) = notices else { return std::future::pending().await };
+            let Some(mut notices) = notices else {
+                return std::future::pending().await;
+            };
             loop {
                 match *notices.borrow_and_update() {
                     ActivityNotice::None => {}
@@ -200,5 +214,8 @@ impl ActivityTasks {
 }
 
 fn failed(failure: Failure) -> ActivityOutcome {
-    ActivityOutcome::Failed { failure, last_heartbeat_details: None }
+    ActivityOutcome::Failed {
+        failure,
+        last_heartbeat_details: None,
+    }
 }

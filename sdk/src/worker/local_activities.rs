@@ -30,13 +30,19 @@ pub(super) async fn run_local_activity(
         .activity(&task.activity_type)
         .map_err(|message| Failure::application(message, "NotFound"))?;
     let policy = task.retry_policy.clone().unwrap_or_default();
-    let deadline =
-        task.timeouts.schedule_to_close_timeout.map(|limit| tokio::time::Instant::now() + limit);
+    let deadline = task
+        .timeouts
+        .schedule_to_close_timeout
+        .map(|limit| tokio::time::Instant::now() + limit);
     loop {
         let context =
             ActivityContext::local(&task, workflow.clone(), Timestamp::EPOCH, cause.clone());
         let attempt = std::panic::AssertUnwindSafe(function(context, task.input.clone()));
-        let end = limited(attempt.catch_unwind(), task.timeouts.start_to_close_timeout, deadline);
+        let end = limited(
+            attempt.catch_unwind(),
+            task.timeouts.start_to_close_timeout,
+            deadline,
+        );
         let failure = match end.await {
             Err(timeout_type) => {
                 cause.send_if_modified(|known| known.replace(CancelCause::TimedOut).is_none());
@@ -46,7 +52,10 @@ pub(super) async fn run_local_activity(
             Ok(Ok(Err(error))) => match error.into_end() {
                 ActivityEnd::Failed(failure) => *failure,
                 ActivityEnd::Cancelled(details) if cause.borrow().is_some() => {
-                    return Err(Failure::new("cancelled", FailureKind::Cancelled { details }));
+                    return Err(Failure::new(
+                        "cancelled",
+                        FailureKind::Cancelled { details },
+                    ));
                 }
                 ActivityEnd::Cancelled(_) => Failure::application(
                     "the local activity ended as cancelled, but nobody asked it to stop",
@@ -66,7 +75,10 @@ pub(super) async fn run_local_activity(
             return Err(failure);
         }
         let wait = match &failure.kind {
-            FailureKind::Application { next_retry_delay: Some(delay), .. } => *delay,
+            FailureKind::Application {
+                next_retry_delay: Some(delay),
+                ..
+            } => *delay,
             _ => policy.backoff_after(task.attempt),
         };
         if deadline.is_some_and(|deadline| tokio::time::Instant::now() + wait >= deadline) {
@@ -85,9 +97,11 @@ pub(super) async fn run_local_activity(
 
 fn may_retry(failure: &Failure, policy: &RetryPolicy, attempt: u32) -> bool {
     let retryable = match &failure.kind {
-        FailureKind::Application { non_retryable, error_type, .. } => {
-            !non_retryable && !policy.non_retryable_error_types.contains(error_type)
-        }
+        FailureKind::Application {
+            non_retryable,
+            error_type,
+            ..
+        } => !non_retryable && !policy.non_retryable_error_types.contains(error_type),
         _ => true,
     };
     retryable && policy.allows_attempt_after(attempt)
@@ -99,7 +113,8 @@ async fn limited<T>(
     deadline: Option<tokio::time::Instant>,
 ) -> Result<T, TimeoutType> {
     let never = || tokio::time::Instant::now() + Duration::from_secs(86_400 * 365);
-    let end_of_attempt = start_to_close.map_or_else(never, |limit| tokio::time::Instant::now() + limit);
+    let end_of_attempt =
+        start_to_close.map_or_else(never, |limit| tokio::time::Instant::now() + limit);
     let end_of_all = deadline.unwrap_or_else(never);
     tokio::select! {
         biased;

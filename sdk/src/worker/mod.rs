@@ -24,8 +24,9 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 pub use self::options::WorkerOptions;
+pub(crate) use self::registry::Registry;
 use self::{
-    activity_tasks::ActivityTasks, registry::Registry, shutdown::Shutdown,
+    activity_tasks::ActivityTasks, shutdown::Shutdown,
     workflow_tasks::WorkflowTasks,
 };
 use crate::{

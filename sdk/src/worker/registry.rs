@@ -28,8 +28,13 @@ impl Registry {
         let new: NewInstance = |execution, workflow_type| {
             Box::new(Instance::<W>::new(Run::new(execution, workflow_type)))
         };
-        if self.workflows.insert(W::WORKFLOW_TYPE.to_owned(), new).is_some() {
-            self.duplicates.push(format!("workflow `{}`", W::WORKFLOW_TYPE));
+        if self
+            .workflows
+            .insert(W::WORKFLOW_TYPE.to_owned(), new)
+            .is_some()
+        {
+            self.duplicates
+                .push(format!("workflow `{}`", W::WORKFLOW_TYPE));
         }
     }
 
@@ -37,7 +42,11 @@ impl Registry {
         let mut registrar = ActivityRegistrar::new(implementer, &mut self.activities);
         A::register(&mut registrar);
         let duplicates = registrar.into_duplicates();
-        self.duplicates.extend(duplicates.into_iter().map(|name| format!("activity `{name}`")));
+        self.duplicates.extend(
+            duplicates
+                .into_iter()
+                .map(|name| format!("activity `{name}`")),
+        );
     }
 
     /// Names that were registered more than once.
@@ -54,25 +63,35 @@ impl Registry {
     }
 
     pub(crate) fn workflow(&self, workflow_type: &WorkflowType) -> Result<NewInstance, String> {
-        self.workflows.get(workflow_type.as_str()).copied().ok_or_else(|| {
-            format!(
-                "workflow type `{workflow_type}` is not registered with this worker; it has {}",
-                names(self.workflows.keys())
-            )
-        })
+        self.workflows
+            .get(workflow_type.as_str())
+            .copied()
+            .ok_or_else(|| {
+                format!(
+                    "workflow type `{workflow_type}` is not registered with this worker; it has {}",
+                    names(self.workflows.keys())
+                )
+            })
     }
 
     pub(crate) fn activity(&self, activity_type: &ActivityType) -> Result<ActivityFn, String> {
-        self.activities.get(activity_type.as_str()).cloned().ok_or_else(|| {
-            format!(
-                "activity type `{activity_type}` is not registered with this worker; it has {}",
-                names(self.activities.keys())
-            )
-        })
+        self.activities
+            .get(activity_type.as_str())
+            .cloned()
+            .ok_or_else(|| {
+                format!(
+                    "activity type `{activity_type}` is not registered with this worker; it has {}",
+                    names(self.activities.keys())
+                )
+            })
     }
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use steadfast_core::ids::RunId;
 
-/// A bounded table of runs.
+/// A bounded table of runs. Runs that are in use are not counted and never leave.
 pub(crate) struct RunCache<T> {
+    in_use: HashMap<RunId, T>,
     runs: HashMap<RunId, (u64, T)>,
     by_use: BTreeMap<u64, RunId>,
     clock: u64,
@@ -14,14 +15,28 @@ pub(crate) struct RunCache<T> {
 
 impl<T> RunCache<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { runs: HashMap::new(), by_use: BTreeMap::new(), clock: 0, capacity: capacity.max(1) }
+        Self {
+            in_use: HashMap::new(),
+            runs: HashMap::new(),
+            by_use: BTreeMap::new(),
+            clock: 0,
+            capacity,
+        }
     }
 
     /// Takes a run out.
     pub(crate) fn take(&mut self, run_id: &RunId) -> Option<T> {
+        if let Some(run) = self.in_use.remove(run_id) {
+            return Some(run);
+        }
         let (used, run) = self.runs.remove(run_id)?;
         self.by_use.remove(&used);
         Some(run)
+    }
+
+    /// Puts a run in that must stay until it is taken out again.
+    pub(crate) fn put_in_use(&mut self, run_id: RunId, run: T) {
+        self.in_use.insert(run_id, run);
     }
 
     /// Puts a run in, and gives the one that has to leave.
@@ -53,5 +68,15 @@ mod tests {
         assert_eq!(cache.put(id("a"), a), None);
         assert_eq!(cache.put(id("c"), 3), Some(2));
         assert_eq!(cache.take(&id("a")), Some(1));
+    }
+
+    #[test]
+    fn a_run_that_is_in_use_stays() {
+        let id = |name: &str| RunId::new(name).unwrap();
+        let mut cache = RunCache::new(0);
+        cache.put_in_use(id("a"), 1);
+        assert_eq!(cache.put(id("b"), 2), Some(2));
+        assert_eq!(cache.take(&id("a")), Some(1));
+        assert_eq!(cache.take(&id("a")), None);
     }
 }

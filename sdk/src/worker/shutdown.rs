@@ -22,7 +22,10 @@ pub(crate) struct Shutdown {
 
 impl Shutdown {
     pub(crate) fn new() -> Self {
-        Self { stage: watch::channel(Stage::Running).0, tracked: watch::channel(()).0 }
+        Self {
+            stage: watch::channel(Stage::Running).0,
+            tracked: watch::channel(()).0,
+        }
     }
 
     /// Asks for no new tasks.

@@ -12,9 +12,9 @@ use steadfast_core::{
     event::WorkflowTaskFailedCause,
     failure::Failure,
     ids::{EventId, Identity, RunId, TaskQueue},
-    task::{WorkflowTask, WorkflowTaskFailure},
+    task::{TaskToken, WorkflowTask, WorkflowTaskFailure},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     local_activities::LocalActivities,
@@ -56,8 +56,9 @@ impl WorkflowTasks {
     /// Starts the threads.
     pub(super) fn start_threads(&self) -> std::io::Result<()> {
         let count = self.options.workflow_threads.max(1);
-        let threads =
-            (0..count).map(|number| self.new_thread(number)).collect::<std::io::Result<Vec<_>>>()?;
+        let threads = (0..count)
+            .map(|number| self.new_thread(number))
+            .collect::<std::io::Result<Vec<_>>>()?;
         self.lock().threads = threads;
         Ok(())
     }
@@ -76,9 +77,11 @@ impl WorkflowTasks {
         };
         WorkflowThread::start(
             format!("steadfast-workflow-{number}"),
-            self.engine.namespace().clone(),
+            Arc::clone(&self.engine),
             self.task_queue.clone(),
-            self.options.max_cached_runs.div_ceil(self.options.workflow_threads.max(1)),
+            self.options
+                .max_cached_runs
+                .div_ceil(self.options.workflow_threads.max(1)),
             local,
         )
     }
@@ -86,7 +89,10 @@ impl WorkflowTasks {
     /// Polls until the worker is to stop.
     pub(super) async fn poll_all(self: Arc<Self>) -> Result<(), EngineError> {
         loop {
-            let Some(slot) = self.shutdown.unless_stopping(self.slots.clone().acquire_owned()).await
+            let Some(slot) = self
+                .shutdown
+                .unless_stopping(self.slots.clone().acquire_owned())
+                .await
             else {
                 return Ok(());
             };
@@ -95,7 +101,9 @@ impl WorkflowTasks {
                 worker: self.identity.clone(),
             };
             let poll = self.engine.poll_workflow_task(request);
-            let Some(polled) = self.shutdown.unless_stopping(poll).await else { return Ok(()) };
+            let Some(polled) = self.shutdown.unless_stopping(poll).await else {
+                return Ok(());
+            };
             let task = match polled {
                 Ok(task) => task,
                 Err(error) => {
@@ -103,26 +111,42 @@ impl WorkflowTasks {
                     continue;
                 }
             };
+            // Handed over here and not in the task that waits: that saves a switch of threads.
+            let token = task.token.clone();
+            let again = task.clone_without_events();
+            let thread = self.thread_of(&again.execution.run_id);
+            let reply = thread.send(Box::new(task));
             let tasks = Arc::clone(&self);
             self.shutdown.track(async move {
-                tasks.run(task).await;
+                tasks.await_answer(token, again, thread, reply).await;
                 drop(slot);
             });
         }
     }
 
-    async fn run(&self, task: WorkflowTask) {
-        let token = task.token.clone();
+    async fn await_answer(
+        &self,
+        token: TaskToken,
+        task: WorkflowTask,
+        thread: WorkflowThread,
+        reply: Option<oneshot::Receiver<Reply>>,
+    ) {
         let run_id = task.execution.run_id.clone();
-        let (reply, thread) = self.work_through(task).await;
+        let (reply, thread) = self.work_through(task, thread, reply).await;
         let answered = match reply {
-            Reply::Completed { completion, forget } => {
-                let result = self.engine.complete_workflow_task(token, completion).await;
-                if forget { Err(None) } else { result.map_err(Some) }
+            Reply::Answered { accepted, forget } => {
+                let result = accepted.await;
+                if forget {
+                    Err(None)
+                } else {
+                    result.map_err(Some)
+                }
             }
-            Reply::Failed(failure) => {
-                self.engine.fail_workflow_task(token, failure).await.map_err(Some)
-            }
+            Reply::Failed(failure) => self
+                .engine
+                .fail_workflow_task(token, failure)
+                .await
+                .map_err(Some),
             Reply::NeedsHistory(_) => Ok(()),
         };
         if let Err(error) = answered {
@@ -145,20 +169,30 @@ impl WorkflowTasks {
     }
 
     /// Has a thread work through a task, on another one if workflow code keeps the first.
-    async fn work_through(&self, task: WorkflowTask) -> (Reply, WorkflowThread) {
+    async fn work_through(
+        &self,
+        task: WorkflowTask,
+        thread: WorkflowThread,
+        reply: Option<oneshot::Receiver<Reply>>,
+    ) -> (Reply, WorkflowThread) {
         let run_id = task.execution.run_id.clone();
-        let mut again = task.clone_without_events();
-        let mut task = Some(Box::new(task));
+        let mut again = task;
+        let mut sent = Some((thread, reply));
         loop {
-            let thread = self.thread_of(&run_id);
-            let message = match task.take() {
-                Some(task) => task,
-                None => match self.with_history(&again).await {
-                    Ok(task) => Box::new(task),
-                    Err(error) => return (history_failed(&error), thread),
-                },
+            let (thread, reply) = match sent.take() {
+                Some(sent) => sent,
+                None => {
+                    let thread = self.thread_of(&run_id);
+                    match self.with_history(&again).await {
+                        Ok(task) => {
+                            let reply = thread.send(Box::new(task));
+                            (thread, reply)
+                        }
+                        Err(error) => return (history_failed(&error), thread),
+                    }
+                }
             };
-            let Some(mut reply) = thread.send(message) else {
+            let Some(mut reply) = reply else {
                 if self.replace(&thread, &run_id) {
                     continue;
                 }
@@ -211,7 +245,10 @@ impl WorkflowTasks {
         if task.started_event_id.is_some() {
             events.retain(|event| event.event_id <= task.started_event_id);
         }
-        Ok(WorkflowTask { events, ..task.clone_without_events() })
+        Ok(WorkflowTask {
+            events,
+            ..task.clone_without_events()
+        })
     }
 
     fn thread_of(&self, run_id: &RunId) -> WorkflowThread {

@@ -11,20 +11,23 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
+    task::{Context, Poll, Waker},
     thread,
     time::Instant,
 };
 
+use futures_util::future::BoxFuture;
 use steadfast_core::{
     activation::OperationId,
     command::Command,
     event::{EventKind, WorkflowTaskFailedCause},
     failure::Failure,
-    ids::{EventId, Namespace, RunId, TaskQueue, WorkflowExecution},
+    ids::{EventId, RunId, TaskQueue, WorkflowExecution},
     options::WorkflowTimeouts,
     payload::Payload,
     task::{
-        LocalActivityTask, Query, WorkflowTask, WorkflowTaskCompletion, WorkflowTaskFailure,
+        LocalActivityTask, Query, TaskToken, WorkflowTask, WorkflowTaskCompletion,
+        WorkflowTaskFailure,
     },
 };
 use tokio::sync::{oneshot, watch};
@@ -35,15 +38,16 @@ use super::{
 };
 use crate::{
     activity::{CancelCause, LocalWorkflow},
+    engine::{Engine, EngineError},
     workflow::instance::WorkflowInstance,
 };
 
 /// What a thread answers to a task.
-#[derive(Debug)]
 pub(super) enum Reply {
-    /// The task was worked through.
-    Completed {
-        completion: WorkflowTaskCompletion,
+    /// The task was worked through, and the engine has the answer.
+    Answered {
+        /// Whether the engine accepts it.
+        accepted: BoxFuture<'static, Result<(), EngineError>>,
         /// The run in memory cannot go on from here and has to be rebuilt.
         forget: bool,
     },
@@ -54,14 +58,20 @@ pub(super) enum Reply {
 }
 
 enum Message {
-    Task { task: Box<WorkflowTask>, reply: oneshot::Sender<Reply> },
+    Task {
+        task: Box<WorkflowTask>,
+        reply: oneshot::Sender<Reply>,
+    },
     LocalActivityEnded {
         run_id: RunId,
         operation: OperationId,
         outcome: Result<Option<Payload>, Failure>,
     },
     /// The time for the task at hand is running out: it is answered, and goes on in another.
-    Heartbeat { run_id: RunId, task: u64 },
+    Heartbeat {
+        run_id: RunId,
+        task: u64,
+    },
     Forget(RunId),
     Stop,
 }
@@ -83,7 +93,7 @@ struct ThreadState {
 impl WorkflowThread {
     pub(super) fn start(
         name: String,
-        namespace: Namespace,
+        engine: Arc<dyn Engine>,
         task_queue: TaskQueue,
         capacity: usize,
         local: LocalActivities,
@@ -101,7 +111,7 @@ impl WorkflowThread {
                 next_task: 0,
                 mailbox: own_mailbox,
                 state: own_state,
-                namespace,
+                engine,
                 task_queue,
                 local,
             };
@@ -127,8 +137,14 @@ impl WorkflowThread {
 
     /// Since when the thread works on a run, if it does.
     pub(super) fn busy_with(&self, run_id: &RunId) -> Option<Instant> {
-        let busy = self.state.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        busy.as_ref().filter(|(busy, _)| busy == run_id).map(|(_, since)| *since)
+        let busy = self
+            .state
+            .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        busy.as_ref()
+            .filter(|(busy, _)| busy == run_id)
+            .map(|(_, since)| *since)
     }
 
     /// Gives the thread up. `false` when somebody else did before.
@@ -145,7 +161,12 @@ impl WorkflowThread {
 
     /// Waits until the thread is given up.
     pub(super) async fn abandoned(&self) {
-        let _ = self.state.abandoned_news.subscribe().wait_for(|abandoned| *abandoned).await;
+        let _ = self
+            .state
+            .abandoned_news
+            .subscribe()
+            .wait_for(|abandoned| *abandoned)
+            .await;
     }
 }
 
@@ -162,6 +183,7 @@ struct CachedRun {
 
 struct OpenTask {
     number: u64,
+    token: TaskToken,
     queries: BTreeMap<String, Query>,
     started: bool,
     updates: bool,
@@ -173,7 +195,7 @@ struct ThreadWorker {
     next_task: u64,
     mailbox: mpsc::Sender<Message>,
     state: Arc<ThreadState>,
-    namespace: Namespace,
+    engine: Arc<dyn Engine>,
     task_queue: TaskQueue,
     local: LocalActivities,
 }
@@ -186,10 +208,14 @@ impl ThreadWorker {
             }
             match message {
                 Message::Task { task, reply } => self.on_task(task, reply),
-                Message::LocalActivityEnded { run_id, operation, outcome } => {
-                    self.on_local_activity_ended(run_id, operation, outcome);
+                Message::LocalActivityEnded {
+                    run_id,
+                    operation,
+                    outcome,
+                } => {
+                    self.on_local_activity_ended(&run_id, operation, outcome);
                 }
-                Message::Heartbeat { run_id, task } => self.on_heartbeat(run_id, task),
+                Message::Heartbeat { run_id, task } => self.on_heartbeat(&run_id, task),
                 Message::Forget(run_id) => drop(self.runs.take(&run_id)),
                 Message::Stop => return,
             }
@@ -198,11 +224,16 @@ impl ThreadWorker {
 
     fn on_task(&mut self, task: Box<WorkflowTask>, reply: oneshot::Sender<Reply>) {
         let run_id = task.execution.run_id.clone();
-        let from_start = task.events.first().is_some_and(|event| event.event_id == EventId(1));
+        let from_start = task
+            .events
+            .first()
+            .is_some_and(|event| event.event_id == EventId(1));
         let cached = self.runs.take(&run_id);
         let follows = cached.as_ref().is_some_and(|run| {
             let next = run.instance.last_event_id().next();
-            task.events.first().is_none_or(|event| event.event_id <= next)
+            task.events
+                .first()
+                .is_none_or(|event| event.event_id <= next)
                 && run.open.is_none()
         });
         let run = match cached {
@@ -216,26 +247,35 @@ impl ThreadWorker {
                 match self.new_run(&task) {
                     Ok(run) => run,
                     Err(failure) => {
-                        let _ = reply.send(Reply::Failed(failure));
+                        let _ = reply.send(Reply::Failed(*failure));
                         return;
                     }
                 }
             }
         };
         self.next_task += 1;
-        let WorkflowTask { events, updates, queries, started_event_id, .. } = *task;
+        let WorkflowTask {
+            events,
+            updates,
+            queries,
+            started_event_id,
+            token,
+            ..
+        } = *task;
         let task_timeout = events
             .iter()
             .rev()
             .find_map(|event| match event.kind {
-                EventKind::WorkflowTaskScheduled { start_to_close_timeout, .. } => {
-                    Some(start_to_close_timeout)
-                }
+                EventKind::WorkflowTaskScheduled {
+                    start_to_close_timeout,
+                    ..
+                } => Some(start_to_close_timeout),
                 _ => None,
             })
             .unwrap_or(WorkflowTimeouts::DEFAULT_TASK_TIMEOUT);
         let open = OpenTask {
             number: self.next_task,
+            token,
             queries,
             started: started_event_id.is_some(),
             updates: !updates.is_empty(),
@@ -253,18 +293,20 @@ impl ThreadWorker {
         self.drive(run, open, step, Some(task_timeout));
     }
 
-    fn new_run(&self, task: &WorkflowTask) -> Result<CachedRun, WorkflowTaskFailure> {
-        let new = self.local.registry.workflow(&task.workflow_type).map_err(|message| {
-            WorkflowTaskFailure {
+    fn new_run(&self, task: &WorkflowTask) -> Result<CachedRun, Box<WorkflowTaskFailure>> {
+        let new = self
+            .local
+            .registry
+            .workflow(&task.workflow_type)
+            .map_err(|message| Box::new(WorkflowTaskFailure {
                 cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
                 failure: Failure::application(message, "NotFound"),
-            }
-        })?;
+            }))?;
         Ok(CachedRun {
             instance: new(task.execution.clone(), task.workflow_type.clone()),
             execution: task.execution.clone(),
             workflow: LocalWorkflow {
-                namespace: self.namespace.clone(),
+                namespace: self.engine.namespace().clone(),
                 execution: task.execution.clone(),
                 workflow_type: task.workflow_type.clone(),
                 task_queue: self.task_queue.clone(),
@@ -325,24 +367,56 @@ impl ThreadWorker {
             .iter()
             .map(|(id, query)| (id.clone(), run.instance.query(query)))
             .collect();
-        let commands = if open.started { run.instance.take_commands() } else { Vec::new() };
+        let commands = if open.started {
+            run.instance.take_commands()
+        } else {
+            Vec::new()
+        };
         // A task of refused updates leaves no events, so what the run has seen never happened.
         let forget = open.updates
-            && commands.iter().all(|command| matches!(command, Command::RejectUpdate { .. }));
-        let completion =
-            WorkflowTaskCompletion { commands, query_results, force_new_workflow_task: heartbeat };
+            && commands
+                .iter()
+                .all(|command| matches!(command, Command::RejectUpdate { .. }));
+        let completion = WorkflowTaskCompletion {
+            commands,
+            query_results,
+            force_new_workflow_task: heartbeat,
+        };
         if forget || run.instance.is_closed() {
             drop(run);
         } else {
             self.keep(run);
         }
-        let _ = open.reply.send(Reply::Completed { completion, forget });
+        let accepted = self.give_answer(open.token, completion);
+        let _ = open.reply.send(Reply::Answered { accepted, forget });
+    }
+
+    /// Gives an answer to the engine, here and now: an engine in this process goes on with it at
+    /// once, without a switch of threads. Only what is left of the call is waited for elsewhere.
+    fn give_answer(
+        &self,
+        token: TaskToken,
+        completion: WorkflowTaskCompletion,
+    ) -> BoxFuture<'static, Result<(), EngineError>> {
+        let engine = Arc::clone(&self.engine);
+        let mut accepted: BoxFuture<'static, Result<(), EngineError>> =
+            Box::pin(async move { engine.complete_workflow_task(token, completion).await });
+        let _runtime = self.local.runtime.enter();
+        match accepted
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(result) => Box::pin(std::future::ready(result)),
+            Poll::Pending => accepted,
+        }
     }
 
     fn keep(&mut self, run: CachedRun) {
         let run_id = run.execution.run_id.clone();
-        if let Some(evicted) = self.runs.put(run_id, run) {
-            // A task that is open in the evicted run times out and is tried again.
+        // What waits for a local activity would have to run it again if it left.
+        if run.open.is_some() || !run.local.is_empty() || !run.waiting.is_empty() {
+            self.runs.put_in_use(run_id, run);
+        } else if let Some(evicted) = self.runs.put(run_id, run) {
             tracing::debug!(run_id = %evicted.execution.run_id, "a run leaves memory");
         }
     }
@@ -374,17 +448,23 @@ impl ThreadWorker {
         let run_id = run.execution.run_id.clone();
         self.local.runtime.spawn(async move {
             let outcome = run_local_activity(&registry, &slots, local_task, workflow, cause).await;
-            let _ = mailbox.send(Message::LocalActivityEnded { run_id, operation, outcome });
+            let _ = mailbox.send(Message::LocalActivityEnded {
+                run_id,
+                operation,
+                outcome,
+            });
         });
     }
 
     fn on_local_activity_ended(
         &mut self,
-        run_id: RunId,
+        run_id: &RunId,
         operation: OperationId,
         outcome: Result<Option<Payload>, Failure>,
     ) {
-        let Some(mut run) = self.runs.take(&run_id) else { return };
+        let Some(mut run) = self.runs.take(run_id) else {
+            return;
+        };
         // Of an earlier incarnation of the run: its outcome is not this one's.
         if run.local.remove(&operation).is_none() {
             self.keep(run);
@@ -396,7 +476,12 @@ impl ThreadWorker {
             self.keep(run);
             return;
         };
-        self.drive(run, open, |instance| instance.handle_local_activity(operation, outcome), None);
+        self.drive(
+            run,
+            open,
+            |instance| instance.handle_local_activity(operation, outcome),
+            None,
+        );
     }
 
     fn schedule_heartbeat(&self, run_id: &RunId, task: u64, task_timeout: std::time::Duration) {
@@ -408,8 +493,10 @@ impl ThreadWorker {
         });
     }
 
-    fn on_heartbeat(&mut self, run_id: RunId, task: u64) {
-        let Some(mut run) = self.runs.take(&run_id) else { return };
+    fn on_heartbeat(&mut self, run_id: &RunId, task: u64) {
+        let Some(mut run) = self.runs.take(run_id) else {
+            return;
+        };
         match run.open.take() {
             Some(open) if open.number == task => self.answer(run, open, true),
             other => {
@@ -420,7 +507,11 @@ impl ThreadWorker {
     }
 
     fn set_busy(&self, run_id: Option<RunId>) {
-        let mut busy = self.state.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut busy = self
+            .state
+            .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *busy = run_id.map(|run_id| (run_id, Instant::now()));
     }
 }
