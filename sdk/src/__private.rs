@@ -10,7 +10,7 @@ pub use steadfast_core::payload::Payload;
 pub use crate::{
     activity::{ActivityContext, ActivityError, ActivityRegistrar},
     client::{ClientError, WorkflowHandle},
-    convert::{Codec, ConvertError, input, output},
+    convert::{Codec, ConvertError, Input, Output},
     definition::{
         Activities, ActivityDefinition, Handled, QueryDefinition, RunDefinition, SignalDefinition,
         UpdateDefinition, WorkflowDefinition, WorkflowName,
@@ -48,26 +48,40 @@ impl<T, E> Fallible for Result<T, E> {
     }
 }
 
-/// The result of a workflow's function.
-///
-/// # Errors
-///
-/// The function's own error.
-pub fn into_workflow_result<R: Fallible<Error: Into<WorkflowError>>>(
-    result: R,
-) -> Result<R::Output, WorkflowError> {
-    result.into_result().map_err(Into::into)
+/// What a workflow's functions may return as their error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a workflow's function",
+    label = "this type's error is not an error",
+    note = "implement `std::error::Error` for `{Self}`, or return `WorkflowError`, `anyhow::Error` or `String`"
+)]
+pub trait IntoWorkflowError {
+    /// The error on its way out.
+    fn into_workflow_error(self) -> WorkflowError;
 }
 
-/// The result of an activity's function.
-///
-/// # Errors
-///
-/// The function's own error.
-pub fn into_activity_result<R: Fallible<Error: Into<ActivityError>>>(
-    result: R,
-) -> Result<R::Output, ActivityError> {
-    result.into_result().map_err(Into::into)
+#[diagnostic::do_not_recommend]
+impl<E: Into<WorkflowError>> IntoWorkflowError for E {
+    fn into_workflow_error(self) -> WorkflowError {
+        self.into()
+    }
+}
+
+/// What an activity's function may return as its error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of an activity",
+    label = "this type's error is not an error",
+    note = "implement `std::error::Error` for `{Self}`, or return `ActivityError`, `anyhow::Error` or `String`"
+)]
+pub trait IntoActivityError {
+    /// The error on its way out.
+    fn into_activity_error(self) -> ActivityError;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<ActivityError>> IntoActivityError for E {
+    fn into_activity_error(self) -> ActivityError {
+        self.into()
+    }
 }
 
 /// A workflow whose state can be made without `#[init]`.
@@ -86,12 +100,6 @@ impl<T: Default> InitialState for T {
     fn initial_state() -> Self {
         T::default()
     }
-}
-
-/// Makes the state of a workflow that has no `#[init]`.
-#[must_use]
-pub fn initial_state<T: InitialState>() -> T {
-    T::initial_state()
 }
 
 /// Runs a blocking function on the blocking pool.
@@ -117,7 +125,9 @@ pub fn auto_heartbeat<T: Send + 'static>(
     function: BoxFuture<'static, Result<T, ActivityError>>,
 ) -> BoxFuture<'static, Result<T, ActivityError>> {
     Box::pin(async move {
-        let Some(interval) = context.heartbeater().map(crate::activity::Heartbeater::interval)
+        let Some(interval) = context
+            .heartbeater()
+            .map(crate::activity::Heartbeater::interval)
         else {
             return function.await;
         };

@@ -43,7 +43,16 @@ pub enum ConvertError {
     label = "this type cannot be recorded in a history",
     note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
 )]
-pub trait Input: Serialize + DeserializeOwned + 'static {}
+pub trait Input: Serialize + DeserializeOwned + 'static {
+    /// Encodes and decodes arguments.
+    #[must_use]
+    fn codec() -> Codec<Self> {
+        Codec {
+            encode: to_payload,
+            decode: from_payload,
+        }
+    }
+}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Input for T {}
 
@@ -53,30 +62,27 @@ impl<T: Serialize + DeserializeOwned + 'static> Input for T {}
     label = "this type cannot be recorded in a history",
     note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
 )]
-pub trait Output: Serialize + DeserializeOwned + 'static {}
+pub trait Output: Serialize + DeserializeOwned + 'static {
+    /// Encodes and decodes results.
+    #[must_use]
+    fn codec() -> Codec<Self> {
+        Codec {
+            encode: to_payload,
+            decode: from_payload,
+        }
+    }
+}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Output for T {}
 
 /// Encodes and decodes values of one type.
 ///
-/// It is made by [`input`] or [`output`], the only places that ask for the type's serialization, so
+/// It is made by [`Input`] or [`Output`], the only places that ask for the type's serialization, so
 /// that a type without it is reported once, where the user wrote it.
 #[derive(Debug)]
 pub struct Codec<T> {
     encode: fn(&T) -> Result<Payload, ConvertError>,
     decode: fn(Option<&Payload>) -> Result<T, ConvertError>,
-}
-
-/// The codec of an argument.
-#[must_use]
-pub fn input<T: Input>() -> Codec<T> {
-    Codec { encode: to_payload, decode: from_payload }
-}
-
-/// The codec of a result.
-#[must_use]
-pub fn output<T: Output>() -> Codec<T> {
-    Codec { encode: to_payload, decode: from_payload }
 }
 
 impl<T> Codec<T> {
@@ -114,9 +120,15 @@ impl<T> Codec<T> {
 ///
 /// When the value cannot be expressed as JSON, such as a map whose keys are not texts.
 pub fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, ConvertError> {
-    let text = serde_json::to_vec(value)
-        .map_err(|source| ConvertError::Encode { ty: std::any::type_name::<T>(), source })?;
-    Ok(if text == b"null" { Payload::null() } else { Payload::json(text) })
+    let text = serde_json::to_vec(value).map_err(|source| ConvertError::Encode {
+        ty: std::any::type_name::<T>(),
+        source,
+    })?;
+    Ok(if text == b"null" {
+        Payload::null()
+    } else {
+        Payload::json(text)
+    })
 }
 
 /// Decodes one value; a missing payload is null.
@@ -132,7 +144,10 @@ pub fn from_payload<T: DeserializeOwned>(payload: Option<&Payload>) -> Result<T,
             Payload::NULL => b"null".as_slice(),
             Payload::JSON => payload.data.as_slice(),
             encoding => {
-                return Err(ConvertError::UnknownEncoding { ty, encoding: encoding.to_owned() });
+                return Err(ConvertError::UnknownEncoding {
+                    ty,
+                    encoding: encoding.to_owned(),
+                });
             }
         },
     };

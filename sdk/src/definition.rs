@@ -252,12 +252,17 @@ pub trait UpdateDefinition: Copy + 'static {
     }
 
     /// Calls the handler: at once when it is a plain function, as a future when it is `async`.
-    fn handle(context: WorkflowContext<Self::Workflow>, input: Self::Input)
-    -> Handled<Self::Output>;
+    fn handle(
+        context: WorkflowContext<Self::Workflow>,
+        input: Self::Input,
+    ) -> Handled<Self::Output>;
 }
 
 /// What calling a signal or update handler gives.
-#[expect(clippy::exhaustive_enums, reason = "a handler is a plain function or an async one")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a handler is a plain function or an async one"
+)]
 pub enum Handled<T> {
     /// A plain function ran to its end.
     Now(Result<T, WorkflowError>),

@@ -7,14 +7,7 @@
 //! private carriers, whatever wraps the error: `anyhow` hides the type of the error it holds, but
 //! not the type of that error's source. So a cancellation stays one (F4).
 
-use std::{
-    any::type_name,
-    borrow::Cow,
-    error::Error,
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{any::type_name, borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::{
@@ -36,7 +29,10 @@ pub type WorkflowResult<T> = Result<T, WorkflowError>;
 pub struct WorkflowError(Inner);
 
 enum Inner {
-    Error { error: Box<dyn Error + Send + Sync>, type_name: Cow<'static, str> },
+    Error {
+        error: Box<dyn Error + Send + Sync>,
+        type_name: Cow<'static, str>,
+    },
     ContinueAsNew(Box<ContinueAsNewWorkflowExecution>),
 }
 
@@ -45,9 +41,7 @@ impl WorkflowError {
         Self(Inner::ContinueAsNew(Box::new(next)))
     }
 
-    pub(crate) fn into_continue_as_new(
-        self,
-    ) -> Result<Box<ContinueAsNewWorkflowExecution>, Self> {
+    pub(crate) fn into_continue_as_new(self) -> Result<Box<ContinueAsNewWorkflowExecution>, Self> {
         match self.0 {
             Inner::ContinueAsNew(next) => Ok(next),
             inner @ Inner::Error { .. } => Err(Self(inner)),
@@ -115,7 +109,10 @@ impl WorkflowError {
 
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for WorkflowError {
     fn from(error: E) -> Self {
-        Self(Inner::Error { error: error.into(), type_name: short_type_name::<E>() })
+        Self(Inner::Error {
+            error: error.into(),
+            type_name: short_type_name::<E>(),
+        })
     }
 }
 
@@ -163,7 +160,11 @@ impl Carrier {
             (None, Some(reason)) if !reason.is_empty() => reason.to_string(),
             (None, _) => failure.message.clone(),
         };
-        Self { failure: Arc::new(failure), reason, text }
+        Self {
+            failure: Arc::new(failure),
+            reason,
+            text,
+        }
     }
 }
 
@@ -342,7 +343,10 @@ impl ApplicationFailure {
     #[must_use]
     pub fn with_next_retry_delay(self, delay: Duration) -> Self {
         self.edit(|failure| {
-            if let FailureKind::Application { next_retry_delay, .. } = &mut failure.kind {
+            if let FailureKind::Application {
+                next_retry_delay, ..
+            } = &mut failure.kind
+            {
                 *next_retry_delay = Some(delay);
             }
         })
@@ -366,7 +370,13 @@ impl ApplicationFailure {
     /// Whether trying again is useless.
     #[must_use]
     pub fn is_non_retryable(&self) -> bool {
-        matches!(self.0.failure.kind, FailureKind::Application { non_retryable: true, .. })
+        matches!(
+            self.0.failure.kind,
+            FailureKind::Application {
+                non_retryable: true,
+                ..
+            }
+        )
     }
 
     /// A value that came along.
@@ -402,9 +412,7 @@ impl Error for ApplicationFailure {
 }
 
 /// Walks an error and its sources.
-fn chain<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let mut next = Some(error);
     std::iter::from_fn(move || {
         let error = next?;
@@ -414,7 +422,9 @@ fn chain<'a>(
 }
 
 fn carried<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Failure> {
-    error.downcast_ref::<Carrier>().map(|carrier| &*carrier.failure)
+    error
+        .downcast_ref::<Carrier>()
+        .map(|carrier| &*carrier.failure)
 }
 
 /// Whether an error is a cancellation, whatever context was added to it.
@@ -435,7 +445,11 @@ pub(crate) fn failure_of(error: &(dyn Error + 'static), type_name: &str) -> Fail
     }
     let mut failure = Failure::application(error.to_string(), type_name);
     failure.cause = error.source().map(|source| {
-        Box::new(carried(source).cloned().unwrap_or_else(|| failure_of(source, "Error")))
+        Box::new(
+            carried(source)
+                .cloned()
+                .unwrap_or_else(|| failure_of(source, "Error")),
+        )
     });
     failure
 }

@@ -14,6 +14,8 @@ pub mod convert;
 pub mod definition;
 pub mod engine;
 pub mod error;
+#[cfg(feature = "embedded")]
+pub mod testing;
 pub mod worker;
 pub mod workflow;
 
@@ -46,6 +48,9 @@ pub mod prelude {
         retry::RetryPolicy,
     };
     pub use steadfast_macros::{activities, select, workflow, workflow_methods};
+    // These work inside the blocks only; elsewhere they say so.
+    #[doc(hidden)]
+    pub use steadfast_macros::{activity, init, query, run, signal, update, update_validator};
 
     pub use crate::{
         activity::{ActivityContext, ActivityError, CancelCause},

@@ -114,7 +114,9 @@ impl Heartbeater {
             state.running = true;
             drop(state);
             let heartbeater = self.clone();
-            self.0.runtime.spawn(async move { heartbeater.send_all().await });
+            self.0
+                .runtime
+                .spawn(async move { heartbeater.send_all().await });
         }
     }
 
@@ -141,7 +143,11 @@ impl Heartbeater {
 
     async fn send(&self, details: Vec<Payload>) {
         let shared = &self.0;
-        let cause = match shared.engine.record_heartbeat(shared.token.clone(), details).await {
+        let cause = match shared
+            .engine
+            .record_heartbeat(shared.token.clone(), details)
+            .await
+        {
             Ok(reply) if reply.cancel_requested => CancelCause::Cancelled,
             Ok(reply) if reply.reset => CancelCause::Reset,
             Ok(reply) if reply.paused => CancelCause::Paused,
@@ -186,7 +192,9 @@ impl Heartbeater {
 
 /// 0.8 of the heartbeat timeout, or 30 seconds without one; 60 seconds at most (A3).
 fn interval(heartbeat_timeout: Option<Duration>) -> Duration {
-    heartbeat_timeout.map_or(DEFAULT_INTERVAL, |timeout| timeout.mul_f64(0.8)).min(MAX_INTERVAL)
+    heartbeat_timeout
+        .map_or(DEFAULT_INTERVAL, |timeout| timeout.mul_f64(0.8))
+        .min(MAX_INTERVAL)
 }
 
 #[cfg(test)]
@@ -195,8 +203,14 @@ mod tests {
 
     #[test]
     fn a3_the_interval_is_four_fifths_of_the_timeout() {
-        assert_eq!(interval(Some(Duration::from_secs(5))), Duration::from_secs(4));
+        assert_eq!(
+            interval(Some(Duration::from_secs(5))),
+            Duration::from_secs(4)
+        );
         assert_eq!(interval(None), Duration::from_secs(30));
-        assert_eq!(interval(Some(Duration::from_secs(600))), Duration::from_secs(60));
+        assert_eq!(
+            interval(Some(Duration::from_secs(600))),
+            Duration::from_secs(60)
+        );
     }
 }

@@ -190,7 +190,6 @@ impl ActivityContext {
     ///
     /// Returns at once; at most one heartbeat per 0.8 of the heartbeat timeout is sent. After a
     /// cancellation it is still delivered, a warning is logged, and the result says so (A2).
-    #[expect(clippy::must_use_candidate, reason = "a heartbeat is recorded for its own sake")]
     pub fn record_heartbeat(&self, details: Vec<Payload>) -> Heartbeat {
         let cause = self.cancel_cause();
         if let Some(heartbeater) = &self.0.heartbeater {

@@ -24,7 +24,9 @@ pub struct ActivityRegistrar<'a, A> {
 
 impl<A> fmt::Debug for ActivityRegistrar<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActivityRegistrar").field("activities", &self.activities.keys()).finish()
+        f.debug_struct("ActivityRegistrar")
+            .field("activities", &self.activities.keys())
+            .finish()
     }
 }
 
@@ -33,7 +35,11 @@ impl<'a, A: Activities> ActivityRegistrar<'a, A> {
         implementer: Arc<A>,
         activities: &'a mut BTreeMap<String, ActivityFn>,
     ) -> Self {
-        Self { implementer, activities, duplicates: Vec::new() }
+        Self {
+            implementer,
+            activities,
+            duplicates: Vec::new(),
+        }
     }
 
     /// Adds an activity.
@@ -47,7 +53,11 @@ impl<'a, A: Activities> ActivityRegistrar<'a, A> {
                 D::encode_output(&output).map_err(ActivityError::non_retryable)
             })
         });
-        if self.activities.insert(D::ACTIVITY_TYPE.to_owned(), run).is_some() {
+        if self
+            .activities
+            .insert(D::ACTIVITY_TYPE.to_owned(), run)
+            .is_some()
+        {
             self.duplicates.push(D::ACTIVITY_TYPE.to_owned());
         }
     }

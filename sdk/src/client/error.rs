@@ -40,7 +40,10 @@ impl ClientError {
     /// Whether the execution ended as cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Workflow(WorkflowExecutionError::Cancelled { .. }))
+        matches!(
+            self,
+            Self::Workflow(WorkflowExecutionError::Cancelled { .. })
+        )
     }
 
     /// Whether something that was asked for does not exist or is closed.
@@ -78,6 +81,10 @@ struct Because<'a>(&'a str);
 
 impl fmt::Display for Because<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.0)
+        }
     }
 }

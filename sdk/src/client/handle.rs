@@ -40,7 +40,9 @@ impl<W> Clone for WorkflowHandle<W> {
 
 impl<W> fmt::Debug for WorkflowHandle<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WorkflowHandle").field(&self.execution).finish()
+        f.debug_tuple("WorkflowHandle")
+            .field(&self.execution)
+            .finish()
     }
 }
 
@@ -75,7 +77,11 @@ pub struct ResetOptions {
 
 impl<W> WorkflowHandle<W> {
     pub(crate) fn new(client: Client, execution: ExecutionRef) -> Self {
-        Self { client, execution, _workflow: PhantomData }
+        Self {
+            client,
+            execution,
+            _workflow: PhantomData,
+        }
     }
 
     /// The execution's id.
@@ -88,7 +94,10 @@ impl<W> WorkflowHandle<W> {
     /// `None` when it follows whatever run is the current one.
     #[must_use]
     pub fn run_id(&self) -> Option<&RunId> {
-        self.execution.run_id.as_ref().or(self.execution.first_execution_run_id.as_ref())
+        self.execution
+            .run_id
+            .as_ref()
+            .or(self.execution.first_execution_run_id.as_ref())
     }
 
     /// Asks for the cancellation of the execution (R1). Nothing is stopped by force: the workflow's
@@ -97,7 +106,10 @@ impl<W> WorkflowHandle<W> {
     /// # Errors
     ///
     /// When there is no such execution, or the engine fails.
-    pub async fn cancel(&self, options: impl Into<WorkflowCancelOptions>) -> Result<(), ClientError> {
+    pub async fn cancel(
+        &self,
+        options: impl Into<WorkflowCancelOptions>,
+    ) -> Result<(), ClientError> {
         let options = options.into();
         let request = CancelWorkflowRequest {
             execution: self.in_chain_of(options.first_execution_run_id)?,
@@ -105,7 +117,11 @@ impl<W> WorkflowHandle<W> {
             identity: self.client.identity().clone(),
             request_id: new_request_id()?,
         };
-        Ok(self.client.engine().request_cancel_workflow(request).await?)
+        Ok(self
+            .client
+            .engine()
+            .request_cancel_workflow(request)
+            .await?)
     }
 
     /// Stops the execution at once; its code gets no chance (F7).
@@ -148,7 +164,10 @@ impl<W> WorkflowHandle<W> {
         options: ResetOptions,
     ) -> Result<Self, ClientError> {
         let description = self.describe().await?;
-        let WorkflowExecution { workflow_id, run_id } = description.execution;
+        let WorkflowExecution {
+            workflow_id,
+            run_id,
+        } = description.execution;
         let base = ExecutionRef {
             workflow_id: workflow_id.clone(),
             run_id: Some(run_id),
@@ -159,16 +178,19 @@ impl<W> WorkflowHandle<W> {
             ResetPoint::FirstWorkflowTask | ResetPoint::LastWorkflowTask => {
                 let base = Self::new(self.client.clone(), base.clone());
                 let history = base.history().await?;
-                let mut ends = history.events.iter().filter(|event| {
-                    matches!(event.kind, EventKind::WorkflowTaskCompleted { .. })
-                });
+                let mut ends = history
+                    .events
+                    .iter()
+                    .filter(|event| matches!(event.kind, EventKind::WorkflowTaskCompleted { .. }));
                 let end = if point == ResetPoint::FirstWorkflowTask {
                     ends.next()
                 } else {
                     ends.next_back()
                 };
                 end.map(|event| event.event_id).ok_or_else(|| {
-                    EngineError::invalid("no workflow task was answered yet: there is nothing to reset")
+                    EngineError::invalid(
+                        "no workflow task was answered yet: there is nothing to reset",
+                    )
                 })?
             }
         };
@@ -182,8 +204,11 @@ impl<W> WorkflowHandle<W> {
             exclude_updates: options.exclude_updates,
         };
         let run_id = self.client.engine().reset_workflow(request).await?;
-        let execution =
-            ExecutionRef { workflow_id, run_id: Some(run_id), first_execution_run_id: None };
+        let execution = ExecutionRef {
+            workflow_id,
+            run_id: Some(run_id),
+            first_execution_run_id: None,
+        };
         Ok(Self::new(self.client.clone(), execution))
     }
 
@@ -193,7 +218,11 @@ impl<W> WorkflowHandle<W> {
     ///
     /// When there is no such execution, or the engine fails.
     pub async fn describe(&self) -> Result<WorkflowDescription, ClientError> {
-        Ok(self.client.engine().describe_workflow(self.execution.clone()).await?)
+        Ok(self
+            .client
+            .engine()
+            .describe_workflow(self.execution.clone())
+            .await?)
     }
 
     /// Deletes the run with its history, terminating it first if it is open.
@@ -202,7 +231,11 @@ impl<W> WorkflowHandle<W> {
     ///
     /// When there is no such execution, or the engine fails.
     pub async fn delete(&self) -> Result<(), ClientError> {
-        Ok(self.client.engine().delete_workflow(self.execution.clone()).await?)
+        Ok(self
+            .client
+            .engine()
+            .delete_workflow(self.execution.clone())
+            .await?)
     }
 
     /// Reads the whole history. It displays as a table.
@@ -235,8 +268,12 @@ impl<W> WorkflowHandle<W> {
         from: EventId,
         wait: HistoryWait,
     ) -> Result<HistoryPage, ClientError> {
-        let request =
-            HistoryRequest { execution: execution.clone(), from, page_size: PAGE, wait };
+        let request = HistoryRequest {
+            execution: execution.clone(),
+            from,
+            page_size: PAGE,
+            wait,
+        };
         Ok(self.client.engine().workflow_history(request).await?)
     }
 }
@@ -253,14 +290,28 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             reference.run_id = Some(first);
         }
         loop {
-            let page = self.page(&reference, EventId(1), HistoryWait::Close).await?;
-            let Some(event) = page.events.into_iter().next_back() else { continue };
+            let page = self
+                .page(&reference, EventId(1), HistoryWait::Close)
+                .await?;
+            let Some(event) = page.events.into_iter().next_back() else {
+                continue;
+            };
             let next = match event.kind {
-                EventKind::WorkflowExecutionCompleted { new_execution_run_id: Some(next), .. }
-                | EventKind::WorkflowExecutionFailed { new_execution_run_id: Some(next), .. }
-                | EventKind::WorkflowExecutionTimedOut { new_execution_run_id: Some(next), .. }
+                EventKind::WorkflowExecutionCompleted {
+                    new_execution_run_id: Some(next),
+                    ..
+                }
+                | EventKind::WorkflowExecutionFailed {
+                    new_execution_run_id: Some(next),
+                    ..
+                }
+                | EventKind::WorkflowExecutionTimedOut {
+                    new_execution_run_id: Some(next),
+                    ..
+                }
                 | EventKind::WorkflowExecutionContinuedAsNew {
-                    new_execution_run_id: next, ..
+                    new_execution_run_id: next,
+                    ..
                 } => next,
                 EventKind::WorkflowExecutionCompleted { result, .. } => {
                     return Ok(W::decode_output(result.as_ref())?);
@@ -289,9 +340,15 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
 
     /// Why a cancelled run was cancelled: the closing event does not say it, the request does.
     async fn cancel_reason(&self, execution: WorkflowExecution) -> Result<String, ClientError> {
-        let WorkflowExecution { workflow_id, run_id } = execution;
-        let reference =
-            ExecutionRef { workflow_id, run_id: Some(run_id), first_execution_run_id: None };
+        let WorkflowExecution {
+            workflow_id,
+            run_id,
+        } = execution;
+        let reference = ExecutionRef {
+            workflow_id,
+            run_id: Some(run_id),
+            first_execution_run_id: None,
+        };
         let mut next = Some(EventId(1));
         while let Some(from) = next {
             let page = self.page(&reference, from, HistoryWait::No).await?;
@@ -338,7 +395,12 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             name: steadfast_core::ids::QueryName::new(Q::NAME)?,
             input: Q::encode_input(&input)?,
         };
-        let answer = self.client.engine().query_workflow(request).await.map_err(refused)?;
+        let answer = self
+            .client
+            .engine()
+            .query_workflow(request)
+            .await
+            .map_err(refused)?;
         Ok(Q::decode_output(Some(&answer))?)
     }
 
@@ -353,7 +415,8 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         update: U,
         input: U::Input,
     ) -> Result<U::Output, ClientError> {
-        self.update_with_id(update, input, uuid::Uuid::new_v4().to_string()).await
+        self.update_with_id(update, input, uuid::Uuid::new_v4().to_string())
+            .await
     }
 
     /// Sends an update under an id of the caller's: repeating it gets the outcome of the first.
@@ -376,13 +439,20 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             identity: self.client.identity().clone(),
             wait_for: UpdateStage::Completed,
         };
-        let reply = self.client.engine().update_workflow(request).await.map_err(refused)?;
+        let reply = self
+            .client
+            .engine()
+            .update_workflow(request)
+            .await
+            .map_err(refused)?;
         match reply.outcome {
             Some(Ok(result)) => Ok(U::decode_output(Some(&result))?),
             Some(Err(failure)) => Err(ClientError::Refused(Box::new(failure))),
             None => Err(ClientError::Refused(Box::new(Failure::new(
                 "the update has no outcome yet",
-                FailureKind::Server { non_retryable: false },
+                FailureKind::Server {
+                    non_retryable: false,
+                },
             )))),
         }
     }

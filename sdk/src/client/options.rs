@@ -126,7 +126,9 @@ impl WorkflowStartOptionsBuilder {
         key: impl Into<String>,
         value: &T,
     ) -> Result<Self, ConvertError> {
-        self.0.search_attributes.insert(key.into(), convert::to_payload(value)?);
+        self.0
+            .search_attributes
+            .insert(key.into(), convert::to_payload(value)?);
         Ok(self)
     }
 

@@ -41,7 +41,6 @@ pub(crate) struct RunCell {
     next_task: Cell<u64>,
     cleanups: RefCell<Vec<Cleanup>>,
     unhandled: RefCell<Vec<super::handlers::BufferedSignal>>,
-
 }
 
 /// A cleanup that was registered by `on_cancel`.
@@ -87,7 +86,6 @@ impl RunCell {
             next_task: Cell::new(1),
             cleanups: RefCell::default(),
             unhandled: RefCell::default(),
-
         })
     }
 
@@ -111,7 +109,9 @@ impl RunCell {
             let waker = {
                 let mut slots = self.slots.borrow_mut();
                 // No slot: nobody waits for the operation any more.
-                let Some(slot) = slots.get_mut(&id) else { continue };
+                let Some(slot) = slots.get_mut(&id) else {
+                    continue;
+                };
                 match resolution {
                     Resolution::ChildStarted(run_id) => slot.child_run = Some(run_id),
                     other => slot.resolution = Some(other),
@@ -123,7 +123,11 @@ impl RunCell {
             }
         }
         for scope in self.run.borrow_mut().take_accepted() {
-            let wakers = self.scope_waiters.borrow_mut().remove(&scope).unwrap_or_default();
+            let wakers = self
+                .scope_waiters
+                .borrow_mut()
+                .remove(&scope)
+                .unwrap_or_default();
             wakers.into_values().for_each(Waker::wake);
         }
     }
@@ -176,7 +180,9 @@ impl RunCell {
     /// The run of a child that has started, or leaves a waker. `Some(None)` when it ended without.
     pub(crate) fn poll_child_run(&self, id: OperationId, waker: &Waker) -> Option<Option<RunId>> {
         let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(&id) else { return Some(None) };
+        let Some(slot) = slots.get_mut(&id) else {
+            return Some(None);
+        };
         if let Some(run_id) = &slot.child_run {
             return Some(Some(run_id.clone()));
         }
@@ -189,7 +195,10 @@ impl RunCell {
 
     /// Whether an operation has an outcome that was not taken.
     pub(crate) fn is_resolved(&self, id: OperationId) -> bool {
-        self.slots.borrow().get(&id).is_none_or(|slot| slot.resolution.is_some())
+        self.slots
+            .borrow()
+            .get(&id)
+            .is_none_or(|slot| slot.resolution.is_some())
     }
 
     /// Whether an operation completed and its outcome was not taken.
@@ -207,8 +216,11 @@ impl RunCell {
 
     /// The future of an operation is gone: an unfinished one is cancelled by its type (O5).
     pub(crate) fn drop_operation(&self, id: OperationId) {
-        let unfinished =
-            self.slots.borrow_mut().remove(&id).is_some_and(|slot| slot.resolution.is_none());
+        let unfinished = self
+            .slots
+            .borrow_mut()
+            .remove(&id)
+            .is_some_and(|slot| slot.resolution.is_none());
         if unfinished && !self.evicting.get() {
             self.with_run(|run| {
                 run.cancel_operation(id, &Arc::from("no longer awaited"));
@@ -225,7 +237,10 @@ impl RunCell {
 
     pub(crate) fn add_scope_waker(&self, scope: ScopeId, waiter: u64, waker: &Waker) {
         let mut waiters = self.scope_waiters.borrow_mut();
-        waiters.entry(scope).or_default().insert(waiter, waker.clone());
+        waiters
+            .entry(scope)
+            .or_default()
+            .insert(waiter, waker.clone());
     }
 
     pub(crate) fn remove_scope_waiter(&self, scope: ScopeId, waiter: u64) {
@@ -241,7 +256,11 @@ impl RunCell {
     /// Ends a wait inside the workflow that something else in the workflow fulfilled;
     /// the outcome is kept elsewhere and nothing is left to take.
     pub(crate) fn release(&self, id: OperationId) {
-        let waker = self.slots.borrow_mut().remove(&id).and_then(|slot| slot.waker);
+        let waker = self
+            .slots
+            .borrow_mut()
+            .remove(&id)
+            .and_then(|slot| slot.waker);
         self.with_run(|run| run.finish(id));
         if let Some(waker) = waker {
             waker.wake();
@@ -252,7 +271,9 @@ impl RunCell {
     pub(crate) fn fulfil(&self, id: OperationId) {
         let waker = {
             let mut slots = self.slots.borrow_mut();
-            let Some(slot) = slots.get_mut(&id) else { return };
+            let Some(slot) = slots.get_mut(&id) else {
+                return;
+            };
             slot.resolution = Some(Resolution::Completed(None));
             slot.waker.take()
         };
@@ -296,8 +317,16 @@ impl RunCell {
     /// Whether anything that belongs to the SDK is waited for, by anybody in the run.
     pub(crate) fn has_waiters(&self) -> bool {
         !self.conditions.borrow().is_empty()
-            || self.scope_waiters.borrow().values().any(|wakers| !wakers.is_empty())
-            || self.slots.borrow().values().any(|slot| slot.waker.is_some())
+            || self
+                .scope_waiters
+                .borrow()
+                .values()
+                .any(|wakers| !wakers.is_empty())
+            || self
+                .slots
+                .borrow()
+                .values()
+                .any(|slot| slot.waker.is_some())
     }
 
     pub(crate) fn task(&self) -> TaskId {
@@ -311,7 +340,9 @@ impl RunCell {
     pub(crate) fn spawn(&self, scope: ScopeId, future: LocalBoxFuture<'static, ()>) -> TaskId {
         let id = TaskId::new(self.next_task.get());
         self.next_task.set(self.next_task.get() + 1);
-        self.spawned.borrow_mut().push_back(Spawned { id, scope, future });
+        self.spawned
+            .borrow_mut()
+            .push_back(Spawned { id, scope, future });
         id
     }
 

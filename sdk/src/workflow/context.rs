@@ -53,7 +53,9 @@ pub struct WorkflowContext<W: WorkflowDefinition> {
 
 impl<W: WorkflowDefinition> Clone for WorkflowContext<W> {
     fn clone(&self) -> Self {
-        Self { shared: Rc::clone(&self.shared) }
+        Self {
+            shared: Rc::clone(&self.shared),
+        }
     }
 }
 
@@ -78,6 +80,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ///
     /// See [`ActivityFuture`] for what holds after a cancellation. In a scope that is cancelled it
     /// is not scheduled and resolves to cancelled at once (D3).
+    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
     pub fn start_activity<A: ActivityDefinition>(
         &self,
         _activity: A,
@@ -98,6 +101,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
 
     /// Runs an activity in the worker's own process, without a task queue: for short work whose
     /// result alone is recorded. It hears of a cancellation at once, without heartbeats (A7).
+    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
     pub fn start_local_activity<A: ActivityDefinition>(
         &self,
         _activity: A,
@@ -134,11 +138,16 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         &'a self,
         mut condition: impl FnMut(&W) -> bool + 'a,
     ) -> ConditionFuture<'a> {
-        let operation =
-            RawOperation::start(self.cell(), steadfast_core::run::Run::start_internal);
+        let operation = RawOperation::start(self.cell(), steadfast_core::run::Run::start_internal);
         ConditionFuture::new(
             operation,
-            Box::new(move || self.shared.state.borrow().as_ref().is_some_and(&mut condition)),
+            Box::new(move || {
+                self.shared
+                    .state
+                    .borrow()
+                    .as_ref()
+                    .is_some_and(&mut condition)
+            }),
         )
     }
 
@@ -155,6 +164,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// Starts a child workflow.
     ///
     /// See [`ChildWorkflow`] for what holds after a cancellation.
+    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
     pub fn start_child_workflow<R: RunDefinition>(
         &self,
         _run: R,
@@ -176,7 +186,9 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
                 workflow_id: id,
                 workflow_type: WorkflowType::new(R::Workflow::WORKFLOW_TYPE)
                     .expect("the macro refuses empty and overlong names"),
-                task_queue: options.task_queue.unwrap_or_else(|| view.task_queue().clone()),
+                task_queue: options
+                    .task_queue
+                    .unwrap_or_else(|| view.task_queue().clone()),
                 input: payloads,
                 header: PayloadMap::new(),
                 timeouts: options.timeouts,
@@ -217,7 +229,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     #[must_use]
     pub fn cancel_reason(&self) -> Option<CancelReason> {
         let scope = self.cell().scope();
-        self.cell().peek(|run| run.scopes().reason(scope).cloned().map(CancelReason))
+        self.cell()
+            .peek(|run| run.scopes().reason(scope).cloned().map(CancelReason))
     }
 
     /// Runs a body in a scope of its own, which is cancelled with the running one (S1).
@@ -286,10 +299,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
 
     /// Registers cleanup that runs if the run function ends with a cancellation: in a disconnected
     /// scope, before the execution closes, last registered first (S5). Go's `defer`.
-    pub fn on_cancel<R: CleanupResult>(
-        &self,
-        cleanup: impl AsyncFnOnce(&mut Self) -> R + 'static,
-    ) {
+    pub fn on_cancel<R: CleanupResult>(&self, cleanup: impl AsyncFnOnce(&mut Self) -> R + 'static) {
         let context = self.clone();
         self.cell().add_cleanup(Box::new(move || {
             Box::pin(async move {
@@ -309,7 +319,11 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ) -> TaskHandle<T> {
         let scope = Scope::open(self.cell(), ScopeKind::Connected);
         let mut context = self.clone();
-        TaskHandle::spawn(self.cell(), scope, Box::pin(async move { body(&mut context).await }))
+        TaskHandle::spawn(
+            self.cell(),
+            scope,
+            Box::pin(async move { body(&mut context).await }),
+        )
     }
 
     // State.
@@ -320,8 +334,9 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ///
     /// When called within `state_mut`.
     pub fn state<R>(&self, look: impl FnOnce(&W) -> R) -> R {
-        let state =
-            Ref::map(self.shared.state.borrow(), |state| state.as_ref().expect(INITIALIZED));
+        let state = Ref::map(self.shared.state.borrow(), |state| {
+            state.as_ref().expect(INITIALIZED)
+        });
         look(&state)
     }
 
@@ -337,14 +352,13 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
 
     /// Calls a plain handler with the state and a context that cannot wait.
     pub fn call_sync<R>(&self, call: impl FnOnce(&mut W, &mut SyncWorkflowContext<W>) -> R) -> R {
-        let mut context = SyncWorkflowContext { context: self.clone() };
+        let mut context = SyncWorkflowContext {
+            context: self.clone(),
+        };
         self.state_mut(|state| call(state, &mut context))
     }
 
-    pub(crate) fn with_state<R>(
-        &self,
-        look: impl FnOnce(&W, &WorkflowContextView) -> R,
-    ) -> R {
+    pub(crate) fn with_state<R>(&self, look: impl FnOnce(&W, &WorkflowContextView) -> R) -> R {
         let view = self.view();
         self.state(|state| look(state, &view))
     }
@@ -360,7 +374,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     pub fn view(&self) -> WorkflowContextView {
         let started = self.shared.started.borrow();
         let started = started.as_ref().expect(INITIALIZED);
-        self.cell().peek(|run| WorkflowContextView::of(run, started))
+        self.cell()
+            .peek(|run| WorkflowContextView::of(run, started))
     }
 
     /// The workflow's id.
@@ -413,7 +428,9 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     #[must_use]
     pub fn uuid4(&self) -> String {
         let bits = (u128::from(self.random_u64()) << 64) | u128::from(self.random_u64());
-        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(bits.to_be_bytes())
+            .into_uuid()
+            .to_string()
     }
 
     /// A value that is made once and recorded: for what is cheap and differs from run to run, such
@@ -426,7 +443,9 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         &self,
         make: impl FnOnce() -> T,
     ) -> Result<T, ConvertError> {
-        let recorded = self.cell().with_run(steadfast_core::run::Run::recorded_side_effect);
+        let recorded = self
+            .cell()
+            .with_run(steadfast_core::run::Run::recorded_side_effect);
         let payload = match recorded {
             Some(payload) => payload,
             None => convert::to_payload(&make())?,
@@ -469,7 +488,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         value: &T,
     ) -> Result<(), ConvertError> {
         let values = BTreeMap::from([(key.into(), convert::to_payload(value)?)]);
-        self.cell().with_run(|run| run.upsert_search_attributes(values));
+        self.cell()
+            .with_run(|run| run.upsert_search_attributes(values));
         Ok(())
     }
 
@@ -498,23 +518,30 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// # Errors
     ///
     /// Always: that is how the run function ends.
-    #[expect(clippy::needless_pass_by_value, reason = "the run function ends with it")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the run function ends with it"
+    )]
     pub fn continue_as_new<T>(
         &self,
         input: W::Input,
         options: ContinueAsNewOptions,
     ) -> WorkflowResult<T> {
         let view = self.view();
-        Err(WorkflowError::continue_as_new(ContinueAsNewWorkflowExecution {
-            workflow_type: view.workflow_type().clone(),
-            task_queue: options.task_queue.unwrap_or_else(|| view.task_queue().clone()),
-            input: W::encode_input(&input)?,
-            header: PayloadMap::new(),
-            timeouts: options.timeouts,
-            retry_policy: None,
-            memo: options.memo,
-            search_attributes: options.search_attributes,
-        }))
+        Err(WorkflowError::continue_as_new(
+            ContinueAsNewWorkflowExecution {
+                workflow_type: view.workflow_type().clone(),
+                task_queue: options
+                    .task_queue
+                    .unwrap_or_else(|| view.task_queue().clone()),
+                input: W::encode_input(&input)?,
+                header: PayloadMap::new(),
+                timeouts: options.timeouts,
+                retry_policy: None,
+                memo: options.memo,
+                search_attributes: options.search_attributes,
+            },
+        ))
     }
 
     /// Runs steps with compensations: what was done is undone if the body ends with an error,
@@ -528,7 +555,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     }
 
     pub(crate) fn root_cancel_reason(&self) -> Option<Arc<str>> {
-        self.cell().peek(|run| run.scopes().reason(ScopeId::ROOT).cloned())
+        self.cell()
+            .peek(|run| run.scopes().reason(ScopeId::ROOT).cloned())
     }
 }
 

@@ -149,7 +149,11 @@ impl Executor {
             ready: Mutex::default(),
             foreign: AtomicBool::new(false),
         };
-        Self { cell, queue: Arc::new(queue), tasks: BTreeMap::new() }
+        Self {
+            cell,
+            queue: Arc::new(queue),
+            tasks: BTreeMap::new(),
+        }
     }
 
     /// Adds a task, to be polled next time.
@@ -160,7 +164,14 @@ impl Executor {
             queued: AtomicBool::new(false),
         });
         waker.enqueue();
-        self.tasks.insert(id, Task { future, waker, scope });
+        self.tasks.insert(
+            id,
+            Task {
+                future,
+                waker,
+                scope,
+            },
+        );
     }
 
     /// Makes the run the one whose code runs, until the guard is dropped: wakes that come
@@ -205,7 +216,11 @@ impl Executor {
     }
 
     fn next_ready(&self) -> Option<TaskId> {
-        self.queue.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.queue
+            .ready
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
     }
 
     /// Takes over new tasks and lets go of dropped ones.
@@ -234,7 +249,9 @@ impl Executor {
     }
 
     fn poll(&mut self, id: TaskId) -> Result<(), ExecutorError> {
-        let Some(mut task) = self.tasks.remove(&id) else { return Ok(()) };
+        let Some(mut task) = self.tasks.remove(&id) else {
+            return Ok(());
+        };
         task.waker.queued.store(false, Ordering::Release);
         let waker = Waker::from(Arc::clone(&task.waker));
         let cell = Rc::clone(&self.cell);
@@ -242,7 +259,10 @@ impl Executor {
         cell.set_task(id);
         let polled = self.enter(|| {
             cell.in_scope(task.scope, || {
-                task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+                task.future
+                    .as_mut()
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_ready()
             })
         });
         cell.set_task(previous);

@@ -16,7 +16,8 @@ use crate::{
 
 type SignalFn<W> = fn(WorkflowContext<W>, &[Payload]) -> Result<Handled<()>, ConvertError>;
 type QueryFn<W> = fn(&W, &WorkflowContextView, &[Payload]) -> Result<Payload, WorkflowError>;
-type UpdateFn<W> = fn(&WorkflowContext<W>, &[Payload], bool) -> Result<AcceptedUpdate, WorkflowError>;
+type UpdateFn<W> =
+    fn(&WorkflowContext<W>, &[Payload], bool) -> Result<AcceptedUpdate, WorkflowError>;
 
 /// Runs the handler of an update that was accepted.
 pub(crate) type AcceptedUpdate =
@@ -50,7 +51,11 @@ impl<W: WorkflowDefinition> fmt::Debug for HandlerSet<W> {
 
 impl<W: WorkflowDefinition> Default for HandlerSet<W> {
     fn default() -> Self {
-        Self { signals: BTreeMap::new(), queries: BTreeMap::new(), updates: BTreeMap::new() }
+        Self {
+            signals: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            updates: BTreeMap::new(),
+        }
     }
 }
 
@@ -89,16 +94,18 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
                 context.with_state(|state, view| U::validate(state, view, &input))?;
             }
             let context = context.clone();
-            Ok(Box::new(move || -> LocalBoxFuture<'static, Result<Payload, WorkflowError>> {
-                match U::handle(context, input) {
-                    Handled::Now(result) => Box::pin(std::future::ready(
-                        result.and_then(|output| Ok(U::encode_output(&output)?)),
-                    )),
-                    Handled::Later(future) => {
-                        Box::pin(async move { Ok(U::encode_output(&future.await?)?) })
+            Ok(Box::new(
+                move || -> LocalBoxFuture<'static, Result<Payload, WorkflowError>> {
+                    match U::handle(context, input) {
+                        Handled::Now(result) => Box::pin(std::future::ready(
+                            result.and_then(|output| Ok(U::encode_output(&output)?)),
+                        )),
+                        Handled::Later(future) => {
+                            Box::pin(async move { Ok(U::encode_output(&future.await?)?) })
+                        }
                     }
-                }
-            }))
+                },
+            ))
         });
         self
     }
@@ -108,11 +115,17 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
     }
 
     pub(crate) fn find_query(&self, name: &str) -> Result<QueryFn<W>, WorkflowError> {
-        self.queries.get(name).copied().ok_or_else(|| unknown("query", name, self.queries.keys()))
+        self.queries
+            .get(name)
+            .copied()
+            .ok_or_else(|| unknown("query", name, self.queries.keys()))
     }
 
     pub(crate) fn find_update(&self, name: &str) -> Result<UpdateFn<W>, WorkflowError> {
-        self.updates.get(name).copied().ok_or_else(|| unknown("update", name, self.updates.keys()))
+        self.updates
+            .get(name)
+            .copied()
+            .ok_or_else(|| unknown("update", name, self.updates.keys()))
     }
 
     /// Whether something outside can call into the workflow.
@@ -127,7 +140,11 @@ fn unknown<'a>(
     known: impl Iterator<Item = &'a &'static str>,
 ) -> WorkflowError {
     let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let known = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
     WorkflowError::from(format!(
         "{kind} `{name}` has no handler; the handlers for this kind are: {known}"
     ))

@@ -34,7 +34,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum InstanceError {
     /// The replay failed.
-    Run(RunError),
+    Run(Box<RunError>),
     /// User code failed in a way that does not end the run (F5).
     Code(ExecutorError),
     /// The input of the run function cannot be decoded.
@@ -53,7 +53,7 @@ impl fmt::Display for InstanceError {
 
 impl From<RunError> for InstanceError {
     fn from(error: RunError) -> Self {
-        Self::Run(error)
+        Self::Run(Box::new(error))
     }
 }
 
@@ -67,21 +67,31 @@ impl InstanceError {
     /// What is recorded in history.
     pub(crate) fn to_task_failure(&self) -> WorkflowTaskFailure {
         let (cause, error_type) = match self {
-            Self::Run(RunError::Nondeterminism(_)) => {
-                (WorkflowTaskFailedCause::NonDeterministicError, "Nondeterminism")
-            }
-            Self::Run(_) => (WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, "RunError"),
-            Self::Code(ExecutorError::Panicked(_)) => {
-                (WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, "Panic")
-            }
-            Self::Code(ExecutorError::Foreign(_)) => {
-                (WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, "ForeignFuture")
-            }
-            Self::Input(_) => {
-                (WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, "ConvertError")
-            }
+            Self::Run(error) if matches!(**error, RunError::Nondeterminism(_)) => (
+                WorkflowTaskFailedCause::NonDeterministicError,
+                "Nondeterminism",
+            ),
+            Self::Run(_) => (
+                WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                "RunError",
+            ),
+            Self::Code(ExecutorError::Panicked(_)) => (
+                WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                "Panic",
+            ),
+            Self::Code(ExecutorError::Foreign(_)) => (
+                WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                "ForeignFuture",
+            ),
+            Self::Input(_) => (
+                WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                "ConvertError",
+            ),
         };
-        WorkflowTaskFailure { cause, failure: Failure::application(self.to_string(), error_type) }
+        WorkflowTaskFailure {
+            cause,
+            failure: Failure::application(self.to_string(), error_type),
+        }
     }
 }
 
@@ -207,7 +217,8 @@ impl<W: WorkflowDefinition> Instance<W> {
             }
             Err(error) => {
                 let failure = Box::new(error.to_failure());
-                self.cell.with_run(|run| run.close(Closing::Failed(failure)));
+                self.cell
+                    .with_run(|run| run.close(Closing::Failed(failure)));
             }
         }
         Ok(())
@@ -236,7 +247,10 @@ impl<W: WorkflowDefinition> Instance<W> {
         let SignalJob { name, input, .. } = signal;
         let Some(handler) = self.handlers.find_signal(name.as_str()) else {
             tracing::warn!(signal = %name, "no handler takes this signal; it is kept");
-            self.cell.keep_unhandled(BufferedSignal { name: name.as_str().to_owned(), input });
+            self.cell.keep_unhandled(BufferedSignal {
+                name: name.as_str().to_owned(),
+                input,
+            });
             return Ok(());
         };
         let context = self.context.clone();
@@ -244,7 +258,10 @@ impl<W: WorkflowDefinition> Instance<W> {
             // A signal that cannot be read must not stop the workflow: its sender is at fault.
             Err(error) => {
                 tracing::warn!(signal = %name, %error, "a signal's arguments cannot be decoded; it is kept");
-                self.cell.keep_unhandled(BufferedSignal { name: name.as_str().to_owned(), input });
+                self.cell.keep_unhandled(BufferedSignal {
+                    name: name.as_str().to_owned(),
+                    input,
+                });
             }
             Ok(Handled::Now(result)) => signal_ended(&self.context, name.as_str(), result),
             Ok(Handled::Later(future)) => {
@@ -262,26 +279,35 @@ impl<W: WorkflowDefinition> Instance<W> {
     }
 
     fn update(&mut self, update: UpdateJob) -> Result<(), InstanceError> {
-        let UpdateJob { update_id, name, input, validate } = update;
+        let UpdateJob {
+            update_id,
+            name,
+            input,
+            validate,
+        } = update;
         let context = self.context.clone();
         let handlers = &self.handlers;
-        let found = self.executor.enter(|| {
-            handlers.find_update(name.as_str())?(&context, &input, validate)
-        })?;
+        let found = self
+            .executor
+            .enter(|| handlers.find_update(name.as_str())?(&context, &input, validate))?;
         let handler = match found {
             Ok(handler) => handler,
             Err(error) => {
-                self.cell.with_run(|run| run.reject_update(update_id, error.to_failure()));
+                self.cell
+                    .with_run(|run| run.reject_update(update_id, error.to_failure()));
                 return Ok(());
             }
         };
-        self.cell.with_run(|run| run.accept_update(update_id.clone(), name.clone(), input));
+        self.cell
+            .with_run(|run| run.accept_update(update_id.clone(), name.clone(), input));
         let context = self.context.clone();
         self.run_handler(
             format!("update `{name}`"),
             Box::pin(async move {
                 let outcome = handler().await.map_err(|error| error.to_failure());
-                context.cell().with_run(|run| run.complete_update(update_id, outcome));
+                context
+                    .cell()
+                    .with_run(|run| run.complete_update(update_id, outcome));
             }),
         );
         Ok(())
@@ -294,9 +320,9 @@ impl<W: WorkflowDefinition> Instance<W> {
         what: String,
         future: futures_util::future::LocalBoxFuture<'static, ()>,
     ) {
-        let scope = self.cell.in_scope(ScopeId::ROOT, || {
-            self.cell.open_scope(ScopeKind::Connected)
-        });
+        let scope = self
+            .cell
+            .in_scope(ScopeId::ROOT, || self.cell.open_scope(ScopeKind::Connected));
         let cell = Rc::clone(&self.cell);
         let id = self.cell.spawn(
             scope,
@@ -362,7 +388,9 @@ fn signal_ended<W: WorkflowDefinition>(
     } else {
         // An error that leaves a handler fails the workflow, as in the other SDKs.
         let failure = Box::new(error.to_failure());
-        context.cell().with_run(|run| run.close(Closing::Failed(failure)));
+        context
+            .cell()
+            .with_run(|run| run.close(Closing::Failed(failure)));
     }
 }
 
@@ -382,7 +410,8 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
         outcome: Result<Option<Payload>, Failure>,
     ) -> Result<(), InstanceError> {
         let _current = self.executor.current();
-        self.cell.with_run(|run| run.handle_local_activity(id, outcome))?;
+        self.cell
+            .with_run(|run| run.handle_local_activity(id, outcome))?;
         self.perform(Job::ResolveOperations)?;
         self.drive()
     }
@@ -405,7 +434,10 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
 
     fn query(&mut self, query: &Query) -> Result<Payload, Failure> {
         if self.shared.state.borrow().is_none() {
-            return Err(Failure::application("the workflow has not started yet", "NotStarted"));
+            return Err(Failure::application(
+                "the workflow has not started yet",
+                "NotStarted",
+            ));
         }
         let handlers = &self.handlers;
         let context = &self.context;

@@ -41,7 +41,11 @@ pub struct Saga<W: WorkflowDefinition>(Rc<Inner<W>>);
 
 impl<W: WorkflowDefinition> fmt::Debug for Saga<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Saga({} compensations)", self.0.registered.borrow().len())
+        write!(
+            f,
+            "Saga({} compensations)",
+            self.0.registered.borrow().len()
+        )
     }
 }
 
@@ -77,7 +81,12 @@ impl<W: WorkflowDefinition> Saga<W> {
     ) -> SagaStep<W, A> {
         let mut options = options.into();
         options.cancellation_type = ActivityCancellationType::WaitCancellationCompleted;
-        SagaStep { saga: Rc::clone(&self.0), activity, input, options }
+        SagaStep {
+            saga: Rc::clone(&self.0),
+            activity,
+            input,
+            options,
+        }
     }
 
     /// Registers a compensation of any kind, for what was done outside a step.
@@ -109,7 +118,7 @@ impl<W: WorkflowDefinition> Saga<W> {
                 if report.failed().next().is_none() {
                     Err(error)
                 } else {
-                    Err(SagaError::new(error, report).into())
+                    Err(SagaError::new(error, &report).into())
                 }
             }
         }
@@ -124,7 +133,9 @@ fn boxed<W: WorkflowDefinition>(
 
 impl<W: WorkflowDefinition> Inner<W> {
     fn register(&self, step: String, compensate: Option<Compensate<W>>) {
-        self.registered.borrow_mut().push(Registered { step, compensate });
+        self.registered
+            .borrow_mut()
+            .push(Registered { step, compensate });
     }
 
     async fn unwind(&self) -> SagaReport {
@@ -212,9 +223,17 @@ impl<W: WorkflowDefinition, A: ActivityDefinition> SagaStep<W, A> {
         input: impl FnOnce(&A::Output) -> C::Input,
         options: impl Into<ActivityOptions>,
     ) -> Result<A::Output, ActivityExecutionError> {
-        let Self { saga, activity, input: step_input, options: step_options } = self;
+        let Self {
+            saga,
+            activity,
+            input: step_input,
+            options: step_options,
+        } = self;
         let policy = step_options.retry_policy.clone();
-        let result = saga.context.start_activity(activity, step_input, step_options).await;
+        let result = saga
+            .context
+            .start_activity(activity, step_input, step_options)
+            .await;
         match &result {
             Ok(output) => {
                 let input = input(output);
@@ -242,7 +261,12 @@ impl<W: WorkflowDefinition, A: ActivityDefinition> SagaStep<W, A> {
         self,
         compensation: impl AsyncFnOnce(&mut WorkflowContext<W>) -> WorkflowResult<()> + 'static,
     ) -> Result<A::Output, ActivityExecutionError> {
-        let Self { saga, activity, input, options } = self;
+        let Self {
+            saga,
+            activity,
+            input,
+            options,
+        } = self;
         let policy = options.retry_policy.clone();
         let result = saga.context.start_activity(activity, input, options).await;
         let due = match &result {
@@ -266,13 +290,13 @@ fn may_have_happened(failure: &Failure, retry_policy: Option<&RetryPolicy>) -> b
     let only_attempt = retry_policy.is_some_and(|policy| policy.maximum_attempts == 1);
     let attempted = failure.chain().any(|failure| match &failure.kind {
         FailureKind::Activity(info) => {
-            info.scheduled_event_id.is_some()
-                && (info.started_event_id.is_some() || !only_attempt)
+            info.scheduled_event_id.is_some() && (info.started_event_id.is_some() || !only_attempt)
         }
         _ => false,
     });
-    let reported =
-        failure.chain().any(|failure| matches!(failure.kind, FailureKind::Application { .. }));
+    let reported = failure
+        .chain()
+        .any(|failure| matches!(failure.kind, FailureKind::Application { .. }));
     attempted && !reported
 }
 
@@ -340,9 +364,12 @@ pub struct SagaError {
 }
 
 impl SagaError {
-    fn new(error: WorkflowError, report: SagaReport) -> Self {
+    fn new(error: WorkflowError, report: &SagaReport) -> Self {
         let report = report.to_string();
-        Self { source: error.into_source(), report }
+        Self {
+            source: error.into_source(),
+            report,
+        }
     }
 }
 

@@ -52,7 +52,11 @@ impl fmt::Debug for CancelledFuture {
 
 impl CancelledFuture {
     pub(crate) fn new(cell: Rc<RunCell>, scope: ScopeId) -> Self {
-        Self { cell, scope, waiter: None }
+        Self {
+            cell,
+            scope,
+            waiter: None,
+        }
     }
 }
 
@@ -115,7 +119,10 @@ impl fmt::Debug for Scope {
 
 impl Scope {
     pub(crate) fn open(cell: &Rc<RunCell>, kind: ScopeKind) -> Self {
-        Self(Rc::new(OpenScope { cell: Rc::clone(cell), id: cell.open_scope(kind) }))
+        Self(Rc::new(OpenScope {
+            cell: Rc::clone(cell),
+            id: cell.open_scope(kind),
+        }))
     }
 
     pub(crate) fn id(&self) -> ScopeId {
@@ -126,7 +133,9 @@ impl Scope {
     /// siblings go on. A second call does nothing.
     pub fn cancel(&self, reason: impl AsRef<str>) {
         let reason = Arc::from(reason.as_ref());
-        self.0.cell.with_run(|run| run.cancel_scope(self.0.id, &reason));
+        self.0
+            .cell
+            .with_run(|run| run.cancel_scope(self.0.id, &reason));
     }
 
     /// Whether the scope was cancelled. Accepts nothing.
@@ -138,7 +147,9 @@ impl Scope {
     /// Why the scope was cancelled, if it was. Accepts nothing.
     #[must_use]
     pub fn cancel_reason(&self) -> Option<CancelReason> {
-        self.0.cell.peek(|run| run.scopes().reason(self.0.id).cloned().map(CancelReason))
+        self.0
+            .cell
+            .peek(|run| run.scopes().reason(self.0.id).cloned().map(CancelReason))
     }
 }
 
@@ -159,7 +170,10 @@ impl<T> fmt::Debug for ScopeFuture<'_, T> {
 
 impl<'a, T> ScopeFuture<'a, T> {
     pub(crate) fn new(scope: Scope, body: LocalBoxFuture<'a, T>) -> Self {
-        Self { scope, body: Some(body) }
+        Self {
+            scope,
+            body: Some(body),
+        }
     }
 
     /// The scope's handle.
@@ -220,7 +234,12 @@ impl<'a, T, E> TimeoutFuture<'a, T, E> {
         timer: TimerFuture,
         after: Duration,
     ) -> Self {
-        Self { body, timer: Some(timer), after, timed_out: false }
+        Self {
+            body,
+            timer: Some(timer),
+            after,
+            timed_out: false,
+        }
     }
 }
 
@@ -239,7 +258,9 @@ impl<T, E: Into<WorkflowError>> Future for TimeoutFuture<'_, T, E> {
                     other => other,
                 });
             }
-            let Some(timer) = &mut self.timer else { return Poll::Pending };
+            let Some(timer) = &mut self.timer else {
+                return Poll::Pending;
+            };
             match Pin::new(timer).poll(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(_) => {
@@ -247,7 +268,9 @@ impl<T, E: Into<WorkflowError>> Future for TimeoutFuture<'_, T, E> {
                     // A scope that was cancelled from above says so, whenever its time ends.
                     if !self.body.scope.is_cancelled() {
                         self.timed_out = true;
-                        self.body.scope.cancel(format!("timed out after {:?}", self.after));
+                        self.body
+                            .scope
+                            .cancel(format!("timed out after {:?}", self.after));
                     }
                 }
             }
@@ -301,7 +324,13 @@ impl<T: 'static> TaskHandle<T> {
                 }
             }),
         );
-        Self { cell: Rc::clone(cell), scope, task, slot, detached: false }
+        Self {
+            cell: Rc::clone(cell),
+            scope,
+            task,
+            slot,
+            detached: false,
+        }
     }
 
     /// Cancels the task's scope. The task decides how it ends.

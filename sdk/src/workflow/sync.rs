@@ -72,7 +72,12 @@ impl Semaphore {
         }
         let wait = RawOperation::start(&self.0.cell, Run::start_internal);
         self.0.waiting.borrow_mut().push_back(wait.id());
-        Waiting { gate: Rc::clone(&self.0), wait: Some(TimerFuture::new(wait)) }.granted().await?;
+        Waiting {
+            gate: Rc::clone(&self.0),
+            wait: Some(TimerFuture::new(wait)),
+        }
+        .granted()
+        .await?;
         Ok(Permit(Some(Rc::clone(&self.0))))
     }
 }
@@ -86,7 +91,9 @@ struct Waiting {
 
 impl Waiting {
     async fn granted(mut self) -> Result<(), Cancelled> {
-        let Some(wait) = &mut self.wait else { return Ok(()) };
+        let Some(wait) = &mut self.wait else {
+            return Ok(());
+        };
         let granted = wait.await;
         self.wait = None;
         granted
@@ -129,7 +136,10 @@ pub struct Mutex<T> {
 
 impl<T> Clone for Mutex<T> {
     fn clone(&self) -> Self {
-        Self { gate: self.gate.clone(), value: Rc::clone(&self.value) }
+        Self {
+            gate: self.gate.clone(),
+            value: Rc::clone(&self.value),
+        }
     }
 }
 
@@ -147,7 +157,10 @@ impl<T> Mutex<T> {
     /// When the running scope is cancelled first.
     pub async fn lock(&self) -> Result<MutexGuard<'_, T>, Cancelled> {
         let permit = self.gate.acquire().await?;
-        Ok(MutexGuard { value: self.value.borrow_mut(), _permit: permit })
+        Ok(MutexGuard {
+            value: self.value.borrow_mut(),
+            _permit: permit,
+        })
     }
 }
 
@@ -186,7 +199,10 @@ pub struct Channel<T> {
 
 impl<T> Clone for Channel<T> {
     fn clone(&self) -> Self {
-        Self { filled: self.filled.clone(), values: Rc::clone(&self.values) }
+        Self {
+            filled: self.filled.clone(),
+            values: Rc::clone(&self.values),
+        }
     }
 }
 
@@ -216,7 +232,11 @@ impl<T> Channel<T> {
         let mut permit = self.filled.acquire().await?;
         // The value is taken, so its permit must not come back.
         permit.0 = None;
-        Ok(self.values.borrow_mut().pop_front().expect("a permit stands for a value"))
+        Ok(self
+            .values
+            .borrow_mut()
+            .pop_front()
+            .expect("a permit stands for a value"))
     }
 
     /// Takes the value at the front of the queue, if there is one that nobody waits for.
@@ -239,12 +259,18 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// A mutex for the tasks of this run.
     #[must_use]
     pub fn mutex<T>(&self, value: T) -> Mutex<T> {
-        Mutex { gate: self.semaphore(1), value: Rc::new(RefCell::new(value)) }
+        Mutex {
+            gate: self.semaphore(1),
+            value: Rc::new(RefCell::new(value)),
+        }
     }
 
     /// A channel for the tasks of this run.
     #[must_use]
     pub fn channel<T>(&self) -> Channel<T> {
-        Channel { filled: self.semaphore(0), values: Rc::default() }
+        Channel {
+            filled: self.semaphore(0),
+            values: Rc::default(),
+        }
     }
 }

@@ -139,11 +139,14 @@ impl WorkflowContextView {
     pub fn last_failure(&self) -> Option<&steadfast_core::failure::Failure> {
         self.started.continued_failure.as_ref()
     }
-
 }
 
 pub(crate) fn to_system_time(time: Timestamp) -> SystemTime {
     let nanos = time.unix_nanos();
     let distance = Duration::from_nanos(nanos.unsigned_abs());
-    if nanos < 0 { SystemTime::UNIX_EPOCH - distance } else { SystemTime::UNIX_EPOCH + distance }
+    if nanos < 0 {
+        SystemTime::UNIX_EPOCH - distance
+    } else {
+        SystemTime::UNIX_EPOCH + distance
+    }
 }

@@ -53,14 +53,20 @@ impl<T> ActivityFuture<T> {
         operation: RawOperation,
         decode: fn(Option<&Payload>) -> Result<T, ConvertError>,
     ) -> Self {
-        Self { state: State::Started(operation), decode }
+        Self {
+            state: State::Started(operation),
+            decode,
+        }
     }
 
     pub(crate) fn refused(
         error: &ConvertError,
         decode: fn(Option<&Payload>) -> Result<T, ConvertError>,
     ) -> Self {
-        Self { state: State::Refused(Some(convert_error(error))), decode }
+        Self {
+            state: State::Refused(Some(convert_error(error))),
+            decode,
+        }
     }
 
     /// Cancels the activity by its type. Does nothing when it has ended or was cancelled before.

@@ -54,12 +54,20 @@ impl<W: WorkflowDefinition> fmt::Debug for ChildWorkflow<W> {
 impl<W: WorkflowDefinition> ChildWorkflow<W> {
     pub(crate) fn started_as(operation: RawOperation, workflow_id: Option<WorkflowId>) -> Self {
         let state = State::Started(operation);
-        Self { state, workflow_id, _workflow: std::marker::PhantomData }
+        Self {
+            state,
+            workflow_id,
+            _workflow: std::marker::PhantomData,
+        }
     }
 
     pub(crate) fn refused(error: &ConvertError) -> Self {
         let state = State::Refused(Some(convert_error(error)));
-        Self { state, workflow_id: None, _workflow: std::marker::PhantomData }
+        Self {
+            state,
+            workflow_id: None,
+            _workflow: std::marker::PhantomData,
+        }
     }
 
     /// The child's id; `None` when its arguments could not be recorded and nothing was started.
@@ -75,7 +83,10 @@ impl<W: WorkflowDefinition> ChildWorkflow<W> {
             State::Refused(_) => None,
             State::Started(operation) => {
                 poll_fn(|context| {
-                    match operation.cell().poll_child_run(operation.id(), context.waker()) {
+                    match operation
+                        .cell()
+                        .poll_child_run(operation.id(), context.waker())
+                    {
                         Some(run_id) => Poll::Ready(run_id),
                         None => Poll::Pending,
                     }
@@ -86,6 +97,7 @@ impl<W: WorkflowDefinition> ChildWorkflow<W> {
     }
 
     /// Signals the child. Fails when the child has closed.
+    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
     pub fn signal<S: SignalDefinition<Workflow = W>>(
         &self,
         _signal: S,
@@ -145,22 +157,24 @@ impl<W: WorkflowDefinition> Future for ChildWorkflow<W> {
             State::Refused(error) => {
                 Poll::Ready(Err(error.take().expect("polled after it was ready")))
             }
-            State::Started(operation) => operation.poll(context).map(|resolution| match resolution {
-                Resolution::Completed(result) => {
-                    W::decode_output(result.as_ref()).map_err(|error| convert_error(&error))
-                }
-                Resolution::Failed { failure, reason } => {
-                    Err(ChildWorkflowError::new(*failure, reason))
-                }
-                Resolution::Cancelled { reason } => Err(ChildWorkflowError::new(
-                    Failure::cancelled("child workflow cancelled"),
-                    Some(reason),
-                )),
-                Resolution::ChildStarted(_) => Err(ChildWorkflowError::new(
-                    Failure::application("the child workflow started twice", "Internal"),
-                    None,
-                )),
-            }),
+            State::Started(operation) => {
+                operation.poll(context).map(|resolution| match resolution {
+                    Resolution::Completed(result) => {
+                        W::decode_output(result.as_ref()).map_err(|error| convert_error(&error))
+                    }
+                    Resolution::Failed { failure, reason } => {
+                        Err(ChildWorkflowError::new(*failure, reason))
+                    }
+                    Resolution::Cancelled { reason } => Err(ChildWorkflowError::new(
+                        Failure::cancelled("child workflow cancelled"),
+                        Some(reason),
+                    )),
+                    Resolution::ChildStarted(_) => Err(ChildWorkflowError::new(
+                        Failure::application("the child workflow started twice", "Internal"),
+                        None,
+                    )),
+                })
+            }
         }
     }
 }

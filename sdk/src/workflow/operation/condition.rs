@@ -21,14 +21,20 @@ pub struct ConditionFuture<'a> {
 
 impl fmt::Debug for ConditionFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ConditionFuture").field(&self.operation).finish()
+        f.debug_tuple("ConditionFuture")
+            .field(&self.operation)
+            .finish()
     }
 }
 
 impl<'a> ConditionFuture<'a> {
     pub(crate) fn new(operation: RawOperation, predicate: Box<dyn FnMut() -> bool + 'a>) -> Self {
         let waiter = operation.cell().new_waiter();
-        Self { operation, waiter, predicate }
+        Self {
+            operation,
+            waiter,
+            predicate,
+        }
     }
 }
 
@@ -81,6 +87,8 @@ impl Future for TimedConditionFuture<'_> {
         if let Poll::Ready(met) = Pin::new(&mut self.condition).poll(context) {
             return Poll::Ready(met.map(|()| true));
         }
-        Pin::new(&mut self.timer).poll(context).map(|fired| fired.map(|()| false))
+        Pin::new(&mut self.timer)
+            .poll(context)
+            .map(|fired| fired.map(|()| false))
     }
 }

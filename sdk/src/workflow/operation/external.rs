@@ -29,13 +29,21 @@ pub struct ExternalWorkflow {
 
 impl fmt::Debug for ExternalWorkflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ExternalWorkflow({}, {:?})", self.workflow_id, self.run_id)
+        write!(
+            f,
+            "ExternalWorkflow({}, {:?})",
+            self.workflow_id, self.run_id
+        )
     }
 }
 
 impl ExternalWorkflow {
     pub(crate) fn new(cell: Rc<RunCell>, workflow_id: WorkflowId) -> Self {
-        Self { cell, workflow_id, run_id: None }
+        Self {
+            cell,
+            workflow_id,
+            run_id: None,
+        }
     }
 
     /// The same execution, one run of it only.
@@ -47,6 +55,7 @@ impl ExternalWorkflow {
 
     /// Signals it. Resolves when the engine has delivered the signal or could not; cancelled before
     /// that, it is not delivered at all or delivered in full.
+    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
     pub fn signal<S: SignalDefinition>(&self, _signal: S, input: S::Input) -> ExternalFuture {
         let payloads = match S::encode_input(&input) {
             Ok(payloads) => payloads,
@@ -101,7 +110,9 @@ impl ExternalFuture {
 
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         let failure = Failure::application(message, "ConvertError");
-        Self(State::Refused(Some(ExternalWorkflowError::new(failure, None))))
+        Self(State::Refused(Some(ExternalWorkflowError::new(
+            failure, None,
+        ))))
     }
 
     /// Lets it go its way without anybody waiting for it.
@@ -123,16 +134,18 @@ impl Future for ExternalFuture {
             State::Refused(error) => {
                 Poll::Ready(Err(error.take().expect("polled after it was ready")))
             }
-            State::Started(operation) => operation.poll(context).map(|resolution| match resolution {
-                Resolution::Completed(_) | Resolution::ChildStarted(_) => Ok(()),
-                Resolution::Failed { failure, reason } => {
-                    Err(ExternalWorkflowError::new(*failure, reason))
-                }
-                Resolution::Cancelled { reason } => Err(ExternalWorkflowError::new(
-                    Failure::cancelled("cancelled before it was sent"),
-                    Some(reason),
-                )),
-            }),
+            State::Started(operation) => {
+                operation.poll(context).map(|resolution| match resolution {
+                    Resolution::Completed(_) | Resolution::ChildStarted(_) => Ok(()),
+                    Resolution::Failed { failure, reason } => {
+                        Err(ExternalWorkflowError::new(*failure, reason))
+                    }
+                    Resolution::Cancelled { reason } => Err(ExternalWorkflowError::new(
+                        Failure::cancelled("cancelled before it was sent"),
+                        Some(reason),
+                    )),
+                })
+            }
         }
     }
 }

@@ -1,0 +1,93 @@
+//! Runs today's code against saved histories.
+
+use steadfast_core::{history::History, ids::WorkflowType};
+use thiserror::Error;
+
+use crate::{
+    definition::WorkflowDefinition,
+    worker::Registry,
+    workflow::instance::InstanceError,
+};
+
+/// Why a history does not replay.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The workflow's type is not registered.
+    #[error("{message}")]
+    NotRegistered {
+        /// Which type, and which are.
+        message: String,
+    },
+    /// The history does not start with `WorkflowExecutionStarted`.
+    #[error("a history starts with WorkflowExecutionStarted; this one does not")]
+    NotAHistory,
+    /// The code does not fit the history, panics, or the history is not valid.
+    #[error("{message}")]
+    Failed {
+        /// What was recorded, what the code asks for now, and what to do.
+        message: String,
+        /// Whether the code asks for something else than was recorded.
+        nondeterminism: bool,
+    },
+}
+
+/// Runs today's code against saved histories: before a deployment, in a test.
+///
+/// A history of any Temporal Service will do. Activities are not run; their recorded outcomes are
+/// given to the code.
+#[derive(Default)]
+pub struct Replayer {
+    registry: Registry,
+}
+
+impl std::fmt::Debug for Replayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Replayer")
+    }
+}
+
+impl Replayer {
+    /// A replayer that knows no workflow yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a workflow.
+    #[must_use]
+    pub fn register_workflow<W: WorkflowDefinition>(mut self) -> Self {
+        self.registry.add_workflow::<W>();
+        self
+    }
+
+    /// Replays a history.
+    ///
+    /// # Errors
+    ///
+    /// When the code does not fit the history; the text says where and why.
+    pub fn replay(&self, history: &History) -> Result<(), ReplayError> {
+        use steadfast_core::event::EventKind;
+        let Some(EventKind::WorkflowExecutionStarted(started)) =
+            history.events.first().map(|event| &event.kind)
+        else {
+            return Err(ReplayError::NotAHistory);
+        };
+        let workflow_type: &WorkflowType = &started.workflow_type;
+        let new = self
+            .registry
+            .workflow(workflow_type)
+            .map_err(|message| ReplayError::NotRegistered { message })?;
+        let mut instance = new(history.execution.clone(), workflow_type.clone());
+        instance
+            .handle_task(history.events.clone(), Vec::new())
+            .map_err(|error| ReplayError::Failed {
+                nondeterminism: matches!(
+                    &error,
+                    InstanceError::Run(run)
+                        if matches!(**run, steadfast_core::error::RunError::Nondeterminism(_))
+                ),
+                message: error.to_string(),
+            })
+    }
+}

@@ -1,0 +1,144 @@
+//! The test kit: time skipping, a clock that the test moves, and the replayer.
+
+use std::time::{Duration, SystemTime};
+
+use steadfast::{
+    prelude::*,
+    testing::{ReplayError, Replayer, TestEnvironment},
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[workflow]
+#[derive(Default)]
+struct Reminder {
+    stopped: bool,
+}
+
+#[workflow_methods]
+impl Reminder {
+    #[run]
+    async fn run(ctx: &mut WorkflowContext<Self>, days: u32) -> WorkflowResult<u64> {
+        let started = ctx.now();
+        for _ in 0..days {
+            if ctx
+                .wait_condition_timeout(DAY, |state| state.stopped)
+                .await?
+            {
+                break;
+            }
+        }
+        Ok(ctx
+            .now()
+            .duration_since(started)
+            .unwrap_or_default()
+            .as_secs())
+    }
+
+    #[signal]
+    fn stop(&mut self) {
+        self.stopped = true;
+    }
+}
+
+#[tokio::test]
+async fn a_sleep_of_thirty_days_takes_no_time() -> anyhow::Result<()> {
+    let env = TestEnvironment::start()?;
+    let worker = env.worker("q").register_workflow::<Reminder>().build()?;
+    let wall = SystemTime::now();
+    let seconds = env
+        .run_skipping_time(&worker, async {
+            let options = WorkflowStartOptions::new("q", "reminder");
+            env.client()
+                .start_workflow(Reminder::run, 30, options)
+                .await?
+                .result()
+                .await
+        })
+        .await??;
+    assert_eq!(seconds, 30 * 86_400);
+    assert!(wall.elapsed()? < DAY);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_clock_stops_at_every_timer_on_its_way() -> anyhow::Result<()> {
+    let env = TestEnvironment::start()?;
+    let worker = env.worker("q").register_workflow::<Reminder>().build()?;
+    let seconds = env
+        .run(&worker, async {
+            let options = WorkflowStartOptions::new("q", "reminder");
+            let reminder = env
+                .client()
+                .start_workflow(Reminder::run, 30, options)
+                .await?;
+            env.advance(DAY * 5 + DAY / 2).await?;
+            reminder.stop().await?;
+            reminder.result().await
+        })
+        .await??;
+    assert_eq!(seconds, 86_400 * 11 / 2);
+    Ok(())
+}
+
+mod changed {
+    use super::*;
+
+    #[workflow(name = "Reminder")]
+    #[derive(Default)]
+    pub(super) struct Changed;
+
+    #[workflow_methods]
+    impl Changed {
+        #[run]
+        pub(super) async fn run(
+            ctx: &mut WorkflowContext<Self>,
+            _days: u32,
+        ) -> WorkflowResult<u64> {
+            ctx.wait_condition(|_| false).await?;
+            Ok(0)
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_replayer_explains_what_does_not_fit() -> anyhow::Result<()> {
+    let env = TestEnvironment::start()?;
+    let worker = env.worker("q").register_workflow::<Reminder>().build()?;
+    let history = env
+        .run_skipping_time(&worker, async {
+            let options = WorkflowStartOptions::new("q", "reminder");
+            let reminder = env
+                .client()
+                .start_workflow(Reminder::run, 2, options)
+                .await?;
+            reminder.result().await?;
+            reminder.history().await
+        })
+        .await??;
+    Replayer::new()
+        .register_workflow::<Reminder>()
+        .replay(&history)?;
+    let error = Replayer::new()
+        .register_workflow::<changed::Changed>()
+        .replay(&history)
+        .expect_err("the code has changed");
+    let ReplayError::Failed {
+        message,
+        nondeterminism,
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert!(nondeterminism);
+    assert!(
+        message.starts_with("[X1100] workflow `Reminder`"),
+        "{message}"
+    );
+    assert!(
+        message.contains("recorded:  StartTimer  timer_id `1`"),
+        "{message}"
+    );
+    assert!(message.contains("now:       nothing"), "{message}");
+    Ok(())
+}
