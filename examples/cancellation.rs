@@ -61,7 +61,10 @@ impl Provisioning {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let url = format!("sqlite://{}", folder.path().join("cancellation.db").display());
+    let url = format!(
+        "sqlite://{}",
+        folder.path().join("cancellation.db").display()
+    );
     let client = Client::connect(&url).await?;
     let worker = Worker::builder(&client, "machines")
         .register_workflow::<Provisioning>()
@@ -71,7 +74,9 @@ async fn main() -> anyhow::Result<()> {
     worker
         .run_until(async {
             let options = WorkflowStartOptions::new("machines", "provision-42");
-            let provisioning = client.start_workflow(Provisioning::run, 1_000, options).await?;
+            let provisioning = client
+                .start_workflow(Provisioning::run, 1_000, options)
+                .await?;
             // Wait until a worker provisions: a cancel before that would leave nothing to clean up.
             while provisioning
                 .describe()

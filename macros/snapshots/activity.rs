@@ -118,8 +118,8 @@ for __x_Bookings_book_hotel<
     > {
         ::core::result::Result::Ok(
             ::std::vec::Vec::from([
-                ::steadfast::__private::input::<Trip>().encode(&input.0)?,
-                ::steadfast::__private::input::<u32>().encode(&input.1)?,
+                <Trip as ::steadfast::__private::Input>::codec().encode(&input.0)?,
+                <u32 as ::steadfast::__private::Input>::codec().encode(&input.1)?,
             ]),
         )
     }
@@ -127,8 +127,9 @@ for __x_Bookings_book_hotel<
         payloads: &[::steadfast::__private::Payload],
     ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
         ::core::result::Result::Ok((
-            ::steadfast::__private::input::<Trip>().decode_at(payloads, 0usize)?,
-            ::steadfast::__private::input::<u32>().decode_at(payloads, 1usize)?,
+            <Trip as ::steadfast::__private::Input>::codec()
+                .decode_at(payloads, 0usize)?,
+            <u32 as ::steadfast::__private::Input>::codec().decode_at(payloads, 1usize)?,
         ))
     }
     fn encode_output(
@@ -137,12 +138,12 @@ for __x_Bookings_book_hotel<
         ::steadfast::__private::Payload,
         ::steadfast::__private::ConvertError,
     > {
-        ::steadfast::__private::output::<Booking>().encode(output)
+        <Booking as ::steadfast::__private::Output>::codec().encode(output)
     }
     fn decode_output(
         payload: ::core::option::Option<&::steadfast::__private::Payload>,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::output::<Booking>().decode(payload)
+        <Booking as ::steadfast::__private::Output>::codec().decode(payload)
     }
     fn execute(
         implementer: ::steadfast::__private::Arc<Self::Implementer>,
@@ -154,7 +155,12 @@ for __x_Bookings_book_hotel<
     > {
         ::std::boxed::Box::pin(async move {
             let output = Self::__x_call(&implementer, context, input_0, input_1).await;
-            ::steadfast::__private::into_activity_result(output)
+            ::steadfast::__private::Fallible::into_result(output)
+                .map_err(
+                    (|error| ::steadfast::__private::IntoActivityError::into_activity_error(
+                        error,
+                    )),
+                )
         })
     }
 }

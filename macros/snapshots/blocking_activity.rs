@@ -74,14 +74,14 @@ for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
     > {
         ::core::result::Result::Ok(
             ::std::vec::Vec::from([
-                ::steadfast::__private::input::<Booking>().encode(input)?,
+                <Booking as ::steadfast::__private::Input>::codec().encode(input)?,
             ]),
         )
     }
     fn decode_input(
         payloads: &[::steadfast::__private::Payload],
     ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::input::<Booking>().decode_at(payloads, 0usize)
+        <Booking as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
     }
     fn encode_output(
         output: &Self::Output,
@@ -89,12 +89,12 @@ for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
         ::steadfast::__private::Payload,
         ::steadfast::__private::ConvertError,
     > {
-        ::steadfast::__private::output::<Vec<u8>>().encode(output)
+        <Vec<u8> as ::steadfast::__private::Output>::codec().encode(output)
     }
     fn decode_output(
         payload: ::core::option::Option<&::steadfast::__private::Payload>,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::output::<Vec<u8>>().decode(payload)
+        <Vec<u8> as ::steadfast::__private::Output>::codec().decode(payload)
     }
     fn execute(
         implementer: ::steadfast::__private::Arc<Self::Implementer>,

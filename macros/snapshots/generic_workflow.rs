@@ -106,6 +106,9 @@ where
     type Input = T;
     type Output = T::Output;
     type Handle = BatchHandle<T, Batch<T>>;
+    const WORKFLOW_TYPE: &'static str = <Batch<
+        T,
+    > as ::steadfast::__private::WorkflowName>::WORKFLOW_TYPE;
     fn encode_input(
         input: &Self::Input,
     ) -> ::core::result::Result<
@@ -113,13 +116,15 @@ where
         ::steadfast::__private::ConvertError,
     > {
         ::core::result::Result::Ok(
-            ::std::vec::Vec::from([::steadfast::__private::input::<T>().encode(input)?]),
+            ::std::vec::Vec::from([
+                <T as ::steadfast::__private::Input>::codec().encode(input)?,
+            ]),
         )
     }
     fn decode_input(
         payloads: &[::steadfast::__private::Payload],
     ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::input::<T>().decode_at(payloads, 0usize)
+        <T as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
     }
     fn encode_output(
         output: &Self::Output,
@@ -127,12 +132,12 @@ where
         ::steadfast::__private::Payload,
         ::steadfast::__private::ConvertError,
     > {
-        ::steadfast::__private::output::<T::Output>().encode(output)
+        <T::Output as ::steadfast::__private::Output>::codec().encode(output)
     }
     fn decode_output(
         payload: ::core::option::Option<&::steadfast::__private::Payload>,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::output::<T::Output>().decode(payload)
+        <T::Output as ::steadfast::__private::Output>::codec().decode(payload)
     }
     fn init(
         _: &::steadfast::__private::WorkflowContextView,
@@ -141,7 +146,7 @@ where
         (Self, ::core::option::Option<Self::Input>),
         ::steadfast::__private::WorkflowError,
     > {
-        let state = ::steadfast::__private::initial_state::<Batch<T>>();
+        let state = <Batch<T> as ::steadfast::__private::InitialState>::initial_state();
         ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
     }
     fn run(

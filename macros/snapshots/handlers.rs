@@ -229,14 +229,14 @@ for __x_Trip_approve<
     > {
         ::core::result::Result::Ok(
             ::std::vec::Vec::from([
-                ::steadfast::__private::input::<String>().encode(input)?,
+                <String as ::steadfast::__private::Input>::codec().encode(input)?,
             ]),
         )
     }
     fn decode_input(
         payloads: &[::steadfast::__private::Payload],
     ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::input::<String>().decode_at(payloads, 0usize)
+        <String as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
     }
     fn handle(
         context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
@@ -324,7 +324,12 @@ for __x_Trip_cancel<
         ::steadfast::__private::Handled::Later(
             ::std::boxed::Box::pin(async move {
                 let output = <Trip>::__x_cancel(&mut context).await;
-                ::steadfast::__private::into_workflow_result(output)
+                ::steadfast::__private::Fallible::into_result(output)
+                    .map_err(
+                        (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                            error,
+                        )),
+                    )
             }),
         )
     }
@@ -381,12 +386,12 @@ for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
         ::steadfast::__private::Payload,
         ::steadfast::__private::ConvertError,
     > {
-        ::steadfast::__private::output::<Option<String>>().encode(output)
+        <Option<String> as ::steadfast::__private::Output>::codec().encode(output)
     }
     fn decode_output(
         payload: ::core::option::Option<&::steadfast::__private::Payload>,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::output::<Option<String>>().decode(payload)
+        <Option<String> as ::steadfast::__private::Output>::codec().decode(payload)
     }
     fn handle(
         state: &Self::Workflow,
@@ -471,8 +476,8 @@ for __x_Trip_change<
     > {
         ::core::result::Result::Ok(
             ::std::vec::Vec::from([
-                ::steadfast::__private::input::<Place>().encode(&input.0)?,
-                ::steadfast::__private::input::<Time>().encode(&input.1)?,
+                <Place as ::steadfast::__private::Input>::codec().encode(&input.0)?,
+                <Time as ::steadfast::__private::Input>::codec().encode(&input.1)?,
             ]),
         )
     }
@@ -480,8 +485,9 @@ for __x_Trip_change<
         payloads: &[::steadfast::__private::Payload],
     ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
         ::core::result::Result::Ok((
-            ::steadfast::__private::input::<Place>().decode_at(payloads, 0usize)?,
-            ::steadfast::__private::input::<Time>().decode_at(payloads, 1usize)?,
+            <Place as ::steadfast::__private::Input>::codec()
+                .decode_at(payloads, 0usize)?,
+            <Time as ::steadfast::__private::Input>::codec().decode_at(payloads, 1usize)?,
         ))
     }
     fn encode_output(
@@ -490,17 +496,13 @@ for __x_Trip_change<
         ::steadfast::__private::Payload,
         ::steadfast::__private::ConvertError,
     > {
-        ::steadfast::__private::output::<
-            <MyResult as ::steadfast::__private::Fallible>::Output,
-        >()
+        <<MyResult as ::steadfast::__private::Fallible>::Output as ::steadfast::__private::Output>::codec()
             .encode(output)
     }
     fn decode_output(
         payload: ::core::option::Option<&::steadfast::__private::Payload>,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::output::<
-            <MyResult as ::steadfast::__private::Fallible>::Output,
-        >()
+        <<MyResult as ::steadfast::__private::Fallible>::Output as ::steadfast::__private::Output>::codec()
             .decode(payload)
     }
     fn validate(
@@ -509,7 +511,12 @@ for __x_Trip_change<
         input: &Self::Input,
     ) -> ::core::result::Result<(), ::steadfast::__private::WorkflowError> {
         let output = <Trip>::check(state, view, &input.0, &input.1);
-        ::steadfast::__private::into_workflow_result(output)
+        ::steadfast::__private::Fallible::into_result(output)
+            .map_err(
+                (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                    error,
+                )),
+            )
     }
     fn handle(
         mut context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
@@ -518,7 +525,12 @@ for __x_Trip_change<
         ::steadfast::__private::Handled::Later(
             ::std::boxed::Box::pin(async move {
                 let output = <Trip>::__x_change(&mut context, input_0, input_1).await;
-                ::steadfast::__private::into_workflow_result(output)
+                ::steadfast::__private::Fallible::into_result(output)
+                    .map_err(
+                        (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                            error,
+                        )),
+                    )
             }),
         )
     }
@@ -528,6 +540,7 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
     type Input = u32;
     type Output = ();
     type Handle = TripHandle<Trip>;
+    const WORKFLOW_TYPE: &'static str = <Trip as ::steadfast::__private::WorkflowName>::WORKFLOW_TYPE;
     fn encode_input(
         input: &Self::Input,
     ) -> ::core::result::Result<
@@ -536,14 +549,14 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
     > {
         ::core::result::Result::Ok(
             ::std::vec::Vec::from([
-                ::steadfast::__private::input::<u32>().encode(input)?,
+                <u32 as ::steadfast::__private::Input>::codec().encode(input)?,
             ]),
         )
     }
     fn decode_input(
         payloads: &[::steadfast::__private::Payload],
     ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::input::<u32>().decode_at(payloads, 0usize)
+        <u32 as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
     }
     fn encode_output(
         output: &Self::Output,
@@ -551,12 +564,12 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
         ::steadfast::__private::Payload,
         ::steadfast::__private::ConvertError,
     > {
-        ::steadfast::__private::output::<()>().encode(output)
+        <() as ::steadfast::__private::Output>::codec().encode(output)
     }
     fn decode_output(
         payload: ::core::option::Option<&::steadfast::__private::Payload>,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::output::<()>().decode(payload)
+        <() as ::steadfast::__private::Output>::codec().decode(payload)
     }
     fn init(
         view: &::steadfast::__private::WorkflowContextView,
@@ -567,7 +580,12 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
     > {
         let state = {
             let output = <Trip>::new(view, input_0);
-            ::steadfast::__private::into_workflow_result(output)
+            ::steadfast::__private::Fallible::into_result(output)
+                .map_err(
+                    (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                        error,
+                    )),
+                )
         }?;
         ::core::result::Result::Ok((state, ::core::option::Option::None))
     }

@@ -93,6 +93,7 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
     type Input = String;
     type Output = String;
     type Handle = GreetingHandle<Greeting>;
+    const WORKFLOW_TYPE: &'static str = <Greeting as ::steadfast::__private::WorkflowName>::WORKFLOW_TYPE;
     fn encode_input(
         input: &Self::Input,
     ) -> ::core::result::Result<
@@ -101,14 +102,14 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
     > {
         ::core::result::Result::Ok(
             ::std::vec::Vec::from([
-                ::steadfast::__private::input::<String>().encode(input)?,
+                <String as ::steadfast::__private::Input>::codec().encode(input)?,
             ]),
         )
     }
     fn decode_input(
         payloads: &[::steadfast::__private::Payload],
     ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::input::<String>().decode_at(payloads, 0usize)
+        <String as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
     }
     fn encode_output(
         output: &Self::Output,
@@ -116,12 +117,12 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
         ::steadfast::__private::Payload,
         ::steadfast::__private::ConvertError,
     > {
-        ::steadfast::__private::output::<String>().encode(output)
+        <String as ::steadfast::__private::Output>::codec().encode(output)
     }
     fn decode_output(
         payload: ::core::option::Option<&::steadfast::__private::Payload>,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        ::steadfast::__private::output::<String>().decode(payload)
+        <String as ::steadfast::__private::Output>::codec().decode(payload)
     }
     fn init(
         _: &::steadfast::__private::WorkflowContextView,
@@ -130,7 +131,7 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
         (Self, ::core::option::Option<Self::Input>),
         ::steadfast::__private::WorkflowError,
     > {
-        let state = ::steadfast::__private::initial_state::<Greeting>();
+        let state = <Greeting as ::steadfast::__private::InitialState>::initial_state();
         ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
     }
     fn run(
@@ -144,7 +145,12 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
             .expect("the input is left to `#[run]` when `#[init]` takes none");
         ::std::boxed::Box::pin(async move {
             let output = <Greeting>::__x_run(&mut context, input_0).await;
-            ::steadfast::__private::into_workflow_result(output)
+            ::steadfast::__private::Fallible::into_result(output)
+                .map_err(
+                    (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                        error,
+                    )),
+                )
         })
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {

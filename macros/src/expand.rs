@@ -240,7 +240,7 @@ pub(crate) fn input_codec(scope: &Scope<'_>, inputs: &[Input]) -> TokenStream {
     let private = &scope.private;
     let codecs: Vec<TokenStream> = inputs
         .iter()
-        .map(|Input { ty, .. }| quote_spanned!(ty.span()=> #private::input::<#ty>()))
+        .map(|Input { ty, .. }| quote_spanned!(ty.span()=> <#ty as #private::Input>::codec()))
         .collect();
     let (input, payloads, encoded) = match codecs.as_slice() {
         [] => (quote!(_), quote!(_), quote!(::std::vec::Vec::new())),
@@ -296,7 +296,7 @@ pub(crate) fn output_type(scope: &Scope<'_>, output: &Output) -> TokenStream {
 pub(crate) fn output_codec(scope: &Scope<'_>, output: &Output) -> TokenStream {
     let private = &scope.private;
     let ty = output_type(scope, output);
-    let codec = quote_spanned!(ty.span()=> #private::output::<#ty>());
+    let codec = quote_spanned!(ty.span()=> <#ty as #private::Output>::codec());
     quote! {
         fn encode_output(
             output: &Self::Output,
@@ -316,18 +316,33 @@ pub(crate) fn output_codec(scope: &Scope<'_>, output: &Output) -> TokenStream {
 pub(crate) fn into_result(
     scope: &Scope<'_>,
     output: &Output,
-    convert: &str,
+    convert: Convert,
     value: &TokenStream,
 ) -> TokenStream {
     match &output.ty {
         Some(ty) if output.is_fallible() => {
-            let (private, convert) = (&scope.private, format_ident!("{convert}"));
+            let private = &scope.private;
             // An error that cannot be converted is reported where the return type is written.
             let output = format_ident!("output", span = ty.span());
-            quote!(let #output = #value; #private::#convert(#output))
+            let convert = match convert {
+                Convert::Workflow => quote!(IntoWorkflowError::into_workflow_error),
+                Convert::Activity => quote!(IntoActivityError::into_activity_error),
+            };
+            let convert = quote_spanned!(ty.span()=> (|error| #private::#convert(error)));
+            quote! {
+                let #output = #value;
+                #private::Fallible::into_result(#output).map_err(#convert)
+            }
         }
         _ => quote!(::core::result::Result::Ok(#value)),
     }
+}
+
+/// What an error becomes on its way out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Convert {
+    Activity,
+    Workflow,
 }
 
 /// Passes a context that the generated code has in a variable.

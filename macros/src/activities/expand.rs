@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     expand::{
-        Definition, Scope, context_argument, function, input_codec, input_names, input_pattern,
+        Convert, Definition, Scope, context_argument, function, input_codec, input_names, input_pattern,
         input_type, into_result, output_codec, output_type,
     },
     signature::Receiver,
@@ -154,12 +154,12 @@ fn body(scope: &Scope<'_>, activity: &Activity) -> TokenStream {
         let result = into_result(
             scope,
             &signature.output,
-            "into_activity_result",
+            Convert::Activity,
             &quote!(#call.await),
         );
         quote!(::std::boxed::Box::pin(async move { #result }))
     } else {
-        let result = into_result(scope, &signature.output, "into_activity_result", &call);
+        let result = into_result(scope, &signature.output, Convert::Activity, &call);
         quote!(#private::blocking(move || { #result }))
     }
 }

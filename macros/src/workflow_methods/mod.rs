@@ -2,6 +2,7 @@
 
 mod check;
 mod expand;
+mod fallback;
 mod model;
 mod parse;
 
@@ -32,6 +33,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         }
     }
     let mut tokens = diagnostics.into_items();
+    if let Some(krate) = model.options.krate().or_else(facade::find) {
+        tokens.extend(fallback::expand(&model.block, &krate));
+    }
     tokens.extend(model.block.to_token_stream());
     tokens
 }

@@ -1,5 +1,15 @@
 use steadfast::prelude::*;
 
+#[workflow]
+#[derive(Default)]
+pub struct Trip;
+
+#[workflow_methods]
+impl Trip {
+    #[run]
+    pub async fn run() {}
+}
+
 pub struct Bookings;
 
 #[activities]
@@ -15,7 +25,7 @@ impl Bookings {
     }
 
     #[activity]
-    pub async fn foreign(ctx: &mut WorkflowContext<Bookings>) {
+    pub async fn foreign(ctx: &mut WorkflowContext<Trip>) {
         let _ = ctx;
     }
 

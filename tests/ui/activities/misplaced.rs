@@ -1,4 +1,4 @@
-use steadfast::activity;
+use steadfast::prelude::*;
 
 #[activity]
 pub async fn charge() {}

@@ -1,4 +1,4 @@
-use steadfast::select;
+use steadfast::prelude::select;
 
 pub async fn wait() -> Option<u32> {
     None

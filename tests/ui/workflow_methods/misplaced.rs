@@ -1,4 +1,4 @@
-use steadfast::{run, signal};
+use steadfast::prelude::*;
 
 pub struct Trip;
 

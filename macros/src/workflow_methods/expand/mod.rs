@@ -11,7 +11,7 @@ use super::model::{Kind, Marked, Model};
 use crate::{
     casing,
     expand::{
-        Definition, Scope, context_argument, function, input_codec, input_names, input_pattern,
+        Convert, Definition, Scope, context_argument, function, input_codec, input_names, input_pattern,
         input_type, into_result, output_codec, output_type, without_imposed_lints,
     },
     signature::{Mode, Signature},
@@ -164,7 +164,7 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
     let (private, self_ty) = (&scope.private, scope.self_ty);
     let (view, pattern, state, rest) = match init {
         None => {
-            let state = quote_spanned!(self_ty.span()=> #private::initial_state::<#self_ty>());
+            let state = quote_spanned!(self_ty.span()=> <#self_ty as #private::InitialState>::initial_state());
             (
                 quote!(_),
                 quote!(input),
@@ -185,7 +185,7 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
                 .cloned()
                 .chain(names.iter().map(ToTokens::to_token_stream));
             let call = quote!(<#self_ty>::#function(#(#arguments),*));
-            let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+            let result = into_result(scope, &signature.output, Convert::Workflow, &call);
             let state = if signature.output.is_fallible() {
                 quote!({ #result }?)
             } else {
@@ -277,7 +277,7 @@ fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> Tok
         .map(ToTokens::into_token_stream);
     let arguments = view.into_iter().chain(inputs);
     let call = quote!(Self::__x_call(state #(, #arguments)*));
-    let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+    let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     let body = quote! {
         type Output = #output;
         #common
@@ -351,7 +351,7 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
             .map(ToTokens::into_token_stream);
         let arguments = context.into_iter().chain(inputs);
         let call = quote!(Self::__x_call(state #(, #arguments)*));
-        let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+        let result = into_result(scope, &signature.output, Convert::Workflow, &call);
         let body = quote! {
             #private::Handled::Now(context.call_sync(|state, #parameter| { #result }))
         };
@@ -379,7 +379,7 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
         .map(ToTokens::into_token_stream);
     let arguments = context.into_iter().chain(inputs);
     let call = quote!(<#self_ty>::#function(#(#arguments),*).await);
-    let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+    let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     quote!(::std::boxed::Box::pin(async move { #result }))
 }
 
@@ -424,7 +424,7 @@ fn validate(scope: &Scope<'_>, validator: &Marked) -> TokenStream {
     };
     let arguments = view.into_iter().chain(inputs);
     let call = quote!(<#self_ty>::#function(state #(, #arguments)*));
-    let result = into_result(scope, &signature.output, "into_workflow_result", &call);
+    let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     quote! {
         #(#cfg)*
         fn validate(

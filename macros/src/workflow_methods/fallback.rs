@@ -1,0 +1,51 @@
+//! What a block with mistakes expands to beside its errors: a definition that is never run, so that
+//! `WorkflowContext<Self>` is not reported as another mistake.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{ItemImpl, Path};
+
+/// An empty definition; nothing where it would need bounds that only a right block has.
+pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
+    if block.trait_.is_some() || !block.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    let self_ty = &block.self_ty;
+    let private = quote!(#krate::__private);
+    quote! {
+        #[diagnostic::do_not_recommend]
+        impl #private::WorkflowDefinition for #self_ty {
+            const WORKFLOW_TYPE: &'static str = "";
+            type Input = ();
+            type Output = ();
+            type Handle = #private::WorkflowHandle<Self>;
+            fn encode_input(_: &()) -> Result<Vec<#private::Payload>, #private::ConvertError> {
+                ::core::unreachable!()
+            }
+            fn decode_input(_: &[#private::Payload]) -> Result<(), #private::ConvertError> {
+                ::core::unreachable!()
+            }
+            fn encode_output(_: &()) -> Result<#private::Payload, #private::ConvertError> {
+                ::core::unreachable!()
+            }
+            fn decode_output(_: Option<&#private::Payload>) -> Result<(), #private::ConvertError> {
+                ::core::unreachable!()
+            }
+            fn init(
+                _: &#private::WorkflowContextView,
+                _: (),
+            ) -> Result<(Self, Option<()>), #private::WorkflowError> {
+                ::core::unreachable!()
+            }
+            fn run(
+                _: #private::WorkflowContext<Self>,
+                _: Option<()>,
+            ) -> #private::LocalBoxFuture<'static, Result<(), #private::WorkflowError>> {
+                ::core::unreachable!()
+            }
+            fn handlers() -> #private::HandlerSet<Self> {
+                ::core::unreachable!()
+            }
+        }
+    }
+}
