@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The time at which a test's clock starts: 2026-01-01T00:00:00Z.
-const START: Timestamp = Timestamp::from_unix_nanos(1_767_225_600_000_000_000);
+pub(super) const START: Timestamp = Timestamp::from_unix_nanos(1_767_225_600_000_000_000);
 
 /// The in-memory engine with a clock that the test moves, or that skips time whenever every
 /// workflow waits.

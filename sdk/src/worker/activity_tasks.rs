@@ -18,18 +18,18 @@ use crate::{
 };
 
 /// Runs the activity tasks of one queue.
-pub(super) struct ActivityTasks {
-    pub(super) engine: Arc<dyn Engine>,
-    pub(super) registry: Arc<Registry>,
-    pub(super) task_queue: TaskQueue,
-    pub(super) identity: Identity,
-    pub(super) slots: Arc<Semaphore>,
-    pub(super) shutdown: Shutdown,
+pub(crate) struct ActivityTasks {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) task_queue: TaskQueue,
+    pub(crate) identity: Identity,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) shutdown: Shutdown,
 }
 
 impl ActivityTasks {
     /// Polls until the worker is to stop.
-    pub(super) async fn poll_all(self: Arc<Self>) -> Result<(), EngineError> {
+    pub(crate) async fn poll_all(self: Arc<Self>) -> Result<(), EngineError> {
         loop {
             let Some(slot) = self
                 .shutdown
@@ -72,7 +72,8 @@ impl ActivityTasks {
         }
     }
 
-    async fn run(&self, lease: ActivityLease) {
+    /// Runs one task to its end.
+    pub(crate) async fn run(&self, lease: ActivityLease) {
         let ActivityLease { mut task, notices } = lease;
         let (cause, _) = watch::channel(None);
         let token = task.token.clone();

@@ -16,7 +16,7 @@ use super::registry::Registry;
 use crate::activity::{ActivityContext, ActivityEnd, CancelCause, LocalWorkflow};
 
 /// Runs a local activity to its end.
-pub(super) async fn run_local_activity(
+pub(crate) async fn run_local_activity(
     registry: &Registry,
     slots: &Semaphore,
     mut task: LocalActivityTask,

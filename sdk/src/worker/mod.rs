@@ -24,10 +24,10 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 pub use self::options::WorkerOptions;
-pub(crate) use self::registry::Registry;
-use self::{
-    activity_tasks::ActivityTasks, shutdown::Shutdown,
-    workflow_tasks::WorkflowTasks,
+use self::workflow_tasks::WorkflowTasks;
+pub(crate) use self::{
+    activity_tasks::ActivityTasks, local_activities::run_local_activity, registry::Registry,
+    shutdown::Shutdown,
 };
 use crate::{
     client::Client,

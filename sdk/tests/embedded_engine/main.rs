@@ -13,4 +13,5 @@ mod scenarios_reset;
 mod scenarios_runs;
 mod scenarios_workflows;
 mod smoke;
+mod stress;
 mod visibility;

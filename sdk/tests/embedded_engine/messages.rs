@@ -1,11 +1,16 @@
 //! Queries, updates, repeated requests, and what a sticky worker is sent.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use futures_util::{FutureExt as _, future::join};
 use steadfast::engine::{
-    Engine, EngineError, PollWorkflowTaskRequest, QueryWorkflowRequest, StartedWorkflow,
+    Engine, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+    StartedWorkflow,
     UpdateReply, UpdateStage, UpdateWorkflowRequest,
+    embedded::{CrashAction, EmbeddedEngine, EmbeddedOptions, ManualClock},
 };
 use steadfast_core::{
     command::Command,
@@ -128,7 +133,7 @@ fn a_query_waits_for_the_answer_of_a_task_that_is_out() {
     block_on(async {
         let mut world = World::in_memory();
         world.run("start w\n take w").await;
-        let engine = std::sync::Arc::clone(&world.engine);
+        let engine = Arc::clone(&world.engine);
         let asked = engine.query_workflow(query("w"));
         let rest = async {
             world.engine.settled().await.unwrap();
@@ -245,7 +250,7 @@ fn an_update_that_nobody_accepted_goes_on_in_the_next_run() {
     block_on(async {
         let mut world = World::in_memory();
         world.run("start w\n take w").await;
-        let engine = std::sync::Arc::clone(&world.engine);
+        let engine = Arc::clone(&world.engine);
         let sent = engine.update_workflow(update("w", "u", UpdateStage::Completed));
         futures_util::pin_mut!(sent);
         assert!((&mut sent).now_or_never().is_none());
@@ -266,7 +271,7 @@ fn an_update_of_a_run_that_closes_is_refused() {
     block_on(async {
         let mut world = World::in_memory();
         world.run("start w\n take w").await;
-        let engine = std::sync::Arc::clone(&world.engine);
+        let engine = Arc::clone(&world.engine);
         let sent = engine.update_workflow(update("w", "u", UpdateStage::Completed));
         futures_util::pin_mut!(sent);
         assert!((&mut sent).now_or_never().is_none());
@@ -289,7 +294,7 @@ fn a_sticky_worker_gets_only_what_is_new() {
         world.engine.complete_workflow_task(task.token, answer).await.unwrap();
         world.run("signal w s").await;
         let task = poll(&world, "w", "other").await;
-        assert_eq!(task.events.len(), 11, "another worker gets everything");
+        assert_eq!(task.events.len(), 12, "another worker gets everything");
         // The answer makes the other worker the sticky one; a failure makes nobody.
         world.run("signal w s").await;
         let failure = steadfast_core::task::WorkflowTaskFailure {
@@ -367,32 +372,55 @@ fn a_repeated_reset_gives_the_same_run() {
 /// E7.
 #[test]
 fn a_poll_that_is_dropped_loses_no_task() {
+    // While the gate is held, nothing is committed and nothing read.
+    let gate = Arc::new(Mutex::new(()));
+    let hook = Arc::clone(&gate);
+    let clock = ManualClock::default();
+    let options = EmbeddedOptions::in_memory().clock(clock.clone()).crash_point(move |_, _| {
+        drop(hook.lock().unwrap());
+        CrashAction::Continue
+    });
+    let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock);
     block_on(async {
-        let mut world = World::in_memory();
-        let request = || PollWorkflowTaskRequest { task_queue: queue("w"), worker: identity("other") };
-        let engine = std::sync::Arc::clone(&world.engine);
-        let waiting = engine.poll_workflow_task(request());
+        let engine = Arc::clone(&world.engine);
+        let poll = || {
+            engine.poll_workflow_task(PollWorkflowTaskRequest {
+                task_queue: queue("w"),
+                worker: identity("other"),
+            })
+        };
+        let waiting = poll();
         futures_util::pin_mut!(waiting);
         assert!((&mut waiting).now_or_never().is_none());
         world.run("start w\n task w: timer t 60s\n signal w s").await;
-        // This one has the task and waits for the history that it lacks.
         {
-            let reading = world.engine.poll_workflow_task(request());
+            let held = gate.lock().unwrap();
+            let signal = engine.signal_workflow(steadfast::engine::SignalWorkflowRequest {
+                execution: current("w"),
+                signal: signal("t", RequestId::new("signal").unwrap()),
+            });
+            futures_util::pin_mut!(signal);
+            assert!((&mut signal).now_or_never().is_none());
+            // This one has the task and waits for the history that it lacks.
+            let reading = poll();
             futures_util::pin_mut!(reading);
             assert!((&mut reading).now_or_never().is_none());
+            drop(held);
         }
         world.run("task w: complete").await;
         assert!(waiting.now_or_never().is_none());
         // The last permitted attempt waits until its start is durable.
-        world.run("start v\n task v: schedule a attempts=1").await;
+        world.run("start u\n task u: schedule a attempts=1").await;
         {
-            let poll = world.engine.poll_activity_task(steadfast::engine::PollActivityTaskRequest {
+            let held = gate.lock().unwrap();
+            let lease = engine.poll_activity_task(PollActivityTaskRequest {
                 task_queue: queue("a"),
                 worker: identity("worker"),
             });
-            futures_util::pin_mut!(poll);
-            assert!((&mut poll).now_or_never().is_none());
+            futures_util::pin_mut!(lease);
+            assert!((&mut lease).now_or_never().is_none());
+            drop(held);
         }
-        world.run("act a attempt=1\n done a\n task v: complete").await;
+        world.run("act a attempt=1\n done a\n task u: complete").await;
     });
 }

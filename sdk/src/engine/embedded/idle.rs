@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use steadfast_core::ids::TaskQueue;
+
 use super::{
     execution::{ActivityState, Task},
     shared::Shared,
@@ -36,6 +38,14 @@ impl Shared {
             stirred.await;
         }
         Ok(())
+    }
+}
+
+impl Shared {
+    /// Whether a workflow task and an activity task are ready in a queue.
+    pub(crate) fn ready(&self, queue: &TaskQueue) -> Result<(bool, bool), EngineError> {
+        let (core, _) = self.enter()?;
+        Ok((core.workflow_tasks.has(queue), core.activity_tasks.has(queue)))
     }
 }
 

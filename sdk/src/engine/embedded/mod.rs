@@ -19,6 +19,7 @@
 
 mod client;
 mod clock;
+mod commit;
 mod execution;
 mod history;
 mod idle;
@@ -26,6 +27,7 @@ mod jobs;
 mod options;
 mod queue;
 mod reset;
+mod restart;
 mod shared;
 mod state;
 mod store;
@@ -184,6 +186,24 @@ impl EmbeddedEngine {
     /// When the engine is shut down.
     pub async fn stirred(&self, transitions: u64) -> Result<(), EngineError> {
         self.shared.stirred(transitions).await
+    }
+
+    /// Forgets everything that is not in the store, and goes on as a new process would after a
+    /// crash: tasks that were with workers are handed out again, and answers to them are refused.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is shut down or the store cannot be read.
+    pub async fn restart(&self) -> Result<(), EngineError> {
+        self.shared.restart().await
+    }
+
+    /// Whether a workflow task and an activity task are ready in a queue.
+    pub(crate) fn ready(
+        &self,
+        queue: &steadfast_core::ids::TaskQueue,
+    ) -> Result<(bool, bool), EngineError> {
+        self.shared.ready(queue)
     }
 
     /// How much a commit waits for the disk.

@@ -2,14 +2,13 @@
 //! for the writer.
 
 use std::{
-    collections::HashSet,
-    mem,
     ops::{Deref, DerefMut},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use steadfast_core::{
+    event::ExecutionStatus,
     ids::{Namespace, RunId, WorkflowId},
     time::Timestamp,
 };
@@ -17,22 +16,17 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{
     clock::Clock,
-    execution::ActivityState,
-    history::Watch,
     jobs::Target,
     options::Durability,
-    state::{After, Core, Ticket},
-    store::{Db, LoadedRun, ReadFn, Row, RunInfo, WriterWork, find_run, load_run},
+    state::{Core, Ticket},
+    store::{Db, LoadedRun, ReadFn, RunInfo, find_run, load_run},
 };
 use crate::engine::{EngineError, ExecutionRef};
 
-/// After a failed commit, the wait before the runs concerned are read again by themselves.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
-
 #[derive(Debug)]
 pub(crate) struct Shared {
-    core: Mutex<Core>,
-    writer_wakes: Condvar,
+    pub(crate) core: Mutex<Core>,
+    pub(crate) writer_wakes: Condvar,
     timer_wakes: Condvar,
     /// Tells that the timer thread has done a job.
     pub(crate) jobs_done: Notify,
@@ -74,14 +68,19 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let core = &mut *self.core;
-        if core.writer_waits && core.has_work_for_writer() {
+        let lingers_for_nothing =
+            core.writer_lingers && (!core.expects_answer() || !core.reads.is_empty());
+        if (core.writer_waits && core.has_work_for_writer()) || lingers_for_nothing {
             core.writer_waits = false;
+            core.writer_lingers = false;
             self.shared.writer_wakes.notify_one();
         }
+        // Whoever moves a manual clock fires its timers.
+        let system = matches!(self.shared.clock, Clock::System);
         if let Some(until) = core.timer_thread_until
             && (!core.parked.is_empty()
                 || !core.unread_jobs.is_empty()
-                || core.timers.peek().is_some_and(|entry| entry.0.0 < until))
+                || (system && core.timers.peek().is_some_and(|entry| entry.0.0 < until)))
         {
             core.timer_thread_until = None;
             self.shared.timer_wakes.notify_one();
@@ -226,16 +225,30 @@ impl Shared {
         result
     }
 
-    /// Brings a run into memory from a thread that may block; `None` when it is closed or gone.
-    pub(crate) fn load_blocking(&self, key: i64) -> Result<Option<i64>, EngineError> {
-        let Some(loaded) = self.read_blocking(move |connection| load_run(connection, key))? else {
-            return Ok(None);
+    /// Brings a run into memory from a thread that may block, and does something with it; nothing
+    /// when it is closed or gone.
+    pub(crate) fn with_loaded(
+        &self,
+        key: i64,
+        act: impl FnOnce(&mut Core, Timestamp),
+    ) -> Result<(), EngineError> {
+        let Some(loaded) = self.read_blocking(move |db| load_run(db, key))? else {
+            self.lock().running.remove(&key);
+            return Ok(());
         };
         let (mut core, now) = self.enter()?;
-        if loaded.info.status != steadfast_core::event::ExecutionStatus::Running {
-            return Ok(None);
+        if loaded.info.status != ExecutionStatus::Running {
+            return Ok(());
         }
-        core.install(loaded, now).map(Some)
+        // Until it has acted, the run must not be let go of.
+        let workflow_id = loaded.info.id.workflow_id.clone();
+        core.pin(&workflow_id);
+        let installed = core.install(loaded, now);
+        if installed.is_ok() {
+            act(&mut core, now);
+        }
+        core.unpin(&workflow_id);
+        installed.map(drop)
     }
 
     /// Finds the target of a job from a thread that may block.
@@ -287,6 +300,11 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .timer_thread_until = None;
+    }
+
+    pub(crate) fn wake_timer_thread(&self) {
+        self.lock().timer_thread_until = None;
+        self.timer_wakes.notify_one();
     }
 
     /// Waits until nothing is left to do but what workers, clients and the clock will ask for.
@@ -374,7 +392,7 @@ fn find_and_load(
     let Some(info) = find_run(connection, workflow_id, run_id)? else {
         return Ok(Read::Missing);
     };
-    let open = info.status == steadfast_core::event::ExecutionStatus::Running;
+    let open = info.status == ExecutionStatus::Running;
     if !open && !load_closed {
         return Ok(Read::Closed(Box::new(info)));
     }
@@ -408,147 +426,5 @@ impl Drop for Pin<'_> {
         if let Some(workflow_id) = self.workflow_id.take() {
             self.shared.lock().unpin(&workflow_id);
         }
-    }
-}
-
-impl WriterWork for Shared {
-    fn next(&self) -> Option<(Vec<Row>, Vec<ReadFn>)> {
-        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if !core.rows.is_empty() || !core.after.is_empty() || !core.reads.is_empty() {
-                let rows = mem::take(&mut core.rows);
-                core.writing = mem::take(&mut core.after);
-                return Some((rows, mem::take(&mut core.reads)));
-            }
-            if core.stopping {
-                return None;
-            }
-            core.writer_waits = true;
-            core = self
-                .writer_wakes
-                .wait(core)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn committed(&self, rows: Vec<Row>) {
-        let after = {
-            let mut core = self.lock();
-            core.note_committed(&rows)
-        };
-        for effect in after {
-            acknowledge(effect, Ok(()));
-        }
-    }
-
-    fn failed(&self, rows: Vec<Row>, error: EngineError) {
-        let after = {
-            let mut core = self.lock();
-            let again = self.clock.now().after(AFTER_FAILURE);
-            core.discard(&rows, again)
-        };
-        for effect in after {
-            acknowledge(effect, Err(error.clone()));
-        }
-    }
-
-    fn crashed(&self) {
-        self.stop(EngineError::Unavailable {
-            message: "the engine crashed, as a test asked".to_owned(),
-        });
-        let mut core = self.lock();
-        core.rows.clear();
-        core.after.clear();
-        core.writing.clear();
-        core.reads.clear();
-    }
-}
-
-fn acknowledge(effect: After, result: Result<(), EngineError>) {
-    // Whoever waits may have gone.
-    match effect {
-        After::Ack(sender) => drop(sender.send(result)),
-        After::Update(sender, answer) => drop(sender.send(result.map(|()| *answer))),
-        After::Query(sender, answer) => {
-            let failed = |failure| EngineError::Failed(Box::new(failure));
-            drop(sender.send(result.and_then(|()| (*answer).map_err(failed))));
-        }
-        After::Dispatch { .. } => {}
-    }
-}
-
-impl Core {
-    /// Gives out what waited for a batch; what is left is to be acknowledged without the lock.
-    fn note_committed(&mut self, rows: &[Row]) -> Vec<After> {
-        for row in rows {
-            let Row::History { key, last, .. } = row else {
-                continue;
-            };
-            let Some(run) = self.executions.get_mut(key) else {
-                continue;
-            };
-            run.committed = *last;
-            let closing = (!run.is_open() && run.committed == run.last_event_id())
-                .then(|| run.closing_event.clone())
-                .flatten();
-            if let Some(watch) = self.watches.get(key) {
-                Watch::tell(watch, closing);
-            }
-            self.drop_if_done(*key);
-        }
-        let mut after = mem::take(&mut self.writing);
-        after.retain(|effect| {
-            let After::Dispatch {
-                queue,
-                key,
-                scheduled,
-                attempt,
-            } = effect
-            else {
-                return true;
-            };
-            self.activity_tasks
-                .push(queue, (*key, *scheduled, *attempt));
-            false
-        });
-        after
-    }
-
-    /// Forgets everything that was not written: the runs concerned are read again from the store.
-    fn discard(&mut self, rows: &[Row], again: Timestamp) -> Vec<After> {
-        let mut after = mem::take(&mut self.writing);
-        // What was queued meanwhile builds on what failed.
-        let queued = mem::take(&mut self.rows);
-        after.append(&mut self.after);
-        let keys: HashSet<i64> = rows.iter().chain(&queued).filter_map(Row::key).collect();
-        let mut keys: Vec<i64> = keys.into_iter().collect();
-        keys.sort_unstable();
-        for key in keys {
-            self.timers.push(std::cmp::Reverse((again, key)));
-            let Some(run) = self.forget(key) else {
-                continue;
-            };
-            let running = run
-                .activities
-                .into_iter()
-                .filter_map(|(scheduled, activity)| match activity.state {
-                    ActivityState::Started(attempt) => {
-                        Some((scheduled, (activity.attempt, attempt)))
-                    }
-                    ActivityState::Scheduled | ActivityState::Backoff(_) => None,
-                })
-                .collect();
-            self.running.insert(key, running);
-        }
-        for row in rows.iter().chain(&queued) {
-            match row {
-                // What caused the job did not happen.
-                Row::PutJob { id, .. } => self.parked.retain(|parked| parked.stored != Some(*id)),
-                // What the job did was not written.
-                Row::DeleteJob { id } => self.unread_jobs.push(*id),
-                _ => {}
-            }
-        }
-        after
     }
 }

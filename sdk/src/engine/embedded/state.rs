@@ -78,6 +78,10 @@ pub(crate) struct Core {
     /// What waits for the batch that is being written.
     pub(crate) writing: Vec<After>,
     pub(crate) writer_waits: bool,
+    /// Whether the writer waits a moment for more before it goes to the disk.
+    pub(crate) writer_lingers: bool,
+    /// How many workflow tasks are with workers.
+    pub(crate) tasks_out: usize,
 
     /// When which run has to be looked at; entries may be early or stale.
     pub(crate) timers: BinaryHeap<Reverse<(Timestamp, i64)>>,
@@ -229,6 +233,10 @@ impl Core {
         self.stirred.notify_waiters();
         enforce_limits(run, now);
         save(run, &mut self.rows);
+        let out = run.is_task_started();
+        if out != std::mem::replace(&mut run.counted_out, out) {
+            self.tasks_out = if out { self.tasks_out + 1 } else { self.tasks_out - 1 };
+        }
         let effects = std::mem::take(&mut run.effects);
         let ready = run.query_task.is_none() && (run.is_task_ready() || run.needs_query_task());
         if ready && !run.queued {
@@ -339,6 +347,9 @@ impl Core {
 
     pub(crate) fn forget(&mut self, key: i64) -> Option<Execution> {
         let run = self.executions.remove(&key)?;
+        if run.counted_out {
+            self.tasks_out -= 1;
+        }
         self.by_run.remove(&run.id.run_id);
         if self.by_workflow.get(&run.id.workflow_id) == Some(&key) {
             self.by_workflow.remove(&run.id.workflow_id);

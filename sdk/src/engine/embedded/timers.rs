@@ -11,6 +11,7 @@ use super::{
     clock::{Clock, ClockListener},
     jobs::{Job, ParkedJob},
     shared::Shared,
+    state::Core,
     store::{Row, decode_value, expired_runs, stored_jobs},
 };
 use crate::engine::EngineError;
@@ -159,8 +160,8 @@ impl Shared {
     /// Fires everything that is due.
     pub(crate) fn fire_due(&self) {
         while let Some(key) = self.next_due_run() {
-            match self.load_blocking(key) {
-                Ok(_) => self.fire(key),
+            match self.with_loaded(key, |core, now| core.fire(key, now)) {
+                Ok(()) => {}
                 Err(error) => {
                     let mut core = self.lock();
                     if core.stopped.is_some() {
@@ -187,19 +188,18 @@ impl Shared {
             if !core.executions.contains_key(&key) {
                 return Some(key);
             }
-            drop(core);
-            self.fire(key);
+            core.fire(key, now);
         }
     }
+}
 
-    fn fire(&self, key: i64) {
-        let mut core = self.lock();
-        let now = self.clock.now();
-        if let Some(run) = core.executions.get_mut(&key) {
+impl Core {
+    fn fire(&mut self, key: i64, now: Timestamp) {
+        if let Some(run) = self.executions.get_mut(&key) {
             run.registered_due = None;
             run.fire(now);
-            core.finish(key, now);
-            core.run_jobs(now);
+            self.finish(key, now);
+            self.run_jobs(now);
         }
     }
 }
@@ -230,7 +230,9 @@ impl ClockListener for Shared {
 
     fn clock_moved(&self) {
         self.fire_due();
-        // Retention is by the same clock, and the timer thread looks after it.
-        drop(self.lock());
+        if self.retention.is_some() {
+            // It is by the same clock, and the timer thread looks after it.
+            self.wake_timer_thread();
+        }
     }
 }

@@ -181,6 +181,8 @@ pub(crate) struct Execution {
     pub(crate) stored_status: ExecutionStatus,
     pub(crate) registered_due: Option<Timestamp>,
     pub(crate) warned: bool,
+    /// Whether the run is counted among those whose task is with a worker.
+    pub(crate) counted_out: bool,
 }
 
 impl Execution {
@@ -242,6 +244,7 @@ impl Execution {
             stored_status: ExecutionStatus::Running,
             registered_due: None,
             warned: false,
+            counted_out: false,
         }
     }
 

@@ -1,0 +1,35 @@
+//! Starts anew in place, for tests: what a crash would leave is what stays.
+
+use super::{prepare, shared::Shared};
+use crate::engine::EngineError;
+
+impl Shared {
+    /// Forgets everything that is not in the store, and goes on as a new process would: tasks that
+    /// were with workers are handed out again.
+    pub(crate) async fn restart(&self) -> Result<(), EngineError> {
+        self.settled().await?;
+        let (now, cached) = {
+            let (core, now) = self.enter()?;
+            (now, core.cached_executions)
+        };
+        let fresh = self
+            .read(move |connection| prepare(connection, now, cached))
+            .await?;
+        {
+            let (mut core, _) = self.enter()?;
+            let old = std::mem::replace(&mut *core, fresh);
+            core.transitions = old.transitions;
+            core.next_serial = core.next_serial.max(old.next_serial + 1);
+            core.stirred = old.stirred;
+            core.watches = old.watches;
+            // The engine's own threads live on.
+            core.writer_waits = old.writer_waits;
+            core.timer_thread_until = old.timer_thread_until;
+            core.job_runs = old.job_runs;
+            core.workflow_tasks = old.workflow_tasks.emptied();
+            core.activity_tasks = old.activity_tasks.emptied();
+        }
+        self.fire_due();
+        self.settled().await
+    }
+}

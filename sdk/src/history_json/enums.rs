@@ -1,0 +1,474 @@
+//! The enums of a history with their numbers and names in Temporal's protobuf.
+//!
+//! A value is read as a number, as `TIMEOUT_TYPE_START_TO_CLOSE`, and as older servers wrote it,
+//! `StartToClose`. It is written as the second.
+
+use serde_json::Value;
+use steadfast_core::{
+    event::{ContinueAsNewInitiator, ExternalFailedCause, WorkflowTaskFailedCause},
+    failure::TimeoutType,
+    options::{ParentClosePolicy, WorkflowIdReusePolicy},
+    retry::RetryState,
+};
+
+use super::error::{Problem, Read};
+
+/// The values of an enum.
+pub(super) struct Names<T: 'static> {
+    /// What each name starts with.
+    prefix: &'static str,
+    /// Number, name without the prefix, and value. Of several names for one value the first is
+    /// written.
+    values: &'static [(i64, &'static str, T)],
+    /// What stands for the values that are not listed, if they are to be accepted.
+    other: Option<T>,
+}
+
+impl<T: Copy + PartialEq> Names<T> {
+    /// Reads a value; `None` when it is not set.
+    pub(super) fn read(&self, value: Option<&Value>) -> Read<Option<T>> {
+        let (matching, unspecified) = match value {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Number(number)) => {
+                let number = number.as_i64();
+                let is = |entry: &&(i64, &str, T)| Some(entry.0) == number;
+                (self.values.iter().find(is), number == Some(0))
+            }
+            Some(Value::String(text)) => {
+                let name = text.strip_prefix(self.prefix).unwrap_or(text);
+                let is = |entry: &&(i64, &str, T)| same_name(entry.1, name);
+                let unspecified = name.is_empty() || same_name("UNSPECIFIED", name);
+                (self.values.iter().find(is), unspecified)
+            }
+            _ => return Err(self.problem(value)),
+        };
+        match (matching, self.other) {
+            (Some((_, _, found)), _) => Ok(Some(*found)),
+            (None, _) if unspecified => Ok(None),
+            (None, Some(other)) => Ok(Some(other)),
+            (None, None) => Err(self.problem(value)),
+        }
+    }
+
+    /// The name of a value; `None` when Temporal has none.
+    pub(super) fn name(&self, value: T) -> Option<String> {
+        let (_, name, _) = self.values.iter().find(|entry| entry.2 == value)?;
+        Some(format!("{}{name}", self.prefix))
+    }
+
+    fn problem(&self, value: Option<&Value>) -> Problem {
+        let names: Vec<String> = self
+            .values
+            .iter()
+            .map(|(_, name, _)| format!("`{}{name}`", self.prefix))
+            .collect();
+        Problem::value(format!("one of {}", names.join(", ")), value)
+    }
+}
+
+/// Whether two spellings are of one name: case and underscores do not matter.
+fn same_name(left: &str, right: &str) -> bool {
+    letters(left).eq(letters(right))
+}
+
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes()
+        .filter(|byte| *byte != b'_')
+        .map(|byte| byte.to_ascii_lowercase())
+}
+
+/// Turns `TimerStarted` into `TIMER_STARTED`.
+pub(super) fn screaming(name: &str) -> String {
+    let mut screaming = String::with_capacity(name.len() + 8);
+    for (index, letter) in name.char_indices() {
+        if letter.is_ascii_uppercase() && index > 0 {
+            screaming.push('_');
+        }
+        screaming.push(letter.to_ascii_uppercase());
+    }
+    screaming
+}
+
+/// Turns `TIMER_STARTED` into `TimerStarted`.
+pub(super) fn camel(name: &str) -> String {
+    name.split('_')
+        .flat_map(|word| {
+            let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+            [first.to_ascii_uppercase(), rest.to_ascii_lowercase()]
+        })
+        .collect()
+}
+
+/// The field with the attributes of an event type.
+pub(super) fn attributes_name(event_type: &str) -> String {
+    let (first, rest) = event_type.split_at_checked(1).unwrap_or((event_type, ""));
+    format!("{}{rest}EventAttributes", first.to_ascii_lowercase())
+}
+
+pub(super) static RETRY_STATES: Names<RetryState> = Names {
+    prefix: "RETRY_STATE_",
+    values: &[
+        (1, "IN_PROGRESS", RetryState::InProgress),
+        (2, "NON_RETRYABLE_FAILURE", RetryState::NonRetryableFailure),
+        (3, "TIMEOUT", RetryState::Timeout),
+        (
+            4,
+            "MAXIMUM_ATTEMPTS_REACHED",
+            RetryState::MaximumAttemptsReached,
+        ),
+        (5, "RETRY_POLICY_NOT_SET", RetryState::RetryPolicyNotSet),
+        (6, "INTERNAL_SERVER_ERROR", RetryState::InternalServerError),
+        (7, "CANCEL_REQUESTED", RetryState::CancelRequested),
+    ],
+    other: None,
+};
+
+pub(super) static TIMEOUT_TYPES: Names<TimeoutType> = Names {
+    prefix: "TIMEOUT_TYPE_",
+    values: &[
+        (1, "START_TO_CLOSE", TimeoutType::StartToClose),
+        (2, "SCHEDULE_TO_START", TimeoutType::ScheduleToStart),
+        (3, "SCHEDULE_TO_CLOSE", TimeoutType::ScheduleToClose),
+        (4, "HEARTBEAT", TimeoutType::Heartbeat),
+    ],
+    other: None,
+};
+
+pub(super) static INITIATORS: Names<ContinueAsNewInitiator> = Names {
+    prefix: "CONTINUE_AS_NEW_INITIATOR_",
+    values: &[
+        (1, "WORKFLOW", ContinueAsNewInitiator::Workflow),
+        (2, "RETRY", ContinueAsNewInitiator::Retry),
+        (3, "CRON_SCHEDULE", ContinueAsNewInitiator::CronSchedule),
+    ],
+    other: None,
+};
+
+pub(super) static PARENT_CLOSE_POLICIES: Names<ParentClosePolicy> = Names {
+    prefix: "PARENT_CLOSE_POLICY_",
+    values: &[
+        (1, "TERMINATE", ParentClosePolicy::Terminate),
+        (2, "ABANDON", ParentClosePolicy::Abandon),
+        (3, "REQUEST_CANCEL", ParentClosePolicy::RequestCancel),
+    ],
+    other: None,
+};
+
+pub(super) static REUSE_POLICIES: Names<WorkflowIdReusePolicy> = Names {
+    prefix: "WORKFLOW_ID_REUSE_POLICY_",
+    values: &[
+        (1, "ALLOW_DUPLICATE", WorkflowIdReusePolicy::AllowDuplicate),
+        (
+            2,
+            "ALLOW_DUPLICATE_FAILED_ONLY",
+            WorkflowIdReusePolicy::AllowDuplicateFailedOnly,
+        ),
+        (
+            3,
+            "REJECT_DUPLICATE",
+            WorkflowIdReusePolicy::RejectDuplicate,
+        ),
+        // Deprecated: its other half has become a conflict policy.
+        (
+            4,
+            "TERMINATE_IF_RUNNING",
+            WorkflowIdReusePolicy::AllowDuplicate,
+        ),
+    ],
+    other: None,
+};
+
+pub(super) static START_CHILD_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
+    prefix: "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_",
+    values: &[
+        (
+            1,
+            "WORKFLOW_ALREADY_EXISTS",
+            ExternalFailedCause::WorkflowAlreadyExists,
+        ),
+        (
+            2,
+            "NAMESPACE_NOT_FOUND",
+            ExternalFailedCause::NamespaceNotFound,
+        ),
+    ],
+    other: Some(ExternalFailedCause::Unspecified),
+};
+
+pub(super) static CANCEL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
+    prefix: "CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_",
+    values: &[
+        (
+            1,
+            "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND",
+            ExternalFailedCause::ExternalWorkflowExecutionNotFound,
+        ),
+        (
+            2,
+            "NAMESPACE_NOT_FOUND",
+            ExternalFailedCause::NamespaceNotFound,
+        ),
+    ],
+    other: Some(ExternalFailedCause::Unspecified),
+};
+
+pub(super) static SIGNAL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
+    prefix: "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_",
+    values: &[
+        (
+            1,
+            "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND",
+            ExternalFailedCause::ExternalWorkflowExecutionNotFound,
+        ),
+        (
+            2,
+            "NAMESPACE_NOT_FOUND",
+            ExternalFailedCause::NamespaceNotFound,
+        ),
+        (
+            3,
+            "SIGNAL_COUNT_LIMIT_EXCEEDED",
+            ExternalFailedCause::SignalCountLimitExceeded,
+        ),
+    ],
+    other: Some(ExternalFailedCause::Unspecified),
+};
+
+pub(super) static TASK_FAILED_CAUSES: Names<WorkflowTaskFailedCause> = Names {
+    prefix: "WORKFLOW_TASK_FAILED_CAUSE_",
+    values: &[
+        (
+            1,
+            "UNHANDLED_COMMAND",
+            WorkflowTaskFailedCause::UnhandledCommand,
+        ),
+        (
+            2,
+            "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadScheduleActivityAttributes,
+        ),
+        (
+            3,
+            "BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadRequestCancelActivityAttributes,
+        ),
+        (
+            4,
+            "BAD_START_TIMER_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadStartTimerAttributes,
+        ),
+        (
+            5,
+            "BAD_CANCEL_TIMER_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadCancelTimerAttributes,
+        ),
+        (
+            6,
+            "BAD_RECORD_MARKER_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadRecordMarkerAttributes,
+        ),
+        (
+            7,
+            "BAD_COMPLETE_WORKFLOW_EXECUTION_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadCloseAttributes,
+        ),
+        (
+            8,
+            "BAD_FAIL_WORKFLOW_EXECUTION_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadCloseAttributes,
+        ),
+        (
+            9,
+            "BAD_CANCEL_WORKFLOW_EXECUTION_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadCloseAttributes,
+        ),
+        (
+            10,
+            "BAD_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadRequestCancelExternalWorkflowExecutionAttributes,
+        ),
+        (
+            11,
+            "BAD_CONTINUE_AS_NEW_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadCloseAttributes,
+        ),
+        (
+            12,
+            "START_TIMER_DUPLICATE_ID",
+            WorkflowTaskFailedCause::StartTimerDuplicateId,
+        ),
+        (
+            14,
+            "WORKFLOW_WORKER_UNHANDLED_FAILURE",
+            WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+        ),
+        (
+            15,
+            "BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadSignalWorkflowExecutionAttributes,
+        ),
+        (
+            16,
+            "BAD_START_CHILD_EXECUTION_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadStartChildExecutionAttributes,
+        ),
+        (
+            17,
+            "FORCE_CLOSE_COMMAND",
+            WorkflowTaskFailedCause::ForceCloseCommand,
+        ),
+        (20, "RESET_WORKFLOW", WorkflowTaskFailedCause::ResetWorkflow),
+        (
+            22,
+            "SCHEDULE_ACTIVITY_DUPLICATE_ID",
+            WorkflowTaskFailedCause::ScheduleActivityDuplicateId,
+        ),
+        (
+            23,
+            "BAD_SEARCH_ATTRIBUTES",
+            WorkflowTaskFailedCause::BadSearchAttributes,
+        ),
+        (
+            24,
+            "NON_DETERMINISTIC_ERROR",
+            WorkflowTaskFailedCause::NonDeterministicError,
+        ),
+        (
+            30,
+            "BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE",
+            WorkflowTaskFailedCause::BadUpdateWorkflowExecutionMessage,
+        ),
+        (
+            37,
+            "PAYLOADS_TOO_LARGE",
+            WorkflowTaskFailedCause::PayloadsTooLarge,
+        ),
+    ],
+    other: Some(WorkflowTaskFailedCause::Unspecified),
+};
+
+/// The event types in the order of their numbers, which start at 1.
+pub(super) const EVENT_TYPES: [&str; 60] = [
+    "WorkflowExecutionStarted",
+    "WorkflowExecutionCompleted",
+    "WorkflowExecutionFailed",
+    "WorkflowExecutionTimedOut",
+    "WorkflowTaskScheduled",
+    "WorkflowTaskStarted",
+    "WorkflowTaskCompleted",
+    "WorkflowTaskTimedOut",
+    "WorkflowTaskFailed",
+    "ActivityTaskScheduled",
+    "ActivityTaskStarted",
+    "ActivityTaskCompleted",
+    "ActivityTaskFailed",
+    "ActivityTaskTimedOut",
+    "ActivityTaskCancelRequested",
+    "ActivityTaskCanceled",
+    "TimerStarted",
+    "TimerFired",
+    "TimerCanceled",
+    "WorkflowExecutionCancelRequested",
+    "WorkflowExecutionCanceled",
+    "RequestCancelExternalWorkflowExecutionInitiated",
+    "RequestCancelExternalWorkflowExecutionFailed",
+    "ExternalWorkflowExecutionCancelRequested",
+    "MarkerRecorded",
+    "WorkflowExecutionSignaled",
+    "WorkflowExecutionTerminated",
+    "WorkflowExecutionContinuedAsNew",
+    "StartChildWorkflowExecutionInitiated",
+    "StartChildWorkflowExecutionFailed",
+    "ChildWorkflowExecutionStarted",
+    "ChildWorkflowExecutionCompleted",
+    "ChildWorkflowExecutionFailed",
+    "ChildWorkflowExecutionCanceled",
+    "ChildWorkflowExecutionTimedOut",
+    "ChildWorkflowExecutionTerminated",
+    "SignalExternalWorkflowExecutionInitiated",
+    "SignalExternalWorkflowExecutionFailed",
+    "ExternalWorkflowExecutionSignaled",
+    "UpsertWorkflowSearchAttributes",
+    "WorkflowExecutionUpdateAccepted",
+    "WorkflowExecutionUpdateRejected",
+    "WorkflowExecutionUpdateCompleted",
+    "WorkflowPropertiesModifiedExternally",
+    "ActivityPropertiesModifiedExternally",
+    "WorkflowPropertiesModified",
+    "WorkflowExecutionUpdateAdmitted",
+    "NexusOperationScheduled",
+    "NexusOperationStarted",
+    "NexusOperationCompleted",
+    "NexusOperationFailed",
+    "NexusOperationCanceled",
+    "NexusOperationTimedOut",
+    "NexusOperationCancelRequested",
+    "WorkflowExecutionOptionsUpdated",
+    "NexusOperationCancelRequestCompleted",
+    "NexusOperationCancelRequestFailed",
+    "WorkflowExecutionPaused",
+    "WorkflowExecutionUnpaused",
+    "WorkflowExecutionTimeSkippingTransitioned",
+];
+
+/// The event types that a history does not hold and that workers pass over, whether the file says
+/// so or not.
+pub(super) const IGNORED_EVENT_TYPES: [&str; 4] = [
+    "WorkflowExecutionOptionsUpdated",
+    "WorkflowExecutionPaused",
+    "WorkflowExecutionTimeSkippingTransitioned",
+    "WorkflowExecutionUnpaused",
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_read_in_every_spelling() {
+        for value in [
+            json!("TIMEOUT_TYPE_HEARTBEAT"),
+            json!("Heartbeat"),
+            json!(4),
+        ] {
+            let read = TIMEOUT_TYPES.read(Some(&value)).unwrap();
+            assert_eq!(read, Some(TimeoutType::Heartbeat));
+        }
+        let value = json!("ScheduleToStart");
+        let read = TIMEOUT_TYPES.read(Some(&value)).unwrap();
+        assert_eq!(read, Some(TimeoutType::ScheduleToStart));
+    }
+
+    #[test]
+    fn what_is_not_set_is_no_value() {
+        for value in [
+            json!("TIMEOUT_TYPE_UNSPECIFIED"),
+            json!("Unspecified"),
+            json!(0),
+            json!(""),
+        ] {
+            assert_eq!(TIMEOUT_TYPES.read(Some(&value)).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn an_unknown_value_is_refused_unless_there_is_one_for_it() {
+        let value = json!("WORKFLOW_TASK_FAILED_CAUSE_FUTURE");
+        assert!(TIMEOUT_TYPES.read(Some(&value)).is_err());
+        let read = TASK_FAILED_CAUSES.read(Some(&value)).unwrap();
+        assert_eq!(read, Some(WorkflowTaskFailedCause::Unspecified));
+    }
+
+    #[test]
+    fn event_types_turn_from_one_spelling_into_the_other() {
+        for name in EVENT_TYPES {
+            assert_eq!(camel(&screaming(name)), name);
+        }
+        assert_eq!(
+            screaming("WorkflowExecutionContinuedAsNew"),
+            "WORKFLOW_EXECUTION_CONTINUED_AS_NEW"
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! Reads a history: finds its events, reads what they have in common, and finds out which run it is
+//! the history of.
+
+mod attributes;
+mod messages;
+mod update;
+
+use serde_json::Value;
+use steadfast_core::{
+    event::{EventKind, HistoryEvent, WorkflowExecutionStarted, WorkflowTaskFailedCause},
+    history::History,
+    ids::{EventId, RunId, WorkflowExecution, WorkflowId},
+    time::Timestamp,
+};
+
+use self::update::AdmittedUpdates;
+use super::{
+    enums::{EVENT_TYPES, IGNORED_EVENT_TYPES, attributes_name, camel, screaming},
+    error::{HistoryJsonError, Problem, Read, describe},
+    fields::{Fields, text},
+};
+
+/// Reads histories whose ids the caller knows better than the file.
+///
+/// # Examples
+///
+/// ```
+/// use steadfast::{core::ids::WorkflowId, history_json::HistoryReader};
+///
+/// // Servers before 1.24 did not record the workflow id.
+/// let json = r#"[{
+///     "eventId": 1,
+///     "eventType": "WorkflowExecutionStarted",
+///     "workflowExecutionStartedEventAttributes": {
+///         "workflowType": {"name": "order"},
+///         "taskQueue": {"name": "main"},
+///         "originalExecutionRunId": "01a1f980"
+///     }
+/// }]"#;
+/// let history = HistoryReader::new()
+///     .workflow_id(WorkflowId::new("order-1")?)
+///     .read(json)?;
+/// assert_eq!(history.execution.to_string(), "order-1/01a1f980");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct HistoryReader {
+    workflow_id: Option<WorkflowId>,
+    run_id: Option<RunId>,
+}
+
+impl HistoryReader {
+    /// A reader that takes all ids from the file.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says whose history it is, whatever the file says.
+    pub fn workflow_id(mut self, workflow_id: WorkflowId) -> Self {
+        self.workflow_id = Some(workflow_id);
+        self
+    }
+
+    /// Says which run's history it is, whatever the file says. Random numbers are not affected:
+    /// their seed is the original run id, which is part of the first event.
+    pub fn run_id(mut self, run_id: RunId) -> Self {
+        self.run_id = Some(run_id);
+        self
+    }
+
+    /// Reads a history.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_json`](super::from_json).
+    pub fn read(&self, text: &str) -> Result<History, HistoryJsonError> {
+        let json: Value = serde_json::from_str(text)?;
+        let mut admitted = AdmittedUpdates::default();
+        let mut events = Vec::new();
+        for (index, value) in events_of(&json)?.iter().enumerate() {
+            let position = EventId(u64::try_from(index).unwrap_or(u64::MAX)).next();
+            events.push(self.event(position, value, &mut admitted)?);
+        }
+        let execution = self.execution(&events)?;
+        Ok(History { execution, events })
+    }
+
+    fn event(
+        &self,
+        position: EventId,
+        value: &Value,
+        admitted: &mut AdmittedUpdates,
+    ) -> Result<HistoryEvent, HistoryJsonError> {
+        let at_position = |problem: Problem| problem.of_event(position);
+        let fields = match Fields::of(Some(value)).map_err(at_position)? {
+            Some(fields) => fields,
+            None => return Err(at_position(Problem::value("an object", None))),
+        };
+        let event_id = fields.event_id("eventId").map_err(at_position)?;
+        if !event_id.is_some() {
+            let problem = Problem::value("an event id", fields.get("eventId"));
+            return Err(at_position(problem.within("eventId")));
+        }
+        let event_time = fields.optional_time("eventTime");
+        let kind = self.kind(fields, admitted);
+        Ok(HistoryEvent {
+            event_id,
+            event_time: event_time
+                .map_err(|problem| problem.of_event(event_id))?
+                .unwrap_or(Timestamp::EPOCH),
+            kind: kind.map_err(|problem| problem.of_event(event_id))?,
+        })
+    }
+
+    fn kind(&self, fields: Fields<'_>, admitted: &mut AdmittedUpdates) -> Read<EventKind> {
+        let event_type = fields.read("eventType", event_type)?;
+        let kind = fields.message(&attributes_name(&event_type), |fields| {
+            match event_type.as_str() {
+                "WorkflowExecutionStarted" => self.started(fields).map(Some),
+                name if name.starts_with("WorkflowExecutionUpdate") => admitted.read(name, fields),
+                name => attributes::read(name, fields),
+            }
+        })?;
+        match kind {
+            Some(kind) => Ok(kind),
+            None => Ok(EventKind::Unknown {
+                may_ignore: IGNORED_EVENT_TYPES.contains(&event_type.as_str())
+                    || fields.flag("workerMayIgnore")?,
+                event_type,
+            }),
+        }
+    }
+
+    fn started(&self, fields: Fields<'_>) -> Read<EventKind> {
+        let workflow_id = match (fields.optional_id("workflowId")?, &self.workflow_id) {
+            (Some(workflow_id), _) => workflow_id,
+            (None, Some(workflow_id)) => workflow_id.clone(),
+            (None, None) => {
+                let expected = "the workflow id, or a reader with `HistoryReader::workflow_id`";
+                return Err(Problem::value(expected, None).within("workflowId"));
+            }
+        };
+        messages::started(fields, workflow_id, self.run_id.as_ref())
+            .map(|started| EventKind::WorkflowExecutionStarted(Box::new(started)))
+    }
+
+    /// The run that the events are of. Its first events may be copied from the run that it was
+    /// reset from, and then say the id of that one.
+    fn execution(&self, events: &[HistoryEvent]) -> Result<WorkflowExecution, HistoryJsonError> {
+        let started: Option<&WorkflowExecutionStarted> =
+            events.iter().find_map(|event| match &event.kind {
+                EventKind::WorkflowExecutionStarted(started) => Some(&**started),
+                _ => None,
+            });
+        let reset = events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::WorkflowTaskFailed {
+                cause: WorkflowTaskFailedCause::ResetWorkflow,
+                new_run_id,
+                ..
+            } => new_run_id.as_ref(),
+            _ => None,
+        });
+        let original = started.map(|started| &started.original_execution_run_id);
+        let workflow_id = started.map(|started| &started.workflow_id);
+        Ok(WorkflowExecution {
+            workflow_id: self
+                .workflow_id
+                .as_ref()
+                .or(workflow_id)
+                .ok_or(HistoryJsonError::NoFirstEvent)?
+                .clone(),
+            run_id: self
+                .run_id
+                .as_ref()
+                .or(reset)
+                .or(original)
+                .ok_or(HistoryJsonError::NoFirstEvent)?
+                .clone(),
+        })
+    }
+}
+
+/// The events of a file: an array, an object with one, or the response of a server's HTTP API.
+fn events_of(json: &Value) -> Result<&[Value], HistoryJsonError> {
+    let events = match json {
+        Value::Object(map) => {
+            let inner = map.get("history").and_then(Value::as_object);
+            map.get("events").or_else(|| inner?.get("events"))
+        }
+        _ => Some(json),
+    };
+    match events {
+        Some(Value::Array(events)) => Ok(events),
+        _ => Err(HistoryJsonError::NotAHistory {
+            found: match (json, events) {
+                (Value::Object(_), None) => "an object without `events`".to_owned(),
+                (Value::Object(_), events) => format!("{} as `events`", describe(events)),
+                _ => describe(events),
+            },
+        }),
+    }
+}
+
+/// The event type as `TimerStarted`, whatever way it is written.
+fn event_type(value: Option<&Value>) -> Read<String> {
+    match value {
+        Some(Value::Number(number)) => {
+            let position = number.as_u64().and_then(|number| number.checked_sub(1));
+            let name = position
+                .and_then(|position| usize::try_from(position).ok())
+                .and_then(|position| EVENT_TYPES.get(position));
+            Ok(name.map_or_else(|| number.to_string(), |name| (*name).to_owned()))
+        }
+        _ => match text(value) {
+            Ok("") | Err(_) => Err(Problem::value(
+                "an event type such as `EVENT_TYPE_TIMER_STARTED`",
+                value,
+            )),
+            Ok(text) => Ok(match text.strip_prefix("EVENT_TYPE_") {
+                // A name of the future that does not turn back stays as it is.
+                Some(name) if screaming(&camel(name)) == name => camel(name),
+                _ => text.to_owned(),
+            }),
+        },
+    }
+}

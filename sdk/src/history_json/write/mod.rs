@@ -1,0 +1,68 @@
+//! Writes a history in the form that Temporal's tools of today write.
+
+mod attributes;
+mod executions;
+mod messages;
+mod tasks;
+
+use serde_json::Value;
+use steadfast_core::{
+    event::{EventKind, HistoryEvent},
+    history::History,
+};
+
+use super::{
+    enums::{attributes_name, camel, screaming},
+    error::{HistoryJsonError, Read},
+    object::Object,
+};
+
+pub(super) fn to_json(history: &History) -> Result<String, HistoryJsonError> {
+    let events: Result<Vec<Value>, HistoryJsonError> = history
+        .events
+        .iter()
+        .map(|event| write(event).map_err(|problem| problem.of_event(event.event_id)))
+        .collect();
+    let history = Object::new().value("events", events?).done();
+    // The alternate form is indented; writing to a text cannot fail.
+    Ok(format!("{history:#}"))
+}
+
+fn write(event: &HistoryEvent) -> Read<Value> {
+    let object = Object::new()
+        .event_id("eventId", event.event_id)
+        .time("eventTime", Some(event.event_time));
+    let name = event.kind.name();
+    let object = match &event.kind {
+        EventKind::Unknown {
+            event_type,
+            may_ignore,
+        } => object
+            .value("eventType", unknown_event_type(event_type))
+            .flag("workerMayIgnore", *may_ignore),
+        kind => {
+            let attributes_name = attributes_name(name);
+            let attributes = attributes::write(kind);
+            object
+                .value("eventType", format!("EVENT_TYPE_{}", screaming(name)))
+                .message(
+                    &attributes_name,
+                    attributes.map_err(|problem| problem.within(&attributes_name))?,
+                )
+        }
+    };
+    Ok(object.done())
+}
+
+/// The type of an event that a history does not hold, as it was read.
+fn unknown_event_type(event_type: &str) -> Value {
+    if let Ok(number) = event_type.parse::<u64>() {
+        return Value::from(number);
+    }
+    let is_camel = camel(&screaming(event_type)) == event_type;
+    if is_camel {
+        Value::from(format!("EVENT_TYPE_{}", screaming(event_type)))
+    } else {
+        Value::from(event_type)
+    }
+}

@@ -1,0 +1,178 @@
+//! Numbers the points that an execution passes, and does there what the schedule says.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use steadfast_core::{
+    ids::{Namespace, WorkflowId},
+    payload::Payload,
+    task::{
+        ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
+        WorkflowTaskFailure,
+    },
+};
+
+use super::schedule::Schedule;
+use crate::{
+    client::new_request_id,
+    engine::{
+        ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
+        ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+        PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+        TerminateWorkflowRequest, UpdateReply, UpdateWorkflowRequest, WorkflowDescription,
+        WorkflowPage, embedded::EmbeddedEngine,
+    },
+};
+
+/// Numbers points and does what the schedule says.
+#[derive(Debug)]
+pub(super) struct Gate {
+    engine: Arc<EmbeddedEngine>,
+    workflow_id: WorkflowId,
+    schedule: Schedule,
+    points: Mutex<Vec<String>>,
+    crashed: AtomicBool,
+}
+
+impl Gate {
+    pub(super) fn new(
+        engine: Arc<EmbeddedEngine>,
+        workflow_id: WorkflowId,
+        schedule: Schedule,
+    ) -> Self {
+        Self {
+            engine,
+            workflow_id,
+            schedule,
+            points: Mutex::default(),
+            crashed: AtomicBool::new(false),
+        }
+    }
+
+    /// Passes a point. `true` when the worker crashes there.
+    pub(super) async fn pass(&self, what: impl Into<String>) -> Result<bool, EngineError> {
+        let number = {
+            let mut points = self.points.lock().unwrap_or_else(PoisonError::into_inner);
+            points.push(what.into());
+            points.len() - 1
+        };
+        if self.schedule.cancel == Some(number) {
+            let request = CancelWorkflowRequest {
+                execution: ExecutionRef::current(self.workflow_id.clone()),
+                reason: "explored".to_owned(),
+                identity: steadfast_core::ids::Identity::new("explorer")
+                    .expect("not empty and not long"),
+                request_id: new_request_id()
+                    .map_err(|error| EngineError::invalid(error.to_string()))?,
+            };
+            self.engine.request_cancel_workflow(request).await?;
+        }
+        let crash = self.schedule.crash == Some(number);
+        if crash {
+            self.crashed.store(true, Ordering::Release);
+        }
+        Ok(crash)
+    }
+
+    /// Whether the worker has crashed and did not come back yet.
+    pub(super) fn take_crash(&self) -> bool {
+        self.crashed.swap(false, Ordering::AcqRel)
+    }
+
+    /// What the points were.
+    pub(super) fn points(&self) -> Vec<String> {
+        self.points
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// The engine as activities see it: every heartbeat and every outcome is a point.
+#[derive(Debug)]
+pub(super) struct GatedEngine {
+    pub(super) gate: Arc<Gate>,
+}
+
+impl GatedEngine {
+    fn engine(&self) -> &EmbeddedEngine {
+        &self.gate.engine
+    }
+
+    /// Passes a point; a call in which the worker crashes never returns.
+    async fn pass(&self, what: &str) -> Result<(), EngineError> {
+        if self.gate.pass(what).await? {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+macro_rules! forwarded {
+    ($($name:ident($($argument:ident: $ty:ty),*) -> $output:ty;)+) => {$(
+        fn $name(&self, $($argument: $ty),*) -> EngineFuture<'_, $output> {
+            self.engine().$name($($argument),*)
+        }
+    )+};
+}
+
+impl Engine for GatedEngine {
+    fn namespace(&self) -> &Namespace {
+        self.engine().namespace()
+    }
+
+    forwarded! {
+        start_workflow(request: StartWorkflowRequest) -> StartedWorkflow;
+        signal_with_start_workflow(start: StartWorkflowRequest, signal: Signal) -> StartedWorkflow;
+        signal_workflow(request: SignalWorkflowRequest) -> ();
+        request_cancel_workflow(request: CancelWorkflowRequest) -> ();
+        terminate_workflow(request: TerminateWorkflowRequest) -> ();
+        query_workflow(request: QueryWorkflowRequest) -> Payload;
+        update_workflow(request: UpdateWorkflowRequest) -> UpdateReply;
+        describe_workflow(execution: ExecutionRef) -> WorkflowDescription;
+        list_workflows(request: ListWorkflowsRequest) -> WorkflowPage;
+        count_workflows(filter: ListFilter) -> u64;
+        workflow_history(request: HistoryRequest) -> HistoryPage;
+        reset_workflow(request: ResetWorkflowRequest) -> steadfast_core::ids::RunId;
+        delete_workflow(execution: ExecutionRef) -> ();
+        complete_activity(activity: ActivityRef, outcome: ActivityOutcome) -> ();
+        poll_workflow_task(request: PollWorkflowTaskRequest) -> WorkflowTask;
+        complete_workflow_task(token: TaskToken, completion: WorkflowTaskCompletion) -> ();
+        fail_workflow_task(token: TaskToken, failure: WorkflowTaskFailure) -> ();
+        poll_activity_task(request: PollActivityTaskRequest) -> ActivityLease;
+    }
+
+    fn complete_activity_task(
+        &self,
+        token: TaskToken,
+        outcome: ActivityOutcome,
+    ) -> EngineFuture<'_, ()> {
+        Box::pin(async move {
+            let what = match &outcome {
+                ActivityOutcome::Completed { .. } => {
+                    "an activity completed, before that is recorded"
+                }
+                ActivityOutcome::Failed { .. } => "an activity failed, before that is recorded",
+                ActivityOutcome::Cancelled { .. } => {
+                    "an activity ended as cancelled, before that is recorded"
+                }
+            };
+            self.pass(what).await?;
+            self.engine().complete_activity_task(token, outcome).await
+        })
+    }
+
+    fn record_heartbeat(
+        &self,
+        token: TaskToken,
+        details: Vec<Payload>,
+    ) -> EngineFuture<'_, HeartbeatReply> {
+        Box::pin(async move {
+            self.pass("an activity heartbeats").await?;
+            self.engine().record_heartbeat(token, details).await
+        })
+    }
+}
