@@ -28,7 +28,9 @@ fn main() {
 }
 
 fn result() -> Option<Payload> {
-    Some(Payload::json(&b"{\"charged\":4200,\"currency\":\"EUR\"}"[..]))
+    Some(Payload::json(
+        &b"{\"charged\":4200,\"currency\":\"EUR\"}"[..],
+    ))
 }
 
 /// Activities one after the other: six events each.
@@ -106,14 +108,22 @@ impl Code {
 
 fn replay(history: &History, events: Vec<HistoryEvent>, width: usize) -> Run {
     let mut run = Run::new(history.execution.clone(), id("order"));
-    let mut code = Code { width, open: BTreeMap::new(), activity_type: id("charge") };
-    run.handle_task(events, Vec::new()).expect("the history is valid");
+    let mut code = Code {
+        width,
+        open: BTreeMap::new(),
+        activity_type: id("charge"),
+    };
+    run.handle_task(events, Vec::new())
+        .expect("the history is valid");
     while let Some(job) = run.poll_job().expect("the code fits the history") {
         if matches!(job, Job::StartWorkflow) {
             code.start(&mut run);
         }
         while let Some((operation, resolution)) = run.poll_resolution() {
-            assert!(matches!(resolution, Resolution::Completed(_)), "every activity completes");
+            assert!(
+                matches!(resolution, Resolution::Completed(_)),
+                "every activity completes"
+            );
             code.open.remove(&operation);
             if code.open.is_empty() {
                 code.start(&mut run);

@@ -12,7 +12,7 @@
 
 mod support;
 
-use std::{cell::Cell, collections::BTreeMap, fmt::Write as _, path::Path, rc::Rc};
+use std::{cell::Cell, collections::BTreeMap, path::Path, rc::Rc};
 
 use expect_test::expect_file;
 use steadfast_core::{
@@ -53,10 +53,13 @@ fn bless(text: &str) -> String {
     let mut parts = text.split("=== ");
     let mut blessed = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (input, _) = part.split_once("\nexpect\n").unwrap_or((part.trim_end(), ""));
+        let input = match part.split_once("\nexpect\n") {
+            Some((input, _)) => input,
+            None => part.trim_end(),
+        };
         let (title, body) = input.split_once('\n').unwrap_or((input, ""));
         let outcome = Case::new(title, body).run();
-        write!(blessed, "=== {input}\nexpect\n{outcome}\n").unwrap();
+        blessed += &format!("=== {input}\nexpect\n{outcome}\n");
     }
     format!("{}\n", blessed.trim_end())
 }
@@ -77,7 +80,6 @@ struct Case<'a> {
     /// The live task's commands, once they were taken.
     commands: Option<Vec<Command>>,
     live: bool,
-    failed: bool,
     seen: Vec<String>,
     output: String,
 }
@@ -88,8 +90,14 @@ impl<'a> Case<'a> {
             .lines()
             .filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty())
             .collect();
-        let code = lines.iter().position(|line| *line == "code").expect("a case has code");
-        let history = lines.iter().position(|line| *line == "history").expect("and a history");
+        let code = lines
+            .iter()
+            .position(|line| *line == "code")
+            .expect("a case has code");
+        let history = lines
+            .iter()
+            .position(|line| *line == "history")
+            .expect("and a history");
         let program = script::program(&lines[code + 1..history]);
         let builder = HistoryBuilder::new("order");
         let made = Rc::new(Cell::new(0));
@@ -109,7 +117,6 @@ impl<'a> Case<'a> {
             local: BTreeMap::new(),
             commands: None,
             live: false,
-            failed: false,
             seen: Vec::new(),
             output: String::new(),
         }
@@ -164,7 +171,7 @@ impl<'a> Case<'a> {
             }
             ["skip", count] => {
                 // Events that nobody gives to the run.
-                self.delivered += count.parse::<usize>().unwrap();
+                self.delivered += count.parse::<usize>().expect("a number of events");
             }
             _ => {
                 let event_id = self.event(&words).unwrap_or_else(|| {
@@ -187,7 +194,10 @@ impl<'a> Case<'a> {
         if let Some(number) = name.strip_prefix('@') {
             return EventId(number.parse().expect("an event id"));
         }
-        *self.labels.get(name).unwrap_or_else(|| panic!("{}: no label `{name}`", self.title))
+        *self
+            .labels
+            .get(name)
+            .unwrap_or_else(|| panic!("{}: no label `{name}`", self.title))
     }
 
     /// Records an event, and under which label it is known.
@@ -262,8 +272,10 @@ impl<'a> Case<'a> {
                 event_type: unescape(event_type),
                 may_ignore: false,
             }),
-            ["unknown", event_type, "may-ignore"] => builder
-                .push(EventKind::Unknown { event_type: (*event_type).to_owned(), may_ignore: true }),
+            ["unknown", event_type, "may-ignore"] => builder.push(EventKind::Unknown {
+                event_type: (*event_type).to_owned(),
+                may_ignore: true,
+            }),
             _ => return None,
         })
     }
@@ -275,15 +287,17 @@ impl<'a> Case<'a> {
                 schedule_activity(&self.count("activity").to_string(), &unescape(name))
             }
             ["activity", name, activity_id] => schedule_activity(activity_id, name),
-            ["activity-cancel-requested", name] => {
-                Command::RequestCancelActivityTask { scheduled_event_id: self.label(name) }
-            }
+            ["activity-cancel-requested", name] => Command::RequestCancelActivityTask {
+                scheduled_event_id: self.label(name),
+            },
             ["timer", duration] => start_timer(
                 &self.count("timer").to_string(),
                 script::duration_of(duration),
             ),
             ["timer", duration, timer_id] => start_timer(timer_id, script::duration_of(duration)),
-            ["timer-canceled", timer_id] => Command::CancelTimer { timer_id: id(timer_id) },
+            ["timer-canceled", timer_id] => Command::CancelTimer {
+                timer_id: id(timer_id),
+            },
             ["child", name] => {
                 let workflow_id = format!("run-1_{}", self.count("child"));
                 Command::StartChildWorkflowExecution(Box::new(start_child(&workflow_id, name)))
@@ -326,7 +340,9 @@ impl<'a> Case<'a> {
             ))),
             ["side-effect-marker", value] => {
                 let mut marker = marker(MARKER_SIDE_EFFECT, &[]);
-                marker.details.insert("value".to_owned(), payload(&[value]).into_iter().collect());
+                marker
+                    .details
+                    .insert("value".to_owned(), payload(&[value]).into_iter().collect());
                 Command::RecordMarker(Box::new(marker))
             }
             ["upsert", key] => Command::UpsertWorkflowSearchAttributes {
@@ -345,12 +361,14 @@ impl<'a> Case<'a> {
                 outcome: Ok(Payload::json(&b"\"updated\""[..])),
             },
             ["completed"] => Command::CompleteWorkflowExecution { result: None },
-            ["failed"] => {
-                Command::FailWorkflowExecution { failure: Box::new(application(&["failed"])) }
-            }
-            ["canceled"] => Command::CancelWorkflowExecution { details: Vec::new() },
-            ["continued-as-new", next] => Command::ContinueAsNewWorkflowExecution(Box::new(
-                ContinueAsNewWorkflowExecution {
+            ["failed"] => Command::FailWorkflowExecution {
+                failure: Box::new(application(&["failed"])),
+            },
+            ["canceled"] => Command::CancelWorkflowExecution {
+                details: Vec::new(),
+            },
+            ["continued-as-new", next] => {
+                Command::ContinueAsNewWorkflowExecution(Box::new(ContinueAsNewWorkflowExecution {
                     workflow_type: id(next),
                     task_queue: id("main"),
                     input: Vec::new(),
@@ -359,8 +377,8 @@ impl<'a> Case<'a> {
                     retry_policy: None,
                     memo: None,
                     search_attributes: None,
-                },
-            )),
+                }))
+            }
             _ => return None,
         })
     }
@@ -396,33 +414,37 @@ impl<'a> Case<'a> {
     }
 
     fn show(&mut self, title: &str, result: Result<(), RunError>) {
-        writeln!(self.output, "  {title}").unwrap();
+        self.print(&format!("  {title}"));
         for line in self.interpreter.take_trace() {
-            writeln!(self.output, "    {line}").unwrap();
+            self.print(&format!("    {line}"));
             self.seen.push(line);
         }
         for name in self.interpreter.take_stopped() {
-            writeln!(self.output, "    (stop local activity {name})").unwrap();
+            self.print(&format!("    (stop local activity {name})"));
         }
         for (operation, name) in self.interpreter.poll_local_activities() {
-            writeln!(self.output, "    (run local activity {name})").unwrap();
+            self.print(&format!("    (run local activity {name})"));
             self.local.insert(name, operation);
         }
         if let Err(error) = result {
-            self.failed = true;
             for line in error.to_string().lines() {
-                writeln!(self.output, "    ! {line}").unwrap();
+                self.print(&format!("    ! {line}"));
             }
         }
+    }
+
+    fn print(&mut self, line: &str) {
+        self.output.push_str(line);
+        self.output.push('\n');
     }
 
     fn show_commands(&mut self) {
         let commands = self.interpreter.take_commands();
         for command in &commands {
-            writeln!(self.output, "    > {}", script::show_command(command)).unwrap();
+            self.print(&format!("    > {}", script::show_command(command)));
         }
         if commands.is_empty() {
-            writeln!(self.output, "    > nothing").unwrap();
+            self.print("    > nothing");
         }
         self.commands = Some(commands);
         self.live = false;
@@ -437,9 +459,15 @@ impl<'a> Case<'a> {
         self.builder.task_completed();
         for command in commands {
             match &command {
-                Command::ScheduleActivityTask(_) => drop(self.count("activity")),
-                Command::StartTimer { .. } => drop(self.count("timer")),
-                Command::StartChildWorkflowExecution(_) => drop(self.count("child")),
+                Command::ScheduleActivityTask(_) => {
+                    self.count("activity");
+                }
+                Command::StartTimer { .. } => {
+                    self.count("timer");
+                }
+                Command::StartChildWorkflowExecution(_) => {
+                    self.count("child");
+                }
                 _ => {}
             }
             self.record(command);
@@ -452,7 +480,11 @@ impl<'a> Case<'a> {
         );
         let result = second.handle_task(self.builder.events(), Vec::new());
         let visible = |lines: &[String]| -> Vec<String> {
-            lines.iter().filter(|line| !line.starts_with("update ")).cloned().collect()
+            lines
+                .iter()
+                .filter(|line| !line.starts_with("update "))
+                .cloned()
+                .collect()
         };
         let again = visible(&second.take_trace());
         assert!(

@@ -137,10 +137,16 @@ mod tests {
     /// F6: what was asked of others is outstanding until it is answered or taken back.
     #[test]
     fn it_is_outstanding_until_it_is_answered() {
-        for (state, outstanding) in
-            [(State::Unsent, true), (State::Initiated, true), (State::Done, false)]
-        {
-            assert_eq!(ExternalMachine { state }.is_outstanding(), outstanding, "{state:?}");
+        for (state, outstanding) in [
+            (State::Unsent, true),
+            (State::Initiated, true),
+            (State::Done, false),
+        ] {
+            assert_eq!(
+                ExternalMachine { state }.is_outstanding(),
+                outstanding,
+                "{state:?}"
+            );
         }
     }
 }

@@ -124,27 +124,46 @@ mod tests {
         use ActivityCancellationType::{Abandon, TryCancel, WaitCancellationCompleted};
         use LocalActivityInput::{Cancel, Ended};
         let end = Outcome::Completed(None);
-        let marker = |outcome| Effects { record_marker: true, ..Effects::finish(outcome) };
+        let marker = |outcome| Effects {
+            record_marker: true,
+            ..Effects::finish(outcome)
+        };
         for cancellation_type in [TryCancel, WaitCancellationCompleted, Abandon] {
             for state in [State::Running, State::Cancelling, State::Done] {
-                for input in
-                    [Cancel { same_task: true }, Cancel { same_task: false }, Ended(end.clone())]
-                {
-                    let mut machine = LocalActivityMachine { cancellation_type, state };
+                for input in [
+                    Cancel { same_task: true },
+                    Cancel { same_task: false },
+                    Ended(end.clone()),
+                ] {
+                    let mut machine = LocalActivityMachine {
+                        cancellation_type,
+                        state,
+                    };
                     let expected = match (state, &input) {
-                        (State::Running, Cancel { same_task: true }) => {
-                            Some((State::Done, Effects { stop: true, ..Effects::never_started() }))
-                        }
+                        (State::Running, Cancel { same_task: true }) => Some((
+                            State::Done,
+                            Effects {
+                                stop: true,
+                                ..Effects::never_started()
+                            },
+                        )),
                         (State::Running, Cancel { same_task: false }) => {
                             Some(match cancellation_type {
                                 TryCancel => (
                                     State::Done,
-                                    Effects { stop: true, ..marker(Outcome::Cancelled) },
+                                    Effects {
+                                        stop: true,
+                                        ..marker(Outcome::Cancelled)
+                                    },
                                 ),
                                 Abandon => (State::Done, marker(Outcome::Cancelled)),
-                                WaitCancellationCompleted => {
-                                    (State::Cancelling, Effects { stop: true, ..Effects::none() })
-                                }
+                                WaitCancellationCompleted => (
+                                    State::Cancelling,
+                                    Effects {
+                                        stop: true,
+                                        ..Effects::none()
+                                    },
+                                ),
                             })
                         }
                         (State::Running | State::Cancelling, Ended(_)) => {
@@ -193,7 +212,10 @@ mod tests {
                     }
                     rest /= 3;
                 }
-                assert!(resolved <= 1 && markers <= resolved, "{cancellation_type:?} {sequence}");
+                assert!(
+                    resolved <= 1 && markers <= resolved,
+                    "{cancellation_type:?} {sequence}"
+                );
             }
         }
     }

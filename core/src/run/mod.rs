@@ -333,11 +333,10 @@ impl Run {
             }
             match &mut self.phase {
                 Phase::Live => {
-                    if self.end_local_activity() {
-                        return Ok(Some(Job::ResolveOperations));
-                    }
+                    // A run that ends does not wait for its local activities.
                     self.close_if_ready();
-                    return Ok(None);
+                    let ended = self.end_local_activity();
+                    return Ok(ended.then_some(Job::ResolveOperations));
                 }
                 Phase::Answered => return Ok(None),
                 Phase::Idle => {
@@ -374,8 +373,9 @@ impl Run {
             if marker.marker_name != MARKER_LOCAL_ACTIVITY {
                 continue;
             }
-            let Some(id) =
-                marker.text("id").and_then(|id| self.local_activities.get(id).copied())
+            let Some(id) = marker
+                .text("id")
+                .and_then(|id| self.local_activities.get(id).copied())
             else {
                 continue;
             };

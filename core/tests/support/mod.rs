@@ -122,7 +122,11 @@ pub(crate) struct Interpreter {
 }
 
 impl Interpreter {
-    pub(crate) fn new(program: &Program, execution: &WorkflowExecution, made: Rc<Cell<u64>>) -> Self {
+    pub(crate) fn new(
+        program: &Program,
+        execution: &WorkflowExecution,
+        made: Rc<Cell<u64>>,
+    ) -> Self {
         let run = Run::new(execution.clone(), id("order"));
         Self {
             program: program.clone(),
@@ -153,7 +157,10 @@ impl Interpreter {
         events: &[HistoryEvent],
         updates: Vec<Update>,
     ) -> Result<(), RunError> {
-        self.world.borrow_mut().run.handle_task(events.to_vec(), updates)?;
+        self.world
+            .borrow_mut()
+            .run
+            .handle_task(events.to_vec(), updates)?;
         self.drive()
     }
 
@@ -163,7 +170,10 @@ impl Interpreter {
         operation: OperationId,
         outcome: Result<Option<Payload>, Failure>,
     ) -> Result<(), RunError> {
-        self.world.borrow_mut().run.handle_local_activity(operation, outcome)?;
+        self.world
+            .borrow_mut()
+            .run
+            .handle_local_activity(operation, outcome)?;
         self.drive()
     }
 
@@ -187,14 +197,23 @@ impl Interpreter {
                 self.log(&format!("signal {}", signal.name));
                 if !self.ended {
                     let name = signal.name.as_str().to_owned();
-                    *self.world.borrow_mut().signals.entry(name.clone()).or_default() += 1;
+                    *self
+                        .world
+                        .borrow_mut()
+                        .signals
+                        .entry(name.clone())
+                        .or_default() += 1;
                     if let Some(body) = self.program.signals.get(&name).cloned() {
                         self.task(body, ScopeId::ROOT, Role::Signal);
                     }
                 }
             }
             Job::Update(update) => {
-                let how = if update.validate { "" } else { " (accepted before)" };
+                let how = if update.validate {
+                    ""
+                } else {
+                    " (accepted before)"
+                };
                 self.log(&format!("update {} {}{how}", update.name, update.update_id));
                 if !self.ended {
                     let run = &mut self.world.borrow_mut().run;
@@ -227,7 +246,12 @@ impl Interpreter {
     }
 
     fn task(&mut self, body: Vec<Statement>, scope: ScopeId, role: Role) {
-        self.tasks.push(Some(Box::pin(task(Rc::clone(&self.world), body, scope, role))));
+        self.tasks.push(Some(Box::pin(task(
+            Rc::clone(&self.world),
+            body,
+            scope,
+            role,
+        ))));
     }
 
     /// Polls every task until all of them rest.
@@ -272,25 +296,28 @@ impl Interpreter {
         self.world.borrow_mut().trace.push(text.to_owned());
     }
 
-    pub(crate) fn take_commands(&mut self) -> Vec<Command> {
+    pub(crate) fn take_commands(&self) -> Vec<Command> {
         self.world.borrow_mut().run.take_commands()
     }
 
     /// The local activities that the worker has to run, by their operations and names.
-    pub(crate) fn poll_local_activities(&mut self) -> Vec<(OperationId, String)> {
+    pub(crate) fn poll_local_activities(&self) -> Vec<(OperationId, String)> {
         let world = &mut *self.world.borrow_mut();
         std::iter::from_fn(|| world.run.poll_local_activity())
             .map(|(operation, task)| (operation, task.activity_type.as_str().to_owned()))
             .collect()
     }
 
-    pub(crate) fn take_stopped(&mut self) -> Vec<String> {
+    pub(crate) fn take_stopped(&self) -> Vec<String> {
         let world = &mut *self.world.borrow_mut();
         let stopped = world.run.take_stopped_local_activities();
-        stopped.iter().map(|id| world.labels.get(id).cloned().unwrap_or_default()).collect()
+        stopped
+            .iter()
+            .map(|id| world.labels.get(id).cloned().unwrap_or_default())
+            .collect()
     }
 
-    pub(crate) fn take_trace(&mut self) -> Vec<String> {
+    pub(crate) fn take_trace(&self) -> Vec<String> {
         std::mem::take(&mut self.world.borrow_mut().trace)
     }
 
@@ -306,7 +333,12 @@ impl Interpreter {
     /// The operations that history can end, and that were started.
     pub(crate) fn started(&self) -> BTreeSet<OperationId> {
         let world = self.world.borrow();
-        world.open.keys().filter(|id| !world.internal.contains(id)).copied().collect()
+        world
+            .open
+            .keys()
+            .filter(|id| !world.internal.contains(id))
+            .copied()
+            .collect()
     }
 
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Run) -> T) -> T {
@@ -339,9 +371,10 @@ async fn task(world: Shared, body: Vec<Statement>, scope: ScopeId, role: Role) {
     let closing = match ending {
         Ending::Return if role != Role::Main => return,
         Ending::Return | Ending::Complete => Closing::Completed(None),
-        Ending::Fail => {
-            Closing::Failed(Box::new(Failure::application("failed on purpose", "Purpose")))
-        }
+        Ending::Fail => Closing::Failed(Box::new(Failure::application(
+            "failed on purpose",
+            "Purpose",
+        ))),
         Ending::Cancel => Closing::Cancelled(Vec::new()),
         Ending::ContinueAsNew(workflow_type) => {
             Closing::ContinuedAsNew(Box::new(ContinueAsNewWorkflowExecution {
@@ -359,7 +392,11 @@ async fn task(world: Shared, body: Vec<Statement>, scope: ScopeId, role: Role) {
     world.borrow_mut().run.close(closing);
 }
 
-async fn update_task(world: Shared, body: Vec<Statement>, update_id: steadfast_core::ids::UpdateId) {
+async fn update_task(
+    world: Shared,
+    body: Vec<Statement>,
+    update_id: steadfast_core::ids::UpdateId,
+) {
     let flow = block(&world, &body, ScopeId::ROOT).await;
     let outcome = match flow {
         Flow::Ended(Ending::Fail) => Err(Failure::application("failed on purpose", "Purpose")),
@@ -458,7 +495,9 @@ async fn execute(world: &Shared, statement: &Statement, scope: ScopeId) -> Flow 
                 world.made.set(world.made.get() + 1);
                 Payload::json(world.made.get().to_string().into_bytes())
             });
-            world.trace.push(format!("side effect {}", script::show_payload(&value)));
+            world
+                .trace
+                .push(format!("side effect {}", script::show_payload(&value)));
             world.run.record_side_effect(value);
         }
         Statement::Random => {
@@ -483,7 +522,11 @@ async fn execute(world: &Shared, statement: &Statement, scope: ScopeId) -> Flow 
 
 /// Waits for the first of several operations, or for `cancelled`, in written order.
 async fn wait_for(world: &Shared, names: &[String], scope: ScopeId) {
-    let mut waiter = Waiter { world: Rc::clone(world), scope, waiting: false };
+    let mut waiter = Waiter {
+        world: Rc::clone(world),
+        scope,
+        waiting: false,
+    };
     poll_fn(|_| {
         for name in names {
             if name == "cancelled" {
@@ -531,7 +574,9 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if self.waiting && let Ok(mut world) = self.world.try_borrow_mut() {
+        if self.waiting
+            && let Ok(mut world) = self.world.try_borrow_mut()
+        {
             world.run.stop_waiting_for_cancel(self.scope);
         }
     }
@@ -577,7 +622,9 @@ fn start_operation(world: &mut World, name: &str, start: &Start, scope: ScopeId)
 fn drop_operation(world: &mut World, operation: OperationId) {
     if world.open.get(&operation).is_some_and(Option::is_none) {
         world.cancelled.insert(operation);
-        world.run.cancel_operation(operation, &Arc::from("no longer awaited"));
+        world
+            .run
+            .cancel_operation(operation, &Arc::from("no longer awaited"));
         world.run.finish(operation);
         deliver(world);
     }
@@ -600,8 +647,14 @@ fn request(activity_type: &str, cancellation_type: ActivityCancellationType) -> 
 fn deliver(world: &mut World) {
     world.run.take_accepted();
     while let Some((operation, resolution)) = world.run.poll_resolution() {
-        let name = world.labels.get(&operation).cloned().unwrap_or_else(|| "?".to_owned());
-        world.trace.push(format!("{name} = {}", script::show_resolution(&resolution)));
+        let name = world
+            .labels
+            .get(&operation)
+            .cloned()
+            .unwrap_or_else(|| "?".to_owned());
+        world
+            .trace
+            .push(format!("{name} = {}", script::show_resolution(&resolution)));
         world.resolved.push((operation, resolution.clone()));
         if !matches!(resolution, Resolution::ChildStarted(_)) {
             world.open.insert(operation, Some(resolution));

@@ -29,18 +29,31 @@ pub(crate) fn words(line: &str) -> Vec<String> {
 
 /// Reads the lines of a workflow's code.
 pub(crate) fn program(lines: &[&str]) -> Program {
-    let mut lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).peekable();
+    let mut lines = lines
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+        .peekable();
     let mut program = Program::default();
     while let Some(line) = lines.peek() {
         let words = words(line);
-        match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        match words
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .as_slice()
+        {
             ["on", "signal", name, "{"] => {
                 lines.next();
-                program.signals.insert((*name).to_owned(), block(&mut lines).0);
+                program
+                    .signals
+                    .insert((*name).to_owned(), block(&mut lines).0);
             }
             ["on", "update", name, "{"] => {
                 lines.next();
-                program.updates.insert((*name).to_owned(), block(&mut lines).0);
+                program
+                    .updates
+                    .insert((*name).to_owned(), block(&mut lines).0);
             }
             _ => {
                 let line = lines.next().expect("it was there");
@@ -78,9 +91,7 @@ fn statement<'a>(line: &str, lines: &mut impl Iterator<Item = &'a str>) -> State
         ["cancelled"] => Statement::Cancelled,
         ["is-cancelled"] => Statement::IsCancelled,
         ["select", names @ ..] => Statement::Select(names.iter().copied().map(text).collect()),
-        ["scope", name, "{"] => {
-            Statement::Scope(text(name), ScopeKind::Connected, block(lines).0)
-        }
+        ["scope", name, "{"] => Statement::Scope(text(name), ScopeKind::Connected, block(lines).0),
         ["disconnected", name, "{"] => {
             Statement::Scope(text(name), ScopeKind::Disconnected, block(lines).0)
         }
@@ -140,7 +151,9 @@ fn activity_type(rest: &[&str]) -> ActivityCancellationType {
 }
 
 pub(crate) fn duration_of(text: &str) -> Duration {
-    let seconds = text.strip_suffix('s').and_then(|seconds| seconds.parse().ok());
+    let seconds = text
+        .strip_suffix('s')
+        .and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or_else(|| panic!("no duration: `{text}`")))
 }
 
@@ -152,8 +165,14 @@ pub(crate) fn show_resolution(resolution: &Resolution) -> String {
     match resolution {
         Resolution::Completed(None) => "completed".to_owned(),
         Resolution::Completed(Some(payload)) => format!("completed {}", show_payload(payload)),
-        Resolution::Failed { failure, reason: None } => format!("failed ({failure})"),
-        Resolution::Failed { failure, reason: Some(reason) } => {
+        Resolution::Failed {
+            failure,
+            reason: None,
+        } => format!("failed ({failure})"),
+        Resolution::Failed {
+            failure,
+            reason: Some(reason),
+        } => {
             format!("failed ({failure}), reason `{reason}`")
         }
         Resolution::Cancelled { reason } => format!("cancelled, reason `{reason}`"),
@@ -168,23 +187,33 @@ pub(crate) fn show_command(command: &Command) -> String {
             let details: Vec<String> = marker
                 .details
                 .iter()
+                // The id is in the command's own text.
+                .filter(|(key, _)| *key != "id")
                 .map(|(key, values)| {
                     let values: Vec<String> = values.iter().map(show_payload).collect();
                     format!("{key}={}", values.join(","))
                 })
                 .collect();
-            let failure =
-                marker.failure.as_ref().map_or(String::new(), |failure| format!("  {failure}"));
+            let failure = marker
+                .failure
+                .as_ref()
+                .map_or(String::new(), |failure| format!("  {failure}"));
             format!("{text}  {}{failure}", details.join("  "))
         }
         Command::RequestCancelExternalWorkflowExecution(cancel) => {
             format!("{text}  reason `{}`", cancel.reason)
         }
         Command::FailWorkflowExecution { failure } => format!("{text}  ({failure})"),
-        Command::CompleteUpdate { outcome: Ok(result), .. } => {
+        Command::CompleteUpdate {
+            outcome: Ok(result),
+            ..
+        } => {
             format!("{text}  {}", show_payload(result))
         }
-        Command::CompleteUpdate { outcome: Err(failure), .. }
+        Command::CompleteUpdate {
+            outcome: Err(failure),
+            ..
+        }
         | Command::RejectUpdate { failure, .. } => format!("{text}  ({failure})"),
         _ => text,
     }

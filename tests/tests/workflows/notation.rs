@@ -32,6 +32,16 @@ pub(crate) fn render(events: &[HistoryEvent]) -> String {
     parts.join(" · ")
 }
 
+/// The history without its workflow tasks.
+pub(crate) fn without_tasks(events: &[HistoryEvent]) -> String {
+    let names: Vec<String> = events
+        .iter()
+        .map(|event| name(&event.kind))
+        .filter(|name| !name.starts_with("WT"))
+        .collect();
+    names.join(" · ")
+}
+
 /// One event.
 pub(crate) fn name(kind: &EventKind) -> String {
     match kind {
@@ -128,7 +138,6 @@ pub(crate) fn short(failure: &Failure) -> String {
             FailureKind::Activity(_) => "activity".to_owned(),
             FailureKind::ChildWorkflow(_) => "child".to_owned(),
             FailureKind::Reset { .. } => "reset".to_owned(),
-            other => format!("{other:?}"),
         })
         .collect();
     kinds.join(" <- ")

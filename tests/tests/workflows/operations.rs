@@ -8,7 +8,8 @@ use tokio::test;
 
 use crate::{
     harness::{
-        Ctx, Flow, HOUR, MINUTE, SECOND, Stage, World, cancelled_by, nobodys, options, scenario,
+        Ctx, Flow, HOUR, MINUTE, QUEUE, SECOND, Stage, World, cancelled_by, define, nobodys, options,
+        scenario,
     },
     notation::{render, short},
 };
@@ -404,8 +405,8 @@ async fn the_loser_of_a_select_is_cancelled() {
         world.advance(SECOND).await;
         assert_eq!(flow.result().await, "heard");
         flow.has(
-            "Started · WT · ActScheduled(hold) · TimerStarted(1) · Signaled(say) · WT · ActCancelRequested · \
-             TimerCanceled(1) · TimerStarted(2) · ActStarted · ActCanceled · WT · TimerFired(2) · WT · \
+            "Started · WT · ActScheduled(hold) · TimerStarted(1) · Signaled(say) · WT · TimerCanceled(1) · \
+             ActCancelRequested · TimerStarted(2) · ActStarted · ActCanceled · WT · TimerFired(2) · WT · \
              Completed(\"heard\")",
         )
         .await;
@@ -521,14 +522,11 @@ async fn a_local_activity_is_cancelled_in_the_worker_by_every_type() {
     for (cancellation_type, told) in [(TryCancel, true), (WaitCancellationCompleted, true), (Abandon, false)] {
         let histories = crate::harness::once(crate::harness::many(), &async |world: &World| {
             world.work();
-            let flow = world
-                .start(async move |ctx| {
+            let body = define(async move |ctx| {
                     let options = LocalActivityOptions::with_start_to_close_timeout(HOUR)
                         .cancellation_type(cancellation_type)
                         .build();
                     let held = ctx.start_local_activity(Stage::hold, "held".to_owned(), options);
-                    let scope = ctx.new_scope();
-                    ctx.state_mut(|state| state.scope = Some(scope));
                     let cancel = ctx.wait_condition(|state| !state.heard.is_empty());
                     let mut held = held;
                     select! {
@@ -537,11 +535,14 @@ async fn a_local_activity_is_cancelled_in_the_worker_by_every_type() {
                     }
                     held.cancel();
                     Ok(ended(&held.await))
-                })
-                .await;
+                });
+            // The task that waits for the local activity is answered before its time is over, and
+            // only then the signal can be seen.
+            let options = WorkflowStartOptions::new(QUEUE, "local")
+                .task_timeout(Duration::from_millis(100));
+            let flow = world.start_with(&body, options).await;
             world.board.heard("held started").await;
             flow.say("go").await;
-            // The task that waits for the local activity is answered before its time is over.
             assert_eq!(flow.result().await, "activity <- canceled cancelled=true");
             if told {
                 world.board.heard("held heard: cancelled by the workflow").await;

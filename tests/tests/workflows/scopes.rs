@@ -383,7 +383,7 @@ async fn a_dropped_scope_cancels_what_is_in_it() {
         let history = crate::notation::render(&flow.events().await);
         assert_eq!(
             history,
-            "Started · WT · ActScheduled(hold) · TimerStarted(1) · TimerFired(1) · WT · ActCancelRequested · \
+            "Started · WT · TimerStarted(1) · ActScheduled(hold) · TimerFired(1) · WT · ActCancelRequested · \
              Completed(\"time\")"
         );
     })

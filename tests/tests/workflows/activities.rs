@@ -1,0 +1,481 @@
+//! Activities: A1 to A7, retries and time limits.
+
+use std::time::Duration;
+
+use steadfast::{
+    core::{failure::TimeoutType, ids::ActivityId},
+    engine::{ActivityRef, ExecutionRef},
+    prelude::*,
+};
+use tokio::test;
+
+use crate::{
+    harness::{
+        Board, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, many, nobodys, once, scenario,
+    },
+    logs,
+    notation::{render, short},
+};
+
+/// Activities with habits of their own.
+struct Habits(std::sync::Arc<Board>);
+
+#[activities]
+impl Habits {
+    /// Goes on after it heard of its cancellation, and heartbeats.
+    #[activity]
+    async fn keeps_heartbeating(&self, ctx: ActivityContext) -> Result<String, ActivityError> {
+        ctx.heartbeat(&"before")?;
+        self.0.say("started");
+        ctx.cancelled().await;
+        let heartbeat = ctx.heartbeat(&"after")?;
+        self.0.say(format!("told {:?}", heartbeat.cancel_cause()));
+        self.0.heard("let go").await;
+        Ok("done all the same".to_owned())
+    }
+
+    /// Stops with a value for whoever asked.
+    #[activity]
+    async fn stops_with_details(&self, ctx: ActivityContext) -> Result<String, ActivityError> {
+        ctx.record_heartbeat(vec![]);
+        self.0.say("started");
+        ctx.cancelled().await;
+        Err(ActivityError::cancelled_with(&"half done")?)
+    }
+
+    /// Says that it was cancelled though nobody asked.
+    #[activity]
+    async fn gives_up(&self) -> Result<String, ActivityError> {
+        self.0.say("gave up");
+        Err(ActivityError::cancelled())
+    }
+
+    /// Goes on where the last attempt stopped.
+    #[activity]
+    async fn resumes(&self, ctx: ActivityContext) -> Result<String, ActivityError> {
+        match ctx.heartbeat_details::<u32>()? {
+            None => {
+                for step in 0..5_u32 {
+                    ctx.heartbeat(&step)?;
+                }
+                Err("attempt 1 fails".into())
+            }
+            Some(step) => Ok(format!("from {step} in attempt {}", ctx.info().attempt)),
+        }
+    }
+
+    /// Heartbeats by itself.
+    #[activity(auto_heartbeat)]
+    async fn heartbeats(&self, ctx: ActivityContext) -> Result<String, ActivityError> {
+        self.0.say("started");
+        ctx.cancelled().await;
+        Err(ActivityError::cancelled())
+    }
+
+    /// Runs on the blocking pool.
+    #[activity]
+    fn blocks(&self, name: String, times: u32) -> Result<String, ActivityError> {
+        Ok(name.repeat(usize::try_from(times)?))
+    }
+
+    /// Ends elsewhere.
+    #[activity]
+    async fn ends_elsewhere(&self) -> Result<String, ActivityError> {
+        self.0.say("handed over");
+        Err(ActivityError::complete_async())
+    }
+
+    /// Panics.
+    #[activity]
+    async fn panics() {
+        panic!("an activity's bug");
+    }
+}
+
+fn work(world: &World) {
+    world.work_with(world.worker().register_activities(Habits(std::sync::Arc::clone(&world.board))));
+}
+
+/// Options with the type and no further attempt.
+fn once_only(cancellation_type: ActivityCancellationType) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(HOUR)
+        .heartbeat_timeout(MINUTE)
+        .retry_policy(RetryPolicy::once())
+        .cancellation_type(cancellation_type)
+        .build()
+}
+
+use ActivityCancellationType::{TryCancel, WaitCancellationCompleted};
+
+// A2, scenario 83: the Go page's "Heartbeating after a Cancellation".
+#[test]
+async fn a_heartbeat_after_the_cancellation_is_delivered_warned_about_and_told() {
+    let logs = logs::collect();
+    once(many(), &async |world: &World| {
+        work(world);
+        let flow = world
+            .start(async |ctx| {
+                let options = ActivityOptions::with_start_to_close_timeout(HOUR)
+                    .heartbeat_timeout(Duration::from_millis(50))
+                    .cancellation_type(WaitCancellationCompleted)
+                    .build();
+                Ok(ctx.start_activity(Habits::keeps_heartbeating, (), options).await?)
+            })
+            .await;
+        world.board.heard("started").await;
+        flow.cancel("stop").await;
+        world.board.heard("told Some(Cancelled)").await;
+        loop {
+            let pending = flow.handle.describe().await.unwrap().pending_activities.remove(0);
+            let details = String::from_utf8(pending.heartbeat_details[0].data.as_slice().to_vec()).unwrap();
+            if details == "\"after\"" {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        world.board.say("let go");
+        assert_eq!(flow.result().await, "done all the same");
+    })
+    .await;
+    assert!(logs.contain("a heartbeat of an activity that is asked to stop"), "{logs:?}");
+}
+
+// A4, scenario 71
+#[test]
+async fn an_activity_that_stops_may_hand_over_a_value() {
+    scenario(async |world| {
+        world.rest().await;
+        work(world);
+        let flow = world
+            .start(async |ctx| {
+                let wait = once_only(WaitCancellationCompleted);
+                let error = ctx.start_activity(Habits::stops_with_details, (), wait).await.unwrap_err();
+                assert!(error.is_cancelled());
+                Ok(format!("{:?}", error.failure().chain().last().unwrap().kind))
+            })
+            .await;
+        world.board.heard("started").await;
+        flow.cancel("stop").await;
+        assert!(flow.result().await.contains("Cancelled"));
+    })
+    .await;
+}
+
+// A4, scenario 76: what makes others hang.
+#[test]
+async fn an_activity_that_claims_to_be_cancelled_uninvited_has_failed() {
+    scenario(async |world| {
+        world.rest().await;
+        work(world);
+        let flow = world
+            .start(async |ctx| {
+                let error =
+                    ctx.start_activity(Habits::gives_up, (), once_only(TryCancel)).await.unwrap_err();
+                assert!(!error.is_cancelled());
+                Err(error.into())
+            })
+            .await;
+        let failure = flow.failure().await;
+        assert_eq!(short(&failure), "activity <- UnexpectedCancel");
+    })
+    .await;
+}
+
+// A3, scenario 91
+#[test]
+async fn the_last_heartbeat_details_reach_the_next_attempt() {
+    scenario(async |world| {
+        world.rest().await;
+        work(world);
+        let flow = world
+            .start(async |ctx| {
+                let options = ActivityOptions::with_start_to_close_timeout(HOUR)
+                    .retry_policy(RetryPolicy { initial_interval: SECOND, ..RetryPolicy::default() })
+                    .build();
+                Ok(ctx.start_activity(Habits::resumes, (), options).await?)
+            })
+            .await;
+        loop {
+            let pending = flow.handle.describe().await.unwrap().pending_activities;
+            if pending.first().is_some_and(|activity| activity.last_failure.is_some()) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        world.advance(SECOND).await;
+        assert_eq!(flow.result().await, "from 4 in attempt 2");
+        flow.has(
+            "Started · WT · ActScheduled(resumes) · ActStarted(attempt=2) · \
+             ActCompleted(\"from 4 in attempt 2\") · WT · Completed(\"from 4 in attempt 2\")",
+        )
+        .await;
+    })
+    .await;
+}
+
+// A5
+#[test]
+async fn an_activity_with_auto_heartbeat_outlives_its_heartbeat_timeout_and_is_cancelled() {
+    once(many(), &async |world: &World| {
+        work(world);
+        let flow = world
+            .start(async |ctx| {
+                let options = ActivityOptions::with_start_to_close_timeout(HOUR)
+                    .heartbeat_timeout(Duration::from_millis(50))
+                    .cancellation_type(WaitCancellationCompleted)
+                    .build();
+                Ok(ctx.start_activity(Habits::heartbeats, (), options).await?)
+            })
+            .await;
+        world.board.heard("started").await;
+        for _ in 0..10 {
+            // The engine's time passes only as fast as heartbeats arrive.
+            world.clock.advance(Duration::from_millis(20));
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        flow.cancel("stop").await;
+        assert_eq!(flow.cancelled().await, "stop");
+    })
+    .await;
+}
+
+#[test]
+async fn a_blocking_function_with_several_inputs_is_an_activity() {
+    scenario(async |world| {
+        world.rest().await;
+        work(world);
+        let flow = world
+            .start(async |ctx| {
+                let input = ("ab".to_owned(), 3);
+                Ok(ctx.start_activity(Habits::blocks, input, once_only(TryCancel)).await?)
+            })
+            .await;
+        assert_eq!(flow.result().await, "ababab");
+    })
+    .await;
+}
+
+#[test]
+async fn a_panic_in_an_activity_is_a_failure() {
+    scenario(async |world| {
+        world.rest().await;
+        work(world);
+        let flow = world
+            .start(async |ctx| {
+                ctx.start_activity(Habits::panics, (), once_only(TryCancel)).await?;
+                Ok(String::new())
+            })
+            .await;
+        let failure = flow.failure().await;
+        assert_eq!(short(&failure), "activity <- Panic");
+        assert!(failure.to_string().contains("an activity's bug"), "{failure}");
+    })
+    .await;
+}
+
+#[test]
+async fn an_activity_that_ends_elsewhere_is_completed_by_its_id() {
+    scenario(async |world| {
+        world.rest().await;
+        work(world);
+        let flow = world
+            .start(async |ctx| {
+                let options = ActivityOptions::with_start_to_close_timeout(HOUR)
+                    .activity_id(ActivityId::new("by hand").unwrap())
+                    .build();
+                Ok(ctx.start_activity(Habits::ends_elsewhere, (), options).await?)
+            })
+            .await;
+        world.board.heard("handed over").await;
+        let activity = ActivityRef {
+            execution: ExecutionRef::current(WorkflowId::new("w1").unwrap()),
+            activity_id: ActivityId::new("by hand").unwrap(),
+        };
+        world.client.complete_activity(activity, &"from outside").await.unwrap();
+        assert_eq!(flow.result().await, "from outside");
+    })
+    .await;
+}
+
+// A1, scenario 92
+#[test]
+async fn an_activity_hears_of_the_workers_shutdown_and_is_tried_again_elsewhere() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                Ok(ctx.start_activity(Stage::hold, "held".to_owned(), cancelled_by(TryCancel)).await?)
+            })
+            .await;
+        world.board.heard("held started").await;
+        world.rest().await;
+        world.board.heard("held heard: the worker is shutting down").await;
+        world.board.open("held");
+        world.work();
+        world.clock.advance(SECOND);
+        assert_eq!(flow.result().await, "held done");
+        flow.has(
+            "Started · WT · ActScheduled(hold) · ActStarted(attempt=2) · ActCompleted(\"held done\") · WT · \
+             Completed(\"held done\")",
+        )
+        .await;
+    })
+    .await;
+}
+
+// A1, scenario 94
+#[test]
+async fn an_activity_hears_that_its_time_is_over() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let options = ActivityOptions::with_start_to_close_timeout(MINUTE)
+                    .retry_policy(RetryPolicy::once())
+                    .build();
+                Ok(ctx.start_activity(Stage::hold, "held".to_owned(), options).await?)
+            })
+            .await;
+        world.board.heard("held started").await;
+        world.advance(MINUTE).await;
+        world.board.heard("held heard: timed out").await;
+        assert_eq!(short(&*flow.failure().await), "activity <- StartToClose");
+    })
+    .await;
+}
+
+#[test]
+async fn every_time_limit_of_an_activity_is_kept() {
+    scenario(async |world| {
+        let queue = || TaskQueue::new("nobody").unwrap();
+        let limits = [
+            (
+                TimeoutType::ScheduleToStart,
+                ActivityOptions::with_start_to_close_timeout(HOUR)
+                    .schedule_to_start_timeout(MINUTE)
+                    .task_queue(queue())
+                    .build(),
+            ),
+            (
+                TimeoutType::ScheduleToClose,
+                ActivityOptions::with_schedule_to_close_timeout(MINUTE).task_queue(queue()).build(),
+            ),
+            (
+                TimeoutType::StartToClose,
+                ActivityOptions::with_start_to_close_timeout(MINUTE)
+                    .retry_policy(RetryPolicy::once())
+                    .build(),
+            ),
+            (
+                TimeoutType::Heartbeat,
+                ActivityOptions::with_start_to_close_timeout(HOUR)
+                    .heartbeat_timeout(MINUTE)
+                    .retry_policy(RetryPolicy::once())
+                    .build(),
+            ),
+        ];
+        for (number, (expected, options)) in limits.into_iter().enumerate() {
+            let name = format!("slow {number}");
+            let own = name.clone();
+            let flow = world
+                .start(async move |ctx| {
+                    let slow = ctx.start_activity(Stage::ignore, own.clone(), options.clone());
+                    Ok(format!("{:?}", slow.await.unwrap_err().timeout_type().unwrap()))
+                })
+                .await;
+            flow.settle().await;
+            if number >= 2 {
+                world.board.heard(&format!("{name} started")).await;
+            }
+            world.advance(MINUTE).await;
+            assert_eq!(flow.result().await, format!("{expected:?}"));
+            world.board.open(&name);
+        }
+    })
+    .await;
+}
+
+#[test]
+async fn an_activity_is_tried_again_by_its_policy() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let options = ActivityOptions::with_start_to_close_timeout(HOUR)
+                    .retry_policy(RetryPolicy {
+                        initial_interval: SECOND,
+                        maximum_attempts: 3,
+                        ..RetryPolicy::default()
+                    })
+                    .build();
+                Ok(ctx.start_activity(Stage::fail, "broken".to_owned(), options).await?)
+            })
+            .await;
+        world.board.open("broken");
+        for attempt in [1, 2] {
+            world.board.heard(&format!("broken started {attempt}")).await;
+            loop {
+                let pending = flow.handle.describe().await.unwrap().pending_activities.remove(0);
+                if pending.attempt == attempt + 1 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            world.advance(2 * SECOND).await;
+        }
+        let failure = flow.failure().await;
+        assert_eq!(short(&failure), "activity <- Broken");
+        assert_eq!(world.board.said().len(), 3);
+        let history = render(&flow.events().await);
+        assert!(history.contains("ActStarted(attempt=3) · ActFailed(Broken, MaximumAttemptsReached)"), "{history}");
+    })
+    .await;
+}
+
+#[test]
+async fn an_activity_of_a_type_that_no_worker_knows_says_which_there_are() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.start_activity(Habits::panics, (), once_only(TryCancel)).await?;
+                Ok(String::new())
+            })
+            .await;
+        let text = flow.failure().await.to_string();
+        assert!(text.contains("panics") && text.contains("quick"), "{text}");
+    })
+    .await;
+}
+
+// O4
+#[test]
+async fn an_activity_is_cancelled_by_its_handle_while_the_workflow_goes_on() {
+    // The Python page's example; scenario 74.
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let wait = cancelled_by(WaitCancellationCompleted);
+                let handle = ctx.start_activity(Stage::hold, "held".to_owned(), wait);
+                ctx.sleep(3 * SECOND).await?;
+                handle.cancel();
+                assert!(handle.await.unwrap_err().is_cancelled());
+                Ok("done".to_owned())
+            })
+            .await;
+        world.board.heard("held started").await;
+        world.advance(3 * SECOND).await;
+        assert_eq!(flow.result().await, "done");
+        flow.has(
+            "Started · WT · ActScheduled(hold) · TimerStarted(1) · TimerFired(1) · WT · ActCancelRequested · \
+             ActStarted · ActCanceled · WT · Completed(\"done\")",
+        )
+        .await;
+    })
+    .await;
+}
+
+// A7: the definitions can be called as functions, so that unit tests need no engine.
+#[test]
+async fn an_activity_can_be_called_like_the_function_that_it_is() {
+    let world = World::new(many());
+    let habits = Habits(std::sync::Arc::clone(&world.board));
+    assert_eq!(Habits::blocks(&habits, "x".to_owned(), 2).unwrap(), "xx");
+    let _ = (nobodys(TryCancel), Script::default());
+}

@@ -1,0 +1,401 @@
+//! Sagas: G1 to G6.
+
+use steadfast::{prelude::*, workflow::SagaReport};
+use tokio::test;
+
+use crate::{
+    harness::{
+        Ctx, Flow, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, define, options, scenario,
+    },
+    notation::{render, short},
+};
+
+/// Two steps that end at once, and then whatever a test wants.
+async fn trip(
+    world: &World,
+    then: impl AsyncFn(&Ctx) -> WorkflowResult<String> + Send + Sync + 'static,
+) -> Flow {
+    world
+        .start(async move |ctx| {
+            let then = &then;
+            ctx.saga(async |saga| {
+                saga.step(Stage::quick, "hotel".to_owned(), options())
+                    .compensate_with(Stage::quick, "undo hotel".to_owned(), options())
+                    .await?;
+                saga.step(Stage::quick, "flight".to_owned(), options())
+                    .compensate_with_output(Stage::quick, |step| format!("undo {step}"), options())
+                    .await?;
+                then(ctx).await
+            })
+            .await
+        })
+        .await
+}
+
+// G2, G4, G6, scenario 175
+#[test]
+async fn a_cancelled_workflow_is_compensated_last_step_first() {
+    scenario(async |world| {
+        let flow = trip(world, async |ctx| {
+            ctx.sleep(HOUR).await?;
+            Ok("arrived".to_owned())
+        })
+        .await;
+        flow.reaches("TimerStarted", 1).await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        assert_eq!(flow.cancelled().await, "stop");
+        assert_eq!(world.board.said(), ["hotel", "flight", "undo flight", "undo hotel"]);
+        let history = render(&flow.events().await);
+        assert!(
+            history.ends_with(
+                "TimerStarted(1) · CancelRequested(stop) · WT · TimerCanceled(1) · ActScheduled(quick) · \
+                 ActStarted · ActCompleted(\"undo flight\") · WT · ActScheduled(quick) · ActStarted · \
+                 ActCompleted(\"undo hotel\") · WT · Canceled"
+            ),
+            "{history}"
+        );
+    })
+    .await;
+}
+
+// G1
+#[test]
+async fn a_workflow_that_completes_is_not_compensated() {
+    scenario(async |world| {
+        let flow = trip(world, async |_| Ok("arrived".to_owned())).await;
+        assert_eq!(flow.result().await, "arrived");
+        assert_eq!(world.board.said(), ["hotel", "flight"]);
+    })
+    .await;
+}
+
+// G1, G4
+#[test]
+async fn a_failing_workflow_is_compensated_and_its_error_stays() {
+    scenario(async |world| {
+        let flow = trip(world, async |_| Err(ApplicationFailure::new("no visa", "Visa").into())).await;
+        let failure = flow.failure().await;
+        assert_eq!((failure.message.as_str(), short(&failure).as_str()), ("no visa", "Visa"));
+        assert_eq!(world.board.said(), ["hotel", "flight", "undo flight", "undo hotel"]);
+    })
+    .await;
+}
+
+// G3, scenario 173: 'Compensation is executed before Activity actually Completes'.
+#[test]
+async fn no_compensation_starts_while_a_step_may_still_run() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    saga.step(Stage::quick, "hotel".to_owned(), options())
+                        .compensate_with(Stage::quick, "undo hotel".to_owned(), options())
+                        .await?;
+                    // What the options say does not matter inside a saga.
+                    let try_cancel = cancelled_by(ActivityCancellationType::TryCancel);
+                    saga.step(Stage::ignore, "charge".to_owned(), try_cancel)
+                        .compensate_with(Stage::quick, "refund".to_owned(), options())
+                        .await?;
+                    ctx.sleep(HOUR).await?;
+                    WorkflowResult::Ok(String::new())
+                })
+                .await
+            })
+            .await;
+        world.board.heard("charge started").await;
+        flow.cancel("stop").await;
+        flow.reaches("ActCancelRequested", 1).await;
+        flow.settle().await;
+        assert_eq!(world.board.said(), ["hotel", "charge started"]);
+        world.board.open("charge");
+        assert_eq!(flow.cancelled().await, "stop");
+        assert_eq!(world.board.said(), ["hotel", "charge started", "refund", "undo hotel"]);
+    })
+    .await;
+}
+
+// G1: it stopped as it was asked to, and says nothing of what it had done: due.
+#[test]
+async fn a_step_that_was_cancelled_while_it_ran_is_compensated() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    saga.step(Stage::hold, "charge".to_owned(), options())
+                        .compensate_with(Stage::quick, "refund".to_owned(), options())
+                        .await
+                })
+                .await
+            })
+            .await;
+        world.board.heard("charge started").await;
+        flow.cancel("stop").await;
+        assert_eq!(flow.cancelled().await, "stop");
+        assert_eq!(world.board.said().last().unwrap(), "refund");
+    })
+    .await;
+}
+
+// G1
+#[test]
+async fn a_step_that_never_started_is_not_compensated() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    let once = ActivityOptions::with_start_to_close_timeout(HOUR)
+                        .retry_policy(RetryPolicy::once())
+                        .task_queue(TaskQueue::new("nobody").unwrap())
+                        .build();
+                    saga.step(Stage::quick, "charge".to_owned(), once)
+                        .compensate_with(Stage::quick, "refund".to_owned(), options())
+                        .await
+                })
+                .await
+            })
+            .await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        assert_eq!(flow.cancelled().await, "stop");
+        assert_eq!(world.board.said(), [""; 0]);
+    })
+    .await;
+}
+
+// G1
+#[test]
+async fn a_step_that_says_it_failed_is_not_compensated() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    let once = ActivityOptions::with_start_to_close_timeout(HOUR)
+                        .retry_policy(RetryPolicy::once())
+                        .build();
+                    saga.step(Stage::fail, "charge".to_owned(), once)
+                        .compensate_with(Stage::quick, "refund".to_owned(), options())
+                        .await
+                })
+                .await
+            })
+            .await;
+        world.board.open("charge");
+        assert_eq!(short(&*flow.failure().await), "activity <- Broken");
+        assert_eq!(world.board.said(), ["charge started 1"]);
+    })
+    .await;
+}
+
+// G5
+#[test]
+async fn a_step_that_timed_out_is_compensated() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    let once = ActivityOptions::with_start_to_close_timeout(MINUTE)
+                        .retry_policy(RetryPolicy::once())
+                        .build();
+                    saga.step(Stage::ignore, "charge".to_owned(), once)
+                        .compensate_with(Stage::quick, "refund".to_owned(), options())
+                        .await
+                })
+                .await
+            })
+            .await;
+        world.board.heard("charge started").await;
+        world.advance(MINUTE).await;
+        assert_eq!(short(&*flow.failure().await), "activity <- StartToClose");
+        assert_eq!(world.board.said(), ["charge started", "refund"]);
+        world.board.open("charge");
+    })
+    .await;
+}
+
+// G5, G6
+#[test]
+async fn a_step_whose_output_is_unknown_is_reported_as_not_compensated() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    let once = ActivityOptions::with_start_to_close_timeout(MINUTE)
+                        .retry_policy(RetryPolicy::once())
+                        .build();
+                    saga.step(Stage::ignore, "charge".to_owned(), once)
+                        .compensate_with_output(Stage::quick, |receipt| format!("refund {receipt}"), options())
+                        .await
+                })
+                .await
+            })
+            .await;
+        world.board.heard("charge started").await;
+        world.advance(MINUTE).await;
+        let text = flow.failure().await.to_string();
+        assert!(text.contains("`ignore` not compensated"), "{text}");
+        world.board.open("charge");
+    })
+    .await;
+}
+
+fn broken() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(HOUR).retry_policy(RetryPolicy::once()).build()
+}
+
+/// Three steps; the compensation of the second one fails.
+async fn three_steps(
+    world: &World,
+    policy: impl Fn(&mut steadfast::workflow::Saga<Script>) + Send + Sync + 'static,
+) -> Flow {
+    world.board.open("undo 2");
+    world
+        .start(async move |ctx| {
+            ctx.saga(async |saga| {
+                policy(saga);
+                for number in ["1", "3"] {
+                    saga.step(Stage::quick, number.to_owned(), options())
+                        .compensate_with(Stage::quick, format!("undo {number}"), options())
+                        .await?;
+                    if number == "1" {
+                        saga.step(Stage::quick, "2".to_owned(), options())
+                            .compensate_with(Stage::fail, "undo 2".to_owned(), broken())
+                            .await?;
+                    }
+                }
+                ctx.sleep(HOUR).await?;
+                WorkflowResult::Ok(String::new())
+            })
+            .await
+        })
+        .await
+}
+
+// G4
+#[test]
+async fn a_failing_compensation_does_not_stop_the_others_and_is_reported() {
+    scenario(async |world| {
+        let flow = three_steps(world, |_| {}).await;
+        flow.reaches("TimerStarted", 1).await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        // The cause stays: it is still a cancellation.
+        assert_eq!(flow.cancelled().await, "stop");
+        assert_eq!(world.board.said(), ["1", "2", "3", "undo 3", "undo 2 started 1", "undo 1"]);
+    })
+    .await;
+}
+
+// G4
+#[test]
+async fn a_saga_may_stop_at_the_first_failing_compensation() {
+    scenario(async |world| {
+        let flow = three_steps(world, |saga| {
+            saga.stop_on_failed_compensation();
+        })
+        .await;
+        flow.reaches("TimerStarted", 1).await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        assert_eq!(flow.cancelled().await, "stop");
+        assert_eq!(world.board.said(), ["1", "2", "3", "undo 3", "undo 2 started 1"]);
+    })
+    .await;
+}
+
+// G4
+#[test]
+async fn compensations_may_run_side_by_side() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    saga.parallel();
+                    for name in ["a", "b"] {
+                        saga.step(Stage::quick, name.to_owned(), options())
+                            .compensate_with(Stage::hold, format!("undo {name}"), options())
+                            .await?;
+                    }
+                    WorkflowResult::<String>::Err(ApplicationFailure::new("no", "Broken").into())
+                })
+                .await
+            })
+            .await;
+        world.board.heard("undo a started").await;
+        world.board.heard("undo b started").await;
+        world.board.open("undo a");
+        world.board.open("undo b");
+        flow.failure().await;
+    })
+    .await;
+}
+
+// G2: compensations of any kind, nested sagas, children as steps.
+#[test]
+async fn compensations_can_be_any_code_and_sagas_nest() {
+    scenario(async |world| {
+        let child = define(async |ctx| {
+            Ok(ctx.start_activity(Stage::quick, "undone by a child".to_owned(), options()).await?)
+        });
+        let flow = world
+            .start(async move |ctx| {
+                let child = child.clone();
+                ctx.saga(async |outer| {
+                    let by_child = child.clone();
+                    outer.compensate_with("a child", async move |ctx: &mut Ctx| {
+                        ctx.start_child_workflow(Script::run, by_child, ChildWorkflowOptions::builder())
+                            .await?;
+                        ctx.sleep(SECOND).await?;
+                        Ok(())
+                    });
+                    ctx.saga(async |inner| {
+                        inner
+                            .step(Stage::quick, "inner".to_owned(), options())
+                            .compensate_with(Stage::quick, "undo inner".to_owned(), options())
+                            .await?;
+                        WorkflowResult::<()>::Err(ApplicationFailure::new("no", "Broken").into())
+                    })
+                    .await?;
+                    WorkflowResult::Ok(String::new())
+                })
+                .await
+            })
+            .await;
+        flow.reaches("TimerStarted", 1).await;
+        world.advance(SECOND).await;
+        assert_eq!(short(&*flow.failure().await), "Broken");
+        assert_eq!(world.board.said(), ["inner", "undo inner", "undone by a child"]);
+    })
+    .await;
+}
+
+// G4
+#[test]
+async fn a_saga_that_is_unwound_by_hand_says_what_was_done() {
+    scenario(async |world| {
+        world.board.open("undo b");
+        let flow = world
+            .start(async |ctx| {
+                let mut report: Option<SagaReport> = None;
+                ctx.saga(async |saga| {
+                    saga.step(Stage::quick, "a".to_owned(), options())
+                        .compensate_with(Stage::quick, "undo a".to_owned(), options())
+                        .await?;
+                    saga.step(Stage::quick, "b".to_owned(), options())
+                        .compensate_with(Stage::fail, "undo b".to_owned(), broken())
+                        .await?;
+                    report = Some(saga.unwind().await);
+                    WorkflowResult::Ok(())
+                })
+                .await?;
+                Ok(report.unwrap().to_string())
+            })
+            .await;
+        let text = flow.result().await;
+        assert!(
+            text.starts_with("`quick` not compensated: ") && text.ends_with("`quick` compensated"),
+            "{text}"
+        );
+    })
+    .await;
+}
