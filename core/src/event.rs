@@ -520,6 +520,17 @@ impl EventKind {
         )
     }
 
+    /// Whether this is an event of a foreign history that a worker may pass over.
+    pub(crate) fn may_be_ignored(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown {
+                may_ignore: true,
+                ..
+            }
+        )
+    }
+
     /// Whether nothing can follow the event.
     #[must_use]
     pub fn is_closing(&self) -> bool {

@@ -52,6 +52,9 @@ impl RetryPolicy {
         let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
         let seconds =
             self.initial_interval.as_secs_f64() * self.backoff_coefficient.max(1.0).powi(exponent);
+        if self.initial_interval.is_zero() {
+            return Duration::ZERO;
+        }
         Duration::try_from_secs_f64(seconds)
             .unwrap_or(Duration::MAX)
             .min(maximum)

@@ -156,11 +156,9 @@ for __x_Bookings_book_hotel<
         ::std::boxed::Box::pin(async move {
             let output = Self::__x_call(&implementer, context, input_0, input_1).await;
             ::steadfast::__private::Fallible::into_result(output)
-                .map_err(
-                    (|error| ::steadfast::__private::IntoActivityError::into_activity_error(
-                        error,
-                    )),
-                )
+                .map_err(|error| ::steadfast::__private::IntoActivityError::into_activity_error(
+                    error,
+                ))
         })
     }
 }

@@ -325,11 +325,9 @@ for __x_Trip_cancel<
             ::std::boxed::Box::pin(async move {
                 let output = <Trip>::__x_cancel(&mut context).await;
                 ::steadfast::__private::Fallible::into_result(output)
-                    .map_err(
-                        (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                            error,
-                        )),
-                    )
+                    .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                        error,
+                    ))
             }),
         )
     }
@@ -512,11 +510,9 @@ for __x_Trip_change<
     ) -> ::core::result::Result<(), ::steadfast::__private::WorkflowError> {
         let output = <Trip>::check(state, view, &input.0, &input.1);
         ::steadfast::__private::Fallible::into_result(output)
-            .map_err(
-                (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                    error,
-                )),
-            )
+            .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                error,
+            ))
     }
     fn handle(
         mut context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
@@ -526,11 +522,9 @@ for __x_Trip_change<
             ::std::boxed::Box::pin(async move {
                 let output = <Trip>::__x_change(&mut context, input_0, input_1).await;
                 ::steadfast::__private::Fallible::into_result(output)
-                    .map_err(
-                        (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                            error,
-                        )),
-                    )
+                    .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                        error,
+                    ))
             }),
         )
     }
@@ -581,11 +575,9 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
         let state = {
             let output = <Trip>::new(view, input_0);
             ::steadfast::__private::Fallible::into_result(output)
-                .map_err(
-                    (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                        error,
-                    )),
-                )
+                .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                    error,
+                ))
         }?;
         ::core::result::Result::Ok((state, ::core::option::Option::None))
     }

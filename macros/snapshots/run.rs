@@ -146,11 +146,9 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
         ::std::boxed::Box::pin(async move {
             let output = <Greeting>::__x_run(&mut context, input_0).await;
             ::steadfast::__private::Fallible::into_result(output)
-                .map_err(
-                    (|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                        error,
-                    )),
-                )
+                .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
+                    error,
+                ))
         })
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {

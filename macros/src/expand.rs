@@ -328,7 +328,7 @@ pub(crate) fn into_result(
                 Convert::Workflow => quote!(IntoWorkflowError::into_workflow_error),
                 Convert::Activity => quote!(IntoActivityError::into_activity_error),
             };
-            let convert = quote_spanned!(ty.span()=> (|error| #private::#convert(error)));
+            let convert = quote_spanned!(ty.span()=> |error| #private::#convert(error));
             quote! {
                 let #output = #value;
                 #private::Fallible::into_result(#output).map_err(#convert)

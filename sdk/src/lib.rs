@@ -1,7 +1,8 @@
 //! Durable workflows as plain `async` Rust that cancel cleanly, with no server or on a Temporal
 //! Service.
 //!
-//! Start with [`prelude`]; the guide to cancellation is in [`workflow`].
+//! Start with the [`prelude`] and [`Client::connect`]; [`guide`] tells how cancellation works, and
+//! [`testing`] how to prove that a workflow survives it.
 
 // The macros' expansions name this package as their users do, here too.
 extern crate self as steadfast;
@@ -14,18 +15,57 @@ pub mod convert;
 pub mod definition;
 pub mod engine;
 pub mod error;
+pub mod history_json;
 #[cfg(feature = "embedded")]
 pub mod testing;
 pub mod worker;
 pub mod workflow;
 
 pub use steadfast_core as core;
-pub use steadfast_macros::{activities, workflow, workflow_methods};
+/// Marks the struct of a workflow.
+///
+/// Options: `name = ".."` for the workflow type that histories record (by default the struct's name), and
+/// `crate = path` where the macro cannot find this package by itself.
+///
+/// The struct is the workflow's state. It needs `Default`, or an `#[init]` method in the
+/// [`#[workflow_methods]`](macro@workflow_methods) block, which every workflow has too.
+pub use steadfast_macros::workflow;
+/// Marks the impl block of a workflow and generates its typed handle.
+///
+/// | attribute | method |
+/// | --- | --- |
+/// | `#[run]` | `async fn(ctx: &mut WorkflowContext<Self>, inputs..)`: exactly one |
+/// | `#[init]` | `fn(view: &WorkflowContextView, inputs..) -> Self`, or a `Result` of it |
+/// | `#[signal]` | `fn(&mut self, inputs..)`, or `async fn(ctx: &mut WorkflowContext<Self>, inputs..)` |
+/// | `#[query]` | `fn(&self, inputs..) -> T` |
+/// | `#[update]` | like a signal, with a result |
+/// | `#[update_validator(update)]` | `fn(&self, inputs by reference..) -> Result<(), E>` |
+///
+/// Each marked method but `#[init]` and the validators becomes a value: `MyWorkflow::run` says which workflow
+/// to start, and can still be called as a function, `MyWorkflow::run(&mut ctx, input)`. Method-call syntax
+/// (`self.approve(..)`) does not work on a value; write `Self::approve(self, ..)`.
+///
+/// For a workflow `Trip` the block generates `TripHandle`, with a method for every signal, query and update.
+pub use steadfast_macros::workflow_methods;
+/// Marks an impl block of activities.
+///
+/// Each method marked `#[activity]` becomes a value, `Bookings::book_hotel`, that says which activity to start and
+/// can still be called as a function, `Bookings::book_hotel(&bookings, trip).await`. It takes `&self`,
+/// `self: Arc<Self>` or no receiver, an optional [`ActivityContext`](activity::ActivityContext), and any number of inputs.
+/// A plain (not `async`) function runs on the blocking pool. Options of `#[activity]`: `name = ".."` and
+/// `auto_heartbeat`.
+pub use steadfast_macros::activities;
 
 pub use self::{
     client::{Client, connect},
     worker::Worker,
 };
+
+/// How to do things, told by example.
+pub mod guide {
+    #[doc = include_str!("../docs/cancellation.md")]
+    pub mod cancellation {}
+}
 
 /// The spelling of Temporal's own SDK for what activities need.
 pub mod activities {
@@ -69,3 +109,8 @@ pub mod prelude {
         },
     };
 }
+
+/// The quick start of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -1,6 +1,8 @@
 //! The explorer finds a saga that forgets a compensation, a cleanup in the wrong scope and a lost
 //! activity, and passes what is right.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -142,7 +144,7 @@ where
 async fn a_saga_survives_being_cancelled_and_crashing_anywhere() {
     let report = explore(Order::run, 7, World::default)
         .activities(|world| Bank(Arc::clone(world)))
-        .check(|world, outcome| fair(world, outcome))
+        .check(fair)
         .run()
         .await;
     report.assert_ok();
@@ -153,7 +155,7 @@ async fn a_saga_survives_being_cancelled_and_crashing_anywhere() {
 async fn a_cleanup_in_the_wrong_scope_is_found() {
     let report = explore(WrongScope::run, 7, World::default)
         .activities(|world| Bank(Arc::clone(world)))
-        .check(|world, outcome| fair(world, outcome))
+        .check(fair)
         .run()
         .await;
     let failed = report.smallest_failure().expect("the cleanup is skipped");
@@ -165,7 +167,7 @@ async fn a_cleanup_in_the_wrong_scope_is_found() {
 async fn a_compensation_that_comes_too_late_is_found_and_runs_again() {
     let explorer = explore(Forgetful::run, 7, World::default)
         .activities(|world| Bank(Arc::clone(world)))
-        .check(|world, outcome| fair(world, outcome));
+        .check(fair);
     let report = explorer.run().await;
     let failed = report.smallest_failure().expect("a charge is lost");
     let again = explorer.run_schedule(failed.schedule).await;

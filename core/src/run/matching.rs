@@ -30,7 +30,7 @@ impl Run {
             last = event.event_id;
             match commands.front() {
                 Some(outgoing) if fits(&outgoing.command, &event.kind) => {}
-                _ if is_deprecated_patch(&event.kind) => continue,
+                _ if is_deprecated_patch(&event.kind) || event.kind.may_be_ignored() => continue,
                 found => {
                     let now = found.map_or_else(
                         || "nothing: the code asks for less than history recorded".to_owned(),

@@ -19,6 +19,8 @@
 //! * Jobs come one at a time in the order of history (D6); in the first workflow task the signals
 //!   and updates precede the start of the run function.
 //! * A command taken back before it was sent leaves no trace (O2), in replay as in life.
+//! * The end of a local activity comes after the events of its task, in life as in replay, where
+//!   its marker follows them; and one at a time.
 //! * Replaying costs the same for each event, whatever the length of the history.
 //! * Input may be a foreign history: nothing here panics on it, and after an error the run stays
 //!   failed.
@@ -475,7 +477,7 @@ impl Run {
         let count = self
             .events
             .iter()
-            .take_while(|event| event.kind.is_command_event())
+            .take_while(|event| event.kind.is_command_event() || event.kind.may_be_ignored())
             .count();
         self.events.drain(..count).collect()
     }

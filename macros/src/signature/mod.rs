@@ -1,7 +1,7 @@
 //! Reads a method's signature into receiver, context, inputs and output.
 //!
 //! Which of these an attribute allows is for its own `check` to say; what all of them agree on is
-//! in [`check`].
+//! in [`mod@check`].
 //!
 //! Invariants: types in the model have `Self` replaced by the type of the impl block, because the
 //! generated code uses them outside of it; spans stay the user's.

@@ -77,34 +77,6 @@ fn letters(name: &str) -> impl Iterator<Item = u8> {
         .map(|byte| byte.to_ascii_lowercase())
 }
 
-/// Turns `TimerStarted` into `TIMER_STARTED`.
-pub(super) fn screaming(name: &str) -> String {
-    let mut screaming = String::with_capacity(name.len() + 8);
-    for (index, letter) in name.char_indices() {
-        if letter.is_ascii_uppercase() && index > 0 {
-            screaming.push('_');
-        }
-        screaming.push(letter.to_ascii_uppercase());
-    }
-    screaming
-}
-
-/// Turns `TIMER_STARTED` into `TimerStarted`.
-pub(super) fn camel(name: &str) -> String {
-    name.split('_')
-        .flat_map(|word| {
-            let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
-            [first.to_ascii_uppercase(), rest.to_ascii_lowercase()]
-        })
-        .collect()
-}
-
-/// The field with the attributes of an event type.
-pub(super) fn attributes_name(event_type: &str) -> String {
-    let (first, rest) = event_type.split_at_checked(1).unwrap_or((event_type, ""));
-    format!("{}{rest}EventAttributes", first.to_ascii_lowercase())
-}
-
 pub(super) static RETRY_STATES: Names<RetryState> = Names {
     prefix: "RETRY_STATE_",
     values: &[
@@ -347,79 +319,6 @@ pub(super) static TASK_FAILED_CAUSES: Names<WorkflowTaskFailedCause> = Names {
     other: Some(WorkflowTaskFailedCause::Unspecified),
 };
 
-/// The event types in the order of their numbers, which start at 1.
-pub(super) const EVENT_TYPES: [&str; 60] = [
-    "WorkflowExecutionStarted",
-    "WorkflowExecutionCompleted",
-    "WorkflowExecutionFailed",
-    "WorkflowExecutionTimedOut",
-    "WorkflowTaskScheduled",
-    "WorkflowTaskStarted",
-    "WorkflowTaskCompleted",
-    "WorkflowTaskTimedOut",
-    "WorkflowTaskFailed",
-    "ActivityTaskScheduled",
-    "ActivityTaskStarted",
-    "ActivityTaskCompleted",
-    "ActivityTaskFailed",
-    "ActivityTaskTimedOut",
-    "ActivityTaskCancelRequested",
-    "ActivityTaskCanceled",
-    "TimerStarted",
-    "TimerFired",
-    "TimerCanceled",
-    "WorkflowExecutionCancelRequested",
-    "WorkflowExecutionCanceled",
-    "RequestCancelExternalWorkflowExecutionInitiated",
-    "RequestCancelExternalWorkflowExecutionFailed",
-    "ExternalWorkflowExecutionCancelRequested",
-    "MarkerRecorded",
-    "WorkflowExecutionSignaled",
-    "WorkflowExecutionTerminated",
-    "WorkflowExecutionContinuedAsNew",
-    "StartChildWorkflowExecutionInitiated",
-    "StartChildWorkflowExecutionFailed",
-    "ChildWorkflowExecutionStarted",
-    "ChildWorkflowExecutionCompleted",
-    "ChildWorkflowExecutionFailed",
-    "ChildWorkflowExecutionCanceled",
-    "ChildWorkflowExecutionTimedOut",
-    "ChildWorkflowExecutionTerminated",
-    "SignalExternalWorkflowExecutionInitiated",
-    "SignalExternalWorkflowExecutionFailed",
-    "ExternalWorkflowExecutionSignaled",
-    "UpsertWorkflowSearchAttributes",
-    "WorkflowExecutionUpdateAccepted",
-    "WorkflowExecutionUpdateRejected",
-    "WorkflowExecutionUpdateCompleted",
-    "WorkflowPropertiesModifiedExternally",
-    "ActivityPropertiesModifiedExternally",
-    "WorkflowPropertiesModified",
-    "WorkflowExecutionUpdateAdmitted",
-    "NexusOperationScheduled",
-    "NexusOperationStarted",
-    "NexusOperationCompleted",
-    "NexusOperationFailed",
-    "NexusOperationCanceled",
-    "NexusOperationTimedOut",
-    "NexusOperationCancelRequested",
-    "WorkflowExecutionOptionsUpdated",
-    "NexusOperationCancelRequestCompleted",
-    "NexusOperationCancelRequestFailed",
-    "WorkflowExecutionPaused",
-    "WorkflowExecutionUnpaused",
-    "WorkflowExecutionTimeSkippingTransitioned",
-];
-
-/// The event types that a history does not hold and that workers pass over, whether the file says
-/// so or not.
-pub(super) const IGNORED_EVENT_TYPES: [&str; 4] = [
-    "WorkflowExecutionOptionsUpdated",
-    "WorkflowExecutionPaused",
-    "WorkflowExecutionTimeSkippingTransitioned",
-    "WorkflowExecutionUnpaused",
-];
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -459,16 +358,5 @@ mod tests {
         assert!(TIMEOUT_TYPES.read(Some(&value)).is_err());
         let read = TASK_FAILED_CAUSES.read(Some(&value)).unwrap();
         assert_eq!(read, Some(WorkflowTaskFailedCause::Unspecified));
-    }
-
-    #[test]
-    fn event_types_turn_from_one_spelling_into_the_other() {
-        for name in EVENT_TYPES {
-            assert_eq!(camel(&screaming(name)), name);
-        }
-        assert_eq!(
-            screaming("WorkflowExecutionContinuedAsNew"),
-            "WORKFLOW_EXECUTION_CONTINUED_AS_NEW"
-        );
     }
 }

@@ -1,6 +1,6 @@
 //! Why a history could not be read from its JSON form or written in it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use serde_json::Value;
 use steadfast_core::ids::EventId;
@@ -30,11 +30,11 @@ pub enum HistoryJsonError {
         found: String,
     },
     /// A field of an event is not as expected.
-    #[error("event {event_id}, field `{field}`: expected {expected}, found {found}")]
+    #[error("event {event_id}{}: expected {expected}, found {found}", Place(field))]
     Field {
         /// The event; its position, counted from 1, if its id is what cannot be read.
         event_id: EventId,
-        /// The path to the field from the event.
+        /// The path to the field from the event; empty if it is the event itself.
         field: String,
         /// What it should be.
         expected: Cow<'static, str>,
@@ -44,6 +44,18 @@ pub enum HistoryJsonError {
     /// The file lacks the event that says whose history it is.
     #[error("there is no `WorkflowExecutionStarted` event; give the ids with a `HistoryReader`")]
     NoFirstEvent,
+}
+
+/// A field as an error names it.
+struct Place<'a>(&'a str);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => Ok(()),
+            field => write!(f, ", field `{field}`"),
+        }
+    }
 }
 
 impl From<serde_json::Error> for HistoryJsonError {

@@ -48,7 +48,7 @@ fn kind(fields: Fields<'_>) -> Read<FailureKind> {
             return Ok(kind);
         }
     }
-    // What no SDK of today writes, but protobuf allows: a message only.
+    // A message only: so says a service why it refused a workflow task.
     Ok(foreign(""))
 }
 

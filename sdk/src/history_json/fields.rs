@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use steadfast_core::{
-    ids::{EventId, InvalidId, WorkflowExecution},
+    ids::{EventId, InvalidId, MAX_ID_BYTES, WorkflowExecution},
     retry::{RetryPolicy, RetryState},
     time::Timestamp,
 };
@@ -297,8 +297,12 @@ where
     T: for<'t> TryFrom<&'t str, Error = InvalidId>,
 {
     T::try_from(text).map_err(|invalid| match invalid {
+        InvalidId::TooLong { what, bytes } => Problem::text(
+            format!("the {what} in at most {MAX_ID_BYTES} bytes"),
+            format!("{bytes} bytes"),
+        ),
         InvalidId::Empty { what } => Problem::text(format!("the {what}"), "nothing"),
-        invalid => Problem::text("a shorter text", format!("one of which {invalid}")),
+        other => Problem::text("a valid id", other.to_string()),
     })
 }
 

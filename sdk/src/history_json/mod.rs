@@ -22,11 +22,14 @@
 mod base64;
 mod enums;
 mod error;
+mod event_type;
 mod failure;
 mod fields;
 mod object;
 mod payload;
 mod read;
+#[cfg(test)]
+mod tests;
 mod time;
 mod write;
 

@@ -181,7 +181,10 @@ mod tests {
             "2026-11-20T15:08:35.000250Z",
             "2026-11-20T15:08:35.469181280Z",
         ] {
-            assert_eq!(parse_timestamp(text).map(write_timestamp).as_deref(), Some(text));
+            assert_eq!(
+                parse_timestamp(text).map(write_timestamp).as_deref(),
+                Some(text)
+            );
         }
     }
 

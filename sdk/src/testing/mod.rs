@@ -2,7 +2,7 @@
 //!
 //! * [`TestEnvironment`]: the in-memory engine with a clock that the test moves, or that skips time
 //!   whenever every workflow waits.
-//! * [`explore`]: cancels a workflow, and crashes its worker, at every point where that can happen, and
+//! * [`explore()`]: cancels a workflow, and crashes its worker, at every point where that can happen, and
 //!   asks an invariant after each.
 //! * [`Replayer`]: runs today's code against a saved history and explains what does not fit.
 

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::{
     definition::WorkflowDefinition,
+    history_json::{self, HistoryJsonError},
     worker::Registry,
     workflow::instance::InstanceError,
 };
@@ -22,6 +23,9 @@ pub enum ReplayError {
     /// The history does not start with `WorkflowExecutionStarted`.
     #[error("a history starts with WorkflowExecutionStarted; this one does not")]
     NotAHistory,
+    /// The text is not a history.
+    #[error(transparent)]
+    Json(#[from] HistoryJsonError),
     /// The code does not fit the history, panics, or the history is not valid.
     #[error("{message}")]
     Failed {
@@ -59,6 +63,17 @@ impl Replayer {
     pub fn register_workflow<W: WorkflowDefinition>(mut self) -> Self {
         self.registry.add_workflow::<W>();
         self
+    }
+
+    /// Replays a history that was saved as JSON: by [`to_json`](crate::history_json::to_json),
+    /// `temporal workflow show -o json` or the Web UI.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a history, or the code does not fit it; the text says where and why.
+    pub fn replay_json(&self, json: &str) -> Result<(), ReplayError> {
+        let history = history_json::from_json(json)?;
+        self.replay(&history)
     }
 
     /// Replays a history.

@@ -414,7 +414,6 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
         let _current = self.executor.current();
         self.cell
             .with_run(|run| run.handle_local_activity(id, outcome))?;
-        self.perform(Job::ResolveOperations)?;
         self.drive()
     }
 

@@ -314,9 +314,12 @@ impl<T: 'static> TaskHandle<T> {
         });
         let done = Rc::clone(&slot);
         let task_cell = Rc::clone(cell);
+        // The scope stays open for as long as the task runs, also when its handle is gone.
+        let open = scope.clone();
         let task = cell.spawn(
             scope.id(),
             Box::pin(async move {
+                let _open = open;
                 let result = body.await;
                 done.result.replace(Some(result));
                 if let Some(operation) = done.operation.take() {

@@ -74,12 +74,17 @@ fn child(events: &[HistoryEvent]) -> &'static str {
 
 /// Does one thing that can be done; says whether there was one.
 async fn work(world: &World) -> Result<bool, EngineError> {
-    for (id, logic) in [("p", parent as fn(&[HistoryEvent]) -> &'static str), ("other", other), ("c", child)] {
+    for (id, logic) in [
+        ("p", parent as fn(&[HistoryEvent]) -> &'static str),
+        ("other", other),
+        ("c", child),
+    ] {
         // A worker that is new each time is sent the whole history.
         let worker = identity(&format!("worker-{}", world.clock.now().unix_nanos()));
-        let poll = world
-            .engine
-            .poll_workflow_task(PollWorkflowTaskRequest { task_queue: queue(id), worker });
+        let poll = world.engine.poll_workflow_task(PollWorkflowTaskRequest {
+            task_queue: queue(id),
+            worker,
+        });
         let task = tokio::select! {
             biased;
             task = poll => Some(task?),
@@ -89,7 +94,11 @@ async fn work(world: &World) -> Result<bool, EngineError> {
             crate::harness::check_task(&task);
             assert_eq!(task.events[0].event_id.0, 1);
             let commands = world.commands(logic(&task.events));
-            match world.engine.complete_workflow_task(task.token, completion(commands)).await {
+            match world
+                .engine
+                .complete_workflow_task(task.token, completion(commands))
+                .await
+            {
                 Ok(()) | Err(EngineError::WorkflowTaskRefused { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -109,11 +118,17 @@ async fn work(world: &World) -> Result<bool, EngineError> {
     let Some(lease) = lease else { return Ok(false) };
     let outcome = if lease.task.attempt == 1 {
         let failure = Failure::application("once", "Boom");
-        ActivityOutcome::Failed { failure, last_heartbeat_details: None }
+        ActivityOutcome::Failed {
+            failure,
+            last_heartbeat_details: None,
+        }
     } else {
         ActivityOutcome::Completed { result: None }
     };
-    world.engine.complete_activity_task(lease.task.token, outcome).await?;
+    world
+        .engine
+        .complete_activity_task(lease.task.token, outcome)
+        .await?;
     Ok(true)
 }
 
@@ -121,11 +136,24 @@ async fn work(world: &World) -> Result<bool, EngineError> {
 async fn ask(world: &World, step: usize) -> Result<bool, EngineError> {
     let request_id = RequestId::new(format!("request-{step}")).unwrap();
     match step {
-        0 => drop(world.engine.start_workflow(start_request("p", "request-0")).await?),
-        1 => drop(world.engine.start_workflow(start_request("other", "request-1")).await?),
+        0 => drop(
+            world
+                .engine
+                .start_workflow(start_request("p", "request-0"))
+                .await?,
+        ),
+        1 => drop(
+            world
+                .engine
+                .start_workflow(start_request("other", "request-1"))
+                .await?,
+        ),
         2 => {
             let signal = signal("s", request_id);
-            let request = SignalWorkflowRequest { execution: current("p"), signal };
+            let request = SignalWorkflowRequest {
+                execution: current("p"),
+                signal,
+            };
             world.engine.signal_workflow(request).await?;
         }
         3 => {
@@ -171,7 +199,10 @@ async fn run_to_the_end(world: &World, asked: &mut usize) -> Result<String, Engi
         if status != steadfast_core::event::ExecutionStatus::Running {
             return outcome(world).await;
         }
-        world.clock.advance_to_next_timer().expect("something is still to come");
+        world
+            .clock
+            .advance_to_next_timer()
+            .expect("something is still to come");
     }
 }
 
@@ -182,8 +213,9 @@ fn run(path: &Path, crash_at: Option<(u64, CrashPoint)>) -> (String, u64) {
     let mut asked = 0;
     loop {
         let (counter, crash) = (Arc::clone(&commits), Arc::clone(&crashed));
-        let options =
-            EmbeddedOptions::file(path).clock(clock.clone()).crash_point(move |commit, point| {
+        let options = EmbeddedOptions::file(path)
+            .clock(clock.clone())
+            .crash_point(move |commit, point| {
                 counter.fetch_max(commit, Ordering::Relaxed);
                 if Some((commit, point)) == crash_at && !crash.swap(true, Ordering::Relaxed) {
                     return CrashAction::Stop;
@@ -206,7 +238,10 @@ fn run(path: &Path, crash_at: Option<(u64, CrashPoint)>) -> (String, u64) {
 fn a_crash_at_any_commit_changes_no_outcome() {
     let folder = tempfile::tempdir().unwrap();
     let (expected, commits) = run(&folder.path().join("whole.db"), None);
-    assert!(expected.starts_with("p: ActivityTaskCompleted ActivityTaskScheduled ActivityTaskStarted"), "{expected}");
+    assert!(
+        expected.starts_with("p: ActivityTaskCompleted ActivityTaskScheduled ActivityTaskStarted"),
+        "{expected}"
+    );
     assert!(commits > 15, "{commits}");
     for commit in 1..=commits {
         for point in [CrashPoint::BeforeCommit, CrashPoint::AfterCommit] {

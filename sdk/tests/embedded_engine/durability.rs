@@ -35,7 +35,10 @@ fn a_second_engine_is_refused_until_the_first_is_gone() {
     let path = folder.path().join("orders.db");
     let first = EmbeddedEngine::open(path.clone()).unwrap();
     let refused = EmbeddedEngine::open(path.clone()).unwrap_err().to_string();
-    assert!(refused.contains("orders.db` is open in another engine"), "{refused}");
+    assert!(
+        refused.contains("orders.db` is open in another engine"),
+        "{refused}"
+    );
     drop(first);
     drop(EmbeddedEngine::open(path).unwrap());
 }
@@ -44,21 +47,41 @@ fn a_second_engine_is_refused_until_the_first_is_gone() {
 fn files_of_others_and_of_the_future_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |name: &str| {
-        EmbeddedEngine::open(folder.path().join(name)).unwrap_err().to_string()
+        EmbeddedEngine::open(folder.path().join(name))
+            .unwrap_err()
+            .to_string()
     };
-    std::fs::write(folder.path().join("text"), "this is no database, but long enough to look like one").unwrap();
-    assert!(refused("text").contains("is not a steadfast file"), "{}", refused("text"));
+    std::fs::write(
+        folder.path().join("text"),
+        "this is no database, but long enough to look like one",
+    )
+    .unwrap();
+    assert!(
+        refused("text").contains("is not a steadfast file"),
+        "{}",
+        refused("text")
+    );
 
     let other = rusqlite::Connection::open(folder.path().join("other")).unwrap();
-    other.execute_batch("CREATE TABLE users (name TEXT)").unwrap();
+    other
+        .execute_batch("CREATE TABLE users (name TEXT)")
+        .unwrap();
     drop(other);
-    assert!(refused("other").contains("another application"), "{}", refused("other"));
+    assert!(
+        refused("other").contains("another application"),
+        "{}",
+        refused("other")
+    );
 
     drop(EmbeddedEngine::open(folder.path().join("future")).unwrap());
     let future = rusqlite::Connection::open(folder.path().join("future")).unwrap();
     future.pragma_update(None, "user_version", 99).unwrap();
     drop(future);
-    assert!(refused("future").contains("has version 99"), "{}", refused("future"));
+    assert!(
+        refused("future").contains("has version 99"),
+        "{}",
+        refused("future")
+    );
 
     assert!(refused("no/such/folder.db").contains("cannot be opened for writing"));
 }
@@ -69,9 +92,12 @@ fn the_file_is_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orders.db");
-    let engine = EmbeddedEngine::open(path.clone()).unwrap();
+    let engine = EmbeddedEngine::open(path).unwrap();
     for name in ["orders.db", "orders.db-wal"] {
-        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(folder.path().join(name))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     drop(engine);
@@ -90,7 +116,10 @@ fn what_is_asked_during_a_commit_is_committed_together() {
     });
     let engine = EmbeddedEngine::open(options).unwrap();
     block_on(async {
-        engine.start_workflow(start_request("w", "start")).await.unwrap();
+        engine
+            .start_workflow(start_request("w", "start"))
+            .await
+            .unwrap();
         let before = commits.load(Ordering::Relaxed);
         let held = gate.lock().unwrap();
         let signals = join_all((0..200).map(|n| {
@@ -195,15 +224,26 @@ fn a_full_disk_loses_nothing_and_is_recovered_from() {
     let options = EmbeddedOptions::file(folder.path().join("orders.db"))
         .clock(clock.clone())
         .crash_point(move |_, _| {
-            if *hook.lock().unwrap() { CrashAction::Fail } else { CrashAction::Continue }
+            if *hook.lock().unwrap() {
+                CrashAction::Fail
+            } else {
+                CrashAction::Continue
+            }
         });
     let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock);
     block_on(async {
-        world.run("start w\n task w: schedule a; timer t 60s\n act a").await;
+        world
+            .run("start w\n task w: schedule a; timer t 60s\n act a")
+            .await;
         *failing.lock().unwrap() = true;
         let refused = world.try_run("signal w lost").await.unwrap_err();
         assert!(matches!(refused, EngineError::Storage { .. }), "{refused}");
-        assert!(refused.to_string().contains("the disk is full; make room and try again"), "{refused}");
+        assert!(
+            refused
+                .to_string()
+                .contains("the disk is full; make room and try again"),
+            "{refused}"
+        );
         assert!(world.try_run("done a").await.is_err());
         assert!(world.try_run("start v").await.is_err());
         *failing.lock().unwrap() = false;
@@ -229,18 +269,24 @@ fn a_full_disk_loses_nothing_and_is_recovered_from() {
 #[test]
 fn a_run_that_is_not_in_memory_is_read_when_something_happens() {
     let clock = clock();
-    let options = EmbeddedOptions::in_memory().clock(clock.clone()).cached_executions(2);
+    let options = EmbeddedOptions::in_memory()
+        .clock(clock.clone())
+        .cached_executions(2);
     let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock);
     block_on(async {
         for n in 0..20 {
-            world.run(&format!("start w{n}\n task w{n}: timer t {}s", 60 + n)).await;
+            world
+                .run(&format!("start w{n}\n task w{n}: timer t {}s", 60 + n))
+                .await;
         }
         world.run("signal w3 s\n cancel w4").await;
         for n in 0..20 {
             world.run(&format!("status w{n} Running")).await;
         }
         world.run("advance 60s").await;
-        world.run("task w0: complete\n quiet w19\n advance 60s").await;
+        world
+            .run("task w0: complete\n quiet w19\n advance 60s")
+            .await;
         for n in 1..20 {
             world.run(&format!("task w{n}: complete")).await;
         }
@@ -277,11 +323,21 @@ fn expired_runs_are_deleted() {
         .retention(std::time::Duration::from_secs(3_600));
     let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock);
     block_on(async {
-        world.run("start w\n task w: complete\n start v\n advance 7200s").await;
+        world
+            .run("start w\n task w: complete\n start v\n advance 7200s")
+            .await;
         // The timer thread deletes by itself; it tells that it is done by settling.
-        while world.engine.count_workflows(steadfast::engine::ListFilter::default()).await.unwrap() > 1 {
+        while world
+            .engine
+            .count_workflows(steadfast::engine::ListFilter::default())
+            .await
+            .unwrap()
+            > 1
+        {
             tokio::task::yield_now().await;
         }
-        world.run("status v Running\n cancel w => workflow not found for ID: w").await;
+        world
+            .run("status v Running\n cancel w => workflow not found for ID: w")
+            .await;
     });
 }

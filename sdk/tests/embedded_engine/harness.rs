@@ -135,7 +135,11 @@ impl World {
 
     /// Runs steps of which none is expected to be refused, and stops at the first that is.
     pub(crate) async fn try_run(&mut self, script: &str) -> Result<(), EngineError> {
-        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in script
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
             self.step(line).await?;
             self.engine.settled().await?;
         }

@@ -8,8 +8,7 @@ use std::{
 use futures_util::{FutureExt as _, future::join};
 use steadfast::engine::{
     Engine, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
-    StartedWorkflow,
-    UpdateReply, UpdateStage, UpdateWorkflowRequest,
+    StartedWorkflow, UpdateReply, UpdateStage, UpdateWorkflowRequest,
     embedded::{CrashAction, EmbeddedEngine, EmbeddedOptions, ManualClock},
 };
 use steadfast_core::{
@@ -69,7 +68,10 @@ fn value(reply: &UpdateReply) -> Option<String> {
 }
 
 async fn poll(world: &World, id: &str, worker: &str) -> WorkflowTask {
-    let request = PollWorkflowTaskRequest { task_queue: queue(id), worker: identity(worker) };
+    let request = PollWorkflowTaskRequest {
+        task_queue: queue(id),
+        worker: identity(worker),
+    };
     let task = world.engine.poll_workflow_task(request).await.unwrap();
     crate::harness::check_task(&task);
     task
@@ -77,10 +79,20 @@ async fn poll(world: &World, id: &str, worker: &str) -> WorkflowTask {
 
 async fn answer_query(world: &World, id: &str, worker: &str, value: &str) -> WorkflowTask {
     let task = poll(world, id, worker).await;
-    let results: BTreeMap<_, _> =
-        task.queries.keys().map(|id| (id.clone(), Ok(Payload::json(value.as_bytes())))).collect();
-    let answer = WorkflowTaskCompletion { query_results: results, ..completion(Vec::new()) };
-    world.engine.complete_workflow_task(task.token.clone(), answer).await.unwrap();
+    let results: BTreeMap<_, _> = task
+        .queries
+        .keys()
+        .map(|id| (id.clone(), Ok(Payload::json(value.as_bytes()))))
+        .collect();
+    let answer = WorkflowTaskCompletion {
+        query_results: results,
+        ..completion(Vec::new())
+    };
+    world
+        .engine
+        .complete_workflow_task(task.token.clone(), answer)
+        .await
+        .unwrap();
     task
 }
 
@@ -89,16 +101,27 @@ fn a_query_of_an_idle_run_comes_alone_and_adds_no_event() {
     block_on(async {
         let mut world = World::in_memory();
         world.run("start w\n task w: timer t 60s").await;
-        let (answer, task) =
-            join(world.engine.query_workflow(query("w")), answer_query(&world, "w", "worker", "1")).await;
+        let (answer, task) = join(
+            world.engine.query_workflow(query("w")),
+            answer_query(&world, "w", "worker", "1"),
+        )
+        .await;
         assert_eq!(answer.unwrap(), Payload::json(&b"1"[..]));
         assert_eq!(task.started_event_id, EventId::NONE);
         assert_eq!(task.events, [], "the worker has the run");
         // Another worker gets the whole history.
-        let (_, task) =
-            join(world.engine.query_workflow(query("w")), answer_query(&world, "w", "other", "1")).await;
-        assert_eq!(render(&task.events), "1 Started · 2-4 WT · 5 TimerStarted(t)");
-        world.run("events w: 1 Started · 2-4 WT · 5 TimerStarted(t)").await;
+        let (_, task) = join(
+            world.engine.query_workflow(query("w")),
+            answer_query(&world, "w", "other", "1"),
+        )
+        .await;
+        assert_eq!(
+            render(&task.events),
+            "1 Started · 2-4 WT · 5 TimerStarted(t)"
+        );
+        world
+            .run("events w: 1 Started · 2-4 WT · 5 TimerStarted(t)")
+            .await;
     });
 }
 
@@ -107,8 +130,11 @@ fn a_query_goes_along_with_a_task_that_waits() {
     block_on(async {
         let mut world = World::in_memory();
         world.run("start w").await;
-        let (answer, task) =
-            join(world.engine.query_workflow(query("w")), answer_query(&world, "w", "worker", "1")).await;
+        let (answer, task) = join(
+            world.engine.query_workflow(query("w")),
+            answer_query(&world, "w", "worker", "1"),
+        )
+        .await;
         assert_eq!(answer.unwrap(), Payload::json(&b"1"[..]));
         assert_eq!(task.started_event_id, EventId(3));
         world.run("events w: 1 Started · 2-4 WT").await;
@@ -121,8 +147,11 @@ fn a_closed_run_can_be_queried() {
     block_on(async {
         let mut world = World::in_memory();
         world.run("start w\n task w: complete").await;
-        let (answer, task) =
-            join(world.engine.query_workflow(query("w")), answer_query(&world, "w", "worker", "1")).await;
+        let (answer, task) = join(
+            world.engine.query_workflow(query("w")),
+            answer_query(&world, "w", "worker", "1"),
+        )
+        .await;
         assert_eq!(answer.unwrap(), Payload::json(&b"1"[..]));
         assert_eq!(render(&task.events), "1 Started · 2-4 WT · 5 Completed");
     });
@@ -137,9 +166,18 @@ fn a_query_waits_for_the_answer_of_a_task_that_is_out() {
         let asked = engine.query_workflow(query("w"));
         let rest = async {
             world.engine.settled().await.unwrap();
-            let request =
-                PollWorkflowTaskRequest { task_queue: queue("w"), worker: identity("worker") };
-            assert!(world.engine.poll_workflow_task(request).now_or_never().is_none(), "E4");
+            let request = PollWorkflowTaskRequest {
+                task_queue: queue("w"),
+                worker: identity("worker"),
+            };
+            assert!(
+                world
+                    .engine
+                    .poll_workflow_task(request)
+                    .now_or_never()
+                    .is_none(),
+                "E4"
+            );
         };
         futures_util::pin_mut!(asked);
         assert!((&mut asked).now_or_never().is_none());
@@ -159,10 +197,20 @@ fn a_failing_query_is_told_to_who_asked() {
         let refuse = async {
             let task = poll(&world, "w", "worker").await;
             let failure = Failure::application("no such query", "UnknownQuery");
-            let results =
-                task.queries.keys().map(|id| (id.clone(), Err(failure.clone()))).collect();
-            let answer = WorkflowTaskCompletion { query_results: results, ..completion(Vec::new()) };
-            world.engine.complete_workflow_task(task.token, answer).await.unwrap();
+            let results = task
+                .queries
+                .keys()
+                .map(|id| (id.clone(), Err(failure.clone())))
+                .collect();
+            let answer = WorkflowTaskCompletion {
+                query_results: results,
+                ..completion(Vec::new())
+            };
+            world
+                .engine
+                .complete_workflow_task(task.token, answer)
+                .await
+                .unwrap();
         };
         let (answer, ()) = join(world.engine.query_workflow(query("w")), refuse).await;
         assert!(matches!(answer, Err(EngineError::Failed(_))), "{answer:?}");
@@ -179,13 +227,22 @@ fn an_update_is_accepted_and_completed() {
             assert_eq!(task.updates.len(), 1);
             assert_eq!(task.started_event_id, EventId(6));
             let commands = vec![accept("u"), complete_update("u", "7")];
-            world.engine.complete_workflow_task(task.token, completion(commands)).await.unwrap();
+            world
+                .engine
+                .complete_workflow_task(task.token, completion(commands))
+                .await
+                .unwrap();
         };
-        let sent = world.engine.update_workflow(update("w", "u", UpdateStage::Completed));
+        let sent = world
+            .engine
+            .update_workflow(update("w", "u", UpdateStage::Completed));
         let (reply, ()) = join(sent, handle).await;
         assert_eq!(value(&reply.unwrap()).as_deref(), Some("7"));
         // E10: the same id gets the same outcome and does nothing.
-        let again = world.engine.update_workflow(update("w", "u", UpdateStage::Completed)).await;
+        let again = world
+            .engine
+            .update_workflow(update("w", "u", UpdateStage::Completed))
+            .await;
         assert_eq!(value(&again.unwrap()).as_deref(), Some("7"));
         world.run("events w: 1 Started · 2-4 WT · 5-7 WT · 8 UpdAccepted(u) · 9 UpdCompleted(u, accepted=8)").await;
     });
@@ -199,12 +256,20 @@ fn an_update_can_be_waited_for_until_it_is_accepted() {
         let handle = async {
             let task = poll(&world, "w", "worker").await;
             let commands = vec![accept("u")];
-            world.engine.complete_workflow_task(task.token, completion(commands)).await.unwrap();
+            world
+                .engine
+                .complete_workflow_task(task.token, completion(commands))
+                .await
+                .unwrap();
         };
-        let sent = world.engine.update_workflow(update("w", "u", UpdateStage::Accepted));
+        let sent = world
+            .engine
+            .update_workflow(update("w", "u", UpdateStage::Accepted));
         let (reply, ()) = join(sent, handle).await;
         assert_eq!(value(&reply.unwrap()), None);
-        let wait = world.engine.update_workflow(update("w", "u", UpdateStage::Completed));
+        let wait = world
+            .engine
+            .update_workflow(update("w", "u", UpdateStage::Completed));
         let finish = async {
             let request_id = RequestId::new("wake").unwrap();
             let wake = steadfast::engine::SignalWorkflowRequest {
@@ -215,7 +280,11 @@ fn an_update_can_be_waited_for_until_it_is_accepted() {
             let task = poll(&world, "w", "worker").await;
             assert_eq!(task.updates, [], "it was accepted before");
             let commands = vec![complete_update("u", "8")];
-            world.engine.complete_workflow_task(task.token, completion(commands)).await.unwrap();
+            world
+                .engine
+                .complete_workflow_task(task.token, completion(commands))
+                .await
+                .unwrap();
         };
         let (reply, ()) = join(wait, finish).await;
         assert_eq!(value(&reply.unwrap()).as_deref(), Some("8"));
@@ -232,12 +301,20 @@ fn a_rejected_update_leaves_no_event() {
             let failure = Failure::application("limit reached", "Rejected");
             let update_id = UpdateId::new("u").unwrap();
             let commands = vec![Command::RejectUpdate { update_id, failure }];
-            world.engine.complete_workflow_task(task.token, completion(commands)).await.unwrap();
+            world
+                .engine
+                .complete_workflow_task(task.token, completion(commands))
+                .await
+                .unwrap();
         };
-        let sent = world.engine.update_workflow(update("w", "u", UpdateStage::Completed));
+        let sent = world
+            .engine
+            .update_workflow(update("w", "u", UpdateStage::Completed));
         let (reply, ()) = join(sent, reject).await;
         assert_eq!(value(&reply.unwrap()).as_deref(), Some("limit reached"));
-        world.run("events w: 1 Started · 2-4 WT · 5 TimerStarted(t)").await;
+        world
+            .run("events w: 1 Started · 2-4 WT · 5 TimerStarted(t)")
+            .await;
         // The worker saw events that do not exist, so it gets everything again.
         world.run("signal w s").await;
         let task = poll(&world, "w", "worker").await;
@@ -259,7 +336,11 @@ fn an_update_that_nobody_accepted_goes_on_in_the_next_run() {
             let task = poll(&world, "w", "worker").await;
             assert_eq!(task.updates.len(), 1);
             let commands = vec![accept("u"), complete_update("u", "7")];
-            world.engine.complete_workflow_task(task.token, completion(commands)).await.unwrap();
+            world
+                .engine
+                .complete_workflow_task(task.token, completion(commands))
+                .await
+                .unwrap();
         };
         let (reply, ()) = join(sent, handle).await;
         assert_eq!(value(&reply.unwrap()).as_deref(), Some("7"));
@@ -285,13 +366,19 @@ fn an_update_of_a_run_that_closes_is_refused() {
 fn a_sticky_worker_gets_only_what_is_new() {
     block_on(async {
         let mut world = World::in_memory();
-        world.run("start w\n task w: timer t 60s\n signal w s").await;
+        world
+            .run("start w\n task w: timer t 60s\n signal w s")
+            .await;
         let task = poll(&world, "w", "worker").await;
         assert_eq!(task.previous_started_event_id, EventId(3));
         let ids: Vec<u64> = task.events.iter().map(|event| event.event_id.0).collect();
         assert_eq!(ids, [4, 5, 6, 7, 8]);
         let answer = completion(Vec::new());
-        world.engine.complete_workflow_task(task.token, answer).await.unwrap();
+        world
+            .engine
+            .complete_workflow_task(task.token, answer)
+            .await
+            .unwrap();
         world.run("signal w s").await;
         let task = poll(&world, "w", "other").await;
         assert_eq!(task.events.len(), 12, "another worker gets everything");
@@ -301,7 +388,11 @@ fn a_sticky_worker_gets_only_what_is_new() {
             cause: steadfast_core::event::WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
             failure: Failure::application("x", "y"),
         };
-        world.engine.fail_workflow_task(task.token, failure).await.unwrap();
+        world
+            .engine
+            .fail_workflow_task(task.token, failure)
+            .await
+            .unwrap();
         let task = poll(&world, "w", "worker").await;
         assert_eq!(task.events[0].event_id, EventId(1));
     });
@@ -312,8 +403,16 @@ fn a_sticky_worker_gets_only_what_is_new() {
 fn repeated_requests_have_no_second_effect() {
     block_on(async {
         let mut world = World::in_memory();
-        let first = world.engine.start_workflow(start_request("w", "start")).await.unwrap();
-        let again = world.engine.start_workflow(start_request("w", "start")).await.unwrap();
+        let first = world
+            .engine
+            .start_workflow(start_request("w", "start"))
+            .await
+            .unwrap();
+        let again = world
+            .engine
+            .start_workflow(start_request("w", "start"))
+            .await
+            .unwrap();
         assert_eq!(first, again);
         for _ in 0..2 {
             let request = steadfast::engine::SignalWorkflowRequest {
@@ -322,11 +421,21 @@ fn repeated_requests_have_no_second_effect() {
             };
             world.engine.signal_workflow(request).await.unwrap();
         }
-        world.run("events w: 1 Started · 2 WTScheduled · 3 Signaled(s)").await;
+        world
+            .run("events w: 1 Started · 2 WTScheduled · 3 Signaled(s)")
+            .await;
         world.run("task w: complete").await;
-        let late = world.engine.start_workflow(start_request("w", "start")).await.unwrap();
+        let late = world
+            .engine
+            .start_workflow(start_request("w", "start"))
+            .await
+            .unwrap();
         assert_eq!(first, late, "also after the run closed");
-        let other = world.engine.start_workflow(start_request("w", "other")).await.unwrap();
+        let other = world
+            .engine
+            .start_workflow(start_request("w", "other"))
+            .await
+            .unwrap();
         assert_ne!(first.run_id, other.run_id);
     });
 }
@@ -337,14 +446,32 @@ fn signal_with_start_starts_or_signals() {
         let mut world = World::in_memory();
         let send = async |request: &str, signal_request: &str| {
             let signal = signal("s", RequestId::new(signal_request).unwrap());
-            world.engine.signal_with_start_workflow(start_request("w", request), signal).await.unwrap()
+            world
+                .engine
+                .signal_with_start_workflow(start_request("w", request), signal)
+                .await
+                .unwrap()
         };
         let StartedWorkflow { run_id, started } = send("a", "1").await;
         assert!(started);
-        assert_eq!(send("b", "2").await, StartedWorkflow { run_id: run_id.clone(), started: false });
-        assert_eq!(send("b", "2").await, StartedWorkflow { run_id: run_id.clone(), started: false });
+        assert_eq!(
+            send("b", "2").await,
+            StartedWorkflow {
+                run_id: run_id.clone(),
+                started: false
+            }
+        );
+        assert_eq!(
+            send("b", "2").await,
+            StartedWorkflow {
+                run_id: run_id.clone(),
+                started: false
+            }
+        );
         assert_eq!(send("a", "1").await.run_id, run_id);
-        world.run("events w: 1 Started · 2 Signaled(s) · 3 WTScheduled · 4 Signaled(s)").await;
+        world
+            .run("events w: 1 Started · 2 Signaled(s) · 3 WTScheduled · 4 Signaled(s)")
+            .await;
     });
 }
 
@@ -376,10 +503,12 @@ fn a_poll_that_is_dropped_loses_no_task() {
     let gate = Arc::new(Mutex::new(()));
     let hook = Arc::clone(&gate);
     let clock = ManualClock::default();
-    let options = EmbeddedOptions::in_memory().clock(clock.clone()).crash_point(move |_, _| {
-        drop(hook.lock().unwrap());
-        CrashAction::Continue
-    });
+    let options = EmbeddedOptions::in_memory()
+        .clock(clock.clone())
+        .crash_point(move |_, _| {
+            drop(hook.lock().unwrap());
+            CrashAction::Continue
+        });
     let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock);
     block_on(async {
         let engine = Arc::clone(&world.engine);
@@ -392,7 +521,9 @@ fn a_poll_that_is_dropped_loses_no_task() {
         let waiting = poll();
         futures_util::pin_mut!(waiting);
         assert!((&mut waiting).now_or_never().is_none());
-        world.run("start w\n task w: timer t 60s\n signal w s").await;
+        world
+            .run("start w\n task w: timer t 60s\n signal w s")
+            .await;
         {
             let held = gate.lock().unwrap();
             let signal = engine.signal_workflow(steadfast::engine::SignalWorkflowRequest {
@@ -421,6 +552,8 @@ fn a_poll_that_is_dropped_loses_no_task() {
             assert!((&mut lease).now_or_never().is_none());
             drop(held);
         }
-        world.run("act a attempt=1\n done a\n task u: complete").await;
+        world
+            .run("act a attempt=1\n done a\n task u: complete")
+            .await;
     });
 }

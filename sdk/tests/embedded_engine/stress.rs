@@ -41,7 +41,7 @@ fn activity(n: usize) -> Command {
             ..ActivityTimeouts::default()
         },
         // Half of them are recorded as started before a worker has them.
-        retry_policy: (n % 2 == 0).then(RetryPolicy::once),
+        retry_policy: n.is_multiple_of(2).then(RetryPolicy::once),
     }))
 }
 
@@ -63,7 +63,12 @@ fn child(parent: &str) -> Command {
 
 /// What the workflow does next, read off its whole history.
 fn decide(events: &[HistoryEvent]) -> Vec<Command> {
-    let count = |name: &str| events.iter().filter(|event| event.kind.name() == name).count();
+    let count = |name: &str| {
+        events
+            .iter()
+            .filter(|event| event.kind.name() == name)
+            .count()
+    };
     let Some(EventKind::WorkflowExecutionStarted(start)) = events.first().map(|event| &event.kind)
     else {
         return Vec::new();
@@ -78,7 +83,10 @@ fn decide(events: &[HistoryEvent]) -> Vec<Command> {
         let timer_id = TimerId::new("t").unwrap();
         let start_to_fire_timeout = Duration::from_millis(20);
         return vec![
-            Command::StartTimer { timer_id, start_to_fire_timeout },
+            Command::StartTimer {
+                timer_id,
+                start_to_fire_timeout,
+            },
             child(start.workflow_id.as_str()),
         ];
     }
@@ -95,30 +103,47 @@ fn decide(events: &[HistoryEvent]) -> Vec<Command> {
 async fn work(engine: Arc<EmbeddedEngine>, name: String) {
     let mut histories: HashMap<RunId, Vec<HistoryEvent>> = HashMap::new();
     loop {
-        let request =
-            PollWorkflowTaskRequest { task_queue: queue("all"), worker: identity(&name) };
-        let Ok(task) = engine.poll_workflow_task(request).await else { return };
+        let request = PollWorkflowTaskRequest {
+            task_queue: queue("all"),
+            worker: identity(&name),
+        };
+        let Ok(task) = engine.poll_workflow_task(request).await else {
+            return;
+        };
         check_task(&task);
         let history = histories.entry(task.execution.run_id.clone()).or_default();
         history.truncate(usize::try_from(task.events[0].event_id.0 - 1).unwrap());
-        assert_eq!(history.len() as u64 + 1, task.events[0].event_id.0, "nothing is missing");
+        assert_eq!(
+            history.len() as u64 + 1,
+            task.events[0].event_id.0,
+            "nothing is missing"
+        );
         history.extend(task.events);
         check_order(history);
         let commands = decide(history);
         // It is refused when something arrived meanwhile, and then tried again.
-        let _ = engine.complete_workflow_task(task.token, completion(commands)).await;
+        let _ = engine
+            .complete_workflow_task(task.token, completion(commands))
+            .await;
     }
 }
 
 async fn act(engine: Arc<EmbeddedEngine>, ran: Arc<Mutex<HashMap<String, usize>>>) {
     loop {
-        let request =
-            PollActivityTaskRequest { task_queue: queue("all"), worker: identity("activities") };
-        let Ok(lease) = engine.poll_activity_task(request).await else { return };
+        let request = PollActivityTaskRequest {
+            task_queue: queue("all"),
+            worker: identity("activities"),
+        };
+        let Ok(lease) = engine.poll_activity_task(request).await else {
+            return;
+        };
         let name = format!("{}/{}", lease.task.execution, lease.task.activity_id);
         *ran.lock().unwrap().entry(name).or_default() += 1;
         let outcome = ActivityOutcome::Completed { result: None };
-        engine.complete_activity_task(lease.task.token, outcome).await.unwrap();
+        engine
+            .complete_activity_task(lease.task.token, outcome)
+            .await
+            .unwrap();
     }
 }
 
@@ -148,7 +173,10 @@ fn many_workflows_on_many_threads_all_end_in_order() {
                 engine.start_workflow(request).await.unwrap();
                 let request_id = RequestId::new(format!("signal-{n}")).unwrap();
                 let signal = signal("s", request_id);
-                let request = SignalWorkflowRequest { execution: current(&id), signal };
+                let request = SignalWorkflowRequest {
+                    execution: current(&id),
+                    signal,
+                };
                 engine.signal_workflow(request).await.unwrap();
                 let history = |wait| HistoryRequest {
                     execution: current(&id),
@@ -156,8 +184,15 @@ fn many_workflows_on_many_threads_all_end_in_order() {
                     page_size: 10_000,
                     wait,
                 };
-                engine.workflow_history(history(HistoryWait::Close)).await.unwrap();
-                let events = engine.workflow_history(history(HistoryWait::No)).await.unwrap().events;
+                engine
+                    .workflow_history(history(HistoryWait::Close))
+                    .await
+                    .unwrap();
+                let events = engine
+                    .workflow_history(history(HistoryWait::No))
+                    .await
+                    .unwrap()
+                    .events;
                 check_order(&events);
                 let status = engine.describe_workflow(current(&id)).await.unwrap().status;
                 assert_eq!(status, ExecutionStatus::Completed);
@@ -167,9 +202,16 @@ fn many_workflows_on_many_threads_all_end_in_order() {
             wait.await.unwrap();
         }
     };
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), all).await.unwrap() });
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(60), all)
+            .await
+            .unwrap();
+    });
     let ran = ran.lock().unwrap();
     assert_eq!(ran.len(), WORKFLOWS * ACTIVITIES);
-    assert!(ran.values().all(|times| *times == 1), "an activity ran twice");
+    assert!(
+        ran.values().all(|times| *times == 1),
+        "an activity ran twice"
+    );
     engine.shutdown();
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use futures_util::{FutureExt as _, future::join};
 use steadfast::engine::{
-    Engine, EngineError, HistoryPage, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
-    PendingActivityState,
+    Engine, EngineError, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
+    ListWorkflowsRequest, PendingActivityState,
 };
 use steadfast_core::{
     event::ExecutionStatus,
@@ -19,7 +19,12 @@ use crate::{
 };
 
 fn history(id: &str, from: u64, page_size: usize, wait: HistoryWait) -> HistoryRequest {
-    HistoryRequest { execution: current(id), from: EventId(from), page_size, wait }
+    HistoryRequest {
+        execution: current(id),
+        from: EventId(from),
+        page_size,
+        wait,
+    }
 }
 
 #[test]
@@ -41,12 +46,25 @@ fn a_description_tells_what_is_pending() {
         assert_eq!(description.status, ExecutionStatus::Running);
         assert_eq!(description.history_length, 12);
         assert!(!description.cancel_requested);
-        let states: Vec<_> = description.pending_activities.iter().map(|a| a.state).collect();
-        assert_eq!(states, [PendingActivityState::CancelRequested, PendingActivityState::Scheduled]);
+        let states: Vec<_> = description
+            .pending_activities
+            .iter()
+            .map(|a| a.state)
+            .collect();
+        assert_eq!(
+            states,
+            [
+                PendingActivityState::CancelRequested,
+                PendingActivityState::Scheduled
+            ]
+        );
         assert_eq!(description.pending_activities[0].heartbeat_details.len(), 1);
         assert_eq!(description.pending_children.len(), 1);
         let child = world.engine.describe_workflow(current("c")).await.unwrap();
-        assert_eq!(child.parent.unwrap().workflow_id, WorkflowId::new("w").unwrap());
+        assert_eq!(
+            child.parent.unwrap().workflow_id,
+            WorkflowId::new("w").unwrap()
+        );
         // Scenario 176: what was pending at the end is still told.
         world.run("terminate w").await;
         let description = world.engine.describe_workflow(current("w")).await.unwrap();
@@ -64,23 +82,32 @@ fn lists_are_filtered_and_paged_latest_first() {
             let mut request = start_request(&format!("w{n:02}"), &format!("start-{n}"));
             if n % 5 == 0 {
                 let value = Payload::json(&b"\"gold\""[..]);
-                request.search_attributes.insert("tier'; DROP TABLE execution; --".to_owned(), value);
+                request
+                    .search_attributes
+                    .insert("tier'; DROP TABLE execution; --".to_owned(), value);
                 request.workflow_type = WorkflowType::new("Special").unwrap();
             }
             world.engine.start_workflow(request).await.unwrap();
             world.clock.advance(std::time::Duration::from_secs(1));
         }
-        world.run("task w01: complete\n task w02: fail Boom x").await;
+        world
+            .run("task w01: complete\n task w02: fail Boom x")
+            .await;
         let list = async |filter: ListFilter, page_size| {
             let mut ids = Vec::new();
             let mut token = None;
             loop {
-                let request =
-                    ListWorkflowsRequest { filter: filter.clone(), page_size, next_page_token: token };
+                let request = ListWorkflowsRequest {
+                    filter: filter.clone(),
+                    page_size,
+                    next_page_token: token,
+                };
                 let page = world.engine.list_workflows(request).await.unwrap();
                 assert!(page.executions.len() <= page_size);
                 ids.extend(
-                    page.executions.iter().map(|run| run.execution.workflow_id.as_str().to_owned()),
+                    page.executions
+                        .iter()
+                        .map(|run| run.execution.workflow_id.as_str().to_owned()),
                 );
                 token = page.next_page_token;
                 if token.is_none() {
@@ -93,18 +120,32 @@ fn lists_are_filtered_and_paged_latest_first() {
         assert!(all.windows(2).all(|pair| pair[0] > pair[1]), "latest first");
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 25);
 
-        let status = |status| ListFilter { status: Some(status), ..ListFilter::default() };
+        let status = |status| ListFilter {
+            status: Some(status),
+            ..ListFilter::default()
+        };
         assert_eq!(list(status(ExecutionStatus::Completed), 10).await, ["w01"]);
         assert_eq!(list(status(ExecutionStatus::Failed), 10).await, ["w02"]);
         let mut special = ListFilter::default();
-        special
-            .search_attributes
-            .insert("tier'; DROP TABLE execution; --".to_owned(), Payload::json(&b"\"gold\""[..]));
-        assert_eq!(list(special.clone(), 2).await, ["w20", "w15", "w10", "w05", "w00"]);
+        special.search_attributes.insert(
+            "tier'; DROP TABLE execution; --".to_owned(),
+            Payload::json(&b"\"gold\""[..]),
+        );
+        assert_eq!(
+            list(special.clone(), 2).await,
+            ["w20", "w15", "w10", "w05", "w00"]
+        );
         special.workflow_type = Some(WorkflowType::new("Special").unwrap());
         special.status = Some(ExecutionStatus::Running);
-        assert_eq!(world.engine.count_workflows(special.clone()).await.unwrap(), 5);
-        let described = world.engine.describe_workflow(current("w10")).await.unwrap();
+        assert_eq!(
+            world.engine.count_workflows(special.clone()).await.unwrap(),
+            5
+        );
+        let described = world
+            .engine
+            .describe_workflow(current("w10"))
+            .await
+            .unwrap();
         special.started_since = Some(described.start_time);
         assert_eq!(list(special.clone(), 10).await, ["w20", "w15", "w10"]);
         special.started_before = Some(described.start_time);
@@ -125,8 +166,12 @@ fn search_attributes_and_memo_can_be_changed() {
     block_on(async {
         let world = World::in_memory();
         let mut request = start_request("w", "start");
-        request.search_attributes.insert("tier".to_owned(), Payload::json(&b"1"[..]));
-        request.memo.insert("note".to_owned(), Payload::json(&b"1"[..]));
+        request
+            .search_attributes
+            .insert("tier".to_owned(), Payload::json(&b"1"[..]));
+        request
+            .memo
+            .insert("note".to_owned(), Payload::json(&b"1"[..]));
         world.engine.start_workflow(request).await.unwrap();
         let task = world
             .engine
@@ -138,19 +183,37 @@ fn search_attributes_and_memo_can_be_changed() {
             .unwrap();
         let commands = vec![
             Command::UpsertWorkflowSearchAttributes {
-                search_attributes: PayloadMap::from([("tier".to_owned(), Payload::json(&b"2"[..]))]),
+                search_attributes: PayloadMap::from([(
+                    "tier".to_owned(),
+                    Payload::json(&b"2"[..]),
+                )]),
             },
             Command::ModifyWorkflowProperties {
                 upserted_memo: PayloadMap::from([("note".to_owned(), Payload::null())]),
             },
         ];
         let answer = crate::harness::completion(commands);
-        world.engine.complete_workflow_task(task.token, answer).await.unwrap();
+        world
+            .engine
+            .complete_workflow_task(task.token, answer)
+            .await
+            .unwrap();
         let mut filter = ListFilter::default();
-        filter.search_attributes.insert("tier".to_owned(), Payload::json(&b"1"[..]));
-        assert_eq!(world.engine.count_workflows(filter.clone()).await.unwrap(), 0);
-        filter.search_attributes.insert("tier".to_owned(), Payload::json(&b"2"[..]));
-        let request = ListWorkflowsRequest { filter, page_size: 5, next_page_token: None };
+        filter
+            .search_attributes
+            .insert("tier".to_owned(), Payload::json(&b"1"[..]));
+        assert_eq!(
+            world.engine.count_workflows(filter.clone()).await.unwrap(),
+            0
+        );
+        filter
+            .search_attributes
+            .insert("tier".to_owned(), Payload::json(&b"2"[..]));
+        let request = ListWorkflowsRequest {
+            filter,
+            page_size: 5,
+            next_page_token: None,
+        };
         let page = world.engine.list_workflows(request).await.unwrap();
         assert!(page.executions[0].memo.is_empty());
     });
@@ -160,12 +223,19 @@ fn search_attributes_and_memo_can_be_changed() {
 fn a_history_is_read_page_by_page() {
     block_on(async {
         let mut world = World::in_memory();
-        world.run("start w\n task w: timer a 1s; timer b 2s; timer c 3s\n signal w s").await;
+        world
+            .run("start w\n task w: timer a 1s; timer b 2s; timer c 3s\n signal w s")
+            .await;
         let mut from = 1;
         let mut events = Vec::new();
         loop {
-            let page = world.engine.workflow_history(history("w", from, 3, HistoryWait::No)).await;
-            let HistoryPage { events: part, next, .. } = page.unwrap();
+            let page = world
+                .engine
+                .workflow_history(history("w", from, 3, HistoryWait::No))
+                .await;
+            let HistoryPage {
+                events: part, next, ..
+            } = page.unwrap();
             assert!(part.len() <= 3);
             events.extend(part);
             let Some(next) = next else { break };
@@ -190,16 +260,40 @@ fn a_reader_waits_for_events_and_for_the_end() {
         assert!((&mut end).now_or_never().is_none());
         let next = engine.workflow_history(history("w", 3, 10, HistoryWait::NewEvent));
         let (page, ()) = join(next, world.run("signal w s")).await;
-        assert_eq!(page.unwrap().events[0].kind.name(), "WorkflowExecutionSignaled");
+        assert_eq!(
+            page.unwrap().events[0].kind.name(),
+            "WorkflowExecutionSignaled"
+        );
         let (page, ()) = join(end, world.run("task w: complete \"x\"")).await;
         let events = page.unwrap().events;
         assert_eq!(events.len(), 1, "only the closing event");
         assert_eq!(events[0].kind.name(), "WorkflowExecutionCompleted");
         // And at once when it is over.
-        let page = world.engine.workflow_history(history("w", 1, 10, HistoryWait::Close)).await;
+        let page = world
+            .engine
+            .workflow_history(history("w", 1, 10, HistoryWait::Close))
+            .await;
         assert_eq!(page.unwrap().events, events);
-        let page = world.engine.workflow_history(history("w", 99, 10, HistoryWait::NewEvent)).await;
+        let page = world
+            .engine
+            .workflow_history(history("w", 99, 10, HistoryWait::NewEvent))
+            .await;
         assert_eq!(page.unwrap().events, []);
+    });
+}
+
+#[test]
+fn a_wait_ends_when_the_run_is_deleted() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let engine = std::sync::Arc::clone(&world.engine);
+        let end = engine.workflow_history(history("w", 1, 10, HistoryWait::Close));
+        let (page, ()) = join(end, world.run("delete w")).await;
+        assert!(
+            matches!(page, Err(EngineError::NotFound { .. })),
+            "{page:?}"
+        );
     });
 }
 
@@ -211,7 +305,10 @@ fn a_wait_ends_when_the_engine_stops() {
         let engine = std::sync::Arc::clone(&world.engine);
         let end = engine.workflow_history(history("w", 1, 10, HistoryWait::Close));
         let (page, ()) = join(end, async { world.engine.shutdown() }).await;
-        assert!(matches!(page, Err(EngineError::Unavailable { .. })), "{page:?}");
+        assert!(
+            matches!(page, Err(EngineError::Unavailable { .. })),
+            "{page:?}"
+        );
     });
 }
 
@@ -222,11 +319,16 @@ fn large_payloads_are_refused_and_long_histories_end() {
         let mut request = start_request("w", "start");
         request.input = vec![Payload::binary(vec![0; MAX_PAYLOAD_BYTES + 1])];
         let refused = world.engine.start_workflow(request).await.unwrap_err();
-        assert!(refused.to_string().contains("the limit is 2097152"), "{refused}");
+        assert!(
+            refused.to_string().contains("the limit is 2097152"),
+            "{refused}"
+        );
 
         world.run("start w").await;
         let markers = |count: usize| vec!["marker m"; count].join(";");
-        world.run(&format!("task w: {}\n signal w s", markers(11_000))).await;
+        world
+            .run(&format!("task w: {}\n signal w s", markers(11_000)))
+            .await;
         let task = world
             .engine
             .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
@@ -237,11 +339,18 @@ fn large_payloads_are_refused_and_long_histories_end() {
             .unwrap();
         let suggested = matches!(
             task.events.last().unwrap().kind,
-            steadfast_core::event::EventKind::WorkflowTaskStarted { suggest_continue_as_new: true, .. }
+            steadfast_core::event::EventKind::WorkflowTaskStarted {
+                suggest_continue_as_new: true,
+                ..
+            }
         );
         assert!(suggested);
         let commands = crate::harness::completion(Vec::new());
-        world.engine.complete_workflow_task(task.token, commands).await.unwrap();
+        world
+            .engine
+            .complete_workflow_task(task.token, commands)
+            .await
+            .unwrap();
         world.run("signal w s").await;
         world.run(&format!("task w: {}", markers(41_000))).await;
         world.run("status w Terminated").await;

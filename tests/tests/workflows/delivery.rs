@@ -378,6 +378,30 @@ async fn a_request_reaches_two_hundred_activities_at_once() {
     .await;
 }
 
+// D1, D2
+#[test]
+async fn a_request_reaches_what_a_detached_task_started() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.spawn(async |ctx| {
+                    let slept = ctx.sleep(SECOND).await.and(ctx.sleep(HOUR).await);
+                    let seen = slept.map_or_else(|error| error.reason().to_owned(), |()| "nothing".to_owned());
+                    ctx.state_mut(|state| state.heard.push(seen));
+                })
+                .detach();
+                ctx.disconnected(async |ctx| ctx.wait_condition(|state| !state.heard.is_empty()).await).await?;
+                Ok(ctx.state(|state| state.heard.join(" ")))
+            })
+            .await;
+        world.advance(SECOND).await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        assert_eq!(flow.result().await, "stop");
+    })
+    .await;
+}
+
 // D2, O1
 #[test]
 async fn a_request_waits_for_what_is_to_be_waited_for() {

@@ -324,6 +324,7 @@ async fn compensations_may_run_side_by_side() {
         world.board.heard("undo a started").await;
         world.board.heard("undo b started").await;
         world.board.open("undo a");
+        flow.reaches("ActCompleted", 3).await;
         world.board.open("undo b");
         flow.failure().await;
     })

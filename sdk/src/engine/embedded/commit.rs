@@ -24,7 +24,7 @@ use crate::engine::EngineError;
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How long a commit that waits for the disk waits first for an answer that is about to come, so
 /// that both go to the disk at once.
-const LINGER: Duration = Duration::from_micros(0);
+const LINGER: Duration = Duration::from_micros(200);
 /// A batch with so many rows does not wait for more.
 const LARGE_BATCH: usize = 8;
 
@@ -33,6 +33,12 @@ impl WriterWork for Shared {
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lingering_since = None;
         loop {
+            if self.core.is_poisoned() {
+                // A transition panicked half-way. What it queued must not become durable.
+                drop(core);
+                self.die(panicked());
+                return None;
+            }
             if core.has_work() {
                 if let Some(left) = self.linger(&core, &mut lingering_since) {
                     core.writer_lingers = true;
@@ -80,14 +86,19 @@ impl WriterWork for Shared {
     }
 
     fn crashed(&self) {
-        self.stop(EngineError::Unavailable {
+        self.die(EngineError::Unavailable {
             message: "the engine crashed, as a test asked".to_owned(),
         });
-        let mut core = self.lock();
-        core.rows.clear();
-        core.after.clear();
-        core.writing.clear();
-        core.reads.clear();
+    }
+}
+
+/// Says that the engine cannot go on.
+pub(crate) fn panicked() -> EngineError {
+    EngineError::Unavailable {
+        message:
+            "the engine panicked, which is a bug, and stopped so that nothing wrong is written; \
+                  what was acknowledged is safe, open it again"
+                .to_owned(),
     }
 }
 
@@ -105,6 +116,16 @@ fn acknowledge(effect: After, result: Result<(), EngineError>) {
 }
 
 impl Shared {
+    /// Ends everything without writing what is queued.
+    fn die(&self, error: EngineError) {
+        self.stop(error);
+        let mut core = self.lock();
+        core.rows.clear();
+        core.after.clear();
+        core.writing.clear();
+        core.reads.clear();
+    }
+
     /// How long the batch waits for more; `None` when it is written now.
     fn linger(&self, core: &Core, since: &mut Option<Instant>) -> Option<Duration> {
         let worthwhile = self.durability == Durability::Full
@@ -133,8 +154,15 @@ impl Core {
     /// Gives out what waited for a batch; what is left is to be acknowledged without the lock.
     fn note_committed(&mut self, rows: &[Row]) -> Vec<After> {
         for row in rows {
-            let Row::History { key, last, .. } = row else {
-                continue;
+            let (key, last) = match row {
+                Row::History { key, last, .. } => (key, last),
+                Row::Delete { key } => {
+                    if let Some(watch) = self.watches.get(key) {
+                        watch.tell_deleted();
+                    }
+                    continue;
+                }
+                _ => continue,
             };
             let Some(run) = self.executions.get_mut(key) else {
                 continue;

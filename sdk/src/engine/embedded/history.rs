@@ -3,7 +3,10 @@
 //! What is shown is durable, with one exception: the `WorkflowTaskStarted` of a task that is with
 //! a worker, which is written with the answer.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use steadfast_core::{
     event::HistoryEvent,
@@ -24,6 +27,7 @@ use crate::engine::{EngineError, HistoryPage, HistoryRequest, HistoryWait};
 pub(crate) struct Watch {
     changed: Notify,
     closed: OnceLock<HistoryEvent>,
+    deleted: AtomicBool,
 }
 
 impl Watch {
@@ -34,6 +38,22 @@ impl Watch {
             let _ = watch.closed.set(event);
         }
         watch.changed.notify_waiters();
+    }
+
+    /// The run is no more.
+    pub(crate) fn tell_deleted(&self) {
+        self.deleted.store(true, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+
+    fn check_exists(&self, id: &WorkflowExecution) -> Result<(), EngineError> {
+        if self.deleted.load(Ordering::Acquire) {
+            return Err(EngineError::not_found(format!(
+                "workflow execution not found for workflow ID \"{}\" and run ID \"{}\"",
+                id.workflow_id, id.run_id
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -166,6 +186,7 @@ impl Shared {
             let changed = watching.watch.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
+            watching.watch.check_exists(&subject.id)?;
             let now = {
                 let (core, _) = self.enter()?;
                 core.executions.get(&subject.key).map(Subject::of)
@@ -223,6 +244,7 @@ impl Shared {
                     next: None,
                 });
             }
+            watching.watch.check_exists(&execution)?;
             drop(self.enter()?);
             changed.await;
         }

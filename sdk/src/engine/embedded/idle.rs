@@ -45,7 +45,10 @@ impl Shared {
     /// Whether a workflow task and an activity task are ready in a queue.
     pub(crate) fn ready(&self, queue: &TaskQueue) -> Result<(bool, bool), EngineError> {
         let (core, _) = self.enter()?;
-        Ok((core.workflow_tasks.has(queue), core.activity_tasks.has(queue)))
+        Ok((
+            core.workflow_tasks.has(queue),
+            core.activity_tasks.has(queue),
+        ))
     }
 }
 

@@ -21,6 +21,7 @@ mod client;
 mod clock;
 mod commit;
 mod execution;
+mod handout;
 mod history;
 mod idle;
 mod jobs;
@@ -28,6 +29,7 @@ mod options;
 mod queue;
 mod reset;
 mod restart;
+mod save;
 mod shared;
 mod state;
 mod store;
@@ -38,7 +40,7 @@ mod worker;
 
 use std::{
     cmp::Reverse,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
     thread::{self, JoinHandle},
     time::{SystemTime, UNIX_EPOCH},
@@ -221,6 +223,12 @@ impl Drop for EmbeddedEngine {
 
 impl From<&str> for EmbeddedOptions {
     fn from(path: &str) -> Self {
+        Self::file(path)
+    }
+}
+
+impl From<&Path> for EmbeddedOptions {
+    fn from(path: &Path) -> Self {
         Self::file(path)
     }
 }

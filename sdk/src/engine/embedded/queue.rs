@@ -101,13 +101,17 @@ impl<T> Queues<T> {
 
     /// The same queues with nothing in them; polls that wait go on waiting.
     pub(crate) fn emptied(mut self) -> Self {
-        self.queues.values_mut().for_each(|queue| queue.ready.clear());
+        self.queues
+            .values_mut()
+            .for_each(|queue| queue.ready.clear());
         self
     }
 
     /// Whether something is ready.
     pub(crate) fn has(&self, name: &TaskQueue) -> bool {
-        self.queues.get(name).is_some_and(|queue| !queue.ready.is_empty())
+        self.queues
+            .get(name)
+            .is_some_and(|queue| !queue.ready.is_empty())
     }
 
     /// Whether something is there that a poll is about to take.

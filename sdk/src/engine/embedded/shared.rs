@@ -16,6 +16,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{
     clock::Clock,
+    commit::panicked,
     jobs::Target,
     options::Durability,
     state::{Core, Ticket},
@@ -119,17 +120,24 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> Locked<'_> {
-        // A panic in a transition is a bug; what it left is discarded with the process, and until
-        // then others must not die of it too.
+        // After a panic the writer ends the engine without writing; nobody else must die of it.
         Locked {
             shared: self,
             core: self.core.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 
+    /// Whether a transition panicked.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.core.is_poisoned()
+    }
+
     /// The state and the time, if the engine runs.
     pub(crate) fn enter(&self) -> Result<(Locked<'_>, Timestamp), EngineError> {
         let core = self.lock();
+        if self.core.is_poisoned() {
+            return Err(panicked());
+        }
         core.check_running()?;
         let now = self.clock.now();
         Ok((core, now))

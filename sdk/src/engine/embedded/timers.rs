@@ -44,7 +44,7 @@ pub(crate) fn run_timers(shared: &Shared) {
             continue;
         }
         let core = shared.lock();
-        if core.stopping {
+        if core.stopping || shared.is_broken() {
             return;
         }
         if !core.parked.is_empty() || !core.unread_jobs.is_empty() {

@@ -15,9 +15,9 @@ use steadfast_core::{
 
 use self::update::AdmittedUpdates;
 use super::{
-    enums::{EVENT_TYPES, IGNORED_EVENT_TYPES, attributes_name, camel, screaming},
     error::{HistoryJsonError, Problem, Read, describe},
-    fields::{Fields, text},
+    event_type::{self, attributes_name},
+    fields::Fields,
 };
 
 /// Reads histories whose ids the caller knows better than the file.
@@ -114,7 +114,7 @@ impl HistoryReader {
     }
 
     fn kind(&self, fields: Fields<'_>, admitted: &mut AdmittedUpdates) -> Read<EventKind> {
-        let event_type = fields.read("eventType", event_type)?;
+        let event_type = fields.read("eventType", event_type::read)?;
         let kind = fields.message(&attributes_name(&event_type), |fields| {
             match event_type.as_str() {
                 "WorkflowExecutionStarted" => self.started(fields).map(Some),
@@ -125,7 +125,7 @@ impl HistoryReader {
         match kind {
             Some(kind) => Ok(kind),
             None => Ok(EventKind::Unknown {
-                may_ignore: IGNORED_EVENT_TYPES.contains(&event_type.as_str())
+                may_ignore: event_type::is_ignored(&event_type)
                     || fields.flag("workerMayIgnore")?,
                 event_type,
             }),
@@ -199,29 +199,5 @@ fn events_of(json: &Value) -> Result<&[Value], HistoryJsonError> {
                 _ => describe(events),
             },
         }),
-    }
-}
-
-/// The event type as `TimerStarted`, whatever way it is written.
-fn event_type(value: Option<&Value>) -> Read<String> {
-    match value {
-        Some(Value::Number(number)) => {
-            let position = number.as_u64().and_then(|number| number.checked_sub(1));
-            let name = position
-                .and_then(|position| usize::try_from(position).ok())
-                .and_then(|position| EVENT_TYPES.get(position));
-            Ok(name.map_or_else(|| number.to_string(), |name| (*name).to_owned()))
-        }
-        _ => match text(value) {
-            Ok("") | Err(_) => Err(Problem::value(
-                "an event type such as `EVENT_TYPE_TIMER_STARTED`",
-                value,
-            )),
-            Ok(text) => Ok(match text.strip_prefix("EVENT_TYPE_") {
-                // A name of the future that does not turn back stays as it is.
-                Some(name) if screaming(&camel(name)) == name => camel(name),
-                _ => text.to_owned(),
-            }),
-        },
     }
 }

@@ -44,7 +44,10 @@ pub(super) fn started(started: &WorkflowExecutionStarted) -> Read<Object> {
             "firstWorkflowTaskBackoff",
             started.first_workflow_task_backoff,
         )
-        .time("workflowExecutionExpirationTime", started.execution_expiration_time)
+        .time(
+            "workflowExecutionExpirationTime",
+            started.execution_expiration_time,
+        )
         .payload_map("memo", "fields", &started.memo)
         .payload_map(
             "searchAttributes",

@@ -12,8 +12,8 @@ use steadfast_core::{
 };
 
 use super::{
-    enums::{attributes_name, camel, screaming},
     error::{HistoryJsonError, Read},
+    event_type::{self, attributes_name},
     object::Object,
 };
 
@@ -38,31 +38,16 @@ fn write(event: &HistoryEvent) -> Read<Value> {
             event_type,
             may_ignore,
         } => object
-            .value("eventType", unknown_event_type(event_type))
+            .value("eventType", event_type::write(event_type))
             .flag("workerMayIgnore", *may_ignore),
         kind => {
             let attributes_name = attributes_name(name);
             let attributes = attributes::write(kind);
-            object
-                .value("eventType", format!("EVENT_TYPE_{}", screaming(name)))
-                .message(
-                    &attributes_name,
-                    attributes.map_err(|problem| problem.within(&attributes_name))?,
-                )
+            object.value("eventType", event_type::write(name)).message(
+                &attributes_name,
+                attributes.map_err(|problem| problem.within(&attributes_name))?,
+            )
         }
     };
     Ok(object.done())
-}
-
-/// The type of an event that a history does not hold, as it was read.
-fn unknown_event_type(event_type: &str) -> Value {
-    if let Ok(number) = event_type.parse::<u64>() {
-        return Value::from(number);
-    }
-    let is_camel = camel(&screaming(event_type)) == event_type;
-    if is_camel {
-        Value::from(format!("EVENT_TYPE_{}", screaming(event_type)))
-    } else {
-        Value::from(event_type)
-    }
 }

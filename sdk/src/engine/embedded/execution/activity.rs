@@ -13,7 +13,7 @@
 use steadfast_core::{
     command::ScheduleActivityTask,
     event::EventKind,
-    failure::{Failure, FailureKind, TimeoutType},
+    failure::{Failure, TimeoutType},
     ids::{ActivityId, EventId, Identity},
     payload::Payload,
     retry::{RetryPolicy, RetryState},
@@ -41,7 +41,7 @@ pub(crate) struct Activity {
     pub(crate) last_failure: Option<Box<Failure>>,
     pub(crate) heartbeat: Vec<Payload>,
     pub(super) has_row: bool,
-    deadline: Option<Timestamp>,
+    pub(super) deadline: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Activity {
             .is_some_and(|policy| !policy.allows_attempt_after(self.attempt))
     }
 
-    fn next_deadline(&self) -> Option<(Timestamp, Option<TimeoutType>)> {
+    pub(super) fn next_deadline(&self) -> Option<(Timestamp, Option<TimeoutType>)> {
         let timeouts = &self.task.timeouts;
         let overall = timeouts.schedule_to_close_timeout.map(|limit| {
             (
@@ -351,37 +351,8 @@ impl Execution {
         }
     }
 
-    /// Schedules the next attempt, or says why there is none.
-    fn retry_activity(&mut self, scheduled: u64, failure: &Failure, now: Timestamp) -> RetryState {
-        let Some(activity) = self.activities.get_mut(&scheduled) else {
-            return RetryState::InternalServerError;
-        };
-        if activity.cancel_requested.is_some() {
-            return RetryState::CancelRequested;
-        }
-        let deadline = activity
-            .task
-            .timeouts
-            .schedule_to_close_timeout
-            .map(|limit| activity.scheduled_time.after(limit));
-        let due = match next_attempt(&activity.policy(), failure, activity.attempt, now, deadline) {
-            Ok(due) => due,
-            Err(state) => return state,
-        };
-        activity.attempt = activity.attempt.saturating_add(1);
-        activity.attempt_scheduled_time = due;
-        activity.last_failure = Some(Box::new(failure.clone()));
-        activity.state = ActivityState::Backoff(due);
-        activity.has_row = true;
-        let row = activity.row(scheduled, false);
-        self.activity_rows.push(row);
-        self.backing_off += 1;
-        self.update_activity_deadline(scheduled);
-        RetryState::InProgress
-    }
-
     /// Records the start, if there was one, and the closing event.
-    fn close_activity(
+    pub(super) fn close_activity(
         &mut self,
         scheduled: u64,
         now: Timestamp,
@@ -412,100 +383,6 @@ impl Execution {
             }
         } else {
             self.add(now, closing(EventId::NONE));
-        }
-    }
-
-    /// A time limit passed, or the wait for the next attempt is over.
-    pub(super) fn activity_deadline(&mut self, scheduled: u64, now: Timestamp) {
-        let Some(activity) = self.activities.get_mut(&scheduled) else {
-            return;
-        };
-        activity.deadline = None;
-        match activity.next_deadline() {
-            Some((due, None)) if due <= now => {
-                activity.state = ActivityState::Scheduled;
-                let attempt = activity.attempt;
-                self.backing_off -= 1;
-                self.effects.push(Effect::Dispatch { scheduled, attempt });
-            }
-            Some((due, Some(timeout_type))) if due <= now => {
-                self.time_out_activity(scheduled, timeout_type, now);
-                return;
-            }
-            _ => {}
-        }
-        self.update_activity_deadline(scheduled);
-    }
-
-    fn time_out_activity(&mut self, scheduled: u64, timeout_type: TimeoutType, now: Timestamp) {
-        let Some(activity) = self.activities.get_mut(&scheduled) else {
-            return;
-        };
-        let limit = match timeout_type {
-            TimeoutType::StartToClose => "StartToClose",
-            TimeoutType::ScheduleToStart => "ScheduleToStart",
-            TimeoutType::ScheduleToClose => "ScheduleToClose",
-            TimeoutType::Heartbeat => "Heartbeat",
-        };
-        let mut failure = Failure::new(
-            format!("activity {limit} timeout"),
-            FailureKind::Timeout {
-                timeout_type,
-                last_heartbeat_details: activity.heartbeat.clone(),
-            },
-        );
-        failure.cause.clone_from(&activity.last_failure);
-        "Server".clone_into(&mut failure.source);
-        if let ActivityState::Started(attempt) = &activity.state {
-            attempt.notices.send_replace(ActivityNotice::TimedOut);
-        }
-        let cancel_requested = activity.cancel_requested.is_some();
-        let retry_state = match timeout_type {
-            _ if cancel_requested => RetryState::CancelRequested,
-            TimeoutType::ScheduleToStart => RetryState::NonRetryableFailure,
-            TimeoutType::ScheduleToClose => RetryState::Timeout,
-            TimeoutType::StartToClose | TimeoutType::Heartbeat => {
-                // The next attempt sees the failure without what led to it.
-                let mut own = failure.clone();
-                own.cause = None;
-                self.retry_activity(scheduled, &own, now)
-            }
-        };
-        if retry_state != RetryState::InProgress {
-            self.record_activity_timeout(scheduled, failure, retry_state, now);
-        }
-    }
-
-    pub(super) fn record_activity_timeout(
-        &mut self,
-        scheduled: u64,
-        failure: Failure,
-        retry_state: RetryState,
-        now: Timestamp,
-    ) {
-        self.close_activity(scheduled, now, |started_event_id| {
-            EventKind::ActivityTaskTimedOut {
-                failure: Box::new(failure),
-                scheduled_event_id: EventId(scheduled),
-                started_event_id,
-                retry_state,
-            }
-        });
-    }
-
-    pub(super) fn update_activity_deadline(&mut self, scheduled: u64) {
-        let Some(activity) = self.activities.get_mut(&scheduled) else {
-            return;
-        };
-        let deadline = activity.next_deadline().map(|(due, _)| due);
-        if deadline != activity.deadline {
-            if let Some(old) = activity.deadline {
-                self.deadlines.remove(&(old, Deadline::Activity(scheduled)));
-            }
-            if let Some(due) = deadline {
-                self.deadlines.insert((due, Deadline::Activity(scheduled)));
-            }
-            activity.deadline = deadline;
         }
     }
 
@@ -559,48 +436,4 @@ impl Execution {
             ActivityState::Scheduled | ActivityState::Backoff(_) => {}
         }
     }
-}
-
-/// When the next attempt is, or why there is none: for activities and workflows alike.
-pub(super) fn next_attempt(
-    policy: &RetryPolicy,
-    failure: &Failure,
-    attempt: u32,
-    now: Timestamp,
-    deadline: Option<Timestamp>,
-) -> Result<Timestamp, RetryState> {
-    let (retryable, delay) = match &failure.kind {
-        FailureKind::Application {
-            error_type,
-            non_retryable,
-            next_retry_delay,
-            ..
-        } => (
-            !non_retryable && !policy.non_retryable_error_types.contains(error_type),
-            *next_retry_delay,
-        ),
-        FailureKind::Timeout { timeout_type, .. } => (
-            matches!(
-                timeout_type,
-                TimeoutType::StartToClose | TimeoutType::Heartbeat
-            ),
-            None,
-        ),
-        FailureKind::Server { non_retryable } => (!non_retryable, None),
-        FailureKind::Cancelled { .. } | FailureKind::Terminated => (false, None),
-        FailureKind::Activity(_) | FailureKind::ChildWorkflow(_) | FailureKind::Reset { .. } => {
-            (true, None)
-        }
-    };
-    if !retryable {
-        return Err(RetryState::NonRetryableFailure);
-    }
-    if !policy.allows_attempt_after(attempt) {
-        return Err(RetryState::MaximumAttemptsReached);
-    }
-    let due = now.after(delay.unwrap_or_else(|| policy.backoff_after(attempt)));
-    if deadline.is_some_and(|deadline| due >= deadline) {
-        return Err(RetryState::Timeout);
-    }
-    Ok(due)
 }

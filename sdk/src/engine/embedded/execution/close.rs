@@ -10,7 +10,7 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind, activity::next_attempt};
+use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind, attempt::next_attempt};
 use crate::engine::ActivityNotice;
 
 /// The identity of what the engine does by itself, as on a Temporal Service.

@@ -17,6 +17,7 @@
 
 mod activity;
 mod apply;
+mod attempt;
 mod child;
 mod close;
 mod commands;

@@ -66,11 +66,19 @@ pub(crate) fn run_writer(work: &impl WriterWork, db: &Db<'_>, crash: Option<&Cra
 }
 
 /// Says whether the rows are committed; they are not when the engine dies before.
-fn write(db: &Db<'_>, rows: &[Row], action: impl FnOnce() -> CrashAction) -> rusqlite::Result<bool> {
+fn write(
+    db: &Db<'_>,
+    rows: &[Row],
+    action: impl FnOnce() -> CrashAction,
+) -> rusqlite::Result<bool> {
     let run = |statement: &str| db.prepare_cached(statement)?.execute([]).map(drop);
     run("BEGIN IMMEDIATE")?;
     let written = rows.iter().try_for_each(|row| row.write(db));
-    let action = if written.is_ok() { action() } else { CrashAction::Continue };
+    let action = if written.is_ok() {
+        action()
+    } else {
+        CrashAction::Continue
+    };
     let written = match action {
         CrashAction::Continue => written,
         CrashAction::Fail => Err(rusqlite::Error::SqliteFailure(

@@ -1,0 +1,187 @@
+//! Event types: `EVENT_TYPE_TIMER_STARTED`, `TimerStarted` or a number in a file, `TimerStarted` in
+//! a history.
+
+use serde_json::Value;
+
+use super::{
+    error::{Problem, Read},
+    fields::text,
+};
+
+const PREFIX: &str = "EVENT_TYPE_";
+
+/// The event type as `TimerStarted`, whatever way it is written.
+pub(super) fn read(value: Option<&Value>) -> Read<String> {
+    match value {
+        Some(Value::Number(number)) => {
+            let position = number.as_u64().and_then(|number| number.checked_sub(1));
+            let name = position
+                .and_then(|position| usize::try_from(position).ok())
+                .and_then(|position| EVENT_TYPES.get(position));
+            Ok(name.map_or_else(|| number.to_string(), |name| (*name).to_owned()))
+        }
+        _ => match text(value) {
+            Ok("") | Err(_) => Err(Problem::value(
+                "an event type such as `EVENT_TYPE_TIMER_STARTED`",
+                value,
+            )),
+            Ok(text) => Ok(match text.strip_prefix(PREFIX) {
+                // A name of the future that does not turn back stays as it is.
+                Some(name) if screaming(&camel(name)) == name => camel(name),
+                _ => text.to_owned(),
+            }),
+        },
+    }
+}
+
+/// The event type as Temporal writes it. One that is not known is written as it was read.
+pub(super) fn write(event_type: &str) -> Value {
+    if let Ok(number) = event_type.parse::<u64>() {
+        return Value::from(number);
+    }
+    let screaming = screaming(event_type);
+    if camel(&screaming) == event_type {
+        Value::from(format!("{PREFIX}{screaming}"))
+    } else {
+        Value::from(event_type)
+    }
+}
+
+/// Whether workers pass over the events, whether the file says so or not.
+pub(super) fn is_ignored(event_type: &str) -> bool {
+    IGNORED_EVENT_TYPES.contains(&event_type)
+}
+
+/// Turns `TimerStarted` into `TIMER_STARTED`.
+fn screaming(name: &str) -> String {
+    let mut screaming = String::with_capacity(name.len() + 8);
+    for (index, letter) in name.char_indices() {
+        if letter.is_ascii_uppercase() && index > 0 {
+            screaming.push('_');
+        }
+        screaming.push(letter.to_ascii_uppercase());
+    }
+    screaming
+}
+
+/// Turns `TIMER_STARTED` into `TimerStarted`.
+fn camel(name: &str) -> String {
+    name.split('_')
+        .flat_map(|word| {
+            let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+            [first.to_ascii_uppercase(), rest.to_ascii_lowercase()]
+        })
+        .collect()
+}
+
+/// The field with the attributes of an event type.
+pub(super) fn attributes_name(event_type: &str) -> String {
+    let (first, rest) = event_type.split_at_checked(1).unwrap_or((event_type, ""));
+    format!("{}{rest}EventAttributes", first.to_ascii_lowercase())
+}
+
+/// The event types in the order of their numbers, which start at 1.
+const EVENT_TYPES: [&str; 60] = [
+    "WorkflowExecutionStarted",
+    "WorkflowExecutionCompleted",
+    "WorkflowExecutionFailed",
+    "WorkflowExecutionTimedOut",
+    "WorkflowTaskScheduled",
+    "WorkflowTaskStarted",
+    "WorkflowTaskCompleted",
+    "WorkflowTaskTimedOut",
+    "WorkflowTaskFailed",
+    "ActivityTaskScheduled",
+    "ActivityTaskStarted",
+    "ActivityTaskCompleted",
+    "ActivityTaskFailed",
+    "ActivityTaskTimedOut",
+    "ActivityTaskCancelRequested",
+    "ActivityTaskCanceled",
+    "TimerStarted",
+    "TimerFired",
+    "TimerCanceled",
+    "WorkflowExecutionCancelRequested",
+    "WorkflowExecutionCanceled",
+    "RequestCancelExternalWorkflowExecutionInitiated",
+    "RequestCancelExternalWorkflowExecutionFailed",
+    "ExternalWorkflowExecutionCancelRequested",
+    "MarkerRecorded",
+    "WorkflowExecutionSignaled",
+    "WorkflowExecutionTerminated",
+    "WorkflowExecutionContinuedAsNew",
+    "StartChildWorkflowExecutionInitiated",
+    "StartChildWorkflowExecutionFailed",
+    "ChildWorkflowExecutionStarted",
+    "ChildWorkflowExecutionCompleted",
+    "ChildWorkflowExecutionFailed",
+    "ChildWorkflowExecutionCanceled",
+    "ChildWorkflowExecutionTimedOut",
+    "ChildWorkflowExecutionTerminated",
+    "SignalExternalWorkflowExecutionInitiated",
+    "SignalExternalWorkflowExecutionFailed",
+    "ExternalWorkflowExecutionSignaled",
+    "UpsertWorkflowSearchAttributes",
+    "WorkflowExecutionUpdateAccepted",
+    "WorkflowExecutionUpdateRejected",
+    "WorkflowExecutionUpdateCompleted",
+    "WorkflowPropertiesModifiedExternally",
+    "ActivityPropertiesModifiedExternally",
+    "WorkflowPropertiesModified",
+    "WorkflowExecutionUpdateAdmitted",
+    "NexusOperationScheduled",
+    "NexusOperationStarted",
+    "NexusOperationCompleted",
+    "NexusOperationFailed",
+    "NexusOperationCanceled",
+    "NexusOperationTimedOut",
+    "NexusOperationCancelRequested",
+    "WorkflowExecutionOptionsUpdated",
+    "NexusOperationCancelRequestCompleted",
+    "NexusOperationCancelRequestFailed",
+    "WorkflowExecutionPaused",
+    "WorkflowExecutionUnpaused",
+    "WorkflowExecutionTimeSkippingTransitioned",
+];
+
+/// The event types that a history does not hold and that the official SDKs pass over.
+const IGNORED_EVENT_TYPES: [&str; 4] = [
+    "WorkflowExecutionOptionsUpdated",
+    "WorkflowExecutionPaused",
+    "WorkflowExecutionTimeSkippingTransitioned",
+    "WorkflowExecutionUnpaused",
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn event_types_turn_from_one_spelling_into_the_other() {
+        for name in EVENT_TYPES {
+            assert_eq!(camel(&screaming(name)), name);
+        }
+        assert_eq!(
+            screaming("WorkflowExecutionContinuedAsNew"),
+            "WORKFLOW_EXECUTION_CONTINUED_AS_NEW"
+        );
+    }
+
+    #[test]
+    fn a_type_of_the_future_is_written_as_it_was_read() {
+        for value in [
+            json!("EVENT_TYPE_FUTURE_THING"),
+            json!("EVENT_TYPE_2ND_THING"),
+            json!(99),
+        ] {
+            assert_eq!(write(&read(Some(&value)).unwrap()), value);
+        }
+        assert_eq!(
+            read(Some(&json!("EVENT_TYPE_FUTURE_THING"))).unwrap(),
+            "FutureThing"
+        );
+        assert_eq!(read(Some(&json!(17))).unwrap(), "TimerStarted");
+    }
+}
