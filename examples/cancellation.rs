@@ -3,6 +3,8 @@
 //! Everything runs in this process: an engine on one SQLite file, a worker, a client. Run it with
 //! `cargo run --example cancellation`.
 
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+
 use std::time::Duration;
 
 use steadfast::prelude::*;

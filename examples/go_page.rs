@@ -3,6 +3,8 @@
 //!
 //! Run it with `cargo run --example go_page`.
 
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+
 use std::time::Duration;
 
 use steadfast::prelude::*;
@@ -72,9 +74,14 @@ impl YourWorkflow {
             .await?;
         println!("workflow: the activity returned `{result}`");
 
-        let skipped = ctx.start_activity(Activities::activity_to_be_skipped, (), options).await;
+        let skipped = ctx
+            .start_activity(Activities::activity_to_be_skipped, (), options)
+            .await;
         if let Err(error) = &skipped {
-            println!("workflow: the next one is skipped, cancelled: {}", error.is_cancelled());
+            println!(
+                "workflow: the next one is skipped, cancelled: {}",
+                error.is_cancelled()
+            );
         }
         // A cancellation that is returned ends the workflow as cancelled.
         Ok(skipped?)
@@ -91,7 +98,9 @@ async fn main() -> anyhow::Result<()> {
     worker
         .run_until(async {
             let options = WorkflowStartOptions::new("go", "your-workflow");
-            let workflow = client.start_workflow(YourWorkflow::run, (), options).await?;
+            let workflow = client
+                .start_workflow(YourWorkflow::run, (), options)
+                .await?;
             until_an_activity_runs(&workflow).await?;
             tokio::time::sleep(Duration::from_millis(120)).await;
 

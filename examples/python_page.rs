@@ -3,6 +3,8 @@
 //!
 //! Run it with `cargo run --example python_page`.
 
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -67,11 +69,16 @@ impl GreetingWorkflow {
         activity_handle.cancel();
 
         if let Err(error) = activity_handle.await {
-            println!("the workflow sees: {error}, cancelled: {}", error.is_cancelled());
+            println!(
+                "the workflow sees: {error}, cancelled: {}",
+                error.is_cancelled()
+            );
         }
         // Only the activity was cancelled; the workflow goes on.
         let options = ActivityOptions::start_to_close_timeout(Duration::from_secs(10));
-        Ok(ctx.start_activity(Composing::run_activity, input, options).await?)
+        Ok(ctx
+            .start_activity(Composing::run_activity, input, options)
+            .await?)
     }
 }
 
@@ -85,8 +92,13 @@ async fn main() -> anyhow::Result<()> {
     worker
         .run_until(async {
             let options = WorkflowStartOptions::new("python", "your_workflow_id");
-            let input = ComposeArgsInput { arg1: "Hello, ".to_owned(), arg2: "World".to_owned() };
-            let workflow = client.start_workflow(GreetingWorkflow::run, input, options).await?;
+            let input = ComposeArgsInput {
+                arg1: "Hello, ".to_owned(),
+                arg2: "World".to_owned(),
+            };
+            let workflow = client
+                .start_workflow(GreetingWorkflow::run, input, options)
+                .await?;
             println!("{}", workflow.result().await?);
             anyhow::Ok(())
         })

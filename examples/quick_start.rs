@@ -3,6 +3,8 @@
 //!
 //! Run it with `cargo run --example quick_start`.
 
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+
 use std::time::Duration;
 use steadfast::prelude::*;
 
@@ -24,7 +26,9 @@ impl Shop {
 
 #[workflow]
 #[derive(Default)]
-struct Order { shipped: bool }
+struct Order {
+    shipped: bool,
+}
 
 #[workflow_methods]
 impl Order {
@@ -45,7 +49,9 @@ impl Order {
 
     /// Says that the order has left the house.
     #[signal]
-    fn ship(&mut self) { self.shipped = true; }
+    fn ship(&mut self) {
+        self.shipped = true;
+    }
 }
 
 #[tokio::main]
@@ -58,7 +64,9 @@ async fn main() -> anyhow::Result<()> {
     worker
         .run_until(async {
             let options = WorkflowStartOptions::new("orders", "order-42");
-            let order = client.start_workflow(Order::run, "a bicycle".to_owned(), options).await?;
+            let order = client
+                .start_workflow(Order::run, "a bicycle".to_owned(), options)
+                .await?;
             order.ship().await?;
             println!("{}", order.result().await?);
             anyhow::Ok(())

@@ -7,6 +7,8 @@
 //!
 //! Run it with `cargo run --example saga`.
 
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+
 use std::time::Duration;
 
 use steadfast::prelude::*;
@@ -138,17 +140,25 @@ async fn main() -> anyhow::Result<()> {
                 let start = |id: &str| WorkflowStartOptions::new("bank", format!("{id}-{number}"));
 
                 println!(" naive:");
-                let naive = client.start_workflow(Naive::run, number, start("naive")).await?;
+                let naive = client
+                    .start_workflow(Naive::run, number, start("naive"))
+                    .await?;
                 until_an_activity_runs(&naive).await?;
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                naive.cancel(WorkflowCancelOptions::builder().reason("never mind")).await?;
+                naive
+                    .cancel(WorkflowCancelOptions::builder().reason("never mind"))
+                    .await?;
                 report(naive.result().await);
 
                 println!(" right:");
-                let right = client.start_workflow(Right::run, number, start("right")).await?;
+                let right = client
+                    .start_workflow(Right::run, number, start("right"))
+                    .await?;
                 until_an_activity_runs(&right).await?;
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                right.cancel(WorkflowCancelOptions::builder().reason("never mind")).await?;
+                right
+                    .cancel(WorkflowCancelOptions::builder().reason("never mind"))
+                    .await?;
                 report(right.result().await);
             }
             anyhow::Ok(())

@@ -5,7 +5,14 @@ use std::process::Command;
 /// What an example prints.
 fn run(example: &str) -> String {
     let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "steadfast-examples", "--example", example])
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "steadfast-examples",
+            "--example",
+            example,
+        ])
         .output()
         .expect("cargo runs these tests, so it is there");
     assert!(
@@ -21,8 +28,15 @@ fn run(example: &str) -> String {
 fn cancellation_cleans_up_and_shows_the_history() {
     let output = run("cancellation");
     let mut lines = output.lines();
-    assert_eq!(lines.next(), Some("Cancelled (reason=No longer needed), cleanup done"));
-    for event in ["WorkflowExecutionCancelRequested", "ActivityTaskCancelRequested", "WorkflowExecutionCompleted"] {
+    assert_eq!(
+        lines.next(),
+        Some("Cancelled (reason=No longer needed), cleanup done")
+    );
+    for event in [
+        "WorkflowExecutionCancelRequested",
+        "ActivityTaskCancelRequested",
+        "WorkflowExecutionCompleted",
+    ] {
         assert!(output.contains(event), "{event}\n{output}");
     }
 }
@@ -108,6 +122,9 @@ fn every_example_is_run_here() {
         .skip_while(|line| *line != "[[example]]")
         .filter_map(|line| line.strip_prefix("name = "));
     for name in names {
-        assert!(tests.contains(&format!("run({name})")), "example {name} is not run");
+        assert!(
+            tests.contains(&format!("run({name})")),
+            "example {name} is not run"
+        );
     }
 }

@@ -43,9 +43,12 @@ pub enum ConvertError {
     label = "this type cannot be recorded in a history",
     note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
 )]
-pub trait Input: Serialize + DeserializeOwned + 'static {
+pub trait Input: Sized + 'static {
     /// Encodes and decodes arguments.
-    #[must_use]
+    fn codec() -> Codec<Self>;
+}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + 'static> Input for T {
     fn codec() -> Codec<Self> {
         Codec {
             encode: to_payload,
@@ -53,8 +56,6 @@ pub trait Input: Serialize + DeserializeOwned + 'static {
         }
     }
 }
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + 'static> Input for T {}
 
 /// A type whose values can be results.
 #[diagnostic::on_unimplemented(
@@ -62,9 +63,12 @@ impl<T: Serialize + DeserializeOwned + 'static> Input for T {}
     label = "this type cannot be recorded in a history",
     note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
 )]
-pub trait Output: Serialize + DeserializeOwned + 'static {
+pub trait Output: Sized + 'static {
     /// Encodes and decodes results.
-    #[must_use]
+    fn codec() -> Codec<Self>;
+}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + 'static> Output for T {
     fn codec() -> Codec<Self> {
         Codec {
             encode: to_payload,
@@ -72,8 +76,6 @@ pub trait Output: Serialize + DeserializeOwned + 'static {
         }
     }
 }
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + 'static> Output for T {}
 
 /// Encodes and decodes values of one type.
 ///

@@ -2,6 +2,11 @@
 //!
 //! A process of its own, because it measures itself.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a helper cannot get fails the test"
+)]
+
 use std::{
     sync::{
         OnceLock,
@@ -96,7 +101,9 @@ impl Pending {
             WorkflowResult::Ok(())
         });
         let queue = TaskQueue::new("nobody").expect("a valid name");
-        let options = ActivityOptions::with_start_to_close_timeout(HOUR).task_queue(queue).build();
+        let options = ActivityOptions::with_start_to_close_timeout(HOUR)
+            .task_queue(queue)
+            .build();
         let activity = ctx.start_activity(Nothing::nothing, (), options);
         select! {
             _ = scoped => {}
@@ -133,13 +140,19 @@ impl Pending {
 /// Kilobytes in memory; 0 where the system does not say.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    let pages = statm
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse::<usize>().ok());
     pages.unwrap_or(0) * 4
 }
 
 fn check_flat(before: usize, what: &str) {
     let after = resident();
-    assert!(after < before + 16 * 1024, "{what}: {before} KiB became {after} KiB");
+    assert!(
+        after < before + 16 * 1024,
+        "{what}: {before} KiB became {after} KiB"
+    );
 }
 
 async fn start(client: &Client, name: &str) -> Vec<PendingHandle> {
@@ -147,7 +160,11 @@ async fn start(client: &Client, name: &str) -> Vec<PendingHandle> {
         let options = WorkflowStartOptions::new(QUEUE, format!("{name} {number}"));
         client.start_workflow(Pending::run, (), options)
     });
-    join_all(starts).await.into_iter().map(Result::unwrap).collect()
+    join_all(starts)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
 }
 
 /// Waits until every run has heard of so many pokes: a query is answered after them.
@@ -187,7 +204,11 @@ async fn evictions_and_endings_leave_memory_flat() -> anyhow::Result<()> {
                 }
             }
             check_flat(before, "evictions");
-            assert_eq!(live().load(Ordering::SeqCst), 0, "evicted runs leave values behind");
+            assert_eq!(
+                live().load(Ordering::SeqCst),
+                0,
+                "evicted runs leave values behind"
+            );
             join_all(runs.iter().map(PendingHandle::end)).await;
             join_all(runs.iter().map(|run| run.result())).await;
 
@@ -206,6 +227,10 @@ async fn evictions_and_endings_leave_memory_flat() -> anyhow::Result<()> {
             check_flat(before, "endings");
         })
         .await?;
-    assert_eq!(live().load(Ordering::SeqCst), 0, "ended runs leave values behind");
+    assert_eq!(
+        live().load(Ordering::SeqCst),
+        0,
+        "ended runs leave values behind"
+    );
     Ok(())
 }

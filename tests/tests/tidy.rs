@@ -9,10 +9,55 @@ use std::{
 /// What a module of the SDK must not import. Every module is here, so that a new one is thought of.
 const FORBIDDEN: [(&str, &[&str]); 12] = [
     // The boundary to whatever keeps histories knows neither side.
-    ("engine", &["activity", "client", "convert", "definition", "error", "testing", "worker", "workflow"]),
-    ("convert", &["activity", "client", "definition", "engine", "error", "testing", "worker", "workflow"]),
-    ("history_json", &["activity", "client", "definition", "testing", "worker", "workflow"]),
-    ("error", &["activity", "client", "definition", "engine", "testing", "worker", "workflow"]),
+    (
+        "engine",
+        &[
+            "activity",
+            "client",
+            "convert",
+            "definition",
+            "error",
+            "testing",
+            "worker",
+            "workflow",
+        ],
+    ),
+    (
+        "convert",
+        &[
+            "activity",
+            "client",
+            "definition",
+            "engine",
+            "error",
+            "testing",
+            "worker",
+            "workflow",
+        ],
+    ),
+    (
+        "history_json",
+        &[
+            "activity",
+            "client",
+            "definition",
+            "testing",
+            "worker",
+            "workflow",
+        ],
+    ),
+    (
+        "error",
+        &[
+            "activity",
+            "client",
+            "definition",
+            "engine",
+            "testing",
+            "worker",
+            "workflow",
+        ],
+    ),
     ("workflow", &["client", "engine", "testing", "worker"]),
     ("activity", &["client", "testing", "worker"]),
     ("client", &["testing", "worker"]),
@@ -43,12 +88,19 @@ fn files(extensions: &[&str]) -> Vec<(String, String)> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder of the repository can be read") {
             let path = entry.expect("a file of the repository can be read").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() {
                 if !name.starts_with("target") && (!name.starts_with('.') || name == ".ci") {
                     folders.push(path);
                 }
-            } else if path.extension().is_some_and(|end| extensions.iter().any(|e| end == *e)) {
+            } else if path
+                .extension()
+                .is_some_and(|end| extensions.iter().any(|e| end == *e))
+            {
                 let text = fs::read_to_string(&path).expect("texts are UTF-8");
                 let path = path.strip_prefix(&root).expect("found below the root");
                 found.push((path.to_string_lossy().replace('\\', "/"), text));
@@ -62,7 +114,10 @@ fn files(extensions: &[&str]) -> Vec<(String, String)> {
 
 /// The code of a file without its tests and comments.
 fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let text = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
     text.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect::<Vec<_>>()
@@ -80,7 +135,9 @@ fn named_modules(text: &str) -> Vec<String> {
         }
         let rest = &code[at + "crate::".len()..];
         let ident = |text: &str| -> String {
-            text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+            text.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
         };
         if let Some(list) = rest.strip_prefix('{') {
             let mut depth = 0;
@@ -110,7 +167,9 @@ fn named_modules(text: &str) -> Vec<String> {
 fn modules_of_the_sdk_import_in_one_direction() {
     let mut wrong = Vec::new();
     for (path, text) in files(&["rs"]) {
-        let Some(path_in_sdk) = path.strip_prefix("sdk/src/") else { continue };
+        let Some(path_in_sdk) = path.strip_prefix("sdk/src/") else {
+            continue;
+        };
         let module = path_in_sdk.split(['/', '.']).next().unwrap_or_default();
         let Some((_, forbidden)) = FORBIDDEN.iter().find(|(name, _)| *name == module) else {
             panic!("say in FORBIDDEN what `{module}` must not import");
@@ -121,14 +180,25 @@ fn modules_of_the_sdk_import_in_one_direction() {
             }
         }
     }
-    assert!(wrong.is_empty(), "move the type down instead:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "move the type down instead:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn core_knows_no_runtime() {
     for (path, text) in files(&["rs"]) {
         if path.starts_with("core/src/") {
-            for unwanted in ["tokio", "futures", "SystemTime", "HashMap", "HashSet", "std::thread"] {
+            for unwanted in [
+                "tokio",
+                "futures",
+                "SystemTime",
+                "HashMap",
+                "HashSet",
+                "std::thread",
+            ] {
                 assert!(!code(&text).contains(unwanted), "{path} names `{unwanted}`");
             }
         }
@@ -159,13 +229,28 @@ fn what_is_said_about_a_mistake_quotes_nobody_elses_source() {
 #[test]
 fn a_user_of_the_embedded_engine_compiles_no_grpc() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--package", "steadfast", "--edges", "normal,build", "--prefix", "none"])
+        .args([
+            "tree",
+            "--package",
+            "steadfast",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs these tests, so it is there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let tree = String::from_utf8_lossy(&output.stdout);
-    let mut crates: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    let mut crates: Vec<&str> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
     crates.sort_unstable();
     crates.dedup();
     for unwanted in ["tonic", "prost", "h2", "hyper"] {
@@ -183,16 +268,30 @@ fn a_long_file_has_a_reason() {
         .map(|(path, _)| path)
         .collect();
     long.retain(|path| LONG_FILES.iter().all(|(known, _)| known != path));
-    assert!(long.is_empty(), "look for the seam, or add the reason to LONG_FILES: {long:?}");
+    assert!(
+        long.is_empty(),
+        "look for the seam, or add the reason to LONG_FILES: {long:?}"
+    );
     for (path, _) in LONG_FILES {
-        assert!(root().join(path).exists(), "`{path}` is gone from the repository");
+        assert!(
+            root().join(path).exists(),
+            "`{path}` is gone from the repository"
+        );
     }
 }
 
 #[test]
 fn nothing_is_left_to_do_and_no_path_is_somebodys_own() {
     // Put together so that this file does not find itself.
-    let marks = [["TO", "DO"], ["FIX", "ME"], ["XX", "X:"], ["/ho", "me/"], ["/Us", "ers/"], ["/wo", "rk/"], ["/ro", "ot/"]];
+    let marks = [
+        ["TO", "DO"],
+        ["FIX", "ME"],
+        ["XX", "X:"],
+        ["/ho", "me/"],
+        ["/Us", "ers/"],
+        ["/wo", "rk/"],
+        ["/ro", "ot/"],
+    ];
     let mut found = Vec::new();
     for (path, text) in files(&TEXTS) {
         for mark in marks.map(|halves| halves.concat()) {

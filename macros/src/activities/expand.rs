@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     expand::{
-        Convert, Definition, Scope, context_argument, function, input_codec, input_names, input_pattern,
-        input_type, into_result, output_codec, output_type,
+        Convert, Definition, Scope, context_argument, function, input_codec, input_names,
+        input_pattern, input_type, into_result, output_codec, output_type,
     },
     signature::Receiver,
     types::resolve_generics,

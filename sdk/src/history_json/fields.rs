@@ -67,7 +67,7 @@ impl<'a> Fields<'a> {
     pub(super) fn optional_message<T>(
         &self,
         name: &str,
-        read: impl FnOnce(Fields<'a>) -> Read<T>,
+        read: impl FnOnce(Self) -> Read<T>,
     ) -> Read<Option<T>> {
         self.read(name, |value| Fields::of(value)?.map(read).transpose())
     }
@@ -319,10 +319,6 @@ fn integer(value: Option<&Value>) -> Read<i64> {
 }
 
 /// The whole number that a float such as `1e3` stands for.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a whole float of this size is an integer of 64 bits"
-)]
 fn whole(number: f64) -> Option<i64> {
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
     (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i64)

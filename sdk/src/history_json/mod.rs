@@ -8,12 +8,18 @@
 //!
 //! # What is kept
 //!
-//! What is written can be read again and is equal, and Temporal's tools take it. Of what they
-//! write, only what a [`History`] holds is read. These have no place in it: task ids, namespaces
-//! (but for the target of an external request), priorities, worker versions, callbacks, links,
-//! encoded attributes of failures and the attributes of unknown events. These have no place in
-//! Temporal's form and are not written: the request id of a cancel request, and the execution
-//! timeout and the retry policy of a `WorkflowExecutionContinuedAsNew`.
+//! What was read can be written and read again and is equal, and Temporal's tools take it.
+//!
+//! Of what they write, only what a [`History`] holds is read. These have no place in it: task ids,
+//! namespaces (but for the target of an external request), priorities, cron schedules, worker
+//! versions, the flags of an SDK, callbacks, links, the kind of a task queue, headers of markers
+//! and updates, encoded attributes of failures, and the attributes of unknown events. So a history
+//! of another SDK is replayed in that SDK from the original file, not from what is written here.
+//!
+//! Of what a history holds, these have no place in Temporal's form: the request id of a cancel
+//! request, and the execution timeout and the retry policy of a `WorkflowExecutionContinuedAsNew`.
+//! A time limit of zero is read as none, and durations end at protobuf's limit of ten thousand
+//! years.
 //!
 //! # Untrusted input
 //!

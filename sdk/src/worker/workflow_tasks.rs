@@ -215,7 +215,7 @@ impl WorkflowTasks {
                 }
             };
             match reply {
-                Some(Reply::NeedsHistory(needy)) => again = needy.clone_without_events(),
+                Some(Reply::NeedsHistory(needy)) => again = *needy,
                 Some(reply) => return (reply, thread),
                 None if thread.is_abandoned() => {}
                 None => return (stopped(), thread),
@@ -223,8 +223,10 @@ impl WorkflowTasks {
         }
     }
 
-    /// The task with its whole history.
+    /// The task with its whole history: what the engine has recorded, and then the events that the
+    /// task itself brought, some of which may not be recorded before the answer.
     async fn with_history(&self, task: &WorkflowTask) -> Result<WorkflowTask, EngineError> {
+        let brought = task.events.first().map(|event| event.event_id);
         let mut events = Vec::new();
         let mut next = Some(EventId(1));
         while let Some(from) = next {
@@ -240,10 +242,17 @@ impl WorkflowTasks {
             };
             let page = self.engine.workflow_history(request).await?;
             events.extend(page.events);
-            next = page.next;
+            next = page.next.filter(|next| brought.is_none_or(|first| *next < first));
         }
-        if task.started_event_id.is_some() {
-            events.retain(|event| event.event_id <= task.started_event_id);
+        match brought {
+            Some(first) => {
+                events.retain(|event| event.event_id < first);
+                events.extend_from_slice(&task.events);
+            }
+            None if task.started_event_id.is_some() => {
+                events.retain(|event| event.event_id <= task.started_event_id);
+            }
+            None => {}
         }
         Ok(WorkflowTask {
             events,

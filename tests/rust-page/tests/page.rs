@@ -20,7 +20,11 @@ fn worker(client: &Client) -> Worker {
 }
 
 fn names(history: &temporalio_sdk::core::history::History) -> Vec<&str> {
-    history.events.iter().map(|event| event.kind.name()).collect()
+    history
+        .events
+        .iter()
+        .map(|event| event.kind.name())
+        .collect()
 }
 
 /// R1, D4: the workflow's code handles the request and cleans up.
@@ -33,8 +37,13 @@ async fn cancelled_with_the_pages_reason_it_cleans_up() -> anyhow::Result<()> {
         let execution = ExecutionRef::current(id);
         loop {
             let described = client.engine().describe_workflow(execution.clone()).await;
-            let pending = described.expect("the workflow was started").pending_activities;
-            if pending.iter().any(|activity| activity.state == PendingActivityState::Started) {
+            let pending = described
+                .expect("the workflow was started")
+                .pending_activities;
+            if pending
+                .iter()
+                .any(|activity| activity.state == PendingActivityState::Started)
+            {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -87,7 +96,11 @@ async fn terminated_it_gets_no_chance() -> anyhow::Result<()> {
     ));
     assert_eq!(
         names(&handle.history().await?),
-        ["WorkflowExecutionStarted", "WorkflowTaskScheduled", "WorkflowExecutionTerminated"]
+        [
+            "WorkflowExecutionStarted",
+            "WorkflowTaskScheduled",
+            "WorkflowExecutionTerminated"
+        ]
     );
     Ok(())
 }

@@ -11,7 +11,8 @@ use tokio::test;
 
 use crate::{
     harness::{
-        Board, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, many, nobodys, once, scenario,
+        Board, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, many, nobodys, once,
+        scenario,
     },
     logs,
     notation::{render, short},
@@ -93,7 +94,11 @@ impl Habits {
 }
 
 fn work(world: &World) {
-    world.work_with(world.worker().register_activities(Habits(std::sync::Arc::clone(&world.board))));
+    world.work_with(
+        world
+            .worker()
+            .register_activities(Habits(std::sync::Arc::clone(&world.board))),
+    );
 }
 
 /// Options with the type and no further attempt.
@@ -119,15 +124,24 @@ async fn a_heartbeat_after_the_cancellation_is_delivered_warned_about_and_told()
                     .heartbeat_timeout(Duration::from_millis(50))
                     .cancellation_type(WaitCancellationCompleted)
                     .build();
-                Ok(ctx.start_activity(Habits::keeps_heartbeating, (), options).await?)
+                Ok(ctx
+                    .start_activity(Habits::keeps_heartbeating, (), options)
+                    .await?)
             })
             .await;
         world.board.heard("started").await;
         flow.cancel("stop").await;
         world.board.heard("told Some(Cancelled)").await;
         loop {
-            let pending = flow.handle.describe().await.unwrap().pending_activities.remove(0);
-            let details = String::from_utf8(pending.heartbeat_details[0].data.as_slice().to_vec()).unwrap();
+            let pending = flow
+                .handle
+                .describe()
+                .await
+                .unwrap()
+                .pending_activities
+                .remove(0);
+            let details =
+                String::from_utf8(pending.heartbeat_details[0].data.as_slice().to_vec()).unwrap();
             if details == "\"after\"" {
                 break;
             }
@@ -137,7 +151,10 @@ async fn a_heartbeat_after_the_cancellation_is_delivered_warned_about_and_told()
         assert_eq!(flow.result().await, "done all the same");
     })
     .await;
-    assert!(logs.contain("a heartbeat of an activity that is asked to stop"), "{logs:?}");
+    assert!(
+        logs.contain("a heartbeat of an activity that is asked to stop"),
+        "{logs:?}"
+    );
 }
 
 // A4, scenario 71
@@ -149,9 +166,15 @@ async fn an_activity_that_stops_may_hand_over_a_value() {
         let flow = world
             .start(async |ctx| {
                 let wait = once_only(WaitCancellationCompleted);
-                let error = ctx.start_activity(Habits::stops_with_details, (), wait).await.unwrap_err();
+                let error = ctx
+                    .start_activity(Habits::stops_with_details, (), wait)
+                    .await
+                    .unwrap_err();
                 assert!(error.is_cancelled());
-                Ok(format!("{:?}", error.failure().chain().last().unwrap().kind))
+                Ok(format!(
+                    "{:?}",
+                    error.failure().chain().last().unwrap().kind
+                ))
             })
             .await;
         world.board.heard("started").await;
@@ -169,8 +192,10 @@ async fn an_activity_that_claims_to_be_cancelled_uninvited_has_failed() {
         work(world);
         let flow = world
             .start(async |ctx| {
-                let error =
-                    ctx.start_activity(Habits::gives_up, (), once_only(TryCancel)).await.unwrap_err();
+                let error = ctx
+                    .start_activity(Habits::gives_up, (), once_only(TryCancel))
+                    .await
+                    .unwrap_err();
                 assert!(!error.is_cancelled());
                 Err(error.into())
             })
@@ -190,14 +215,20 @@ async fn the_last_heartbeat_details_reach_the_next_attempt() {
         let flow = world
             .start(async |ctx| {
                 let options = ActivityOptions::with_start_to_close_timeout(HOUR)
-                    .retry_policy(RetryPolicy { initial_interval: SECOND, ..RetryPolicy::default() })
+                    .retry_policy(RetryPolicy {
+                        initial_interval: SECOND,
+                        ..RetryPolicy::default()
+                    })
                     .build();
                 Ok(ctx.start_activity(Habits::resumes, (), options).await?)
             })
             .await;
         loop {
             let pending = flow.handle.describe().await.unwrap().pending_activities;
-            if pending.first().is_some_and(|activity| activity.last_failure.is_some()) {
+            if pending
+                .first()
+                .is_some_and(|activity| activity.last_failure.is_some())
+            {
                 break;
             }
             tokio::task::yield_now().await;
@@ -247,7 +278,9 @@ async fn a_blocking_function_with_several_inputs_is_an_activity() {
         let flow = world
             .start(async |ctx| {
                 let input = ("ab".to_owned(), 3);
-                Ok(ctx.start_activity(Habits::blocks, input, once_only(TryCancel)).await?)
+                Ok(ctx
+                    .start_activity(Habits::blocks, input, once_only(TryCancel))
+                    .await?)
             })
             .await;
         assert_eq!(flow.result().await, "ababab");
@@ -262,13 +295,17 @@ async fn a_panic_in_an_activity_is_a_failure() {
         work(world);
         let flow = world
             .start(async |ctx| {
-                ctx.start_activity(Habits::panics, (), once_only(TryCancel)).await?;
+                ctx.start_activity(Habits::panics, (), once_only(TryCancel))
+                    .await?;
                 Ok(String::new())
             })
             .await;
         let failure = flow.failure().await;
         assert_eq!(short(&failure), "activity <- Panic");
-        assert!(failure.to_string().contains("an activity's bug"), "{failure}");
+        assert!(
+            failure.to_string().contains("an activity's bug"),
+            "{failure}"
+        );
     })
     .await;
 }
@@ -283,7 +320,9 @@ async fn an_activity_that_ends_elsewhere_is_completed_by_its_id() {
                 let options = ActivityOptions::with_start_to_close_timeout(HOUR)
                     .activity_id(ActivityId::new("by hand").unwrap())
                     .build();
-                Ok(ctx.start_activity(Habits::ends_elsewhere, (), options).await?)
+                Ok(ctx
+                    .start_activity(Habits::ends_elsewhere, (), options)
+                    .await?)
             })
             .await;
         world.board.heard("handed over").await;
@@ -291,7 +330,11 @@ async fn an_activity_that_ends_elsewhere_is_completed_by_its_id() {
             execution: ExecutionRef::current(WorkflowId::new("w1").unwrap()),
             activity_id: ActivityId::new("by hand").unwrap(),
         };
-        world.client.complete_activity(activity, &"from outside").await.unwrap();
+        world
+            .client
+            .complete_activity(activity, &"from outside")
+            .await
+            .unwrap();
         assert_eq!(flow.result().await, "from outside");
     })
     .await;
@@ -331,7 +374,9 @@ async fn an_activity_hears_that_its_time_is_over() {
                 let options = ActivityOptions::with_start_to_close_timeout(MINUTE)
                     .retry_policy(RetryPolicy::once())
                     .build();
-                Ok(ctx.start_activity(Stage::hold, "held".to_owned(), options).await?)
+                Ok(ctx
+                    .start_activity(Stage::hold, "held".to_owned(), options)
+                    .await?)
             })
             .await;
         world.board.heard("held started").await;
@@ -356,7 +401,9 @@ async fn every_time_limit_of_an_activity_is_kept() {
             ),
             (
                 TimeoutType::ScheduleToClose,
-                ActivityOptions::with_schedule_to_close_timeout(MINUTE).task_queue(queue()).build(),
+                ActivityOptions::with_schedule_to_close_timeout(MINUTE)
+                    .task_queue(queue())
+                    .build(),
             ),
             (
                 TimeoutType::StartToClose,
@@ -378,7 +425,10 @@ async fn every_time_limit_of_an_activity_is_kept() {
             let flow = world
                 .start(async move |ctx| {
                     let slow = ctx.start_activity(Stage::ignore, own.clone(), options.clone());
-                    Ok(format!("{:?}", slow.await.unwrap_err().timeout_type().unwrap()))
+                    Ok(format!(
+                        "{:?}",
+                        slow.await.unwrap_err().timeout_type().unwrap()
+                    ))
                 })
                 .await;
             flow.settle().await;
@@ -405,14 +455,25 @@ async fn an_activity_is_tried_again_by_its_policy() {
                         ..RetryPolicy::default()
                     })
                     .build();
-                Ok(ctx.start_activity(Stage::fail, "broken".to_owned(), options).await?)
+                Ok(ctx
+                    .start_activity(Stage::fail, "broken".to_owned(), options)
+                    .await?)
             })
             .await;
         world.board.open("broken");
         for attempt in [1, 2] {
-            world.board.heard(&format!("broken started {attempt}")).await;
+            world
+                .board
+                .heard(&format!("broken started {attempt}"))
+                .await;
             loop {
-                let pending = flow.handle.describe().await.unwrap().pending_activities.remove(0);
+                let pending = flow
+                    .handle
+                    .describe()
+                    .await
+                    .unwrap()
+                    .pending_activities
+                    .remove(0);
                 if pending.attempt == attempt + 1 {
                     break;
                 }
@@ -424,7 +485,10 @@ async fn an_activity_is_tried_again_by_its_policy() {
         assert_eq!(short(&failure), "activity <- Broken");
         assert_eq!(world.board.said().len(), 3);
         let history = render(&flow.events().await);
-        assert!(history.contains("ActStarted(attempt=3) · ActFailed(Broken, MaximumAttemptsReached)"), "{history}");
+        assert!(
+            history.contains("ActStarted(attempt=3) · ActFailed(Broken, MaximumAttemptsReached)"),
+            "{history}"
+        );
     })
     .await;
 }
@@ -434,7 +498,8 @@ async fn an_activity_of_a_type_that_no_worker_knows_says_which_there_are() {
     scenario(async |world| {
         let flow = world
             .start(async |ctx| {
-                ctx.start_activity(Habits::panics, (), once_only(TryCancel)).await?;
+                ctx.start_activity(Habits::panics, (), once_only(TryCancel))
+                    .await?;
                 Ok(String::new())
             })
             .await;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use steadfast::{
     client::WorkflowStartOptionsBuilder,
     core::event::EventKind,
-    engine::{ListFilter, Signal, SignalWorkflowRequest, ExecutionRef},
+    engine::{ExecutionRef, ListFilter, Signal, SignalWorkflowRequest},
     prelude::*,
     workflow::{join, join_all, try_join, try_join_all},
 };
@@ -15,8 +15,8 @@ use tokio::test;
 
 use crate::{
     harness::{
-        Ctx, HOUR, MINUTE, QUEUE, SECOND, Script, Stage, World, define, many, once, options, own_body,
-        redefine, scenario, scenario_without_worker,
+        Ctx, HOUR, MINUTE, QUEUE, SECOND, Script, Stage, World, define, many, once, options,
+        own_body, redefine, scenario, scenario_without_worker,
     },
     logs,
     notation::{render, short},
@@ -45,7 +45,11 @@ impl Shop {
             return Err(ApplicationFailure::new("nothing was ordered", "EmptyOrder"));
         }
         let log = vec![format!("init {}", view.workflow_id())];
-        Ok(Self { order, log, closed: false })
+        Ok(Self {
+            order,
+            log,
+            closed: false,
+        })
     }
 
     #[run]
@@ -58,7 +62,11 @@ impl Shop {
     /// Plain, with a context that cannot wait.
     #[signal]
     fn close(&mut self, ctx: &mut SyncWorkflowContext<Self>) {
-        self.log.push(format!("close {}", ctx.is_replaying()).replace(" true", "").replace(" false", ""));
+        self.log.push(
+            format!("close {}", ctx.is_replaying())
+                .replace(" true", "")
+                .replace(" false", ""),
+        );
         self.closed = true;
     }
 
@@ -84,7 +92,10 @@ impl Shop {
     #[query(name = "price-of")]
     fn price(&self, view: &WorkflowContextView, each: u32) -> Result<u32, String> {
         let _ = view.history_length();
-        self.order.count.checked_mul(each).ok_or_else(|| "too expensive".to_owned())
+        self.order
+            .count
+            .checked_mul(each)
+            .ok_or_else(|| "too expensive".to_owned())
     }
 
     #[update]
@@ -94,7 +105,11 @@ impl Shop {
 
     #[update_validator(set_count)]
     fn check_count(&self, count: &u32) -> Result<(), String> {
-        if *count > 100 { Err(format!("{count} are too many")) } else { Ok(()) }
+        if *count > 100 {
+            Err(format!("{count} are too many"))
+        } else {
+            Ok(())
+        }
     }
 
     #[update]
@@ -102,17 +117,26 @@ impl Shop {
         if to.is_empty() {
             return Err(ApplicationFailure::new("no address", "Address").into());
         }
-        Ok(ctx.start_activity(Stage::quick, format!("to {to}"), options()).await?)
+        Ok(ctx
+            .start_activity(Stage::quick, format!("to {to}"), options())
+            .await?)
     }
 }
 
 fn apples(count: u32) -> Order {
-    Order { item: "apples".to_owned(), count }
+    Order {
+        item: "apples".to_owned(),
+        count,
+    }
 }
 
 async fn shop(world: &World, id: &str, count: u32) -> ShopHandle {
     let options = WorkflowStartOptions::new(QUEUE, id);
-    world.client.start_workflow(Shop::run, apples(count), options).await.unwrap()
+    world
+        .client
+        .start_workflow(Shop::run, apples(count), options)
+        .await
+        .unwrap()
 }
 
 fn work(world: &World) {
@@ -127,7 +151,11 @@ async fn handlers_of_every_kind_are_called() {
         assert_eq!(handle.item().await.unwrap(), "apples");
         assert_eq!(handle.price(5).await.unwrap(), 15);
         let error = handle.price(u32::MAX).await.unwrap_err();
-        assert!(matches!(&error, ClientError::Refused(_)) && error.to_string().contains("too expensive"), "{error}");
+        assert!(
+            matches!(&error, ClientError::Refused(_))
+                && error.to_string().contains("too expensive"),
+            "{error}"
+        );
         assert_eq!(handle.set_count(7).await.unwrap(), 3);
         let error = handle.set_count(101).await.unwrap_err();
         assert!(error.to_string().contains("101 are too many"), "{error}");
@@ -137,7 +165,10 @@ async fn handlers_of_every_kind_are_called() {
         handle.order_later(2, "pears".to_owned()).await.unwrap();
         world.advance(MINUTE).await;
         handle.close().await.unwrap();
-        assert_eq!(handle.result().await.unwrap(), ["init shop", "run", "later 2 pears", "close"]);
+        assert_eq!(
+            handle.result().await.unwrap(),
+            ["init shop", "run", "later 2 pears", "close"]
+        );
         // A closed workflow still answers.
         assert_eq!(handle.price(2).await.unwrap(), 14);
         let history = render(&handle.history().await.unwrap().events);
@@ -154,8 +185,14 @@ async fn an_init_that_fails_ends_the_workflow_as_failed() {
         work(world);
         let handle = shop(world, "empty", 0).await;
         let error = handle.result().await.unwrap_err();
-        assert_eq!(error.to_string(), "the workflow failed: nothing was ordered");
-        assert_eq!(render(&handle.history().await.unwrap().events), "Started · WT · Failed(EmptyOrder)");
+        assert_eq!(
+            error.to_string(),
+            "the workflow failed: nothing was ordered"
+        );
+        assert_eq!(
+            render(&handle.history().await.unwrap().events),
+            "Started · WT · Failed(EmptyOrder)"
+        );
     })
     .await;
 }
@@ -177,8 +214,20 @@ async fn an_update_under_the_same_id_runs_once() {
     scenario_without_worker(async |world| {
         work(world);
         let handle = shop(world, "shop", 1).await;
-        assert_eq!(handle.update_with_id(Shop::set_count, 5, "same").await.unwrap(), 1);
-        assert_eq!(handle.update_with_id(Shop::set_count, 6, "same").await.unwrap(), 1);
+        assert_eq!(
+            handle
+                .update_with_id(Shop::set_count, 5, "same")
+                .await
+                .unwrap(),
+            1
+        );
+        assert_eq!(
+            handle
+                .update_with_id(Shop::set_count, 6, "same")
+                .await
+                .unwrap(),
+            1
+        );
         assert_eq!(handle.set_count(9).await.unwrap(), 5);
     })
     .await;
@@ -194,9 +243,15 @@ async fn signals_before_the_first_task_are_handled_before_run() {
             .await
             .unwrap();
         work(world);
-        assert_eq!(handle.result().await.unwrap(), ["init shop", "close", "run"]);
         assert_eq!(
-            render(&handle.history().await.unwrap().events).split(" · ").take(3).collect::<Vec<_>>(),
+            handle.result().await.unwrap(),
+            ["init shop", "close", "run"]
+        );
+        assert_eq!(
+            render(&handle.history().await.unwrap().events)
+                .split(" · ")
+                .take(3)
+                .collect::<Vec<_>>(),
             ["Started", "Signaled(close)", "WT"]
         );
     })
@@ -214,7 +269,13 @@ async fn signal_with_start_finds_the_open_execution() {
         for word in ["hello", "again"] {
             world
                 .client
-                .signal_with_start_workflow(Script::run, body.clone(), start(), Script::say, word.to_owned())
+                .signal_with_start_workflow(
+                    Script::run,
+                    body.clone(),
+                    start(),
+                    Script::say,
+                    word.to_owned(),
+                )
                 .await
                 .unwrap();
         }
@@ -244,7 +305,12 @@ async fn an_unknown_signal_is_kept_and_warned_about() {
         };
         let execution = ExecutionRef::current(WorkflowId::new("w1").unwrap());
         let request = SignalWorkflowRequest { execution, signal };
-        world.client.engine().signal_workflow(request).await.unwrap();
+        world
+            .client
+            .engine()
+            .signal_workflow(request)
+            .await
+            .unwrap();
         flow.settle().await;
         flow.say("go").await;
         assert_eq!(flow.result().await, "1 nobody_handles_this");
@@ -266,7 +332,10 @@ async fn a_handler_that_is_running_at_the_end_is_warned_about() {
         handle.result().await.unwrap();
     })
     .await;
-    assert!(logs.contain("the workflow ended while handlers were running"), "{logs:?}");
+    assert!(
+        logs.contain("the workflow ended while handlers were running"),
+        "{logs:?}"
+    );
     assert!(logs.contain("signal `order_later`"), "{logs:?}");
 }
 
@@ -278,7 +347,10 @@ async fn an_unknown_query_and_update_name_the_ones_there_are() {
         // The same id with the handle of another type.
         let other = world.client.workflow::<Script>("shop").unwrap();
         let error = other.heard().await.unwrap_err().to_string();
-        assert!(error.contains("`heard`") && error.contains("`item`") && error.contains("`price-of`"), "{error}");
+        assert!(
+            error.contains("`heard`") && error.contains("`item`") && error.contains("`price-of`"),
+            "{error}"
+        );
     })
     .await;
 }
@@ -298,11 +370,17 @@ async fn a_workflow_of_a_type_that_no_worker_knows_fails_its_task_and_says_which
             .events
             .iter()
             .find_map(|event| match &event.kind {
-                EventKind::WorkflowTaskFailed { failure: Some(failure), .. } => Some(failure.to_string()),
+                EventKind::WorkflowTaskFailed {
+                    failure: Some(failure),
+                    ..
+                } => Some(failure.to_string()),
                 _ => None,
             })
             .unwrap();
-        assert!(text.contains("`Shop`") && text.contains("`Script`"), "{text}");
+        assert!(
+            text.contains("`Shop`") && text.contains("`Script`"),
+            "{text}"
+        );
     })
     .await;
 }
@@ -312,7 +390,9 @@ async fn a_workflow_continues_as_new_with_its_next_input() {
     scenario(async |world| {
         let last = define(async |ctx| Ok(format!("{}", ctx.view().continued_run_id().is_some())));
         let flow = world
-            .start(async move |ctx| ctx.continue_as_new(last.clone(), ContinueAsNewOptions::default()))
+            .start(async move |ctx| {
+                ctx.continue_as_new(last.clone(), ContinueAsNewOptions::default())
+            })
             .await;
         assert_eq!(flow.result().await, "true");
         assert_eq!(world.executions(None).await.len(), 2);
@@ -329,7 +409,8 @@ async fn continue_as_new_is_not_undone_by_a_saga_or_a_cleanup() {
                     return Ok("second".to_owned());
                 }
                 ctx.on_cancel(async |ctx| {
-                    ctx.start_activity(Stage::quick, "cleanup".to_owned(), options()).await
+                    ctx.start_activity(Stage::quick, "cleanup".to_owned(), options())
+                        .await
                 });
                 ctx.saga(async |saga| {
                     saga.step(Stage::quick, "step".to_owned(), options())
@@ -359,7 +440,9 @@ async fn a_patch_is_taken_by_new_runs_and_not_by_old_ones() {
         old.settle().await;
         let patched = async |ctx: &mut Ctx| {
             if ctx.patched("no-sleep") {
-                Ok(ctx.start_activity(Stage::quick, "new".to_owned(), options()).await?)
+                Ok(ctx
+                    .start_activity(Stage::quick, "new".to_owned(), options())
+                    .await?)
             } else {
                 ctx.sleep(MINUTE).await?;
                 ctx.sleep(MINUTE).await?;
@@ -389,7 +472,9 @@ async fn changed_code_fails_the_task_and_names_both_sides() {
         let flow = world.start_named(&body).await;
         flow.settle().await;
         redefine(&body, async |ctx| {
-            Ok(ctx.start_activity(Stage::quick, "new".to_owned(), options()).await?)
+            Ok(ctx
+                .start_activity(Stage::quick, "new".to_owned(), options())
+                .await?)
         });
         flow.say("wake").await;
         flow.reaches("WTFailed", 1).await;
@@ -398,11 +483,21 @@ async fn changed_code_fails_the_task_and_names_both_sides() {
             .await
             .iter()
             .find_map(|event| match &event.kind {
-                EventKind::WorkflowTaskFailed { failure: Some(failure), .. } => Some(failure.message.clone()),
+                EventKind::WorkflowTaskFailed {
+                    failure: Some(failure),
+                    ..
+                } => Some(failure.message.clone()),
                 _ => None,
             })
             .unwrap();
-        for part in ["X1100", "recorded:", "StartTimer", "now:", "ScheduleActivityTask", "help:"] {
+        for part in [
+            "X1100",
+            "recorded:",
+            "StartTimer",
+            "now:",
+            "ScheduleActivityTask",
+            "help:",
+        ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(render(&flow.events().await).contains("WTFailed(NonDeterministicError)"));
@@ -532,7 +627,8 @@ async fn channels_semaphores_and_mutexes_connect_tasks() {
                 let semaphore = ctx.semaphore(2);
                 let mut tasks = Vec::new();
                 for number in 0..4_u32 {
-                    let (channel, mutex, semaphore) = (channel.clone(), mutex.clone(), semaphore.clone());
+                    let (channel, mutex, semaphore) =
+                        (channel.clone(), mutex.clone(), semaphore.clone());
                     tasks.push(ctx.spawn(async move |ctx| {
                         let _permit = semaphore.acquire().await?;
                         ctx.sleep(SECOND).await?;
@@ -591,21 +687,30 @@ async fn who_waits_for_a_permit_or_a_value_is_reached_by_a_cancellation() {
 async fn two_hundred_operations_are_joined() {
     // The order in which they end is their own affair.
     for options in [many(), crate::harness::none()] {
-    once(options, &async |world: &World| {
-        world.work();
-        let flow = world
-            .start(async |ctx| {
-                let all: Vec<_> = (0..200)
-                    .map(|number| ctx.start_activity(Stage::quick, number.to_string(), crate::harness::options()))
-                    .collect();
-                let results = join_all(all).await;
-                let sum: u32 = results.into_iter().map(|result| result.unwrap().parse::<u32>().unwrap()).sum();
-                Ok(sum.to_string())
-            })
-            .await;
-        assert_eq!(flow.result().await, "19900");
-    })
-    .await;
+        once(options, &async |world: &World| {
+            world.work();
+            let flow = world
+                .start(async |ctx| {
+                    let all: Vec<_> = (0..200)
+                        .map(|number| {
+                            ctx.start_activity(
+                                Stage::quick,
+                                number.to_string(),
+                                crate::harness::options(),
+                            )
+                        })
+                        .collect();
+                    let results = join_all(all).await;
+                    let sum: u32 = results
+                        .into_iter()
+                        .map(|result| result.unwrap().parse::<u32>().unwrap())
+                        .sum();
+                    Ok(sum.to_string())
+                })
+                .await;
+            assert_eq!(flow.result().await, "19900");
+        })
+        .await;
     }
 }
 
@@ -644,7 +749,9 @@ async fn select_takes_any_async_block_and_else() {
             .start(async |ctx| {
                 let block = async {
                     ctx.sleep(SECOND).await?;
-                    let name = ctx.start_activity(Stage::quick, "block".to_owned(), options()).await?;
+                    let name = ctx
+                        .start_activity(Stage::quick, "block".to_owned(), options())
+                        .await?;
                     WorkflowResult::Ok(name)
                 };
                 let first = select! {
@@ -680,7 +787,8 @@ async fn search_attributes_and_memo_are_started_changed_and_found() {
             .unwrap();
         let flow = world.start_with(&body, options).await;
         flow.settle().await;
-        flow.has("Started · WT · SearchAttributes · Memo · TimerStarted(1)").await;
+        flow.has("Started · WT · SearchAttributes · Memo · TimerStarted(1)")
+            .await;
         let described = flow.handle.describe().await.unwrap();
         assert_eq!(described.memo["note"].data.as_slice(), b"\"changed\"");
         for (city, count) in [("\"Rome\"", 1), ("\"Paris\"", 0)] {
@@ -689,7 +797,11 @@ async fn search_attributes_and_memo_are_started_changed_and_found() {
                 search_attributes: [("city".to_owned(), payload)].into(),
                 ..ListFilter::default()
             };
-            assert_eq!(world.client.count_workflows(filter).await.unwrap(), count, "{city}");
+            assert_eq!(
+                world.client.count_workflows(filter).await.unwrap(),
+                count,
+                "{city}"
+            );
         }
         world.advance(HOUR).await;
         assert_eq!(flow.result().await, "first");
@@ -719,21 +831,33 @@ async fn ids_are_reused_and_conflict_as_the_policies_say() {
         });
         let id = || WorkflowStartOptions::new(QUEUE, "same");
         let start = async |options: WorkflowStartOptionsBuilder| {
-            world.client.start_workflow(Script::run, body.clone(), options).await
+            world
+                .client
+                .start_workflow(Script::run, body.clone(), options)
+                .await
         };
         let first = start(id()).await.unwrap();
         let error = start(id()).await.unwrap_err();
         assert!(error.to_string().contains("already"), "{error}");
-        let same = start(id().id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)).await.unwrap();
+        let same = start(id().id_conflict_policy(WorkflowIdConflictPolicy::UseExisting))
+            .await
+            .unwrap();
         assert_eq!(same.run_id(), first.run_id());
-        let next =
-            start(id().id_conflict_policy(WorkflowIdConflictPolicy::TerminateExisting)).await.unwrap();
+        let next = start(id().id_conflict_policy(WorkflowIdConflictPolicy::TerminateExisting))
+            .await
+            .unwrap();
         assert_ne!(next.run_id(), first.run_id());
         next.say("end".to_owned()).await.unwrap();
         next.result().await.unwrap();
-        start(id().id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)).await.unwrap_err();
-        start(id().id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicateFailedOnly)).await.unwrap_err();
-        let last = start(id().id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)).await.unwrap();
+        start(id().id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate))
+            .await
+            .unwrap_err();
+        start(id().id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicateFailedOnly))
+            .await
+            .unwrap_err();
+        let last = start(id().id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate))
+            .await
+            .unwrap();
         last.say("end".to_owned()).await.unwrap();
         last.result().await.unwrap();
     })
@@ -796,7 +920,9 @@ async fn inputs_that_cannot_be_read_fail_the_task_and_not_the_workflow() {
             workflow_id: WorkflowId::new("shop").unwrap(),
             workflow_type: steadfast::core::ids::WorkflowType::new("Shop").unwrap(),
             task_queue: TaskQueue::new(QUEUE).unwrap(),
-            input: vec![steadfast::core::payload::Payload::json(b"\"text\"".to_vec())],
+            input: vec![steadfast::core::payload::Payload::json(
+                b"\"text\"".to_vec(),
+            )],
             header: Default::default(),
             timeouts: Default::default(),
             identity: world.client.identity().clone(),

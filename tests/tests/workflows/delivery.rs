@@ -9,7 +9,8 @@ use crate::harness::{
 
 /// Starts an activity in whatever scope runs.
 async fn helper(ctx: &Ctx) -> Result<String, ActivityExecutionError> {
-    ctx.start_activity(Stage::quick, "helper".to_owned(), options()).await
+    ctx.start_activity(Stage::quick, "helper".to_owned(), options())
+        .await
 }
 
 // D1
@@ -300,7 +301,12 @@ async fn the_reason_is_in_every_kind_of_error() {
                 let timer = ctx.sleep(HOUR);
                 let condition = ctx.wait_condition(|_| false);
                 let mut reasons = vec![
-                    activity.await.unwrap_err().cancel_reason().unwrap().to_owned(),
+                    activity
+                        .await
+                        .unwrap_err()
+                        .cancel_reason()
+                        .unwrap()
+                        .to_owned(),
                     timer.await.unwrap_err().reason().to_owned(),
                     condition.await.unwrap_err().reason().to_owned(),
                 ];
@@ -327,7 +333,10 @@ async fn without_a_reason_there_is_none() {
             .start(async |ctx| Ok(format!("[{}]", ctx.cancelled().await)))
             .await;
         flow.settle().await;
-        flow.handle.cancel(WorkflowCancelOptions::default()).await.unwrap();
+        flow.handle
+            .cancel(WorkflowCancelOptions::default())
+            .await
+            .unwrap();
         assert_eq!(flow.result().await, "[]");
     })
     .await;
@@ -341,7 +350,8 @@ async fn a_cancellation_from_code_wakes_who_waits_in_the_same_task() {
             .start(async |ctx| {
                 let scope = ctx.new_scope();
                 let waits = ctx.in_scope(&scope, async |ctx| ctx.cancelled().await.to_string());
-                let sleeps = ctx.spawn(async |ctx| ctx.sleep(HOUR).await.unwrap_err().reason().to_owned());
+                let sleeps =
+                    ctx.spawn(async |ctx| ctx.sleep(HOUR).await.unwrap_err().reason().to_owned());
                 let (waited, ()) = steadfast::workflow::join(waits, async {
                     scope.cancel("mine");
                     sleeps.cancel("the task's");
@@ -351,7 +361,8 @@ async fn a_cancellation_from_code_wakes_who_waits_in_the_same_task() {
             })
             .await;
         assert_eq!(flow.result().await, "mine, the task's");
-        flow.has("Started · WT · Completed(\"mine, the task's\")").await;
+        flow.has("Started · WT · Completed(\"mine, the task's\")")
+            .await;
     })
     .await;
 }
@@ -366,8 +377,9 @@ async fn a_request_reaches_two_hundred_activities_at_once() {
                 let activities =
                     (0..200).map(|n| ctx.start_activity(Stage::quick, n.to_string(), nobodys()));
                 let ended = join_all(activities.collect::<Vec<_>>()).await;
-                let cancelled =
-                    ended.iter().filter(|end| end.as_ref().is_err_and(|error| error.is_cancelled()));
+                let cancelled = ended
+                    .iter()
+                    .filter(|end| end.as_ref().is_err_and(|error| error.is_cancelled()));
                 Ok(cancelled.count().to_string())
             })
             .await;
@@ -386,11 +398,15 @@ async fn a_request_reaches_what_a_detached_task_started() {
             .start(async |ctx| {
                 ctx.spawn(async |ctx| {
                     let slept = ctx.sleep(SECOND).await.and(ctx.sleep(HOUR).await);
-                    let seen = slept.map_or_else(|error| error.reason().to_owned(), |()| "nothing".to_owned());
+                    let seen = slept
+                        .map_or_else(|error| error.reason().to_owned(), |()| "nothing".to_owned());
                     ctx.state_mut(|state| state.heard.push(seen));
                 })
                 .detach();
-                ctx.disconnected(async |ctx| ctx.wait_condition(|state| !state.heard.is_empty()).await).await?;
+                ctx.disconnected(async |ctx| {
+                    ctx.wait_condition(|state| !state.heard.is_empty()).await
+                })
+                .await?;
                 Ok(ctx.state(|state| state.heard.join(" ")))
             })
             .await;

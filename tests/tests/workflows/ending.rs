@@ -16,7 +16,10 @@ use steadfast::{
 use tokio::test;
 
 use crate::{
-    harness::{HOUR, MINUTE, QUEUE, SECOND, Stage, define, nobodys, options, redefine, scenario, scenario_without_worker},
+    harness::{
+        HOUR, MINUTE, QUEUE, SECOND, Stage, define, nobodys, options, redefine, scenario,
+        scenario_without_worker,
+    },
     notation::{render, short},
 };
 
@@ -27,15 +30,20 @@ async fn context_added_to_a_cancellation_leaves_it_one() {
         let anyhow = world
             .start(async |ctx| {
                 use anyhow::Context as _;
-                ctx.sleep(HOUR).await.context("while sleeping").context("in the workflow")?;
+                ctx.sleep(HOUR)
+                    .await
+                    .context("while sleeping")
+                    .context("in the workflow")?;
                 Ok(String::new())
             })
             .await;
         let boxed = world
             .start(async |ctx| {
                 let hold = nobodys(ActivityCancellationType::TryCancel);
-                let result: Result<String, Box<dyn std::error::Error + Send + Sync>> =
-                    ctx.start_activity(Stage::quick, "a".to_owned(), hold).await.map_err(Into::into);
+                let result: Result<String, Box<dyn std::error::Error + Send + Sync>> = ctx
+                    .start_activity(Stage::quick, "a".to_owned(), hold)
+                    .await
+                    .map_err(Into::into);
                 Ok(result?)
             })
             .await;
@@ -56,7 +64,8 @@ async fn a_cancellation_that_nobody_requested_of_the_execution_fails_it() {
             .start(async |ctx| {
                 let scope = ctx.new_scope();
                 let sleeps = ctx.in_scope(&scope, async |ctx| ctx.sleep(HOUR).await);
-                let (slept, ()) = steadfast::workflow::join(sleeps, async { scope.cancel("mine") }).await;
+                let (slept, ()) =
+                    steadfast::workflow::join(sleeps, async { scope.cancel("mine") }).await;
                 slept?;
                 Ok(String::new())
             })
@@ -101,18 +110,26 @@ async fn the_chain_of_causes_is_kept_also_through_anyhow() {
                 let once = ActivityOptions::with_start_to_close_timeout(HOUR)
                     .retry_policy(RetryPolicy::once())
                     .build();
-                let done = ctx.start_activity(Stage::fail, "broken".to_owned(), once).await;
-                let done = done.context("the booking failed").context("the trip is off")?;
+                let done = ctx
+                    .start_activity(Stage::fail, "broken".to_owned(), once)
+                    .await;
+                let done = done
+                    .context("the booking failed")
+                    .context("the trip is off")?;
                 Ok(done)
             })
             .await;
         world.board.heard("broken started 1").await;
         world.board.open("broken");
         let failure = flow.failure().await;
-        let chain: Vec<String> = failure.chain().map(|failure| failure.message.clone()).collect();
+        let chain: Vec<String> = failure
+            .chain()
+            .map(|failure| failure.message.clone())
+            .collect();
         assert_eq!(chain[..2], ["the trip is off", "the booking failed"]);
         assert_eq!(chain.last().unwrap(), "broken failed");
-        let FailureKind::Application { error_type, .. } = &failure.chain().last().unwrap().kind else {
+        let FailureKind::Application { error_type, .. } = &failure.chain().last().unwrap().kind
+        else {
             panic!("{failure:?}");
         };
         assert_eq!(error_type, "Broken");
@@ -135,7 +152,9 @@ async fn an_error_of_ones_own_fails_the_workflow_under_the_name_of_its_type() {
     scenario(async |world| {
         let own = world.start(async |_| Err(NoRoom.into())).await;
         let text = world.start(async |_| Err("just text".into())).await;
-        let number = world.start(async |_| Ok("x".parse::<u32>()?.to_string())).await;
+        let number = world
+            .start(async |_| Ok("x".parse::<u32>()?.to_string()))
+            .await;
         assert_eq!(short(&*own.failure().await), "NoRoom");
         assert_eq!(own.failure().await.message, "no room left");
         assert_eq!(text.failure().await.message, "just text");
@@ -193,7 +212,8 @@ async fn an_activity_that_is_scheduled_in_the_closing_task_is_not_waited_for() {
     scenario(async |world| {
         let flow = world
             .start(async |ctx| {
-                ctx.start_activity(Stage::quick, "late".to_owned(), options()).detach();
+                ctx.start_activity(Stage::quick, "late".to_owned(), options())
+                    .detach();
                 Ok("done".to_owned())
             })
             .await;
@@ -226,7 +246,10 @@ async fn a_result_that_crosses_a_signal_is_not_lost_and_neither_is_the_signal() 
             .join()
             .unwrap();
         }
-        seen.store(ctx.state(|state| u32::try_from(state.heard.len()).unwrap()), Ordering::SeqCst);
+        seen.store(
+            ctx.state(|state| u32::try_from(state.heard.len()).unwrap()),
+            Ordering::SeqCst,
+        );
         Ok("done".to_owned())
     });
     let flow = world.start_named(&body).await;
@@ -249,7 +272,10 @@ async fn a_workflow_retry_policy_starts_another_run_after_its_wait() {
             }
             Ok(format!("attempt {}", ctx.view().attempt()))
         });
-        let policy = RetryPolicy { initial_interval: MINUTE, ..RetryPolicy::default() };
+        let policy = RetryPolicy {
+            initial_interval: MINUTE,
+            ..RetryPolicy::default()
+        };
         let options = WorkflowStartOptions::new(QUEUE, "retried").retry_policy(policy);
         let flow = world.start_with(&body, options).await;
         let result = flow.result();
@@ -308,7 +334,10 @@ async fn run_and_execution_timeouts_close_the_workflow() {
         for flow in [run, execution] {
             let error = flow.handle.result().await.unwrap_err();
             assert!(
-                matches!(error, ClientError::Workflow(WorkflowExecutionError::TimedOut)),
+                matches!(
+                    error,
+                    ClientError::Workflow(WorkflowExecutionError::TimedOut)
+                ),
                 "{error}"
             );
             flow.has("Started · WT · TimerStarted(1) · TimedOut").await;

@@ -11,7 +11,9 @@ use crate::{
     notation::short,
 };
 
-use ChildWorkflowCancellationType::{Abandon, TryCancel, WaitCancellationCompleted, WaitCancellationRequested};
+use ChildWorkflowCancellationType::{
+    Abandon, TryCancel, WaitCancellationCompleted, WaitCancellationRequested,
+};
 
 fn child_options(id: &str) -> steadfast::workflow::ChildWorkflowOptionsBuilder {
     ChildWorkflowOptions::with_workflow_id(WorkflowId::new(id).unwrap())
@@ -22,7 +24,8 @@ fn sleeper() -> String {
     define(async |ctx| {
         let slept = ctx.sleep(HOUR).await;
         if slept.is_err() {
-            ctx.disconnected(async |ctx| ctx.sleep(SECOND).await).await?;
+            ctx.disconnected(async |ctx| ctx.sleep(SECOND).await)
+                .await?;
         }
         slept?;
         Ok("slept".to_owned())
@@ -37,11 +40,19 @@ async fn parent(
 ) -> Flow {
     world
         .start(async move |ctx| {
-            let ended = match ctx.start_child_workflow(Script::run, child.clone(), options()).await {
+            let ended = match ctx
+                .start_child_workflow(Script::run, child.clone(), options())
+                .await
+            {
                 Ok(value) => value,
-                Err(error) => format!("{} cancelled={}", short(error.failure()), error.is_cancelled()),
+                Err(error) => format!(
+                    "{} cancelled={}",
+                    short(error.failure()),
+                    error.is_cancelled()
+                ),
             };
-            ctx.disconnected(async |ctx| ctx.wait_condition(|state| !state.heard.is_empty()).await).await?;
+            ctx.disconnected(async |ctx| ctx.wait_condition(|state| !state.heard.is_empty()).await)
+                .await?;
             Ok(ended)
         })
         .await
@@ -59,7 +70,10 @@ async fn a_child_gives_its_result_to_its_parent() {
         flow.settle().await;
         flow.say("go").await;
         assert_eq!(flow.result().await, "child of w1");
-        world.find("child").has("Started · WT · Completed(\"child of w1\")").await;
+        world
+            .find("child")
+            .has("Started · WT · Completed(\"child of w1\")")
+            .await;
     })
     .await;
 }
@@ -73,7 +87,8 @@ async fn a_child_is_waited_for_and_signalled_while_it_runs() {
         });
         let flow = world
             .start(async move |ctx| {
-                let child = ctx.start_child_workflow(Script::run, child.clone(), child_options("child"));
+                let child =
+                    ctx.start_child_workflow(Script::run, child.clone(), child_options("child"));
                 let run = child.started().await;
                 assert!(run.is_some());
                 child.signal(Script::say, "hello".to_owned()).await?;
@@ -124,7 +139,9 @@ async fn by_default_a_parent_waits_until_its_cancelled_child_has_ended() {
 async fn waiting_for_the_request_resolves_when_the_child_has_it() {
     scenario(async |world| {
         let flow = parent(world, sleeper(), || {
-            child_options("child").cancellation_type(WaitCancellationRequested).build()
+            child_options("child")
+                .cancellation_type(WaitCancellationRequested)
+                .build()
         })
         .await;
         flow.reaches("ChildStarted", 1).await;
@@ -205,7 +222,9 @@ async fn a_child_that_ignores_the_request_gives_its_result() {
             Ok("ignored".to_owned())
         });
         let flow = parent(world, child, || {
-            child_options("child").cancellation_type(WaitCancellationCompleted).build()
+            child_options("child")
+                .cancellation_type(WaitCancellationCompleted)
+                .build()
         })
         .await;
         flow.reaches("ChildStarted", 1).await;
@@ -260,7 +279,9 @@ async fn a_child_that_others_cancel_or_terminate_fails_its_parent() {
             let own = id.clone();
             let flow = world
                 .start(async move |ctx| {
-                    Ok(ctx.start_child_workflow(Script::run, child.clone(), child_options(&own)).await?)
+                    Ok(ctx
+                        .start_child_workflow(Script::run, child.clone(), child_options(&own))
+                        .await?)
                 })
                 .await;
             flow.reaches("ChildStarted", 1).await;
@@ -271,9 +292,17 @@ async fn a_child_that_others_cancel_or_terminate_fails_its_parent() {
                 target.reaches("TimerCanceled", 1).await;
                 world.advance(SECOND).await;
             } else {
-                target.handle.terminate(WorkflowTerminateOptions::default()).await.unwrap();
+                target
+                    .handle
+                    .terminate(WorkflowTerminateOptions::default())
+                    .await
+                    .unwrap();
             }
-            let expected = if how == "cancel" { "child <- canceled" } else { "child <- terminated" };
+            let expected = if how == "cancel" {
+                "child <- canceled"
+            } else {
+                "child <- terminated"
+            };
             assert_eq!(short(&*flow.failure().await), expected);
         }
     })
@@ -287,7 +316,9 @@ async fn a_failing_child_hands_its_failure_to_its_parent() {
         let child = define(async |_| Err(ApplicationFailure::new("no", "Broken").into()));
         let flow = world
             .start(async move |ctx| {
-                Ok(ctx.start_child_workflow(Script::run, child.clone(), child_options("child")).await?)
+                Ok(ctx
+                    .start_child_workflow(Script::run, child.clone(), child_options("child"))
+                    .await?)
             })
             .await;
         assert_eq!(short(&*flow.failure().await), "child <- Broken");
@@ -300,12 +331,16 @@ async fn a_child_whose_id_is_taken_does_not_start() {
     scenario(async |world| {
         let child = sleeper();
         let taken = world
-            .start_with(&child, WorkflowStartOptions::new(crate::harness::QUEUE, "taken"))
+            .start_with(
+                &child,
+                WorkflowStartOptions::new(crate::harness::QUEUE, "taken"),
+            )
             .await;
         taken.settle().await;
         let flow = world
             .start(async move |ctx| {
-                let child = ctx.start_child_workflow(Script::run, child.clone(), child_options("taken"));
+                let child =
+                    ctx.start_child_workflow(Script::run, child.clone(), child_options("taken"));
                 assert!(child.started().await.is_none());
                 Ok(child.await?)
             })
@@ -334,7 +369,8 @@ async fn children_of_a_closed_parent_are_treated_by_their_policy() {
                 ];
                 for (id, policy) in policies {
                     let options = child_options(id).parent_close_policy(policy);
-                    ctx.start_child_workflow(Script::run, child.clone(), options).detach();
+                    ctx.start_child_workflow(Script::run, child.clone(), options)
+                        .detach();
                 }
                 // F6: nothing that was started is lost although the parent ends at once.
                 Ok("parent done".to_owned())
@@ -346,9 +382,15 @@ async fn children_of_a_closed_parent_are_treated_by_their_policy() {
         world.settle().await;
         world.clock.advance(HOUR);
         assert_eq!(world.find("abandon").result().await, "");
-        assert_eq!(world.find("terminate").status().await, ExecutionStatus::Terminated);
+        assert_eq!(
+            world.find("terminate").status().await,
+            ExecutionStatus::Terminated
+        );
         let history = crate::notation::render(&world.find("terminate").events().await);
-        assert!(history.ends_with("Terminated(by parent close policy)"), "{history}");
+        assert!(
+            history.ends_with("Terminated(by parent close policy)"),
+            "{history}"
+        );
     })
     .await;
 }
@@ -366,7 +408,9 @@ async fn another_execution_is_cancelled_with_a_reason() {
         target.settle().await;
         let canceller = world
             .start(async |ctx| {
-                ctx.external_workflow(WorkflowId::new("w1").unwrap()).cancel("told to").await?;
+                ctx.external_workflow(WorkflowId::new("w1").unwrap())
+                    .cancel("told to")
+                    .await?;
                 Ok("ok".to_owned())
             })
             .await;
@@ -391,7 +435,10 @@ async fn what_cannot_be_delivered_is_an_error_and_a_closed_target_is_none() {
                 external("w1").cancel("late").await?;
                 let itself = external("w2").cancel("me").await.is_err();
                 let unknown = external("unknown").cancel("who").await.is_err();
-                let signal = external("w1").signal(Script::say, "late".to_owned()).await.is_err();
+                let signal = external("w1")
+                    .signal(Script::say, "late".to_owned())
+                    .await
+                    .is_err();
                 Ok(format!("{itself} {unknown} {signal}"))
             })
             .await;
@@ -418,7 +465,8 @@ async fn a_signal_that_is_taken_back_in_its_task_is_never_sent() {
                 let signal = ctx.in_scope(&scope, async |_| {
                     external.signal(Script::say, "never".to_owned()).await
                 });
-                let (sent, ()) = steadfast::workflow::join(signal, async { scope.cancel("no") }).await;
+                let (sent, ()) =
+                    steadfast::workflow::join(signal, async { scope.cancel("no") }).await;
                 drop(external.cancel("never"));
                 Ok(sent.unwrap_err().is_cancelled().to_string())
             })
@@ -438,7 +486,10 @@ async fn what_a_workflow_asked_of_others_is_not_lost_by_its_end() {
         let target = world
             .start(async |ctx| {
                 let reason = ctx.cancelled().await;
-                Ok(format!("{reason}: {}", ctx.state(|state| state.heard.join(","))))
+                Ok(format!(
+                    "{reason}: {}",
+                    ctx.state(|state| state.heard.join(","))
+                ))
             })
             .await;
         target.settle().await;
@@ -452,7 +503,10 @@ async fn what_a_workflow_asked_of_others_is_not_lost_by_its_end() {
             .await;
         assert_eq!(sender.result().await, "gone");
         let result = target.result().await;
-        assert!(result.ends_with(": bye") && result.contains("leaving"), "{result}");
+        assert!(
+            result.ends_with(": bye") && result.contains("leaving"),
+            "{result}"
+        );
     })
     .await;
 }
@@ -463,7 +517,9 @@ async fn a_child_in_a_disconnected_scope_runs_although_its_parent_is_cancelled()
     scenario_without_worker(async |world| {
         world.work();
         let child = define(async |ctx| {
-            Ok(ctx.start_activity(Stage::quick, "undone".to_owned(), options()).await?)
+            Ok(ctx
+                .start_activity(Stage::quick, "undone".to_owned(), options())
+                .await?)
         });
         let flow = world
             .start(async move |ctx| {
@@ -483,7 +539,8 @@ async fn a_child_in_a_disconnected_scope_runs_although_its_parent_is_cancelled()
 
 async fn cleanup(ctx: &Ctx, child: String) -> WorkflowResult<()> {
     let done = ctx.disconnected(async |ctx| {
-        ctx.start_child_workflow(Script::run, child, child_options("cleanup")).await
+        ctx.start_child_workflow(Script::run, child, child_options("cleanup"))
+            .await
     });
     done.await?;
     Ok(())

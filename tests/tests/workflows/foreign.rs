@@ -26,7 +26,10 @@ async fn first_failure(
         flow.reaches("WTFailed", 1).await;
         let events = flow.events().await;
         *text.lock().unwrap() = failure_of_first_task(&events);
-        flow.handle.terminate(WorkflowTerminateOptions::default()).await.unwrap();
+        flow.handle
+            .terminate(WorkflowTerminateOptions::default())
+            .await
+            .unwrap();
     })
     .await;
     text.into_inner().unwrap()
@@ -35,7 +38,10 @@ async fn first_failure(
 fn failure_of_first_task(events: &[HistoryEvent]) -> String {
     // In the same task: nothing was recorded before.
     match &events[3].kind {
-        EventKind::WorkflowTaskFailed { failure: Some(failure), .. } => failure.message.clone(),
+        EventKind::WorkflowTaskFailed {
+            failure: Some(failure),
+            ..
+        } => failure.message.clone(),
         _ => panic!("{events:?}"),
     }
 }
@@ -47,7 +53,10 @@ async fn a_sleep_of_tokio_fails_the_task_and_names_what_to_use() {
         Ok(String::new())
     })
     .await;
-    assert!(text.contains("ctx.sleep(..)") && text.contains("tokio::time::sleep"), "{text}");
+    assert!(
+        text.contains("ctx.sleep(..)") && text.contains("tokio::time::sleep"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -106,7 +115,11 @@ async fn a_channel_from_another_thread_and_what_never_ends_fail_the_task() {
         once(many(), &async |world: &World| {
             world.work_with(world.worker().register_workflow::<Waiting>());
             let options = WorkflowStartOptions::new(QUEUE, "waiting");
-            world.client.start_workflow(Waiting::run, how.to_owned(), options).await.unwrap();
+            world
+                .client
+                .start_workflow(Waiting::run, how.to_owned(), options)
+                .await
+                .unwrap();
             let flow = world.find("waiting");
             flow.reaches("WTFailed", 1).await;
             let text = failure_of_first_task(&flow.events().await);
@@ -116,7 +129,10 @@ async fn a_channel_from_another_thread_and_what_never_ends_fail_the_task() {
                     && text.contains("activity"),
                 "{text}"
             );
-            flow.handle.terminate(WorkflowTerminateOptions::default()).await.unwrap();
+            flow.handle
+                .terminate(WorkflowTerminateOptions::default())
+                .await
+                .unwrap();
         })
         .await;
     }
@@ -142,8 +158,14 @@ async fn a_channel_from_another_thread_beside_an_operation_is_found_when_it_wake
         flow.say("wake").await;
         flow.reaches("WTFailed", 1).await;
         let text = format!("{:?}", flow.events().await);
-        assert!(text.contains("woken from outside") && text.contains("ctx.sleep(..)"), "{text}");
-        flow.handle.terminate(WorkflowTerminateOptions::default()).await.unwrap();
+        assert!(
+            text.contains("woken from outside") && text.contains("ctx.sleep(..)"),
+            "{text}"
+        );
+        flow.handle
+            .terminate(WorkflowTerminateOptions::default())
+            .await
+            .unwrap();
     })
     .await;
 }

@@ -96,7 +96,10 @@ pub(crate) struct Script {
 #[workflow_methods]
 impl Script {
     #[run]
-    pub(crate) async fn run(ctx: &mut WorkflowContext<Self>, body: String) -> WorkflowResult<String> {
+    pub(crate) async fn run(
+        ctx: &mut WorkflowContext<Self>,
+        body: String,
+    ) -> WorkflowResult<String> {
         ctx.state_mut(|state| state.body.clone_from(&body));
         let body = Arc::clone(
             bodies()
@@ -155,7 +158,9 @@ impl Board {
     /// Waits until something was said.
     pub(crate) async fn heard(&self, what: &str) {
         let mut said = self.said.subscribe();
-        said.wait_for(|said| said.iter().any(|said| said == what)).await.unwrap();
+        said.wait_for(|said| said.iter().any(|said| said == what))
+            .await
+            .unwrap();
     }
 
     /// Lets an activity go on.
@@ -165,7 +170,9 @@ impl Board {
 
     async fn opened(&self, name: &str) {
         let mut open = self.open.subscribe();
-        open.wait_for(|open| open.iter().any(|open| open == name || open == EVERYTHING)).await.unwrap();
+        open.wait_for(|open| open.iter().any(|open| open == name || open == EVERYTHING))
+            .await
+            .unwrap();
     }
 }
 
@@ -187,7 +194,11 @@ impl Stage {
 
     /// Runs until it is let go, or cancelled.
     #[activity]
-    pub(crate) async fn hold(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+    pub(crate) async fn hold(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
         ctx.heartbeat(&name)?;
         self.0.say(format!("{name} started"));
         tokio::select! {
@@ -209,7 +220,11 @@ impl Stage {
 
     /// Fails when it is let go or hears of its cancellation.
     #[activity]
-    pub(crate) async fn fail(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+    pub(crate) async fn fail(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
         ctx.heartbeat(&name)?;
         let attempt = ctx.info().attempt;
         self.0.say(format!("{name} started {attempt}"));
@@ -310,7 +325,8 @@ impl World {
     /// Starts a workflow whose code was defined before.
     pub(crate) async fn start_named(&self, body: &str) -> Flow {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        self.start_with(body, WorkflowStartOptions::new(QUEUE, format!("w{number}"))).await
+        self.start_with(body, WorkflowStartOptions::new(QUEUE, format!("w{number}")))
+            .await
     }
 
     pub(crate) async fn start_with(
@@ -318,8 +334,11 @@ impl World {
         body: &str,
         options: impl Into<WorkflowStartOptions>,
     ) -> Flow {
-        let handle =
-            self.client.start_workflow(Script::run, body.to_owned(), options).await.unwrap();
+        let handle = self
+            .client
+            .start_workflow(Script::run, body.to_owned(), options)
+            .await
+            .unwrap();
         self.flow(handle)
     }
 
@@ -329,7 +348,10 @@ impl World {
     }
 
     fn flow(&self, handle: ScriptHandle) -> Flow {
-        Flow { handle, client: self.client.clone() }
+        Flow {
+            handle,
+            client: self.client.clone(),
+        }
     }
 
     /// Waits until no workflow task of any open run waits or runs, and then moves the clock.
@@ -345,10 +367,24 @@ impl World {
         }
     }
 
-    pub(crate) async fn executions(&self, status: Option<ExecutionStatus>) -> Vec<WorkflowExecution> {
-        let filter = ListFilter { status, ..ListFilter::default() };
-        let list: Vec<_> = self.client.list_workflows(filter).try_collect().await.unwrap();
-        list.into_iter().rev().map(|description| description.execution).collect()
+    pub(crate) async fn executions(
+        &self,
+        status: Option<ExecutionStatus>,
+    ) -> Vec<WorkflowExecution> {
+        let filter = ListFilter {
+            status,
+            ..ListFilter::default()
+        };
+        let list: Vec<_> = self
+            .client
+            .list_workflows(filter)
+            .try_collect()
+            .await
+            .unwrap();
+        list.into_iter()
+            .rev()
+            .map(|description| description.execution)
+            .collect()
     }
 
     /// Every history, oldest first.
@@ -359,7 +395,11 @@ impl World {
             let id = execution.workflow_id.clone();
             let events = events(&self.client, execution.clone()).await;
             let mut text = format!("{id}: {}", notation::without_tasks(&events));
-            for WorkflowExecution { workflow_id, run_id } in &executions {
+            for WorkflowExecution {
+                workflow_id,
+                run_id,
+            } in &executions
+            {
                 text = text.replace(run_id.as_str(), &format!("(run of {workflow_id})"));
             }
             histories.push(text);
@@ -376,7 +416,10 @@ async fn events(client: &Client, execution: WorkflowExecution) -> Vec<HistoryEve
 
 /// Whether a run has no workflow task that waits or runs.
 fn is_settled(events: &[HistoryEvent]) -> bool {
-    let last = events.iter().rev().find(|event| event.kind.name().starts_with("WorkflowTask"));
+    let last = events
+        .iter()
+        .rev()
+        .find(|event| event.kind.name().starts_with("WorkflowTask"));
     last.is_some_and(|event| matches!(event.kind, EventKind::WorkflowTaskCompleted { .. }))
         || events.last().is_some_and(|event| event.kind.is_closing())
 }
@@ -393,9 +436,16 @@ async fn settled(client: &Client, execution: WorkflowExecution) {
 
 /// Waits until a run has more events.
 async fn grown(client: &Client, execution: WorkflowExecution, length: usize) {
-    let WorkflowExecution { workflow_id, run_id } = execution;
+    let WorkflowExecution {
+        workflow_id,
+        run_id,
+    } = execution;
     let request = HistoryRequest {
-        execution: ExecutionRef { workflow_id, run_id: Some(run_id), first_execution_run_id: None },
+        execution: ExecutionRef {
+            workflow_id,
+            run_id: Some(run_id),
+            first_execution_run_id: None,
+        },
         from: EventId(length as u64 + 1),
         page_size: 1,
         wait: HistoryWait::NewEvent,
@@ -436,7 +486,10 @@ impl Flow {
     }
 
     pub(crate) async fn cancel(&self, reason: &str) {
-        self.handle.cancel(WorkflowCancelOptions::builder().reason(reason)).await.unwrap();
+        self.handle
+            .cancel(WorkflowCancelOptions::builder().reason(reason))
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn say(&self, what: &str) {
@@ -494,7 +547,10 @@ pub(crate) fn many() -> WorkerOptions {
 
 /// No run stays in memory: each task replays its whole history.
 pub(crate) fn none() -> WorkerOptions {
-    WorkerOptions { max_cached_runs: 0, ..many() }
+    WorkerOptions {
+        max_cached_runs: 0,
+        ..many()
+    }
 }
 
 /// Runs a test with a worker that keeps every run in memory and again with one that keeps none, and
@@ -516,19 +572,28 @@ async fn compare(test: impl AsyncFn(&World)) {
     // How events fall into workflow tasks may differ where executions meet; what happened may not.
     let kept = once(many(), &test).await;
     let replayed = once(none(), &test).await;
-    assert_eq!(kept, replayed, "a worker that replays leaves another history");
+    assert_eq!(
+        kept, replayed,
+        "a worker that replays leaves another history"
+    );
 }
 
 /// Runs a test with one worker and gives the histories.
 pub(crate) async fn once(options: WorkerOptions, test: &impl AsyncFn(&World)) -> Vec<String> {
     let world = World::new(options);
-    if tokio::time::timeout(HANGS_AFTER, test(&world)).await.is_err() {
+    if tokio::time::timeout(HANGS_AFTER, test(&world))
+        .await
+        .is_err()
+    {
         let histories = world.histories().await;
-        panic!("the test hangs\n{}\n{:?}", histories.join("\n"), world.board.said());
+        panic!(
+            "the test hangs\n{}\n{:?}",
+            histories.join("\n"),
+            world.board.said()
+        );
     }
     let histories = world.histories().await;
     world.board.open(EVERYTHING);
     world.rest().await;
     histories
 }
-

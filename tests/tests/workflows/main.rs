@@ -1,16 +1,21 @@
 //! Workflows, activities, worker, client and engine together, with a clock that stands still.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a helper cannot get fails the test"
+)]
+
 mod activities;
 mod authoring;
 mod delivery;
 mod ending;
 mod executions;
+mod foreign;
+mod harness;
+mod logs;
+mod notation;
 mod operations;
 mod requests;
 mod sagas;
 mod scopes;
 mod worker;
-mod foreign;
-mod harness;
-mod logs;
-mod notation;

@@ -16,8 +16,14 @@ pub(crate) fn render(events: &[HistoryEvent]) -> String {
         if let (
             EventKind::WorkflowTaskScheduled { attempt: 1, .. },
             [
-                HistoryEvent { kind: EventKind::WorkflowTaskStarted { .. }, .. },
-                HistoryEvent { kind: EventKind::WorkflowTaskCompleted { .. }, .. },
+                HistoryEvent {
+                    kind: EventKind::WorkflowTaskStarted { .. },
+                    ..
+                },
+                HistoryEvent {
+                    kind: EventKind::WorkflowTaskCompleted { .. },
+                    ..
+                },
                 after @ ..,
             ],
         ) = (&event.kind, after)
@@ -54,15 +60,21 @@ pub(crate) fn name(kind: &EventKind) -> String {
         EventKind::WorkflowExecutionCanceled { .. } => "Canceled".to_owned(),
         EventKind::WorkflowExecutionTerminated { reason, .. } => format!("Terminated({reason})"),
         EventKind::WorkflowExecutionContinuedAsNew { .. } => "ContinuedAsNew".to_owned(),
-        EventKind::WorkflowExecutionSignaled { signal_name, .. } => format!("Signaled({signal_name})"),
-        EventKind::WorkflowExecutionCancelRequested { cause, .. } => format!("CancelRequested({cause})"),
+        EventKind::WorkflowExecutionSignaled { signal_name, .. } => {
+            format!("Signaled({signal_name})")
+        }
+        EventKind::WorkflowExecutionCancelRequested { cause, .. } => {
+            format!("CancelRequested({cause})")
+        }
         EventKind::WorkflowExecutionUpdateAccepted { .. } => "UpdAccepted".to_owned(),
         EventKind::WorkflowExecutionUpdateCompleted { outcome, .. } => match outcome {
             Ok(_) => "UpdCompleted".to_owned(),
             Err(failure) => format!("UpdCompleted({})", short(failure)),
         },
         EventKind::WorkflowTaskScheduled { attempt: 1, .. } => "WTScheduled".to_owned(),
-        EventKind::WorkflowTaskScheduled { attempt, .. } => format!("WTScheduled(attempt={attempt})"),
+        EventKind::WorkflowTaskScheduled { attempt, .. } => {
+            format!("WTScheduled(attempt={attempt})")
+        }
         EventKind::WorkflowTaskStarted { .. } => "WTStarted".to_owned(),
         EventKind::WorkflowTaskCompleted { .. } => "WTCompleted".to_owned(),
         EventKind::WorkflowTaskFailed { cause, .. } => format!("WTFailed({cause:?})"),
@@ -72,17 +84,28 @@ pub(crate) fn name(kind: &EventKind) -> String {
         }
         EventKind::ActivityTaskStarted { attempt: 1, .. } => "ActStarted".to_owned(),
         EventKind::ActivityTaskStarted { attempt, .. } => format!("ActStarted(attempt={attempt})"),
-        EventKind::ActivityTaskCompleted { result, .. } => format!("ActCompleted({})", values(result)),
-        EventKind::ActivityTaskFailed { failure, retry_state, .. } => {
+        EventKind::ActivityTaskCompleted { result, .. } => {
+            format!("ActCompleted({})", values(result))
+        }
+        EventKind::ActivityTaskFailed {
+            failure,
+            retry_state,
+            ..
+        } => {
             format!("ActFailed({}, {retry_state:?})", short(failure))
         }
-        EventKind::ActivityTaskTimedOut { failure, retry_state, .. } => {
+        EventKind::ActivityTaskTimedOut {
+            failure,
+            retry_state,
+            ..
+        } => {
             format!("ActTimedOut({}, {retry_state:?})", short(failure))
         }
         EventKind::ActivityTaskCancelRequested { .. } => "ActCancelRequested".to_owned(),
-        EventKind::ActivityTaskCanceled { started_event_id: EventId(0), .. } => {
-            "ActCanceled(not started)".to_owned()
-        }
+        EventKind::ActivityTaskCanceled {
+            started_event_id: EventId(0),
+            ..
+        } => "ActCanceled(not started)".to_owned(),
         EventKind::ActivityTaskCanceled { .. } => "ActCanceled".to_owned(),
         EventKind::TimerStarted { timer_id, .. } => format!("TimerStarted({timer_id})"),
         EventKind::TimerFired { timer_id, .. } => format!("TimerFired({timer_id})"),
@@ -94,19 +117,27 @@ pub(crate) fn name(kind: &EventKind) -> String {
         EventKind::StartChildWorkflowExecutionInitiated { child, .. } => {
             format!("ChildInitiated({:?})", child.parent_close_policy)
         }
-        EventKind::StartChildWorkflowExecutionFailed { cause, .. } => format!("ChildStartFailed({cause:?})"),
+        EventKind::StartChildWorkflowExecutionFailed { cause, .. } => {
+            format!("ChildStartFailed({cause:?})")
+        }
         EventKind::ChildWorkflowExecutionStarted { .. } => "ChildStarted".to_owned(),
         EventKind::ChildWorkflowExecutionCompleted { .. } => "ChildCompleted".to_owned(),
         EventKind::ChildWorkflowExecutionFailed { .. } => "ChildFailed".to_owned(),
         EventKind::ChildWorkflowExecutionCanceled { .. } => "ChildCanceled".to_owned(),
         EventKind::ChildWorkflowExecutionTimedOut { .. } => "ChildTimedOut".to_owned(),
         EventKind::ChildWorkflowExecutionTerminated { .. } => "ChildTerminated".to_owned(),
-        EventKind::RequestCancelExternalWorkflowExecutionInitiated { .. } => "ExtCancelInitiated".to_owned(),
+        EventKind::RequestCancelExternalWorkflowExecutionInitiated { .. } => {
+            "ExtCancelInitiated".to_owned()
+        }
         EventKind::RequestCancelExternalWorkflowExecutionFailed { cause, .. } => {
             format!("ExtCancelFailed({cause:?})")
         }
-        EventKind::ExternalWorkflowExecutionCancelRequested { .. } => "ExtCancelRequested".to_owned(),
-        EventKind::SignalExternalWorkflowExecutionInitiated { .. } => "ExtSignalInitiated".to_owned(),
+        EventKind::ExternalWorkflowExecutionCancelRequested { .. } => {
+            "ExtCancelRequested".to_owned()
+        }
+        EventKind::SignalExternalWorkflowExecutionInitiated { .. } => {
+            "ExtSignalInitiated".to_owned()
+        }
         EventKind::SignalExternalWorkflowExecutionFailed { cause, .. } => {
             format!("ExtSignalFailed({cause:?})")
         }

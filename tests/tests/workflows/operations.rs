@@ -8,8 +8,8 @@ use tokio::test;
 
 use crate::{
     harness::{
-        Ctx, Flow, HOUR, MINUTE, QUEUE, SECOND, Stage, World, cancelled_by, define, nobodys, options,
-        scenario,
+        Ctx, Flow, HOUR, MINUTE, QUEUE, SECOND, Stage, World, cancelled_by, define, nobodys,
+        options, scenario,
     },
     notation::{render, short},
 };
@@ -20,7 +20,11 @@ use ActivityCancellationType::{Abandon, TryCancel, WaitCancellationCompleted};
 fn ended(result: &Result<String, ActivityExecutionError>) -> String {
     match result {
         Ok(value) => value.clone(),
-        Err(error) => format!("{} cancelled={}", short(error.failure()), error.is_cancelled()),
+        Err(error) => format!(
+            "{} cancelled={}",
+            short(error.failure()),
+            error.is_cancelled()
+        ),
     }
 }
 
@@ -33,7 +37,8 @@ async fn lingering(
         .start(async move |ctx| {
             let result = activity(ctx).await;
             let seen = ended(&result);
-            ctx.disconnected(async |ctx| ctx.wait_condition(|state| !state.heard.is_empty()).await).await?;
+            ctx.disconnected(async |ctx| ctx.wait_condition(|state| !state.heard.is_empty()).await)
+                .await?;
             Ok(seen)
         })
         .await
@@ -260,13 +265,24 @@ async fn the_engine_writes_no_end_of_an_activity_when_the_workflow_closes_in_tha
 async fn an_activity_between_two_attempts_is_cancelled_by_the_engine() {
     scenario(async |world| {
         let flow = lingering(world, async |ctx| {
-            ctx.start_activity(Stage::fail, "broken".to_owned(), cancelled_by(WaitCancellationCompleted)).await
+            ctx.start_activity(
+                Stage::fail,
+                "broken".to_owned(),
+                cancelled_by(WaitCancellationCompleted),
+            )
+            .await
         })
         .await;
         world.board.heard("broken started 1").await;
         world.board.open("broken");
         loop {
-            let pending = flow.handle.describe().await.unwrap().pending_activities.remove(0);
+            let pending = flow
+                .handle
+                .describe()
+                .await
+                .unwrap()
+                .pending_activities
+                .remove(0);
             if pending.last_failure.is_some() {
                 break;
             }
@@ -294,7 +310,9 @@ async fn of_a_completion_and_a_request_in_one_task_wait_gives_the_result() {
             let flow = world
                 .start(async |ctx| {
                     let options = cancelled_by(WaitCancellationCompleted);
-                    Ok(ctx.start_activity(Stage::ignore, "won".to_owned(), options).await?)
+                    Ok(ctx
+                        .start_activity(Stage::ignore, "won".to_owned(), options)
+                        .await?)
                 })
                 .await;
             world.board.heard("won started").await;
@@ -347,7 +365,10 @@ async fn what_is_started_and_cancelled_in_one_task_leaves_no_trace() {
             .await;
         flow.result().await;
         let history = render(&flow.events().await);
-        assert!(history.starts_with("Started · WT · Completed("), "{history}");
+        assert!(
+            history.starts_with("Started · WT · Completed("),
+            "{history}"
+        );
     })
     .await;
 }
@@ -420,7 +441,8 @@ async fn a_detached_operation_runs_on() {
     scenario(async |world| {
         let flow = world
             .start(async |ctx| {
-                ctx.start_activity(Stage::hold, "held".to_owned(), options()).detach();
+                ctx.start_activity(Stage::hold, "held".to_owned(), options())
+                    .detach();
                 ctx.sleep(HOUR).detach();
                 ctx.sleep(MINUTE).await?;
                 Ok("done".to_owned())
@@ -447,7 +469,8 @@ async fn a_workflow_that_leaves_memory_cancels_nothing() {
     scenario(async |world| {
         let flow = world
             .start(async |ctx| {
-                let held = ctx.start_activity(Stage::hold, "held".to_owned(), cancelled_by(TryCancel));
+                let held =
+                    ctx.start_activity(Stage::hold, "held".to_owned(), cancelled_by(TryCancel));
                 ctx.wait_condition(|state| state.heard.len() == 3).await?;
                 Ok(held.await?)
             })
@@ -475,8 +498,10 @@ async fn a_start_to_close_timeout_is_told_with_its_kind() {
                 let options = ActivityOptions::with_start_to_close_timeout(MINUTE)
                     .retry_policy(RetryPolicy::once())
                     .build();
-                let error =
-                    ctx.start_activity(Stage::ignore, "slow".to_owned(), options).await.unwrap_err();
+                let error = ctx
+                    .start_activity(Stage::ignore, "slow".to_owned(), options)
+                    .await
+                    .unwrap_err();
                 assert_eq!(error.timeout_type(), Some(TimeoutType::StartToClose));
                 assert!(!error.is_cancelled());
                 Err(error.into())
@@ -499,8 +524,12 @@ async fn a_local_activity_is_one_marker() {
     scenario(async |world| {
         let flow = world
             .start(async |ctx| {
-                let first = ctx.start_local_activity(Stage::quick, "a".to_owned(), local()).await?;
-                let second = ctx.start_local_activity(Stage::quick, "b".to_owned(), local()).await?;
+                let first = ctx
+                    .start_local_activity(Stage::quick, "a".to_owned(), local())
+                    .await?;
+                let second = ctx
+                    .start_local_activity(Stage::quick, "b".to_owned(), local())
+                    .await?;
                 ctx.sleep(MINUTE).await?;
                 Ok(first + &second)
             })
@@ -519,33 +548,40 @@ async fn a_local_activity_is_one_marker() {
 // A7, O1, scenario 143
 #[test]
 async fn a_local_activity_is_cancelled_in_the_worker_by_every_type() {
-    for (cancellation_type, told) in [(TryCancel, true), (WaitCancellationCompleted, true), (Abandon, false)] {
+    for (cancellation_type, told) in [
+        (TryCancel, true),
+        (WaitCancellationCompleted, true),
+        (Abandon, false),
+    ] {
         let histories = crate::harness::once(crate::harness::many(), &async |world: &World| {
             world.work();
             let body = define(async move |ctx| {
-                    let options = LocalActivityOptions::with_start_to_close_timeout(HOUR)
-                        .cancellation_type(cancellation_type)
-                        .build();
-                    let held = ctx.start_local_activity(Stage::hold, "held".to_owned(), options);
-                    let cancel = ctx.wait_condition(|state| !state.heard.is_empty());
-                    let mut held = held;
-                    select! {
-                        result = &mut held => return Ok(ended(&result)),
-                        heard = cancel => heard?,
-                    }
-                    held.cancel();
-                    Ok(ended(&held.await))
-                });
+                let options = LocalActivityOptions::with_start_to_close_timeout(HOUR)
+                    .cancellation_type(cancellation_type)
+                    .build();
+                let held = ctx.start_local_activity(Stage::hold, "held".to_owned(), options);
+                let cancel = ctx.wait_condition(|state| !state.heard.is_empty());
+                let mut held = held;
+                select! {
+                    result = &mut held => return Ok(ended(&result)),
+                    heard = cancel => heard?,
+                }
+                held.cancel();
+                Ok(ended(&held.await))
+            });
             // The task that waits for the local activity is answered before its time is over, and
             // only then the signal can be seen.
-            let options = WorkflowStartOptions::new(QUEUE, "local")
-                .task_timeout(Duration::from_millis(100));
+            let options =
+                WorkflowStartOptions::new(QUEUE, "local").task_timeout(Duration::from_millis(100));
             let flow = world.start_with(&body, options).await;
             world.board.heard("held started").await;
             flow.say("go").await;
             assert_eq!(flow.result().await, "activity <- canceled cancelled=true");
             if told {
-                world.board.heard("held heard: cancelled by the workflow").await;
+                world
+                    .board
+                    .heard("held heard: cancelled by the workflow")
+                    .await;
             }
             world.board.open("held");
         })

@@ -1,13 +1,11 @@
 //! What a request to cancel or terminate does: R1 to R4, F7.
 
-use steadfast::{
-    core::event::ExecutionStatus,
-    engine::EngineError,
-    prelude::*,
-};
+use steadfast::{core::event::ExecutionStatus, engine::EngineError, prelude::*};
 use tokio::test;
 
-use crate::harness::{HOUR, MINUTE, SECOND, Stage, options, own_body, scenario, scenario_without_worker};
+use crate::harness::{
+    HOUR, MINUTE, SECOND, Stage, options, own_body, scenario, scenario_without_worker,
+};
 
 // R1, F2, scenario 1
 #[test]
@@ -83,13 +81,23 @@ async fn a_closed_execution_is_cancelled_without_effect_and_terminated_with_an_e
         flow.cancel("late").await;
         flow.has("Started · WT · Completed(\"done\")").await;
 
-        let error = flow.handle.terminate(WorkflowTerminateOptions::default()).await.unwrap_err();
+        let error = flow
+            .handle
+            .terminate(WorkflowTerminateOptions::default())
+            .await
+            .unwrap_err();
         assert_eq!(error.to_string(), "workflow execution already completed");
         assert!(error.is_not_found());
 
         let unknown = world.find("unknown").handle;
-        let error = unknown.cancel(WorkflowCancelOptions::default()).await.unwrap_err();
-        assert!(matches!(error, ClientError::Engine(EngineError::NotFound { .. })), "{error}");
+        let error = unknown
+            .cancel(WorkflowCancelOptions::default())
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, ClientError::Engine(EngineError::NotFound { .. })),
+            "{error}"
+        );
     })
     .await;
 }
@@ -154,12 +162,14 @@ async fn a_request_does_not_wait_for_the_start_delay() {
             ctx.sleep(HOUR).await?;
             Ok(String::new())
         });
-        let options = WorkflowStartOptions::new(crate::harness::QUEUE, "delayed").start_delay(MINUTE);
+        let options =
+            WorkflowStartOptions::new(crate::harness::QUEUE, "delayed").start_delay(MINUTE);
         let flow = world.start_with(&body, options).await;
         world.clock.advance(SECOND);
         flow.cancel("during delay").await;
         assert_eq!(flow.cancelled().await, "during delay");
-        flow.has("Started · CancelRequested(during delay) · WT · Canceled").await;
+        flow.has("Started · CancelRequested(during delay) · WT · Canceled")
+            .await;
     })
     .await;
 }
@@ -204,7 +214,9 @@ async fn a_terminated_workflow_gets_no_chance_and_nothing_follows() {
         let flow = world
             .start(async |ctx| {
                 ctx.on_cancel(async |ctx| {
-                    let _ = ctx.start_activity(Stage::quick, "cleanup".to_owned(), options()).await;
+                    let _ = ctx
+                        .start_activity(Stage::quick, "cleanup".to_owned(), options())
+                        .await;
                 });
                 ctx.sleep(HOUR).await?;
                 Ok(String::new())
@@ -214,7 +226,8 @@ async fn a_terminated_workflow_gets_no_chance_and_nothing_follows() {
         let options = WorkflowTerminateOptions::builder().reason("emergency");
         flow.handle.terminate(options).await.unwrap();
         world.clock.advance(2 * HOUR);
-        flow.has("Started · WT · TimerStarted(1) · Terminated(emergency)").await;
+        flow.has("Started · WT · TimerStarted(1) · Terminated(emergency)")
+            .await;
         assert_eq!(world.board.said(), [""; 0]);
         assert_eq!(flow.status().await, ExecutionStatus::Terminated);
         let error = flow.handle.result().await.unwrap_err();
@@ -230,13 +243,22 @@ async fn an_activity_of_a_terminated_workflow_hears_that_nobody_wants_it() {
         let flow = world
             .start(async |ctx| {
                 let options = crate::harness::cancelled_by(ActivityCancellationType::TryCancel);
-                Ok(ctx.start_activity(Stage::hold, "held".to_owned(), options).await?)
+                Ok(ctx
+                    .start_activity(Stage::hold, "held".to_owned(), options)
+                    .await?)
             })
             .await;
         world.board.heard("held started").await;
-        flow.handle.terminate(WorkflowTerminateOptions::default()).await.unwrap();
-        world.board.heard("held heard: no longer wanted: its workflow has closed").await;
-        flow.has("Started · WT · ActScheduled(hold) · Terminated(terminated by user via frontend)").await;
+        flow.handle
+            .terminate(WorkflowTerminateOptions::default())
+            .await
+            .unwrap();
+        world
+            .board
+            .heard("held heard: no longer wanted: its workflow has closed")
+            .await;
+        flow.has("Started · WT · ActScheduled(hold) · Terminated(terminated by user via frontend)")
+            .await;
     })
     .await;
 }

@@ -5,7 +5,8 @@ use tokio::test;
 
 use crate::{
     harness::{
-        Ctx, Flow, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, define, options, scenario,
+        Ctx, Flow, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, define, options,
+        scenario,
     },
     notation::{render, short},
 };
@@ -74,10 +75,19 @@ async fn a_workflow_that_completes_is_not_compensated() {
 #[test]
 async fn a_failing_workflow_is_compensated_and_its_error_stays() {
     scenario(async |world| {
-        let flow = trip(world, async |_| Err(ApplicationFailure::new("no visa", "Visa").into())).await;
+        let flow = trip(world, async |_| {
+            Err(ApplicationFailure::new("no visa", "Visa").into())
+        })
+        .await;
         let failure = flow.failure().await;
-        assert_eq!((failure.message.as_str(), short(&failure).as_str()), ("no visa", "Visa"));
-        assert_eq!(world.board.said(), ["hotel", "flight", "undo flight", "undo hotel"]);
+        assert_eq!(
+            (failure.message.as_str(), short(&failure).as_str()),
+            ("no visa", "Visa")
+        );
+        assert_eq!(
+            world.board.said(),
+            ["hotel", "flight", "undo flight", "undo hotel"]
+        );
     })
     .await;
 }
@@ -110,7 +120,10 @@ async fn no_compensation_starts_while_a_step_may_still_run() {
         assert_eq!(world.board.said(), ["hotel", "charge started"]);
         world.board.open("charge");
         assert_eq!(flow.cancelled().await, "stop");
-        assert_eq!(world.board.said(), ["hotel", "charge started", "refund", "undo hotel"]);
+        assert_eq!(
+            world.board.said(),
+            ["hotel", "charge started", "refund", "undo hotel"]
+        );
     })
     .await;
 }
@@ -224,7 +237,11 @@ async fn a_step_whose_output_is_unknown_is_reported_as_not_compensated() {
                         .retry_policy(RetryPolicy::once())
                         .build();
                     saga.step(Stage::ignore, "charge".to_owned(), once)
-                        .compensate_with_output(Stage::quick, |receipt| format!("refund {receipt}"), options())
+                        .compensate_with_output(
+                            Stage::quick,
+                            |receipt| format!("refund {receipt}"),
+                            options(),
+                        )
                         .await
                 })
                 .await
@@ -240,7 +257,9 @@ async fn a_step_whose_output_is_unknown_is_reported_as_not_compensated() {
 }
 
 fn broken() -> ActivityOptions {
-    ActivityOptions::with_start_to_close_timeout(HOUR).retry_policy(RetryPolicy::once()).build()
+    ActivityOptions::with_start_to_close_timeout(HOUR)
+        .retry_policy(RetryPolicy::once())
+        .build()
 }
 
 /// Three steps; the compensation of the second one fails.
@@ -281,7 +300,10 @@ async fn a_failing_compensation_does_not_stop_the_others_and_is_reported() {
         flow.cancel("stop").await;
         // The cause stays: it is still a cancellation.
         assert_eq!(flow.cancelled().await, "stop");
-        assert_eq!(world.board.said(), ["1", "2", "3", "undo 3", "undo 2 started 1", "undo 1"]);
+        assert_eq!(
+            world.board.said(),
+            ["1", "2", "3", "undo 3", "undo 2 started 1", "undo 1"]
+        );
     })
     .await;
 }
@@ -298,7 +320,10 @@ async fn a_saga_may_stop_at_the_first_failing_compensation() {
         flow.settle().await;
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
-        assert_eq!(world.board.said(), ["1", "2", "3", "undo 3", "undo 2 started 1"]);
+        assert_eq!(
+            world.board.said(),
+            ["1", "2", "3", "undo 3", "undo 2 started 1"]
+        );
     })
     .await;
 }
@@ -336,7 +361,9 @@ async fn compensations_may_run_side_by_side() {
 async fn compensations_can_be_any_code_and_sagas_nest() {
     scenario(async |world| {
         let child = define(async |ctx| {
-            Ok(ctx.start_activity(Stage::quick, "undone by a child".to_owned(), options()).await?)
+            Ok(ctx
+                .start_activity(Stage::quick, "undone by a child".to_owned(), options())
+                .await?)
         });
         let flow = world
             .start(async move |ctx| {
@@ -344,8 +371,12 @@ async fn compensations_can_be_any_code_and_sagas_nest() {
                 ctx.saga(async |outer| {
                     let by_child = child.clone();
                     outer.compensate_with("a child", async move |ctx: &mut Ctx| {
-                        ctx.start_child_workflow(Script::run, by_child, ChildWorkflowOptions::builder())
-                            .await?;
+                        ctx.start_child_workflow(
+                            Script::run,
+                            by_child,
+                            ChildWorkflowOptions::builder(),
+                        )
+                        .await?;
                         ctx.sleep(SECOND).await?;
                         Ok(())
                     });
@@ -365,7 +396,10 @@ async fn compensations_can_be_any_code_and_sagas_nest() {
         flow.reaches("TimerStarted", 1).await;
         world.advance(SECOND).await;
         assert_eq!(short(&*flow.failure().await), "Broken");
-        assert_eq!(world.board.said(), ["inner", "undo inner", "undone by a child"]);
+        assert_eq!(
+            world.board.said(),
+            ["inner", "undo inner", "undone by a child"]
+        );
     })
     .await;
 }

@@ -48,8 +48,10 @@ async fn a_scope_is_cancelled_with_its_parent_at_any_depth() {
                 let reason = ctx
                     .scope(async |ctx| {
                         ctx.scope(async |ctx| {
-                            ctx.scope(async |ctx| ctx.sleep(HOUR).await.unwrap_err().reason().to_owned())
-                                .await
+                            ctx.scope(async |ctx| {
+                                ctx.sleep(HOUR).await.unwrap_err().reason().to_owned()
+                            })
+                            .await
                         })
                         .await
                     })
@@ -71,12 +73,15 @@ async fn cleanup_in_a_disconnected_scope_runs_although_the_workflow_is_cancelled
         let flow = world
             .start(async |ctx| {
                 let hold = cancelled_by(ActivityCancellationType::TryCancel);
-                let result = ctx.start_activity(Stage::hold, "held".to_owned(), hold).await;
+                let result = ctx
+                    .start_activity(Stage::hold, "held".to_owned(), hold)
+                    .await;
                 if result.is_err() {
                     ctx.disconnected(async |ctx| {
                         // In a helper scope inside it too.
                         ctx.scope(async |ctx| {
-                            ctx.start_activity(Stage::quick, "cleanup".to_owned(), options()).await
+                            ctx.start_activity(Stage::quick, "cleanup".to_owned(), options())
+                                .await
                         })
                         .await
                     })
@@ -104,7 +109,9 @@ async fn a_disconnected_scope_is_not_reached_whether_opened_before_or_after() {
                 });
                 let connected = ctx.sleep(HOUR);
                 let (before, connected) = join(before, connected).await;
-                let after = ctx.disconnected(async |ctx| ctx.sleep(MINUTE).await.is_ok()).await;
+                let after = ctx
+                    .disconnected(async |ctx| ctx.sleep(MINUTE).await.is_ok())
+                    .await;
                 Ok(format!("{before} {} {after}", connected.is_err()))
             })
             .await;
@@ -128,7 +135,8 @@ async fn a_disconnected_scope_is_cancelled_by_its_own_handle_and_its_own_timeout
                 let (own_handle, ()) = join(sleeps, async { scope.cancel("own handle") }).await;
                 let timed = ctx
                     .disconnected(async |ctx| {
-                        ctx.with_timeout(MINUTE, async |ctx| ctx.sleep(HOUR).await).await
+                        ctx.with_timeout(MINUTE, async |ctx| ctx.sleep(HOUR).await)
+                            .await
                     })
                     .await;
                 Ok(format!("{own_handle} {}", timed.unwrap_err()))
@@ -284,13 +292,18 @@ async fn a_kept_scope_is_cancelled_from_a_signal_handler() {
                 let scope = ctx.new_scope();
                 ctx.state_mut(|state| state.scope = Some(scope.clone()));
                 let reason = ctx
-                    .in_scope(&scope, async |ctx| ctx.sleep(HOUR).await.unwrap_err().reason().to_owned())
+                    .in_scope(&scope, async |ctx| {
+                        ctx.sleep(HOUR).await.unwrap_err().reason().to_owned()
+                    })
                     .await;
                 Ok(format!("{reason}, {}", ctx.is_cancelled()))
             })
             .await;
         flow.settle().await;
-        flow.handle.cancel_scope("the customer called".to_owned()).await.unwrap();
+        flow.handle
+            .cancel_scope("the customer called".to_owned())
+            .await
+            .unwrap();
         assert_eq!(flow.result().await, "the customer called, false");
         flow.has(
             "Started · WT · TimerStarted(1) · Signaled(cancel_scope) · WT · TimerCanceled(1) · \
@@ -336,7 +349,8 @@ async fn cleanups_do_not_run_when_the_workflow_ends_otherwise() {
     scenario(async |world| {
         let cleanup = async |ctx: &mut crate::harness::Ctx| {
             ctx.on_cancel(async |ctx| {
-                ctx.start_activity(Stage::quick, "cleanup".to_owned(), options()).await
+                ctx.start_activity(Stage::quick, "cleanup".to_owned(), options())
+                    .await
             });
         };
         let completes = world

@@ -22,14 +22,19 @@ async fn a_workflow_that_blocks_its_thread_is_reported_and_others_go_on() {
     let logs = logs::collect();
     let release = Arc::new((Mutex::new(false), Condvar::new()));
     let blocking = Arc::clone(&release);
-    let options = WorkerOptions { deadlock_timeout: Duration::from_millis(100), ..many() };
+    let options = WorkerOptions {
+        deadlock_timeout: Duration::from_millis(100),
+        ..many()
+    };
     once(options, &async |world: &World| {
         world.work();
         let blocking = Arc::clone(&blocking);
         let blocked = world
             .start(async move |_| {
                 let (released, wake) = &*blocking;
-                let _done = wake.wait_while(released.lock().unwrap(), |released| !*released).unwrap();
+                let _done = wake
+                    .wait_while(released.lock().unwrap(), |released| !*released)
+                    .unwrap();
                 Ok("at last".to_owned())
             })
             .await;
@@ -37,13 +42,18 @@ async fn a_workflow_that_blocks_its_thread_is_reported_and_others_go_on() {
         // One thread for all: without the watchdog nothing of this would run.
         let other = world
             .start(async |ctx| {
-                Ok(ctx.start_activity(Stage::quick, "other".to_owned(), crate::harness::options()).await?)
+                Ok(ctx
+                    .start_activity(Stage::quick, "other".to_owned(), crate::harness::options())
+                    .await?)
             })
             .await;
         assert_eq!(other.result().await, "other");
         blocked.reaches("WTFailed", 1).await;
         let history = format!("{:?}", blocked.events().await);
-        assert!(history.contains("move what blocks into an activity"), "{history}");
+        assert!(
+            history.contains("move what blocks into an activity"),
+            "{history}"
+        );
         *release.0.lock().unwrap() = true;
         release.1.notify_all();
         loop {
@@ -57,7 +67,10 @@ async fn a_workflow_that_blocks_its_thread_is_reported_and_others_go_on() {
     })
     .await;
     assert!(logs.contain("workflow code keeps its thread"), "{logs:?}");
-    assert!(logs.contain("workflow_type=Script workflow_id=w1"), "{logs:?}");
+    assert!(
+        logs.contain("workflow_type=Script workflow_id=w1"),
+        "{logs:?}"
+    );
 }
 
 #[test]
@@ -83,7 +96,11 @@ async fn a_worker_that_stops_lets_activities_end() {
     once(many(), &async |world: &World| {
         world.work();
         let flow = world
-            .start(async |ctx| Ok(ctx.start_activity(Stage::ignore, "slow".to_owned(), options()).await?))
+            .start(async |ctx| {
+                Ok(ctx
+                    .start_activity(Stage::ignore, "slow".to_owned(), options())
+                    .await?)
+            })
             .await;
         world.board.heard("slow started").await;
         let ends = async {
@@ -101,18 +118,28 @@ async fn a_worker_that_stops_lets_activities_end() {
 #[test]
 async fn what_is_wrong_with_a_worker_is_said_when_it_is_built() {
     let world = World::new(many());
-    let twice = world.worker().register_workflow::<Script>().build().unwrap_err();
+    let twice = world
+        .worker()
+        .register_workflow::<Script>()
+        .build()
+        .unwrap_err();
     assert!(twice.to_string().contains("`Script`"), "{twice}");
     let empty = Worker::builder(&world.client, "tests").build().unwrap_err();
     assert!(matches!(empty, WorkerError::Empty), "{empty}");
-    let name = Worker::builder(&world.client, "").register_workflow::<Script>().build().unwrap_err();
+    let name = Worker::builder(&world.client, "")
+        .register_workflow::<Script>()
+        .build()
+        .unwrap_err();
     assert!(matches!(name, WorkerError::TaskQueue(_)), "{name}");
 }
 
 #[test]
 async fn a_handle_is_shown_by_its_id() {
     let world = World::new(many());
-    let handle: WorkflowHandle<Script> =
-        world.client.workflow::<Script>("shown").map(|handle| (*handle).clone()).unwrap();
+    let handle: WorkflowHandle<Script> = world
+        .client
+        .workflow::<Script>("shown")
+        .map(|handle| (*handle).clone())
+        .unwrap();
     assert!(format!("{handle:?}").contains("shown"));
 }

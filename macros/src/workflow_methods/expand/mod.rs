@@ -11,8 +11,8 @@ use super::model::{Kind, Marked, Model};
 use crate::{
     casing,
     expand::{
-        Convert, Definition, Scope, context_argument, function, input_codec, input_names, input_pattern,
-        input_type, into_result, output_codec, output_type, without_imposed_lints,
+        Convert, Definition, Scope, context_argument, function, input_codec, input_names,
+        input_pattern, input_type, into_result, output_codec, output_type, without_imposed_lints,
     },
     signature::{Mode, Signature},
     types::resolve_generics,
@@ -103,7 +103,8 @@ fn workflow(
     let input_codec = input_codec(scope, inputs);
     let output_codec = output_codec(scope, &signature.output);
     let init = init(scope, model.init());
-    let workflow_type = quote_spanned!(self_ty.span()=> <#self_ty as #private::WorkflowName>::WORKFLOW_TYPE);
+    let workflow_type =
+        quote_spanned!(self_ty.span()=> <#self_ty as #private::WorkflowName>::WORKFLOW_TYPE);
     let (input_parameter, take_input) = if !taken.is_empty() {
         (quote!(_), None)
     } else {

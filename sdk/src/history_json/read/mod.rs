@@ -27,7 +27,7 @@ use super::{
 /// ```
 /// use steadfast::{core::ids::WorkflowId, history_json::HistoryReader};
 ///
-/// // Servers before 1.24 did not record the workflow id.
+/// // Servers before 1.21 did not record the workflow id.
 /// let json = r#"[{
 ///     "eventId": 1,
 ///     "eventType": "WorkflowExecutionStarted",
@@ -56,7 +56,8 @@ impl HistoryReader {
         Self::default()
     }
 
-    /// Says whose history it is, whatever the file says.
+    /// Says whose history it is, whatever the file says. It also stands in for the workflow id of
+    /// the first event, which old servers did not record.
     pub fn workflow_id(mut self, workflow_id: WorkflowId) -> Self {
         self.workflow_id = Some(workflow_id);
         self
@@ -75,7 +76,8 @@ impl HistoryReader {
     ///
     /// As [`from_json`](super::from_json).
     pub fn read(&self, text: &str) -> Result<History, HistoryJsonError> {
-        let json: Value = serde_json::from_str(text)?;
+        // Some shells begin a file with a mark of its encoding.
+        let json: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))?;
         let mut admitted = AdmittedUpdates::default();
         let mut events = Vec::new();
         for (index, value) in events_of(&json)?.iter().enumerate() {
@@ -93,9 +95,8 @@ impl HistoryReader {
         admitted: &mut AdmittedUpdates,
     ) -> Result<HistoryEvent, HistoryJsonError> {
         let at_position = |problem: Problem| problem.of_event(position);
-        let fields = match Fields::of(Some(value)).map_err(at_position)? {
-            Some(fields) => fields,
-            None => return Err(at_position(Problem::value("an object", None))),
+        let Some(fields) = Fields::of(Some(value)).map_err(at_position)? else {
+            return Err(at_position(Problem::value("an object", None)));
         };
         let event_id = fields.event_id("eventId").map_err(at_position)?;
         if !event_id.is_some() {

@@ -1,0 +1,680 @@
+//! What the scenarios stand on: an engine behind `Arc<dyn Engine>` and its clock, a client, workers that a
+//! scenario starts and stops, a workflow whose code is a closure, activities that a scenario lets go.
+
+use std::{
+    collections::BTreeMap,
+    panic::Location,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+use steadfast::{
+    client::{ResetOptions, ResetPoint},
+    core::{
+        event::{EventKind, ExecutionStatus, HistoryEvent},
+        ids::{EventId, RunId, WorkflowExecution},
+    },
+    engine::{
+        Engine, ExecutionRef, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+        WorkflowDescription,
+    },
+    prelude::*,
+    testing::TestEnvironment,
+    worker::WorkerOptions,
+    workflow::{ActivityOptionsBuilder, ChildWorkflowOptionsBuilder, Scope},
+};
+use tokio::sync::{oneshot, watch};
+
+use crate::notation;
+
+/// Where workflows run.
+pub(crate) const WORKFLOWS: &str = "workflows";
+/// Where those children run whose worker a scenario holds back.
+pub(crate) const CHILDREN: &str = "children";
+/// Where activities run.
+const ACTIVITIES: &str = "activities";
+/// Where nothing runs.
+pub(crate) const NOBODY: &str = "nobody";
+
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// Long enough for a busy machine, and short enough to see what hangs.
+const HANGS_AFTER: Duration = Duration::from_secs(30);
+
+/// An engine that is judged, and how its time is moved.
+struct Judged {
+    name: &'static str,
+    engine: Arc<dyn Engine>,
+    time: Box<dyn Time>,
+}
+
+/// The time of an engine.
+trait Time: Send + Sync {
+    /// Lets time pass.
+    fn pass(&self, duration: Duration) -> BoxFuture<'_, ()>;
+
+    /// Waits until no task is with a worker or on its way to one.
+    fn rest(&self) -> BoxFuture<'_, ()>;
+}
+
+impl Time for TestEnvironment {
+    fn pass(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        self.clock().advance(duration);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn rest(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async { drop(self.idle().await.unwrap()) })
+    }
+}
+
+/// Every engine that the scenarios judge. One that is added here is judged by all of them.
+fn engines() -> [fn() -> Judged; 1] {
+    [|| {
+        let environment = TestEnvironment::start().unwrap();
+        Judged {
+            name: "embedded, in memory",
+            engine: Arc::clone(environment.engine()) as Arc<dyn Engine>,
+            time: Box::new(environment),
+        }
+    }]
+}
+
+/// Runs a scenario on every engine, with a worker that keeps runs in memory and with one that replays each
+/// run for each task. Both must leave the same history.
+pub(crate) async fn judge(scenario: impl AsyncFn(&World)) {
+    for open in engines() {
+        for cached_runs in [100, 0] {
+            let judged = open();
+            let name = judged.name;
+            let world = World::new(judged, cached_runs);
+            if tokio::time::timeout(HANGS_AFTER, scenario(&world)).await.is_err() {
+                panic!(
+                    "the scenario hangs on the engine `{name}` with {cached_runs} cached runs\n{}\n{:?}",
+                    world.histories().await.join("\n"),
+                    world.board.said(),
+                );
+            }
+            world.end().await;
+        }
+    }
+}
+
+/// Makes a test of each scenario, and the list of their numbers.
+macro_rules! cases {
+    ($($number:literal: $name:ident,)+) => {
+        pub(crate) const NUMBERS: &[u32] = &[$($number),+];
+
+        mod case {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    crate::harness::judge(super::$name).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use cases;
+
+pub(crate) type Ctx = WorkflowContext<Script>;
+
+type Body = Arc<dyn Fn(Ctx) -> LocalBoxFuture<'static, WorkflowResult<String>> + Send + Sync>;
+
+fn bodies() -> &'static Mutex<BTreeMap<String, Body>> {
+    static BODIES: OnceLock<Mutex<BTreeMap<String, Body>>> = OnceLock::new();
+    BODIES.get_or_init(Mutex::default)
+}
+
+/// Names the code of a [`Script`].
+pub(crate) fn define(
+    body: impl AsyncFn(&mut Ctx) -> WorkflowResult<String> + Send + Sync + 'static,
+) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let name = format!("body {}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let body = Arc::new(body);
+    let body: Body = Arc::new(move |mut ctx| {
+        let body = Arc::clone(&body);
+        Box::pin(async move { body(&mut ctx).await })
+    });
+    bodies()
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(name.clone(), body);
+    name
+}
+
+/// A workflow whose code is a closure, by its name.
+#[workflow]
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    /// How often it was told to proceed.
+    pub(crate) proceeds: usize,
+    /// What a scenario has it keep.
+    pub(crate) scope: Option<Scope>,
+    /// The name of its code.
+    body: String,
+}
+
+#[workflow_methods]
+impl Script {
+    #[run]
+    pub(crate) async fn run(
+        ctx: &mut WorkflowContext<Self>,
+        body: String,
+    ) -> WorkflowResult<String> {
+        ctx.state_mut(|state| state.body.clone_from(&body));
+        let body = Arc::clone(
+            bodies()
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(&body)
+                .expect("it was defined"),
+        );
+        body(ctx.clone()).await
+    }
+
+    /// Lets it go on.
+    #[signal]
+    pub(crate) fn proceed(&mut self) {
+        self.proceeds += 1;
+    }
+
+    /// How often it was let go on.
+    #[query]
+    pub(crate) fn proceeds(&self) -> usize {
+        self.proceeds
+    }
+}
+
+/// Waits for signals whatever was cancelled.
+pub(crate) async fn told_to_proceed(ctx: &Ctx, times: usize) -> WorkflowResult<()> {
+    ctx.disconnected(async |ctx| ctx.wait_condition(|state| state.proceeds >= times).await)
+        .await?;
+    Ok(())
+}
+
+/// Runs the same code in the next run.
+pub(crate) fn continue_as_new(ctx: &Ctx) -> WorkflowResult<String> {
+    let body = ctx.state(|state| state.body.clone());
+    ctx.continue_as_new(body, ContinueAsNewOptions::default())
+}
+
+pub(crate) fn is_first_run(ctx: &Ctx) -> bool {
+    ctx.view().continued_run_id().is_none()
+}
+
+/// What an activity ended with, as a workflow sees it.
+pub(crate) fn saw(result: &Result<String, ActivityExecutionError>) -> String {
+    match result {
+        Ok(value) => value.clone(),
+        Err(error) => format!("{} cancelled={}", notation::short(error.failure()).replace('"', "'"), error.is_cancelled()),
+    }
+}
+
+/// What activities said, and which of them may go on.
+#[derive(Debug)]
+pub(crate) struct Board {
+    said: watch::Sender<Vec<String>>,
+    open: watch::Sender<Vec<String>>,
+}
+
+impl Board {
+    pub(crate) fn say(&self, what: impl Into<String>) {
+        self.said.send_modify(|said| said.push(what.into()));
+    }
+
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.borrow().clone()
+    }
+
+    /// Waits until something was said.
+    pub(crate) async fn heard(&self, what: &str) {
+        let mut said = self.said.subscribe();
+        said.wait_for(|said| said.iter().any(|said| said == what)).await.unwrap();
+    }
+
+    /// Lets an activity go on.
+    pub(crate) fn open(&self, name: &str) {
+        self.open.send_modify(|open| open.push(name.to_owned()));
+    }
+
+    async fn opened(&self, name: &str) {
+        let mut open = self.open.subscribe();
+        open.wait_for(|open| open.iter().any(|open| open == name || open == EVERYTHING))
+            .await
+            .unwrap();
+    }
+}
+
+/// Lets every activity go on.
+const EVERYTHING: &str = "*";
+
+/// Activities that a scenario holds and lets go. Each says `<name> started` when it starts.
+#[derive(Clone, Debug)]
+pub(crate) struct Stage(Arc<Board>);
+
+#[activities]
+impl Stage {
+    /// Ends at once with its name.
+    #[activity]
+    pub(crate) async fn quick(&self, name: String) -> Result<String, ActivityError> {
+        self.0.say(&name);
+        Ok(name)
+    }
+
+    /// Heartbeats, and runs until it is let go or told to stop.
+    #[activity]
+    pub(crate) async fn hold(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+        ctx.heartbeat(&name)?;
+        self.0.say(format!("{name} started"));
+        tokio::select! {
+            () = self.0.opened(&name) => Ok(format!("{name} done")),
+            cause = ctx.cancelled() => {
+                self.0.say(format!("{name} heard {cause:?}"));
+                Err(ActivityError::cancelled())
+            }
+        }
+    }
+
+    /// Never calls `heartbeat`, and stops when it is told to.
+    #[activity(auto_heartbeat)]
+    pub(crate) async fn listen(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+        self.0.say(format!("{name} started"));
+        let cause = ctx.cancelled().await;
+        self.0.say(format!("{name} heard {cause:?}"));
+        Err(ActivityError::cancelled())
+    }
+
+    /// Stops as it is told to, but only when it is let go.
+    #[activity]
+    pub(crate) async fn linger(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+        ctx.heartbeat(&name)?;
+        self.0.say(format!("{name} started"));
+        let cause = ctx.cancelled().await;
+        self.0.say(format!("{name} heard {cause:?}"));
+        self.0.opened(&name).await;
+        Err(ActivityError::cancelled())
+    }
+
+    /// Heartbeats before and after it is told to stop, and then no more.
+    #[activity]
+    pub(crate) async fn stall(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+        ctx.heartbeat(&"before")?;
+        self.0.say(format!("{name} started"));
+        ctx.cancelled().await;
+        ctx.heartbeat(&"after")?;
+        self.0.opened(&name).await;
+        Ok(format!("{name} done"))
+    }
+
+    /// Heartbeats once, listens to nothing, and ends when it is let go.
+    #[activity]
+    pub(crate) async fn ignore(&self, name: String) -> Result<String, ActivityError> {
+        self.0.say(format!("{name} started"));
+        self.0.opened(&name).await;
+        Ok(format!("{name} done"))
+    }
+
+    /// Fails when it is let go or told to stop.
+    #[activity]
+    pub(crate) async fn fail(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+        ctx.heartbeat(&name)?;
+        self.0.say(format!("{name} started"));
+        tokio::select! {
+            () = self.0.opened(&name) => {}
+            _ = ctx.cancelled() => {}
+        }
+        Err(ApplicationFailure::new(format!("{name} failed"), "Broken").into())
+    }
+
+    /// Heartbeats and fails; its second attempt goes on where the first stopped.
+    #[activity]
+    pub(crate) async fn resume(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+        match ctx.heartbeat_details::<String>()? {
+            None => {
+                for step in 0..5 {
+                    ctx.heartbeat(&format!("progress-{step}"))?;
+                }
+                Err(ApplicationFailure::new("attempt 1 fails", "Retry").into())
+            }
+            Some(details) => {
+                self.0.say(format!("{name} resumed from {details}"));
+                tokio::select! {
+                    () = self.0.opened(&name) => Ok(format!("resumed from {details}")),
+                    _ = ctx.cancelled() => Err(ActivityError::cancelled_with(&"stopped at attempt 2")?),
+                }
+            }
+        }
+    }
+
+    /// Says that it was cancelled though nobody asked.
+    #[activity]
+    pub(crate) async fn give_up(&self) -> Result<String, ActivityError> {
+        Err(ActivityError::cancelled())
+    }
+}
+
+fn task_queue(name: &str) -> TaskQueue {
+    TaskQueue::new(name).unwrap()
+}
+
+/// An activity with limits of an hour on an attempt and a minute between heartbeats.
+pub(crate) fn options() -> ActivityOptionsBuilder {
+    ActivityOptions::with_start_to_close_timeout(HOUR)
+        .heartbeat_timeout(MINUTE)
+        .task_queue(task_queue(ACTIVITIES))
+}
+
+/// The same with a cancellation type.
+pub(crate) fn cancelled_by(cancellation_type: ActivityCancellationType) -> ActivityOptionsBuilder {
+    options().cancellation_type(cancellation_type)
+}
+
+/// The same on a queue that no worker polls.
+pub(crate) fn nobodys(cancellation_type: ActivityCancellationType) -> ActivityOptionsBuilder {
+    cancelled_by(cancellation_type).task_queue(task_queue(NOBODY))
+}
+
+/// A child with this id, on the queue whose worker a scenario holds back.
+pub(crate) fn child(id: &str) -> ChildWorkflowOptionsBuilder {
+    ChildWorkflowOptions::with_workflow_id(workflow_id(id)).task_queue(task_queue(CHILDREN))
+}
+
+pub(crate) fn workflow_id(id: &str) -> WorkflowId {
+    WorkflowId::new(id).unwrap()
+}
+
+/// What a start asks for by default.
+pub(crate) fn start_options(id: &str) -> steadfast::client::WorkflowStartOptionsBuilder {
+    WorkflowStartOptions::new(WORKFLOWS, id)
+}
+
+type Running = (oneshot::Sender<()>, tokio::task::JoinHandle<()>);
+
+/// An engine with everything that a scenario needs.
+pub(crate) struct World {
+    time: Box<dyn Time>,
+    pub(crate) client: Client,
+    pub(crate) board: Arc<Board>,
+    cached_runs: usize,
+    working: Mutex<BTreeMap<&'static str, Running>>,
+}
+
+impl World {
+    fn new(judged: Judged, cached_runs: usize) -> Self {
+        let board = Board { said: watch::channel(Vec::new()).0, open: watch::channel(Vec::new()).0 };
+        let world = Self {
+            time: judged.time,
+            client: Client::new(judged.engine).with_identity("client").unwrap(),
+            board: Arc::new(board),
+            cached_runs,
+            working: Mutex::default(),
+        };
+        for queue in [WORKFLOWS, ACTIVITIES] {
+            world.work(queue);
+        }
+        world
+    }
+
+    /// Starts the worker of a queue.
+    pub(crate) fn work(&self, queue: &'static str) {
+        let options = WorkerOptions {
+            max_cached_runs: self.cached_runs,
+            workflow_threads: 1,
+            graceful_shutdown_timeout: Duration::from_millis(100),
+            ..WorkerOptions::default()
+        };
+        let worker = Worker::builder(&self.client, queue)
+            .register_workflow::<Script>()
+            .register_activities(Stage(Arc::clone(&self.board)))
+            .options(options)
+            .build()
+            .unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let _ = worker.run_until(stopped).await.unwrap();
+        });
+        self.working.lock().unwrap().insert(queue, (stop, task));
+    }
+
+    /// Stops the worker of a queue.
+    pub(crate) async fn rest(&self, queue: &'static str) {
+        let working = self.working.lock().unwrap().remove(queue);
+        if let Some((stop, task)) = working {
+            drop(stop);
+            task.await.unwrap();
+        }
+    }
+
+    /// Stops the worker that runs activities.
+    pub(crate) async fn rest_activities(&self) {
+        self.rest(ACTIVITIES).await;
+    }
+
+    async fn end(&self) {
+        self.board.open(EVERYTHING);
+        for queue in [WORKFLOWS, CHILDREN, ACTIVITIES] {
+            self.rest(queue).await;
+        }
+    }
+
+    /// Starts a workflow whose code is a closure.
+    pub(crate) async fn start(
+        &self,
+        id: &str,
+        body: impl AsyncFn(&mut Ctx) -> WorkflowResult<String> + Send + Sync + 'static,
+    ) -> Flow {
+        self.start_with(&define(body), start_options(id)).await
+    }
+
+    pub(crate) async fn start_with(&self, body: &str, options: impl Into<WorkflowStartOptions>) -> Flow {
+        let handle = self.client.start_workflow(Script::run, body.to_owned(), options).await.unwrap();
+        let run = handle.run_id().unwrap().clone();
+        let execution = WorkflowExecution { workflow_id: handle.workflow_id().clone(), run_id: run };
+        Flow { client: self.client.clone(), handle, execution }
+    }
+
+    /// The current run of an id.
+    pub(crate) async fn find(&self, id: &str) -> Flow {
+        let handle = self.client.workflow::<Script>(id).unwrap();
+        let execution = handle.describe().await.unwrap().execution;
+        Flow { client: self.client.clone(), handle, execution }
+    }
+
+    /// Waits until no workflow task of any run with a worker waits or runs, and lets time pass.
+    pub(crate) async fn advance(&self, duration: Duration) {
+        self.settle().await;
+        self.time.pass(duration).await;
+    }
+
+    /// Lets time pass, whatever goes on.
+    pub(crate) async fn pass(&self, duration: Duration) {
+        self.time.pass(duration).await;
+    }
+
+    /// Waits until no task is with a worker or on its way to one. Not while an activity is held.
+    pub(crate) async fn idle(&self) {
+        self.time.rest().await;
+    }
+
+    /// Waits until no workflow task of any open run with a worker waits or runs.
+    pub(crate) async fn settle(&self) {
+        for described in self.executions().await {
+            let worked = self.working.lock().unwrap().contains_key(described.task_queue.as_str());
+            if described.status == ExecutionStatus::Running && worked {
+                settled(&self.client, &described.execution).await;
+            }
+        }
+    }
+
+    async fn executions(&self) -> Vec<WorkflowDescription> {
+        let request =
+            ListWorkflowsRequest { filter: ListFilter::default(), page_size: 1_000, next_page_token: None };
+        self.client.engine().list_workflows(request).await.unwrap().executions
+    }
+
+    async fn histories(&self) -> Vec<String> {
+        let mut histories = Vec::new();
+        for described in self.executions().await {
+            let events = events(&self.client, &described.execution).await;
+            let id = described.execution.workflow_id;
+            histories.push(format!("{id}: {}", notation::render(&events)));
+        }
+        histories
+    }
+}
+
+async fn events(client: &Client, execution: &WorkflowExecution) -> Vec<HistoryEvent> {
+    client.workflow_run::<Script>(execution.clone()).history().await.unwrap().events
+}
+
+/// Whether a run has no workflow task that waits or runs.
+fn is_settled(events: &[HistoryEvent]) -> bool {
+    let last = events.iter().rev().find(|event| event.kind.name().starts_with("WorkflowTask"));
+    last.is_some_and(|event| matches!(event.kind, EventKind::WorkflowTaskCompleted { .. }))
+        || events.last().is_some_and(|event| event.kind.is_closing())
+}
+
+async fn settled(client: &Client, execution: &WorkflowExecution) {
+    loop {
+        let events = events(client, execution).await;
+        if is_settled(&events) {
+            return;
+        }
+        grown(client, execution, events.len()).await;
+    }
+}
+
+/// Waits until a run has more events.
+async fn grown(client: &Client, execution: &WorkflowExecution, length: usize) {
+    let request = HistoryRequest {
+        execution: one_run(execution),
+        from: EventId(length as u64 + 1),
+        page_size: 1,
+        wait: HistoryWait::NewEvent,
+    };
+    client.engine().workflow_history(request).await.unwrap();
+}
+
+fn one_run(execution: &WorkflowExecution) -> ExecutionRef {
+    ExecutionRef {
+        workflow_id: execution.workflow_id.clone(),
+        run_id: Some(execution.run_id.clone()),
+        first_execution_run_id: None,
+    }
+}
+
+/// One run, and the handle of the execution that it belongs to.
+pub(crate) struct Flow {
+    client: Client,
+    pub(crate) handle: ScriptHandle,
+    pub(crate) execution: WorkflowExecution,
+}
+
+impl Flow {
+    /// Waits until no workflow task waits or runs.
+    pub(crate) async fn settle(&self) {
+        settled(&self.client, &self.execution).await;
+    }
+
+    /// Waits until the history has an event, by the notation's name, some times.
+    pub(crate) async fn reaches(&self, name: &str, times: usize) {
+        loop {
+            let events = events(&self.client, &self.execution).await;
+            let found = events.iter().filter(|event| notation::name(&event.kind).starts_with(name));
+            if found.count() >= times {
+                return;
+            }
+            grown(&self.client, &self.execution, events.len()).await;
+        }
+    }
+
+    pub(crate) async fn cancel(&self, reason: &str) {
+        self.handle.cancel(WorkflowCancelOptions::builder().reason(reason)).await.unwrap();
+    }
+
+    /// Cancels under another name.
+    pub(crate) async fn cancel_as(&self, identity: &str, reason: &str) {
+        let client = self.client.clone().with_identity(identity).unwrap();
+        let handle = client.workflow::<Script>(&self.execution.workflow_id).unwrap();
+        handle.cancel(WorkflowCancelOptions::builder().reason(reason)).await.unwrap();
+    }
+
+    pub(crate) async fn terminate(&self, reason: &str) {
+        self.handle.terminate(WorkflowTerminateOptions::builder().reason(reason)).await.unwrap();
+    }
+
+    pub(crate) async fn proceed(&self) {
+        self.handle.proceed().await.unwrap();
+    }
+
+    /// Resets this run and gives the new one.
+    pub(crate) async fn reset(&self, event: u64, reason: &str) -> Self {
+        let base = self.client.workflow_run::<Script>(self.execution.clone());
+        let new = base
+            .reset(ResetPoint::event(event), reason, ResetOptions::default())
+            .await
+            .unwrap();
+        self.run(new.run_id().unwrap().clone())
+    }
+
+    /// The run that goes on with this one.
+    pub(crate) async fn next_run(&self) -> Self {
+        loop {
+            let events = events(&self.client, &self.execution).await;
+            match events.last().map(|event| &event.kind) {
+                Some(
+                    EventKind::WorkflowExecutionContinuedAsNew { new_execution_run_id, .. }
+                    | EventKind::WorkflowExecutionFailed { new_execution_run_id: Some(new_execution_run_id), .. },
+                ) => return self.run(new_execution_run_id.clone()),
+                _ => grown(&self.client, &self.execution, events.len()).await,
+            }
+        }
+    }
+
+    fn run(&self, run_id: RunId) -> Self {
+        let execution = WorkflowExecution { workflow_id: self.execution.workflow_id.clone(), run_id };
+        Self {
+            client: self.client.clone(),
+            handle: self.client.workflow_run::<Script>(execution.clone()),
+            execution,
+        }
+    }
+
+    pub(crate) async fn describe(&self) -> WorkflowDescription {
+        self.client.engine().describe_workflow(one_run(&self.execution)).await.unwrap()
+    }
+
+    pub(crate) async fn text(&self) -> String {
+        notation::render(&events(&self.client, &self.execution).await)
+    }
+
+    /// Waits for the end, and compares the status, what the client sees of it (the result, or the text of the
+    /// error), and the events.
+    #[track_caller]
+    pub(crate) fn ends(&self, status: ExecutionStatus, seen: &str, expected: &str) -> impl Future<Output = ()> {
+        let place = Location::caller();
+        async move {
+            let ended = self.handle.result().await.unwrap_or_else(|error| error.to_string());
+            let found = (self.describe().await.status, ended, self.text().await);
+            assert_eq!(found, (status, seen.to_owned(), expected.to_owned()), "at {place}");
+        }
+    }
+
+    /// Compares the status and the events of this run.
+    #[track_caller]
+    pub(crate) fn is(&self, status: ExecutionStatus, expected: &str) -> impl Future<Output = ()> {
+        let place = Location::caller();
+        async move {
+            let found = (self.describe().await.status, self.text().await);
+            assert_eq!(found, (status, expected.to_owned()), "at {place}");
+        }
+    }
+}
