@@ -22,6 +22,14 @@ pub mod worker;
 pub mod workflow;
 
 pub use steadfast_core as core;
+/// Marks an impl block of activities.
+///
+/// Each method marked `#[activity]` becomes a value, `Bookings::book_hotel`, that says which activity to start and
+/// can still be called as a function, `Bookings::book_hotel(&bookings, trip).await`. It takes `&self`,
+/// `self: Arc<Self>` or no receiver, an optional [`ActivityContext`](activity::ActivityContext), and any number of inputs.
+/// A plain (not `async`) function runs on the blocking pool. Options of `#[activity]`: `name = ".."` and
+/// `auto_heartbeat`.
+pub use steadfast_macros::activities;
 /// Marks the struct of a workflow.
 ///
 /// Options: `name = ".."` for the workflow type that histories record (by default the struct's name), and
@@ -47,14 +55,6 @@ pub use steadfast_macros::workflow;
 ///
 /// For a workflow `Trip` the block generates `TripHandle`, with a method for every signal, query and update.
 pub use steadfast_macros::workflow_methods;
-/// Marks an impl block of activities.
-///
-/// Each method marked `#[activity]` becomes a value, `Bookings::book_hotel`, that says which activity to start and
-/// can still be called as a function, `Bookings::book_hotel(&bookings, trip).await`. It takes `&self`,
-/// `self: Arc<Self>` or no receiver, an optional [`ActivityContext`](activity::ActivityContext), and any number of inputs.
-/// A plain (not `async`) function runs on the blocking pool. Options of `#[activity]`: `name = ".."` and
-/// `auto_heartbeat`.
-pub use steadfast_macros::activities;
 
 pub use self::{
     client::{Client, connect},

@@ -8,9 +8,7 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::SystemTime};
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::{
     failure::Failure,
-    ids::{
-        ActivityId, ActivityType, Namespace, TaskQueue, WorkflowExecution, WorkflowType,
-    },
+    ids::{ActivityId, ActivityType, Namespace, TaskQueue, WorkflowExecution, WorkflowType},
     options::ActivityTimeouts,
     payload::{Payload, PayloadMap},
     task::{ActivityTask, LocalActivityTask},
@@ -130,7 +128,12 @@ impl ActivityContext {
             is_local: false,
         };
         let heartbeat_details = std::mem::take(&mut task.heartbeat_details);
-        Self(Arc::new(Inner { info, heartbeat_details, cause, heartbeater: Some(heartbeater) }))
+        Self(Arc::new(Inner {
+            info,
+            heartbeat_details,
+            cause,
+            heartbeater: Some(heartbeater),
+        }))
     }
 
     pub(crate) fn local(
@@ -153,7 +156,12 @@ impl ActivityContext {
             header: task.header.clone(),
             is_local: true,
         };
-        let inner = Inner { info, heartbeat_details: Vec::new(), cause, heartbeater: None };
+        let inner = Inner {
+            info,
+            heartbeat_details: Vec::new(),
+            cause,
+            heartbeater: None,
+        };
         Self(Arc::new(inner))
     }
 

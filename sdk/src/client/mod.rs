@@ -84,7 +84,9 @@ impl Client {
     pub fn new(engine: Arc<dyn Engine>) -> Self {
         let identity = Identity::new(format!("{}@{}", std::process::id(), uuid::Uuid::now_v7()))
             .expect("a process id and a UUID are short");
-        Self { inner: Arc::new(Inner { engine, identity }) }
+        Self {
+            inner: Arc::new(Inner { engine, identity }),
+        }
     }
 
     /// The same client under a name of its own, which is recorded with what it asks for.
@@ -94,7 +96,12 @@ impl Client {
     /// When the name is empty or too long.
     pub fn with_identity(self, identity: &str) -> Result<Self, ClientError> {
         let identity = Identity::new(identity)?;
-        Ok(Self { inner: Arc::new(Inner { engine: Arc::clone(&self.inner.engine), identity }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine: Arc::clone(&self.inner.engine),
+                identity,
+            }),
+        })
     }
 
     /// The engine.
@@ -148,11 +155,18 @@ impl Client {
         let request = self.start_request::<R::Workflow>(&input, options.into())?;
         let signal = self.signal::<S>(&signal_input)?;
         let workflow_id = request.workflow_id.clone();
-        let started = self.engine().signal_with_start_workflow(request, signal).await?;
+        let started = self
+            .engine()
+            .signal_with_start_workflow(request, signal)
+            .await?;
         Ok(self.handle_of::<R::Workflow>(workflow_id, started.run_id))
     }
 
-    fn handle_of<W: WorkflowDefinition>(&self, workflow_id: WorkflowId, run_id: RunId) -> W::Handle {
+    fn handle_of<W: WorkflowDefinition>(
+        &self,
+        workflow_id: WorkflowId,
+        run_id: RunId,
+    ) -> W::Handle {
         let execution = ExecutionRef {
             workflow_id,
             run_id: None,
@@ -211,15 +225,24 @@ impl Client {
         workflow_id: impl AsRef<str>,
     ) -> Result<W::Handle, ClientError> {
         let execution = ExecutionRef::current(WorkflowId::new(workflow_id)?);
-        Ok(W::Handle::from(WorkflowHandle::new(self.clone(), execution)))
+        Ok(W::Handle::from(WorkflowHandle::new(
+            self.clone(),
+            execution,
+        )))
     }
 
     /// Finds one run of an id.
     #[must_use]
     pub fn workflow_run<W: WorkflowDefinition>(&self, execution: WorkflowExecution) -> W::Handle {
-        let WorkflowExecution { workflow_id, run_id } = execution;
-        let execution =
-            ExecutionRef { workflow_id, run_id: Some(run_id), first_execution_run_id: None };
+        let WorkflowExecution {
+            workflow_id,
+            run_id,
+        } = execution;
+        let execution = ExecutionRef {
+            workflow_id,
+            run_id: Some(run_id),
+            first_execution_run_id: None,
+        };
         W::Handle::from(WorkflowHandle::new(self.clone(), execution))
     }
 
@@ -234,10 +257,17 @@ impl Client {
             let engine = Arc::clone(&engine);
             let filter = filter.clone();
             async move {
-                let Some(next_page_token) = page else { return Ok(None) };
-                let request = ListWorkflowsRequest { filter, page_size: PAGE, next_page_token };
+                let Some(next_page_token) = page else {
+                    return Ok(None);
+                };
+                let request = ListWorkflowsRequest {
+                    filter,
+                    page_size: PAGE,
+                    next_page_token,
+                };
                 let page = engine.list_workflows(request).await?;
-                let executions = stream::iter(page.executions.into_iter().map(Ok::<_, EngineError>));
+                let executions =
+                    stream::iter(page.executions.into_iter().map(Ok::<_, EngineError>));
                 Ok::<_, EngineError>(Some((executions, page.next_page_token.map(Some))))
             }
         })
@@ -270,7 +300,9 @@ impl Client {
         result: &T,
     ) -> Result<(), ClientError> {
         let result: Payload = convert::to_payload(result)?;
-        let outcome = ActivityOutcome::Completed { result: Some(result) };
+        let outcome = ActivityOutcome::Completed {
+            result: Some(result),
+        };
         Ok(self.engine().complete_activity(activity, outcome).await?)
     }
 
@@ -294,7 +326,10 @@ pub(crate) fn new_request_id() -> Result<RequestId, ClientError> {
 
 /// Opens the engine that a URL names.
 fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
-    let error = |message: &str| ClientError::Url { url: url.to_owned(), message: message.to_owned() };
+    let error = |message: &str| ClientError::Url {
+        url: url.to_owned(),
+        message: message.to_owned(),
+    };
     let (scheme, _rest) = url
         .split_once(':')
         .ok_or_else(|| error("write `memory:` or `sqlite://path/to/file.db`"))?;
@@ -303,12 +338,16 @@ fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
         "memory" => Ok(crate::engine::embedded::EmbeddedEngine::in_memory()?),
         #[cfg(feature = "embedded")]
         "sqlite" => match _rest.strip_prefix("//").unwrap_or(_rest) {
-            "" => Err(error("the path of the file is missing, as in `sqlite://orders.db`")),
+            "" => Err(error(
+                "the path of the file is missing, as in `sqlite://orders.db`",
+            )),
             path => Ok(crate::engine::embedded::EmbeddedEngine::open(path)?),
         },
         #[cfg(not(feature = "embedded"))]
         "memory" | "sqlite" => Err(error("turn on the feature `embedded` of steadfast")),
-        "temporal" => Err(error("this version has no Temporal engine yet; use `sqlite://`")),
+        "temporal" => Err(error(
+            "this version has no Temporal engine yet; use `sqlite://`",
+        )),
         _ => Err(error("the schemes are `memory:` and `sqlite://`")),
     }
 }

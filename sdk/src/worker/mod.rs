@@ -23,12 +23,11 @@ use steadfast_core::ids::{InvalidId, TaskQueue};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
+#[cfg(feature = "embedded")]
+pub(crate) use self::local_activities::run_local_activity;
 pub use self::options::WorkerOptions;
 use self::workflow_tasks::WorkflowTasks;
-pub(crate) use self::{
-    activity_tasks::ActivityTasks, local_activities::run_local_activity, registry::Registry,
-    shutdown::Shutdown,
-};
+pub(crate) use self::{activity_tasks::ActivityTasks, registry::Registry, shutdown::Shutdown};
 use crate::{
     client::Client,
     definition::{Activities, WorkflowDefinition},
@@ -105,10 +104,17 @@ impl WorkerBuilder {
     ///
     /// When a name is not valid or registered twice, or nothing is registered.
     pub fn build(self) -> Result<Worker, WorkerError> {
-        let Self { client, task_queue, registry, options } = self;
+        let Self {
+            client,
+            task_queue,
+            registry,
+            options,
+        } = self;
         let task_queue = task_queue?;
         if !registry.duplicates().is_empty() {
-            return Err(WorkerError::Duplicate { names: registry.duplicates().join(", ") });
+            return Err(WorkerError::Duplicate {
+                names: registry.duplicates().join(", "),
+            });
         }
         if !registry.has_workflows() && !registry.has_activities() {
             return Err(WorkerError::Empty);
@@ -143,7 +149,9 @@ struct Inner {
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").field("task_queue", &self.inner.task_queue).finish_non_exhaustive()
+        f.debug_struct("Worker")
+            .field("task_queue", &self.inner.task_queue)
+            .finish_non_exhaustive()
     }
 }
 
@@ -210,7 +218,9 @@ impl Worker {
             task_queue: inner.task_queue.clone(),
             identity: inner.client.identity().clone(),
             slots: Arc::new(Semaphore::new(inner.options.max_concurrent_workflow_tasks)),
-            local_slots: Arc::new(Semaphore::new(inner.options.max_concurrent_local_activities)),
+            local_slots: Arc::new(Semaphore::new(
+                inner.options.max_concurrent_local_activities,
+            )),
             options: inner.options.clone(),
             shutdown: inner.shutdown.clone(),
             threads: std::sync::Mutex::default(),
@@ -251,17 +261,27 @@ impl Worker {
 
     /// Takes no new tasks and waits for those that run.
     async fn stop(&self, polls: &mut tokio::task::JoinSet<Result<(), EngineError>>) {
-        let Inner { shutdown, options, .. } = &*self.inner;
+        let Inner {
+            shutdown, options, ..
+        } = &*self.inner;
         shutdown.stop();
         while polls.join_next().await.is_some() {}
         let grace = options.graceful_shutdown_timeout;
-        if tokio::time::timeout(grace, shutdown.all_ended()).await.is_ok() {
+        if tokio::time::timeout(grace, shutdown.all_ended())
+            .await
+            .is_ok()
+        {
             return;
         }
         shutdown.end_grace();
         let last = grace.max(Duration::from_secs(1));
-        if tokio::time::timeout(last, shutdown.all_ended()).await.is_err() {
-            tracing::warn!("tasks are still running although they were told to stop; they are left");
+        if tokio::time::timeout(last, shutdown.all_ended())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "tasks are still running although they were told to stop; they are left"
+            );
         }
     }
 }

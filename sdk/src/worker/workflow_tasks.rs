@@ -242,7 +242,9 @@ impl WorkflowTasks {
             };
             let page = self.engine.workflow_history(request).await?;
             events.extend(page.events);
-            next = page.next.filter(|next| brought.is_none_or(|first| *next < first));
+            next = page
+                .next
+                .filter(|next| brought.is_none_or(|first| *next < first));
         }
         match brought {
             Some(first) => {

@@ -298,10 +298,12 @@ impl ThreadWorker {
             .local
             .registry
             .workflow(&task.workflow_type)
-            .map_err(|message| Box::new(WorkflowTaskFailure {
-                cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
-                failure: Failure::application(message, "NotFound"),
-            }))?;
+            .map_err(|message| {
+                Box::new(WorkflowTaskFailure {
+                    cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                    failure: Failure::application(message, "NotFound"),
+                })
+            })?;
         Ok(CachedRun {
             instance: new(task.execution.clone(), task.workflow_type.clone()),
             execution: task.execution.clone(),

@@ -80,7 +80,10 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ///
     /// See [`ActivityFuture`] for what holds after a cancellation. In a scope that is cancelled it
     /// is not scheduled and resolves to cancelled at once (D3).
-    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are given away, as in a call"
+    )]
     pub fn start_activity<A: ActivityDefinition>(
         &self,
         _activity: A,
@@ -101,7 +104,10 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
 
     /// Runs an activity in the worker's own process, without a task queue: for short work whose
     /// result alone is recorded. It hears of a cancellation at once, without heartbeats (A7).
-    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are given away, as in a call"
+    )]
     pub fn start_local_activity<A: ActivityDefinition>(
         &self,
         _activity: A,
@@ -164,7 +170,10 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// Starts a child workflow.
     ///
     /// See [`ChildWorkflow`] for what holds after a cancellation.
-    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are given away, as in a call"
+    )]
     pub fn start_child_workflow<R: RunDefinition>(
         &self,
         _run: R,

@@ -59,7 +59,10 @@ type Check<S, W> = Box<dyn Fn(&S, &Outcome<W>) -> Result<(), String>>;
 /// # Panics
 ///
 /// When the input cannot be encoded.
-#[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "arguments are given away, as in a call"
+)]
 pub fn explore<R: RunDefinition, S: 'static>(
     run: R,
     input: <R::Workflow as WorkflowDefinition>::Input,

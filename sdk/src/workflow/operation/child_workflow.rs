@@ -97,7 +97,10 @@ impl<W: WorkflowDefinition> ChildWorkflow<W> {
     }
 
     /// Signals the child. Fails when the child has closed.
-    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are given away, as in a call"
+    )]
     pub fn signal<S: SignalDefinition<Workflow = W>>(
         &self,
         _signal: S,

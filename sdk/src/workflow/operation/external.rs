@@ -55,7 +55,10 @@ impl ExternalWorkflow {
 
     /// Signals it. Resolves when the engine has delivered the signal or could not; cancelled before
     /// that, it is not delivered at all or delivered in full.
-    #[expect(clippy::needless_pass_by_value, reason = "arguments are given away, as in a call")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are given away, as in a call"
+    )]
     pub fn signal<S: SignalDefinition>(&self, _signal: S, input: S::Input) -> ExternalFuture {
         let payloads = match S::encode_input(&input) {
             Ok(payloads) => payloads,

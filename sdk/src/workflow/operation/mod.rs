@@ -56,7 +56,11 @@ impl RawOperation {
         cell: &Rc<RunCell>,
         start: impl FnOnce(&mut Run, ScopeId) -> OperationId,
     ) -> Self {
-        Self { cell: Rc::clone(cell), id: cell.start(start), over: false }
+        Self {
+            cell: Rc::clone(cell),
+            id: cell.start(start),
+            over: false,
+        }
     }
 
     pub(crate) fn id(&self) -> OperationId {
