@@ -1,0 +1,373 @@
+//! Takes in workflow tasks: finds them among the events, lines up their jobs, and closes them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{
+    Closing, Item, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine, Phase, Run,
+};
+use crate::{
+    activation::Job,
+    command::Command,
+    error::RunError,
+    event::{EventKind, HistoryEvent, WorkflowTaskFailedCause},
+    ids::{EventId, PatchId},
+    task::Update,
+};
+
+impl Run {
+    /// Takes the events of a workflow task, and updates that ask to be accepted.
+    ///
+    /// # Errors
+    ///
+    /// When the events do not follow those seen before, or the run has failed.
+    pub fn handle_task(
+        &mut self,
+        mut events: Vec<HistoryEvent>,
+        updates: Vec<Update>,
+    ) -> Result<(), RunError> {
+        self.check()?;
+        let mut wrong = None;
+        events.retain(|event| {
+            if wrong.is_some() || event.event_id <= self.last_event_id {
+                return false;
+            }
+            if event.event_id != self.last_event_id.next() {
+                wrong = Some(RunError::Gap {
+                    seen: self.last_event_id,
+                    given: event.event_id,
+                });
+            } else if matches!(self.phase, Phase::Live) {
+                // The task at hand ended otherwise, and nobody took the answer.
+                wrong = Some(RunError::AnswerLost {
+                    event_id: event.event_id,
+                });
+            } else {
+                self.last_event_id = event.event_id;
+            }
+            wrong.is_none()
+        });
+        if let Some(error) = wrong {
+            return Err(self.fail(error));
+        }
+        if self.events.is_empty() {
+            // A long history is not copied.
+            self.events = events.into();
+        } else {
+            self.events.extend(events);
+        }
+        if matches!(self.phase, Phase::Answered) {
+            self.confirm_answer().map_err(|error| self.fail(error))?;
+        }
+        self.updates.extend(updates);
+        Ok(())
+    }
+
+    /// The next thing for workflow code to do; `None` when there is nothing left.
+    ///
+    /// The code must have come to rest before this is called again.
+    ///
+    /// # Errors
+    ///
+    /// When the history is not valid, the code does not fit it, or the run has failed.
+    pub fn poll_job(&mut self) -> Result<Option<Job>, RunError> {
+        self.check()?;
+        self.next_job().map_err(|error| self.fail(error))
+    }
+
+    fn next_job(&mut self) -> Result<Option<Job>, RunError> {
+        loop {
+            if let Some(item) = self.items.pop_front() {
+                if let Some(job) = self.apply(item)? {
+                    return Ok(Some(job));
+                }
+                continue;
+            }
+            match &mut self.phase {
+                Phase::Live => {
+                    // A run that ends does not wait for its local activities.
+                    self.close_if_ready();
+                    let ended = self.end_local_activity();
+                    return Ok(ended.then_some(Job::ResolveOperations));
+                }
+                Phase::Answered => return Ok(None),
+                Phase::Idle => {
+                    if !self.begin_task()? {
+                        return Ok(None);
+                    }
+                }
+                Phase::Replaying { .. } => {
+                    if self.replay_local_activity()? {
+                        return Ok(Some(Job::ResolveOperations));
+                    }
+                    self.close_if_ready();
+                    self.finish_replayed_task()?;
+                }
+            }
+        }
+    }
+
+    /// Looks for the next end of a local activity among the events of the replayed task.
+    fn replay_local_activity(&mut self) -> Result<bool, RunError> {
+        let Phase::Replaying {
+            expected,
+            markers_seen,
+            ..
+        } = &mut self.phase
+        else {
+            return Ok(false);
+        };
+        while let Some(event) = expected.get(*markers_seen) {
+            *markers_seen += 1;
+            let EventKind::MarkerRecorded { marker, .. } = &event.kind else {
+                continue;
+            };
+            if marker.marker_name != MARKER_LOCAL_ACTIVITY {
+                continue;
+            }
+            let Some(id) = marker
+                .text("id")
+                .and_then(|id| self.local_activities.get(id).copied())
+            else {
+                continue;
+            };
+            let marker = marker.clone();
+            let event_id = event.event_id;
+            self.local_activity_recorded(id, *marker, event_id)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn finish_replayed_task(&mut self) -> Result<(), RunError> {
+        let Phase::Replaying {
+            completed_event_id,
+            expected,
+            ..
+        } = std::mem::replace(&mut self.phase, Phase::Idle)
+        else {
+            return Ok(());
+        };
+        let commands = std::mem::take(&mut self.outgoing).into_values().collect();
+        self.match_commands(commands, expected, completed_event_id)
+    }
+
+    /// Finds the next workflow task among the events and lines up its jobs. `false` when the
+    /// events contain no further one.
+    fn begin_task(&mut self) -> Result<bool, RunError> {
+        let mut started_at = None;
+        for (index, event) in self.events.iter().enumerate() {
+            if !matches!(event.kind, EventKind::WorkflowTaskStarted { .. }) {
+                continue;
+            }
+            match self.events.get(index + 1).map(|next| &next.kind) {
+                None => started_at = Some((index, false)),
+                Some(EventKind::WorkflowTaskCompleted { .. }) => started_at = Some((index, true)),
+                Some(_) => continue,
+            }
+            break;
+        }
+        let Some((index, answered)) = started_at else {
+            if self.events.is_empty() {
+                self.events = VecDeque::new();
+            }
+            return Ok(false);
+        };
+        if self.closed {
+            return Err(RunError::InvalidHistory {
+                event_id: self
+                    .events
+                    .get(index)
+                    .map_or(EventId::NONE, |event| event.event_id),
+                message: "a workflow task follows the end of the run".to_owned(),
+            });
+        }
+
+        self.task += 1;
+        self.replaying = answered;
+        let mut batch: Vec<HistoryEvent> = self.events.drain(..=index).collect();
+        if let Some(event) = batch.pop()
+            && let EventKind::WorkflowTaskStarted {
+                history_size_bytes,
+                suggest_continue_as_new,
+                ..
+            } = event.kind
+        {
+            self.now = self.now.max(event.event_time);
+            self.history_length = event.event_id.0;
+            self.history_size_bytes = history_size_bytes;
+            self.continue_as_new_suggested = suggest_continue_as_new;
+        }
+        let mut updates = Vec::new();
+        self.phase = if answered {
+            let completed_event_id = self
+                .events
+                .pop_front()
+                .map_or(EventId::NONE, |event| event.event_id);
+            let expected = self.take_command_events();
+            for event in &expected {
+                self.look_ahead(event, &mut updates);
+            }
+            Phase::Replaying {
+                completed_event_id,
+                expected,
+                markers_seen: 0,
+            }
+        } else {
+            updates = std::mem::take(&mut self.updates);
+            // All events were taken; a cached run does not hold on to the room of a long history.
+            self.events = VecDeque::new();
+            Phase::Live
+        };
+        self.line_up(batch, updates)?;
+        Ok(true)
+    }
+
+    fn take_command_events(&mut self) -> Vec<HistoryEvent> {
+        let count = self
+            .events
+            .iter()
+            .take_while(|event| event.kind.is_command_event() || event.kind.may_be_ignored())
+            .count();
+        self.events.drain(..count).collect()
+    }
+
+    /// Notes what workflow code needs to know before it gets to the command that recorded it.
+    fn look_ahead(&mut self, event: &HistoryEvent, updates: &mut Vec<Update>) {
+        match &event.kind {
+            EventKind::MarkerRecorded { marker, .. } if marker.marker_name == MARKER_PATCH => {
+                if let Some(id) = marker.text("id").and_then(|id| PatchId::new(id).ok()) {
+                    self.recorded_patches.insert(id);
+                }
+            }
+            EventKind::MarkerRecorded { marker, .. }
+                if marker.marker_name == MARKER_SIDE_EFFECT =>
+            {
+                let value = marker
+                    .details
+                    .get("value")
+                    .and_then(|values| values.first());
+                self.recorded_side_effects
+                    .push_back(value.cloned().unwrap_or_default());
+            }
+            EventKind::WorkflowExecutionUpdateAccepted {
+                update_id,
+                name,
+                input,
+                identity,
+                ..
+            } => {
+                updates.push(Update {
+                    update_id: update_id.clone(),
+                    name: name.clone(),
+                    input: input.clone(),
+                    header: BTreeMap::new(),
+                    identity: identity.clone(),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Orders the jobs of a task: history's order, but in the first task signals and updates
+    /// precede the start of the run function, as a signal-with-start expects.
+    fn line_up(&mut self, batch: Vec<HistoryEvent>, updates: Vec<Update>) -> Result<(), RunError> {
+        let is_first = self.started.is_none();
+        let validate = !self.replaying;
+        let updates = updates
+            .into_iter()
+            .map(|update| Item::Update(Box::new(update), validate));
+        if !is_first {
+            self.items
+                .extend(batch.into_iter().map(Item::Event).chain(updates));
+            return Ok(());
+        }
+        if !matches!(
+            batch.first().map(|event| &event.kind),
+            Some(EventKind::WorkflowExecutionStarted(_))
+        ) {
+            return Err(RunError::InvalidHistory {
+                event_id: batch.first().map_or(EventId(1), |event| event.event_id),
+                message: "a history starts with WorkflowExecutionStarted".to_owned(),
+            });
+        }
+        let (early, late): (Vec<_>, Vec<_>) = batch.into_iter().partition(|event| {
+            matches!(
+                event.kind,
+                EventKind::WorkflowExecutionStarted(_)
+                    | EventKind::WorkflowExecutionSignaled { .. }
+                    | EventKind::WorkflowTaskFailed {
+                        cause: WorkflowTaskFailedCause::ResetWorkflow,
+                        ..
+                    }
+            )
+        });
+        self.items
+            .extend(early.into_iter().map(Item::Event).chain(updates));
+        self.items.push_back(Item::Start);
+        self.items.extend(late.into_iter().map(Item::Event));
+        Ok(())
+    }
+
+    /// Checks that history has the answer that was given, and matches its commands.
+    fn confirm_answer(&mut self) -> Result<(), RunError> {
+        let Some(event) = self.events.pop_front() else {
+            return Ok(());
+        };
+        if !matches!(event.kind, EventKind::WorkflowTaskCompleted { .. }) {
+            return Err(RunError::AnswerLost {
+                event_id: event.event_id,
+            });
+        }
+        let expected = self.take_command_events();
+        let commands = std::mem::take(&mut self.sent);
+        self.phase = Phase::Idle;
+        self.match_commands(commands, expected, event.event_id)
+    }
+
+    /// Takes the commands of the live task, which has nothing left to do.
+    ///
+    /// There are none after an error, and none when no task is to be answered.
+    pub fn take_commands(&mut self) -> Vec<Command> {
+        if self.failed.is_some() || !matches!(self.phase, Phase::Live) {
+            return Vec::new();
+        }
+        self.phase = Phase::Answered;
+        let outgoing = std::mem::take(&mut self.outgoing);
+        self.sent = outgoing.into_values().collect();
+        self.sent
+            .iter()
+            .map(|outgoing| outgoing.command.clone())
+            .collect()
+    }
+
+    /// Emits the closing command once nothing asked of others can be lost by it (F6).
+    fn close_if_ready(&mut self) {
+        if self.closed || self.closing.is_none() {
+            return;
+        }
+        let outstanding = self
+            .operations
+            .values()
+            .any(|operation| match &operation.machine {
+                Machine::Child(machine, _) => machine.is_outstanding(),
+                Machine::External(machine) => machine.is_outstanding(),
+                Machine::Activity(..)
+                | Machine::LocalActivity(..)
+                | Machine::Timer(..)
+                | Machine::Internal => false,
+            });
+        if outstanding {
+            return;
+        }
+        let Some(closing) = self.closing.clone() else {
+            return;
+        };
+        self.closed = true;
+        self.push(match closing {
+            Closing::Completed(result) => Command::CompleteWorkflowExecution { result },
+            Closing::Failed(failure) => Command::FailWorkflowExecution { failure },
+            Closing::Cancelled(details) => Command::CancelWorkflowExecution { details },
+            Closing::ContinuedAsNew(next) => Command::ContinueAsNewWorkflowExecution(next),
+        });
+    }
+}
