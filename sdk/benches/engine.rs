@@ -154,7 +154,7 @@ async fn measure(folder: &Path, durability: Durability) {
                 "  one workflow of one activity, idle: {one:?}, {:.1} commits",
                 one.as_secs_f64() / raw.as_secs_f64()
             );
-            for steps in [200_u32, 2_000, 10_000] {
+            for steps in [200_u32, 2_000, 8_000] {
                 let each = median(sequences(&client, steps, 1).await) / steps;
                 println!("  one workflow of {steps} activities: {each:?} an activity");
             }
