@@ -269,7 +269,8 @@ impl Run {
     }
 
     /// Orders the jobs of a task: history's order, but in the first task signals and updates
-    /// precede the start of the run function, as a signal-with-start expects.
+    /// precede the start of the run function, as a signal-with-start expects, and a reset precedes
+    /// everything that is done anew because of it (T3).
     fn line_up(&mut self, batch: Vec<HistoryEvent>, updates: Vec<Update>) -> Result<(), RunError> {
         let is_first = self.started.is_none();
         let validate = !self.replaying;
@@ -277,6 +278,9 @@ impl Run {
             .into_iter()
             .map(|update| Item::Update(Box::new(update), validate));
         if !is_first {
+            let mut batch = batch;
+            // Stable, and nothing to do where there is no reset: nearly always.
+            batch.sort_by_key(|event| !is_reset(&event.kind));
             self.items
                 .extend(batch.into_iter().map(Item::Event).chain(updates));
             return Ok(());
@@ -295,11 +299,7 @@ impl Run {
                 event.kind,
                 EventKind::WorkflowExecutionStarted(_)
                     | EventKind::WorkflowExecutionSignaled { .. }
-                    | EventKind::WorkflowTaskFailed {
-                        cause: WorkflowTaskFailedCause::ResetWorkflow,
-                        ..
-                    }
-            )
+            ) || is_reset(&event.kind)
         });
         self.items
             .extend(early.into_iter().map(Item::Event).chain(updates));
@@ -370,4 +370,15 @@ impl Run {
             Closing::ContinuedAsNew(next) => Command::ContinueAsNewWorkflowExecution(next),
         });
     }
+}
+
+/// Whether the run was reset to the workflow task that this event ends.
+fn is_reset(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::WorkflowTaskFailed {
+            cause: WorkflowTaskFailedCause::ResetWorkflow,
+            ..
+        }
+    )
 }

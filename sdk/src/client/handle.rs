@@ -17,8 +17,8 @@ use crate::{
     definition::{QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition},
     engine::{
         CancelWorkflowRequest, EngineError, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait,
-        QueryWorkflowRequest, ResetWorkflowRequest, SignalWorkflowRequest,
-        TerminateWorkflowRequest, UpdateStage, UpdateWorkflowRequest, WorkflowDescription,
+        QueryWorkflowRequest, SignalWorkflowRequest, TerminateWorkflowRequest, UpdateStage,
+        UpdateWorkflowRequest, WorkflowDescription,
     },
 };
 
@@ -27,8 +27,8 @@ const PAGE: usize = 1_000;
 /// Talks to one execution. The handle that `#[workflow_methods]` generates has all of this and a
 /// method for every signal, query and update.
 pub struct WorkflowHandle<W> {
-    client: Client,
-    execution: ExecutionRef,
+    pub(super) client: Client,
+    pub(super) execution: ExecutionRef,
     _workflow: PhantomData<fn() -> W>,
 }
 
@@ -44,35 +44,6 @@ impl<W> fmt::Debug for WorkflowHandle<W> {
             .field(&self.execution)
             .finish()
     }
-}
-
-/// Where a run is reset to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum ResetPoint {
-    /// An event that belongs to a workflow task: what came before it is kept.
-    Event(EventId),
-    /// The first workflow task: everything is done again.
-    FirstWorkflowTask,
-    /// The last workflow task that was answered: its commands and what followed are discarded.
-    LastWorkflowTask,
-}
-
-impl ResetPoint {
-    /// An event by its number.
-    #[must_use]
-    pub fn event(id: u64) -> Self {
-        Self::Event(EventId(id))
-    }
-}
-
-/// What is applied again after a reset. Cancel and terminate requests never are.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ResetOptions {
-    /// Leaves out signals after the point.
-    pub exclude_signals: bool,
-    /// Leaves out updates after the point.
-    pub exclude_updates: bool,
 }
 
 impl<W> WorkflowHandle<W> {
@@ -149,67 +120,6 @@ impl<W> WorkflowHandle<W> {
             execution.first_execution_run_id = Some(RunId::new(first)?);
         }
         Ok(execution)
-    }
-
-    /// Resets the execution: a new run goes on from a point in the history of this one (T1 to T3).
-    ///
-    /// # Errors
-    ///
-    /// When there is no such execution, the point is not a valid one (the error names those that
-    /// are), or the engine fails.
-    pub async fn reset(
-        &self,
-        point: ResetPoint,
-        reason: impl Into<String>,
-        options: ResetOptions,
-    ) -> Result<Self, ClientError> {
-        let description = self.describe().await?;
-        let WorkflowExecution {
-            workflow_id,
-            run_id,
-        } = description.execution;
-        let base = ExecutionRef {
-            workflow_id: workflow_id.clone(),
-            run_id: Some(run_id),
-            first_execution_run_id: None,
-        };
-        let event_id = match point {
-            ResetPoint::Event(id) => id,
-            ResetPoint::FirstWorkflowTask | ResetPoint::LastWorkflowTask => {
-                let base = Self::new(self.client.clone(), base.clone());
-                let history = base.history().await?;
-                let mut ends = history
-                    .events
-                    .iter()
-                    .filter(|event| matches!(event.kind, EventKind::WorkflowTaskCompleted { .. }));
-                let end = if point == ResetPoint::FirstWorkflowTask {
-                    ends.next()
-                } else {
-                    ends.next_back()
-                };
-                end.map(|event| event.event_id).ok_or_else(|| {
-                    EngineError::invalid(
-                        "no workflow task was answered yet: there is nothing to reset",
-                    )
-                })?
-            }
-        };
-        let request = ResetWorkflowRequest {
-            execution: base,
-            workflow_task_finish_event_id: event_id,
-            reason: reason.into(),
-            identity: self.client.identity().clone(),
-            request_id: new_request_id()?,
-            exclude_signals: options.exclude_signals,
-            exclude_updates: options.exclude_updates,
-        };
-        let run_id = self.client.engine().reset_workflow(request).await?;
-        let execution = ExecutionRef {
-            workflow_id,
-            run_id: Some(run_id),
-            first_execution_run_id: None,
-        };
-        Ok(Self::new(self.client.clone(), execution))
     }
 
     /// Says where the execution stands.

@@ -3,6 +3,7 @@
 mod error;
 mod handle;
 mod options;
+mod reset;
 
 use std::{fmt, sync::Arc};
 
@@ -15,11 +16,12 @@ use steadfast_core::{
 
 pub use self::{
     error::{ClientError, WorkflowExecutionError},
-    handle::{ResetOptions, ResetPoint, WorkflowHandle},
+    handle::WorkflowHandle,
     options::{
         WorkflowCancelOptions, WorkflowCancelOptionsBuilder, WorkflowStartOptions,
         WorkflowStartOptionsBuilder, WorkflowTerminateOptions, WorkflowTerminateOptionsBuilder,
     },
+    reset::{ResetChoice, ResetOptions, ResetPoint, ResetTask},
 };
 use crate::{
     convert,

@@ -12,20 +12,23 @@ use crate::{
 
 /// Methods that every handle has; a handler of such a name is called through `signal`, `query` or
 /// `update` and does not hide them.
-const METHODS_OF_HANDLES: [&str; 14] = [
+const METHODS_OF_HANDLES: [&str; 17] = [
     "cancel",
     "clone",
+    "delete",
     "deref",
     "describe",
     "fmt",
     "history",
     "query",
     "reset",
+    "reset_points",
     "result",
     "run_id",
     "signal",
     "terminate",
     "update",
+    "update_with_id",
     "workflow_id",
 ];
 
