@@ -1,5 +1,5 @@
-//! What the scenarios stand on: an engine behind `Arc<dyn Engine>` and its clock, a client, workers that a
-//! scenario starts and stops, a workflow whose code is a closure, activities that a scenario lets go.
+//! What the scenarios stand on: an engine behind a gate, a client, workers that a scenario starts and stops, a
+//! workflow whose code is a closure.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{BoxFuture, LocalBoxFuture};
+use futures_util::future::LocalBoxFuture;
 use steadfast::{
     client::{ResetOptions, ResetPoint},
     core::{
@@ -19,17 +19,23 @@ use steadfast::{
         ids::{EventId, RunId, WorkflowExecution},
     },
     engine::{
-        Engine, ExecutionRef, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+        ExecutionRef, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
         WorkflowDescription,
     },
     prelude::*,
-    testing::TestEnvironment,
     worker::WorkerOptions,
-    workflow::{ActivityOptionsBuilder, ChildWorkflowOptionsBuilder, Scope},
+    workflow::{ActivityOptionsBuilder, ChildWorkflowOptionsBuilder},
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use crate::notation;
+use crate::{
+    engines::{Judged, Time, engines},
+    gate::{Gate, Gated},
+    notation,
+    stage::{Board, EVERYTHING},
+};
+
+pub(crate) use crate::stage::Stage;
 
 /// Where workflows run.
 pub(crate) const WORKFLOWS: &str = "workflows";
@@ -47,45 +53,6 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// Long enough for a busy machine, and short enough to see what hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(30);
 
-/// An engine that is judged, and how its time is moved.
-struct Judged {
-    name: &'static str,
-    engine: Arc<dyn Engine>,
-    time: Box<dyn Time>,
-}
-
-/// The time of an engine.
-trait Time: Send + Sync {
-    /// Lets time pass.
-    fn pass(&self, duration: Duration) -> BoxFuture<'_, ()>;
-
-    /// Waits until no task is with a worker or on its way to one.
-    fn rest(&self) -> BoxFuture<'_, ()>;
-}
-
-impl Time for TestEnvironment {
-    fn pass(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        self.clock().advance(duration);
-        Box::pin(std::future::ready(()))
-    }
-
-    fn rest(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async { drop(self.idle().await.unwrap()) })
-    }
-}
-
-/// Every engine that the scenarios judge. One that is added here is judged by all of them.
-fn engines() -> [fn() -> Judged; 1] {
-    [|| {
-        let environment = TestEnvironment::start().unwrap();
-        Judged {
-            name: "embedded, in memory",
-            engine: Arc::clone(environment.engine()) as Arc<dyn Engine>,
-            time: Box::new(environment),
-        }
-    }]
-}
-
 /// Runs a scenario on every engine, with a worker that keeps runs in memory and with one that replays each
 /// run for each task. Both must leave the same history.
 pub(crate) async fn judge(scenario: impl AsyncFn(&World)) {
@@ -94,7 +61,10 @@ pub(crate) async fn judge(scenario: impl AsyncFn(&World)) {
             let judged = open();
             let name = judged.name;
             let world = World::new(judged, cached_runs);
-            if tokio::time::timeout(HANGS_AFTER, scenario(&world)).await.is_err() {
+            if tokio::time::timeout(HANGS_AFTER, scenario(&world))
+                .await
+                .is_err()
+            {
                 panic!(
                     "the scenario hangs on the engine `{name}` with {cached_runs} cached runs\n{}\n{:?}",
                     world.histories().await.join("\n"),
@@ -156,8 +126,6 @@ pub(crate) fn define(
 pub(crate) struct Script {
     /// How often it was told to proceed.
     pub(crate) proceeds: usize,
-    /// What a scenario has it keep.
-    pub(crate) scope: Option<Scope>,
     /// The name of its code.
     body: String,
 }
@@ -184,6 +152,13 @@ impl Script {
     #[signal]
     pub(crate) fn proceed(&mut self) {
         self.proceeds += 1;
+    }
+
+    /// Lets it go on, and says how often that was.
+    #[update]
+    pub(crate) fn proceed_now(&mut self) -> usize {
+        self.proceeds += 1;
+        self.proceeds
     }
 
     /// How often it was let go on.
@@ -214,150 +189,11 @@ pub(crate) fn is_first_run(ctx: &Ctx) -> bool {
 pub(crate) fn saw(result: &Result<String, ActivityExecutionError>) -> String {
     match result {
         Ok(value) => value.clone(),
-        Err(error) => format!("{} cancelled={}", notation::short(error.failure()).replace('"', "'"), error.is_cancelled()),
-    }
-}
-
-/// What activities said, and which of them may go on.
-#[derive(Debug)]
-pub(crate) struct Board {
-    said: watch::Sender<Vec<String>>,
-    open: watch::Sender<Vec<String>>,
-}
-
-impl Board {
-    pub(crate) fn say(&self, what: impl Into<String>) {
-        self.said.send_modify(|said| said.push(what.into()));
-    }
-
-    pub(crate) fn said(&self) -> Vec<String> {
-        self.said.borrow().clone()
-    }
-
-    /// Waits until something was said.
-    pub(crate) async fn heard(&self, what: &str) {
-        let mut said = self.said.subscribe();
-        said.wait_for(|said| said.iter().any(|said| said == what)).await.unwrap();
-    }
-
-    /// Lets an activity go on.
-    pub(crate) fn open(&self, name: &str) {
-        self.open.send_modify(|open| open.push(name.to_owned()));
-    }
-
-    async fn opened(&self, name: &str) {
-        let mut open = self.open.subscribe();
-        open.wait_for(|open| open.iter().any(|open| open == name || open == EVERYTHING))
-            .await
-            .unwrap();
-    }
-}
-
-/// Lets every activity go on.
-const EVERYTHING: &str = "*";
-
-/// Activities that a scenario holds and lets go. Each says `<name> started` when it starts.
-#[derive(Clone, Debug)]
-pub(crate) struct Stage(Arc<Board>);
-
-#[activities]
-impl Stage {
-    /// Ends at once with its name.
-    #[activity]
-    pub(crate) async fn quick(&self, name: String) -> Result<String, ActivityError> {
-        self.0.say(&name);
-        Ok(name)
-    }
-
-    /// Heartbeats, and runs until it is let go or told to stop.
-    #[activity]
-    pub(crate) async fn hold(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
-        ctx.heartbeat(&name)?;
-        self.0.say(format!("{name} started"));
-        tokio::select! {
-            () = self.0.opened(&name) => Ok(format!("{name} done")),
-            cause = ctx.cancelled() => {
-                self.0.say(format!("{name} heard {cause:?}"));
-                Err(ActivityError::cancelled())
-            }
-        }
-    }
-
-    /// Never calls `heartbeat`, and stops when it is told to.
-    #[activity(auto_heartbeat)]
-    pub(crate) async fn listen(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
-        self.0.say(format!("{name} started"));
-        let cause = ctx.cancelled().await;
-        self.0.say(format!("{name} heard {cause:?}"));
-        Err(ActivityError::cancelled())
-    }
-
-    /// Stops as it is told to, but only when it is let go.
-    #[activity]
-    pub(crate) async fn linger(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
-        ctx.heartbeat(&name)?;
-        self.0.say(format!("{name} started"));
-        let cause = ctx.cancelled().await;
-        self.0.say(format!("{name} heard {cause:?}"));
-        self.0.opened(&name).await;
-        Err(ActivityError::cancelled())
-    }
-
-    /// Heartbeats before and after it is told to stop, and then no more.
-    #[activity]
-    pub(crate) async fn stall(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
-        ctx.heartbeat(&"before")?;
-        self.0.say(format!("{name} started"));
-        ctx.cancelled().await;
-        ctx.heartbeat(&"after")?;
-        self.0.opened(&name).await;
-        Ok(format!("{name} done"))
-    }
-
-    /// Heartbeats once, listens to nothing, and ends when it is let go.
-    #[activity]
-    pub(crate) async fn ignore(&self, name: String) -> Result<String, ActivityError> {
-        self.0.say(format!("{name} started"));
-        self.0.opened(&name).await;
-        Ok(format!("{name} done"))
-    }
-
-    /// Fails when it is let go or told to stop.
-    #[activity]
-    pub(crate) async fn fail(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
-        ctx.heartbeat(&name)?;
-        self.0.say(format!("{name} started"));
-        tokio::select! {
-            () = self.0.opened(&name) => {}
-            _ = ctx.cancelled() => {}
-        }
-        Err(ApplicationFailure::new(format!("{name} failed"), "Broken").into())
-    }
-
-    /// Heartbeats and fails; its second attempt goes on where the first stopped.
-    #[activity]
-    pub(crate) async fn resume(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
-        match ctx.heartbeat_details::<String>()? {
-            None => {
-                for step in 0..5 {
-                    ctx.heartbeat(&format!("progress-{step}"))?;
-                }
-                Err(ApplicationFailure::new("attempt 1 fails", "Retry").into())
-            }
-            Some(details) => {
-                self.0.say(format!("{name} resumed from {details}"));
-                tokio::select! {
-                    () = self.0.opened(&name) => Ok(format!("resumed from {details}")),
-                    _ = ctx.cancelled() => Err(ActivityError::cancelled_with(&"stopped at attempt 2")?),
-                }
-            }
-        }
-    }
-
-    /// Says that it was cancelled though nobody asked.
-    #[activity]
-    pub(crate) async fn give_up(&self) -> Result<String, ActivityError> {
-        Err(ActivityError::cancelled())
+        Err(error) => format!(
+            "{} cancelled={}",
+            notation::short(error.failure()).replace('"', "'"),
+            error.is_cancelled()
+        ),
     }
 }
 
@@ -403,17 +239,24 @@ pub(crate) struct World {
     time: Box<dyn Time>,
     pub(crate) client: Client,
     pub(crate) board: Arc<Board>,
+    /// Holds back answers to workflow tasks.
+    pub(crate) gate: Gate,
     cached_runs: usize,
     working: Mutex<BTreeMap<&'static str, Running>>,
 }
 
 impl World {
     fn new(judged: Judged, cached_runs: usize) -> Self {
-        let board = Board { said: watch::channel(Vec::new()).0, open: watch::channel(Vec::new()).0 };
+        let gate = Gate::new();
+        let engine = Arc::new(Gated {
+            engine: judged.engine,
+            gate: gate.clone(),
+        });
         let world = Self {
             time: judged.time,
-            client: Client::new(judged.engine).with_identity("client").unwrap(),
-            board: Arc::new(board),
+            client: Client::new(engine).with_identity("client").unwrap(),
+            board: Board::new(),
+            gate,
             cached_runs,
             working: Mutex::default(),
         };
@@ -474,18 +317,37 @@ impl World {
         self.start_with(&define(body), start_options(id)).await
     }
 
-    pub(crate) async fn start_with(&self, body: &str, options: impl Into<WorkflowStartOptions>) -> Flow {
-        let handle = self.client.start_workflow(Script::run, body.to_owned(), options).await.unwrap();
+    pub(crate) async fn start_with(
+        &self,
+        body: &str,
+        options: impl Into<WorkflowStartOptions>,
+    ) -> Flow {
+        let handle = self
+            .client
+            .start_workflow(Script::run, body.to_owned(), options)
+            .await
+            .unwrap();
         let run = handle.run_id().unwrap().clone();
-        let execution = WorkflowExecution { workflow_id: handle.workflow_id().clone(), run_id: run };
-        Flow { client: self.client.clone(), handle, execution }
+        let execution = WorkflowExecution {
+            workflow_id: handle.workflow_id().clone(),
+            run_id: run,
+        };
+        Flow {
+            client: self.client.clone(),
+            handle,
+            execution,
+        }
     }
 
     /// The current run of an id.
     pub(crate) async fn find(&self, id: &str) -> Flow {
         let handle = self.client.workflow::<Script>(id).unwrap();
         let execution = handle.describe().await.unwrap().execution;
-        Flow { client: self.client.clone(), handle, execution }
+        Flow {
+            client: self.client.clone(),
+            handle,
+            execution,
+        }
     }
 
     /// Waits until no workflow task of any run with a worker waits or runs, and lets time pass.
@@ -507,7 +369,11 @@ impl World {
     /// Waits until no workflow task of any open run with a worker waits or runs.
     pub(crate) async fn settle(&self) {
         for described in self.executions().await {
-            let worked = self.working.lock().unwrap().contains_key(described.task_queue.as_str());
+            let worked = self
+                .working
+                .lock()
+                .unwrap()
+                .contains_key(described.task_queue.as_str());
             if described.status == ExecutionStatus::Running && worked {
                 settled(&self.client, &described.execution).await;
             }
@@ -515,9 +381,17 @@ impl World {
     }
 
     async fn executions(&self) -> Vec<WorkflowDescription> {
-        let request =
-            ListWorkflowsRequest { filter: ListFilter::default(), page_size: 1_000, next_page_token: None };
-        self.client.engine().list_workflows(request).await.unwrap().executions
+        let request = ListWorkflowsRequest {
+            filter: ListFilter::default(),
+            page_size: 1_000,
+            next_page_token: None,
+        };
+        self.client
+            .engine()
+            .list_workflows(request)
+            .await
+            .unwrap()
+            .executions
     }
 
     async fn histories(&self) -> Vec<String> {
@@ -532,12 +406,20 @@ impl World {
 }
 
 async fn events(client: &Client, execution: &WorkflowExecution) -> Vec<HistoryEvent> {
-    client.workflow_run::<Script>(execution.clone()).history().await.unwrap().events
+    client
+        .workflow_run::<Script>(execution.clone())
+        .history()
+        .await
+        .unwrap()
+        .events
 }
 
 /// Whether a run has no workflow task that waits or runs.
 fn is_settled(events: &[HistoryEvent]) -> bool {
-    let last = events.iter().rev().find(|event| event.kind.name().starts_with("WorkflowTask"));
+    let last = events
+        .iter()
+        .rev()
+        .find(|event| event.kind.name().starts_with("WorkflowTask"));
     last.is_some_and(|event| matches!(event.kind, EventKind::WorkflowTaskCompleted { .. }))
         || events.last().is_some_and(|event| event.kind.is_closing())
 }
@@ -588,7 +470,9 @@ impl Flow {
     pub(crate) async fn reaches(&self, name: &str, times: usize) {
         loop {
             let events = events(&self.client, &self.execution).await;
-            let found = events.iter().filter(|event| notation::name(&event.kind).starts_with(name));
+            let found = events
+                .iter()
+                .filter(|event| notation::name(&event.kind).starts_with(name));
             if found.count() >= times {
                 return;
             }
@@ -597,18 +481,29 @@ impl Flow {
     }
 
     pub(crate) async fn cancel(&self, reason: &str) {
-        self.handle.cancel(WorkflowCancelOptions::builder().reason(reason)).await.unwrap();
+        self.handle
+            .cancel(WorkflowCancelOptions::builder().reason(reason))
+            .await
+            .unwrap();
     }
 
     /// Cancels under another name.
     pub(crate) async fn cancel_as(&self, identity: &str, reason: &str) {
         let client = self.client.clone().with_identity(identity).unwrap();
-        let handle = client.workflow::<Script>(&self.execution.workflow_id).unwrap();
-        handle.cancel(WorkflowCancelOptions::builder().reason(reason)).await.unwrap();
+        let handle = client
+            .workflow::<Script>(&self.execution.workflow_id)
+            .unwrap();
+        handle
+            .cancel(WorkflowCancelOptions::builder().reason(reason))
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn terminate(&self, reason: &str) {
-        self.handle.terminate(WorkflowTerminateOptions::builder().reason(reason)).await.unwrap();
+        self.handle
+            .terminate(WorkflowTerminateOptions::builder().reason(reason))
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn proceed(&self) {
@@ -631,8 +526,14 @@ impl Flow {
             let events = events(&self.client, &self.execution).await;
             match events.last().map(|event| &event.kind) {
                 Some(
-                    EventKind::WorkflowExecutionContinuedAsNew { new_execution_run_id, .. }
-                    | EventKind::WorkflowExecutionFailed { new_execution_run_id: Some(new_execution_run_id), .. },
+                    EventKind::WorkflowExecutionContinuedAsNew {
+                        new_execution_run_id,
+                        ..
+                    }
+                    | EventKind::WorkflowExecutionFailed {
+                        new_execution_run_id: Some(new_execution_run_id),
+                        ..
+                    },
                 ) => return self.run(new_execution_run_id.clone()),
                 _ => grown(&self.client, &self.execution, events.len()).await,
             }
@@ -640,7 +541,10 @@ impl Flow {
     }
 
     fn run(&self, run_id: RunId) -> Self {
-        let execution = WorkflowExecution { workflow_id: self.execution.workflow_id.clone(), run_id };
+        let execution = WorkflowExecution {
+            workflow_id: self.execution.workflow_id.clone(),
+            run_id,
+        };
         Self {
             client: self.client.clone(),
             handle: self.client.workflow_run::<Script>(execution.clone()),
@@ -649,22 +553,49 @@ impl Flow {
     }
 
     pub(crate) async fn describe(&self) -> WorkflowDescription {
-        self.client.engine().describe_workflow(one_run(&self.execution)).await.unwrap()
+        self.client
+            .engine()
+            .describe_workflow(one_run(&self.execution))
+            .await
+            .unwrap()
     }
 
-    pub(crate) async fn text(&self) -> String {
+    async fn text(&self) -> String {
         notation::render(&events(&self.client, &self.execution).await)
+    }
+
+    /// The events without numbers and workflow tasks, for where it depends on time how they fall into tasks.
+    pub(crate) async fn facts(&self) -> String {
+        let events = events(&self.client, &self.execution).await;
+        let names = events
+            .iter()
+            .map(|event| notation::name(&event.kind))
+            .filter(|name| !name.starts_with("WT"));
+        names.collect::<Vec<_>>().join(" · ")
     }
 
     /// Waits for the end, and compares the status, what the client sees of it (the result, or the text of the
     /// error), and the events.
     #[track_caller]
-    pub(crate) fn ends(&self, status: ExecutionStatus, seen: &str, expected: &str) -> impl Future<Output = ()> {
+    pub(crate) fn ends(
+        &self,
+        status: ExecutionStatus,
+        seen: &str,
+        expected: &str,
+    ) -> impl Future<Output = ()> {
         let place = Location::caller();
         async move {
-            let ended = self.handle.result().await.unwrap_or_else(|error| error.to_string());
+            let ended = self
+                .handle
+                .result()
+                .await
+                .unwrap_or_else(|error| error.to_string());
             let found = (self.describe().await.status, ended, self.text().await);
-            assert_eq!(found, (status, seen.to_owned(), expected.to_owned()), "at {place}");
+            assert_eq!(
+                found,
+                (status, seen.to_owned(), expected.to_owned()),
+                "at {place}"
+            );
         }
     }
 

@@ -107,15 +107,29 @@ pub(crate) fn name(kind: &EventKind) -> String {
         }
         EventKind::WorkflowTaskStarted { .. } => "WTStarted".to_owned(),
         EventKind::WorkflowTaskCompleted { .. } => "WTCompleted".to_owned(),
-        EventKind::WorkflowTaskFailed { cause, failure, base_run_id: Some(_), new_run_id: Some(_), identity, .. } => {
-            let failure = failure.as_deref().map_or_else(String::new, |failure| format!(", {}", short(failure)));
-            let identity = identity.as_ref().map_or("", |identity| identity.as_str());
-            format!("WTFailed({}{failure}, identity={identity}, baseRunId,newRunId set)", shout(cause))
+        EventKind::WorkflowTaskFailed {
+            cause,
+            failure,
+            base_run_id,
+            new_run_id,
+            identity,
+            ..
+        } => {
+            let mut text = shout(cause);
+            if let Some(failure) = failure {
+                write!(text, ", {}", short(failure)).unwrap();
+            }
+            // Of a worker's failure the scenarios leave the identity out.
+            if let Some(identity) = identity
+                && identity.as_str() == "history-service"
+            {
+                write!(text, ", identity={identity}").unwrap();
+            }
+            if base_run_id.is_some() && new_run_id.is_some() {
+                text.push_str(", baseRunId,newRunId set");
+            }
+            format!("WTFailed({text})")
         }
-        EventKind::WorkflowTaskFailed { cause, failure, .. } => match failure {
-            Some(failure) => format!("WTFailed({}, {})", shout(cause), short(failure)),
-            None => format!("WTFailed({})", shout(cause)),
-        },
         EventKind::WorkflowTaskTimedOut { timeout_type, .. } => {
             format!("WTTimedOut({})", shout(timeout_type))
         }
@@ -201,12 +215,10 @@ pub(crate) fn name(kind: &EventKind) -> String {
         EventKind::TimerStarted { timer_id, .. } => format!("TimerStarted({timer_id})"),
         EventKind::TimerFired { timer_id, .. } => format!("TimerFired({timer_id})"),
         EventKind::TimerCanceled { timer_id, .. } => format!("TimerCanceled({timer_id})"),
-        EventKind::MarkerRecorded { marker, .. } => {
-            match &marker.failure {
-                Some(failure) => format!("MarkerRecorded({}, {})", marker.marker_name, short(failure)),
-                None => format!("MarkerRecorded({})", marker.marker_name),
-            }
-        }
+        EventKind::MarkerRecorded { marker, .. } => match &marker.failure {
+            Some(failure) => format!("MarkerRecorded({}, {})", marker.marker_name, short(failure)),
+            None => format!("MarkerRecorded({})", marker.marker_name),
+        },
         EventKind::StartChildWorkflowExecutionInitiated { child, .. } => {
             format!("ChildInitiated({})", shout(child.parent_close_policy))
         }
@@ -265,7 +277,10 @@ pub(crate) fn name(kind: &EventKind) -> String {
             cause,
             ..
         } => {
-            format!("ExtCancelFailed(init={initiated_event_id}, {})", shout(cause))
+            format!(
+                "ExtCancelFailed(init={initiated_event_id}, {})",
+                shout(cause)
+            )
         }
         EventKind::ExternalWorkflowExecutionCancelRequested {
             initiated_event_id, ..
@@ -280,7 +295,10 @@ pub(crate) fn name(kind: &EventKind) -> String {
             cause,
             ..
         } => {
-            format!("ExtSignalFailed(init={initiated_event_id}, {})", shout(cause))
+            format!(
+                "ExtSignalFailed(init={initiated_event_id}, {})",
+                shout(cause)
+            )
         }
         EventKind::ExternalWorkflowExecutionSignaled {
             initiated_event_id, ..
@@ -315,8 +333,10 @@ pub(crate) fn short(failure: &Failure) -> String {
         FailureKind::Cancelled { .. } => "canceled".to_owned(),
         FailureKind::Terminated => "terminated".to_owned(),
         FailureKind::Server { .. } => "server".to_owned(),
-        FailureKind::Activity(_) => "activity".to_owned(),
-        FailureKind::ChildWorkflow(_) => "childWorkflowExecution".to_owned(),
+        FailureKind::Activity(info) => format!("activity,{}", shout(info.retry_state)),
+        FailureKind::ChildWorkflow(info) => {
+            format!("childWorkflowExecution,{}", shout(info.retry_state))
+        }
         FailureKind::Reset { .. } => "resetWorkflow".to_owned(),
     };
     let cause = failure

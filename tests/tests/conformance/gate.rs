@@ -1,0 +1,147 @@
+//! Holds back the answers to workflow tasks, on any engine, so that something can happen while a worker has a task.
+
+use std::sync::Arc;
+
+use steadfast::{
+    core::{
+        ids::{Namespace, RunId},
+        payload::Payload,
+        task::{
+            ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
+            WorkflowTaskFailure,
+        },
+    },
+    engine::{
+        ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
+        ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+        PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+        TerminateWorkflowRequest, UpdateReply, UpdateWorkflowRequest, WorkflowDescription,
+        WorkflowPage,
+    },
+};
+use tokio::sync::watch;
+
+/// What a gate is told, and what it has seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    /// Answers beyond this number are held back.
+    allowed: watch::Sender<usize>,
+    /// How many answers came.
+    came: watch::Sender<usize>,
+    /// How the engine took the answers.
+    taken: watch::Sender<Vec<String>>,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self {
+            allowed: watch::channel(usize::MAX).0,
+            came: watch::channel(0).0,
+            taken: watch::channel(Vec::new()).0,
+        }
+    }
+
+    /// Holds back the next answer and those after it.
+    pub(crate) fn close(&self) {
+        self.allowed.send_replace(*self.came.borrow());
+    }
+
+    /// Waits until an answer is held back: its task is still with the worker.
+    pub(crate) async fn holds(&self) {
+        let allowed = *self.allowed.borrow();
+        let mut came = self.came.subscribe();
+        came.wait_for(|came| *came > allowed).await.unwrap();
+    }
+
+    /// Holds back nothing any more.
+    pub(crate) fn open(&self) {
+        self.allowed.send_replace(usize::MAX);
+    }
+
+    /// Waits until the engine took an answer in this way: `taken`, or the text of the error.
+    pub(crate) async fn took(&self, how: &str) {
+        let mut taken = self.taken.subscribe();
+        taken
+            .wait_for(|taken| taken.iter().any(|taken| taken == how))
+            .await
+            .unwrap();
+    }
+
+    async fn pass(&self) {
+        let mut number = 0;
+        self.came.send_modify(|came| {
+            *came += 1;
+            number = *came;
+        });
+        let mut allowed = self.allowed.subscribe();
+        allowed
+            .wait_for(|allowed| number <= *allowed)
+            .await
+            .unwrap();
+    }
+
+    fn note(&self, answer: &Result<(), EngineError>) {
+        let how = answer
+            .as_ref()
+            .map_or_else(ToString::to_string, |()| "taken".to_owned());
+        self.taken.send_modify(|taken| taken.push(how));
+    }
+}
+
+/// An engine behind a gate.
+#[derive(Debug)]
+pub(crate) struct Gated {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) gate: Gate,
+}
+
+/// Methods that only pass on what they get.
+macro_rules! pass_on {
+    ($($method:ident($($argument:ident: $type:ty),+) -> $result:ty;)+) => {$(
+        fn $method(&self, $($argument: $type),+) -> EngineFuture<'_, $result> {
+            self.engine.$method($($argument),+)
+        }
+    )+};
+}
+
+impl Engine for Gated {
+    fn namespace(&self) -> &Namespace {
+        self.engine.namespace()
+    }
+
+    pass_on! {
+        start_workflow(request: StartWorkflowRequest) -> StartedWorkflow;
+        signal_with_start_workflow(start: StartWorkflowRequest, signal: Signal) -> StartedWorkflow;
+        signal_workflow(request: SignalWorkflowRequest) -> ();
+        request_cancel_workflow(request: CancelWorkflowRequest) -> ();
+        terminate_workflow(request: TerminateWorkflowRequest) -> ();
+        query_workflow(request: QueryWorkflowRequest) -> Payload;
+        update_workflow(request: UpdateWorkflowRequest) -> UpdateReply;
+        describe_workflow(execution: ExecutionRef) -> WorkflowDescription;
+        list_workflows(request: ListWorkflowsRequest) -> WorkflowPage;
+        count_workflows(filter: ListFilter) -> u64;
+        workflow_history(request: HistoryRequest) -> HistoryPage;
+        reset_workflow(request: ResetWorkflowRequest) -> RunId;
+        delete_workflow(execution: ExecutionRef) -> ();
+        complete_activity(activity: ActivityRef, outcome: ActivityOutcome) -> ();
+        poll_workflow_task(request: PollWorkflowTaskRequest) -> WorkflowTask;
+        fail_workflow_task(token: TaskToken, failure: WorkflowTaskFailure) -> ();
+        poll_activity_task(request: PollActivityTaskRequest) -> ActivityLease;
+        complete_activity_task(token: TaskToken, outcome: ActivityOutcome) -> ();
+        record_heartbeat(token: TaskToken, details: Vec<Payload>) -> HeartbeatReply;
+    }
+
+    fn complete_workflow_task(
+        &self,
+        token: TaskToken,
+        completion: WorkflowTaskCompletion,
+    ) -> EngineFuture<'_, ()> {
+        Box::pin(async move {
+            self.gate.pass().await;
+            let answer = self.engine.complete_workflow_task(token, completion).await;
+            self.gate.note(&answer);
+            answer
+        })
+    }
+}

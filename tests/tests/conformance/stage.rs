@@ -1,0 +1,193 @@
+//! Activities that a scenario holds and lets go.
+
+use std::sync::Arc;
+
+use steadfast::prelude::*;
+use tokio::sync::watch;
+
+/// What activities said, and which of them may go on.
+#[derive(Debug)]
+pub(crate) struct Board {
+    said: watch::Sender<Vec<String>>,
+    open: watch::Sender<Vec<String>>,
+}
+
+impl Board {
+    pub(crate) fn new() -> Arc<Self> {
+        let (said, open) = (watch::channel(Vec::new()).0, watch::channel(Vec::new()).0);
+        Arc::new(Self { said, open })
+    }
+
+    pub(crate) fn say(&self, what: impl Into<String>) {
+        self.said.send_modify(|said| said.push(what.into()));
+    }
+
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.borrow().clone()
+    }
+
+    /// Waits until something was said.
+    pub(crate) async fn heard(&self, what: &str) {
+        let mut said = self.said.subscribe();
+        said.wait_for(|said| said.iter().any(|said| said == what))
+            .await
+            .unwrap();
+    }
+
+    /// Lets an activity go on.
+    pub(crate) fn open(&self, name: &str) {
+        self.open.send_modify(|open| open.push(name.to_owned()));
+    }
+
+    async fn opened(&self, name: &str) {
+        let mut open = self.open.subscribe();
+        open.wait_for(|open| open.iter().any(|open| open == name || open == EVERYTHING))
+            .await
+            .unwrap();
+    }
+}
+
+/// Lets every activity go on.
+pub(crate) const EVERYTHING: &str = "*";
+
+/// Activities that a scenario holds and lets go. Each says `<name> started` when it starts.
+#[derive(Clone, Debug)]
+pub(crate) struct Stage(pub(crate) Arc<Board>);
+
+#[activities]
+impl Stage {
+    /// Ends at once with its name.
+    #[activity]
+    pub(crate) async fn quick(&self, name: String) -> Result<String, ActivityError> {
+        self.0.say(&name);
+        Ok(name)
+    }
+
+    /// Heartbeats, and runs until it is let go or told to stop.
+    #[activity]
+    pub(crate) async fn hold(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        ctx.heartbeat(&name)?;
+        self.0.say(format!("{name} started"));
+        tokio::select! {
+            () = self.0.opened(&name) => Ok(format!("{name} done")),
+            cause = ctx.cancelled() => {
+                self.0.say(format!("{name} heard {cause:?}"));
+                Err(ActivityError::cancelled())
+            }
+        }
+    }
+
+    /// Never calls `heartbeat`, and stops when it is told to.
+    #[activity(auto_heartbeat)]
+    pub(crate) async fn listen(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        self.0.say(format!("{name} started"));
+        let cause = ctx.cancelled().await;
+        self.0.say(format!("{name} heard {cause:?}"));
+        Err(ActivityError::cancelled())
+    }
+
+    /// Stops as it is told to, but only when it is let go.
+    #[activity]
+    pub(crate) async fn linger(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        ctx.heartbeat(&name)?;
+        self.0.say(format!("{name} started"));
+        let cause = ctx.cancelled().await;
+        self.0.say(format!("{name} heard {cause:?}"));
+        self.0.opened(&name).await;
+        Err(ActivityError::cancelled())
+    }
+
+    /// Ends with a result when it is told to stop.
+    #[activity]
+    pub(crate) async fn swallow(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        ctx.heartbeat(&name)?;
+        self.0.say(format!("{name} started"));
+        ctx.cancelled().await;
+        Ok(format!("{name} done"))
+    }
+
+    /// Heartbeats before and after it is told to stop, and then no more.
+    #[activity]
+    pub(crate) async fn stall(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        ctx.heartbeat(&"before")?;
+        self.0.say(format!("{name} started"));
+        ctx.cancelled().await;
+        ctx.heartbeat(&"after")?;
+        self.0.opened(&name).await;
+        Ok(format!("{name} done"))
+    }
+
+    /// Listens to nothing, and ends when it is let go.
+    #[activity]
+    pub(crate) async fn ignore(&self, name: String) -> Result<String, ActivityError> {
+        self.0.say(format!("{name} started"));
+        self.0.opened(&name).await;
+        Ok(format!("{name} done"))
+    }
+
+    /// Fails when it is let go or told to stop.
+    #[activity]
+    pub(crate) async fn fail(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        ctx.heartbeat(&name)?;
+        self.0.say(format!("{name} started"));
+        tokio::select! {
+            () = self.0.opened(&name) => {}
+            _ = ctx.cancelled() => {}
+        }
+        Err(ApplicationFailure::new(format!("{name} failed"), "Broken").into())
+    }
+
+    /// Heartbeats and fails; its second attempt goes on where the first stopped.
+    #[activity]
+    pub(crate) async fn resume(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        match ctx.heartbeat_details::<String>()? {
+            None => {
+                for step in 0..5 {
+                    ctx.heartbeat(&format!("progress-{step}"))?;
+                }
+                Err(ApplicationFailure::new("attempt 1 fails", "Retry").into())
+            }
+            Some(details) => {
+                self.0.say(format!("{name} resumed from {details}"));
+                tokio::select! {
+                    () = self.0.opened(&name) => Ok(format!("resumed from {details}")),
+                    _ = ctx.cancelled() => Err(ActivityError::cancelled_with(&"stopped at attempt 2")?),
+                }
+            }
+        }
+    }
+
+    /// Says that it was cancelled though nobody asked.
+    #[activity]
+    pub(crate) async fn give_up(&self) -> Result<String, ActivityError> {
+        Err(ActivityError::cancelled())
+    }
+}
