@@ -240,35 +240,49 @@ impl Shared {
         key: i64,
         act: impl FnOnce(&mut Core, Timestamp),
     ) -> Result<(), EngineError> {
-        let Some(loaded) = self.read_blocking(move |db| load_run(db, key))? else {
-            self.lock().running.remove(&key);
-            return Ok(());
-        };
+        {
+            let (mut core, now) = self.enter()?;
+            if core.executions.contains_key(&key) {
+                act(&mut core, now);
+                return Ok(());
+            }
+            // Whoever else brings it into memory meanwhile must not let go of it: what is read here
+            // would then be older than what was done to it.
+            core.loading.push(key);
+        }
+        let read = self.read_blocking(move |db| load_run(db, key));
         let (mut core, now) = self.enter()?;
-        if loaded.info.status != ExecutionStatus::Running {
-            return Ok(());
+        let installed = match read {
+            Ok(Some(loaded)) if loaded.info.status == ExecutionStatus::Running => {
+                core.install(loaded, now).map(|_| act(&mut core, now))
+            }
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                core.running.remove(&key);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        if let Some(at) = core.loading.iter().position(|loading| *loading == key) {
+            core.loading.swap_remove(at);
         }
-        // Until it has acted, the run must not be let go of.
-        let workflow_id = loaded.info.id.workflow_id.clone();
-        core.pin(&workflow_id);
-        let installed = core.install(loaded, now);
-        if installed.is_ok() {
-            act(&mut core, now);
-        }
-        core.unpin(&workflow_id);
-        installed.map(drop)
+        core.drop_if_done(key);
+        installed
     }
 
-    /// Finds the target of a job from a thread that may block.
-    pub(crate) fn find_blocking(
+    /// Finds the target of a job from a thread that may block, and does the job before the target
+    /// can be let go of again.
+    pub(crate) fn with_target(
         &self,
         workflow_id: &WorkflowId,
         run_id: Option<&RunId>,
-    ) -> Result<Target, EngineError> {
+        act: impl FnOnce(&mut Core, &Target, Timestamp),
+    ) -> Result<(), EngineError> {
         let pin = {
-            let (mut core, _) = self.enter()?;
+            let (mut core, now) = self.enter()?;
             if let Some(key) = core.find(workflow_id, run_id) {
-                return Ok(Target::Loaded(key));
+                act(&mut core, &Target::Loaded(key), now);
+                return Ok(());
             }
             Pin::new(self, &mut core, workflow_id)
         };
@@ -283,8 +297,9 @@ impl Shared {
             (None, Read::Closed(info)) => Target::Closed(info),
             (None, Read::Missing) => Target::Missing,
         };
+        act(&mut core, &target, now);
         pin.release(&mut core);
-        Ok(target)
+        Ok(())
     }
 
     /// Waits on behalf of the timer thread, at most until a time.

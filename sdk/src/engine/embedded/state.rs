@@ -91,6 +91,8 @@ pub(crate) struct Core {
     pub(crate) timer_thread_until: Option<Timestamp>,
 
     pins: HashMap<WorkflowId, usize>,
+    /// Runs that are being read because they are due; they are not let go of either.
+    pub(crate) loading: Vec<i64>,
     idle: VecDeque<i64>,
     /// Attempts that run although their run was dropped after a commit failed.
     pub(crate) running: HashMap<i64, RunningAttempts>,
@@ -323,7 +325,7 @@ impl Core {
         let done = run.committed == run.last_event_id()
             && run.queries.is_empty()
             && run.query_task.is_none()
-            && !self.pins.contains_key(&run.id.workflow_id);
+            && !self.is_pinned(run);
         if done {
             self.forget(key);
         }
@@ -334,9 +336,10 @@ impl Core {
             let Some(key) = self.idle.pop_front() else {
                 return;
             };
-            let evictable = self.executions.get(&key).is_some_and(|run| {
-                run.is_evictable() && !self.pins.contains_key(&run.id.workflow_id)
-            });
+            let evictable = self
+                .executions
+                .get(&key)
+                .is_some_and(|run| run.is_evictable() && !self.is_pinned(run));
             if evictable {
                 self.forget(key);
             }
@@ -345,6 +348,10 @@ impl Core {
         if self.idle.len() > 4 * self.cached_executions.max(1_024) {
             self.idle.drain(..self.cached_executions.max(1_024));
         }
+    }
+
+    fn is_pinned(&self, run: &Execution) -> bool {
+        self.pins.contains_key(&run.id.workflow_id) || self.loading.contains(&run.key)
     }
 
     pub(crate) fn forget(&mut self, key: i64) -> Option<Execution> {

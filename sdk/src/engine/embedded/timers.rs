@@ -102,25 +102,25 @@ fn do_job(shared: &Shared, parked: ParkedJob) {
     let Some((workflow_id, run_id)) = target else {
         return;
     };
-    match shared.find_blocking(&workflow_id, run_id.as_ref()) {
-        Ok(target) => {
-            let Ok((mut core, now)) = shared.enter() else {
-                return;
-            };
-            core.run_job(job, &target, now);
-            if let Some(id) = stored {
-                core.rows.push(Row::DeleteJob { id });
-            }
-            core.run_jobs(now);
+    let mut job = Some(job);
+    let done = shared.with_target(&workflow_id, run_id.as_ref(), |core, target, now| {
+        if let Some(job) = job.take() {
+            core.run_job(job, target, now);
         }
-        Err(error) => {
-            // The run that wants it done is read again after the failure, or its row is.
-            tracing::warn!(%error, "another execution could not be reached");
-            if stored.is_some() {
-                let mut core = shared.lock();
-                if core.stopped.is_none() {
-                    core.parked.push_back(ParkedJob { job, stored });
-                }
+        if let Some(id) = stored {
+            core.rows.push(Row::DeleteJob { id });
+        }
+        core.run_jobs(now);
+    });
+    if let Err(error) = done {
+        // The run that wants it done is read again after the failure, or its row is.
+        tracing::warn!(%error, "another execution could not be reached");
+        if stored.is_some()
+            && let Some(job) = job
+        {
+            let mut core = shared.lock();
+            if core.stopped.is_none() {
+                core.parked.push_back(ParkedJob { job, stored });
             }
         }
     }

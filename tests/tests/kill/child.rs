@@ -1,0 +1,286 @@
+//! The child process, from inside: an engine, a worker, and a client that goes on where the ledger
+//! ends.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    env,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use steadfast::{
+    client::WorkflowExecutionError,
+    engine::{
+        EngineError, ExecutionRef, SignalWorkflowRequest,
+        embedded::{CrashAction, CrashPoint, Durability, EmbeddedEngine, EmbeddedOptions},
+    },
+    prelude::*,
+    worker::WorkerOptions,
+};
+
+use crate::{
+    load::{Deeds, Load},
+    order::Order,
+    papers::{Papers, Record},
+};
+
+pub(crate) const NAME: &str = "child::process_of_the_load";
+pub(crate) const MODE: &str = "STEADFAST_KILL_CHILD_MODE";
+pub(crate) const FOLDER: &str = "STEADFAST_KILL_CHILD_FOLDER";
+pub(crate) const SEED: &str = "STEADFAST_KILL_CHILD_SEED";
+pub(crate) const STUCK_AT: &str = "STEADFAST_KILL_CHILD_STUCK_AT";
+
+pub(crate) const QUEUE: &str = "load";
+
+/// How many workflows the client has open at a time.
+const OPEN_AT_A_TIME: usize = 12;
+
+/// Not a test: what the others start as a process.
+#[test]
+fn process_of_the_load() {
+    let Ok(mode) = env::var(MODE) else { return };
+    let folder = PathBuf::from(env::var_os(FOLDER).unwrap());
+    let seed: u64 = env::var(SEED).unwrap().parse().unwrap();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work(&folder, seed, mode == "drain"));
+}
+
+fn say(word: &str) {
+    let mut out = std::io::stdout().lock();
+    // Its own line, whatever the harness of the tests wrote before.
+    let _ = out.write_all(format!("\n{word}\n").as_bytes());
+    let _ = out.flush();
+}
+
+fn options(folder: &Path, seed: u64) -> EmbeddedOptions {
+    let options = EmbeddedOptions::file(Papers::database(folder))
+        .durability(Durability::Full)
+        .cached_executions(if seed.is_multiple_of(3) { 2 } else { 10_000 });
+    let Ok(stuck_at) = env::var(STUCK_AT) else {
+        return options;
+    };
+    let (number, after) = stuck_at.split_once(' ').unwrap();
+    let number: u64 = number.parse().unwrap();
+    let here = if after == "true" {
+        CrashPoint::AfterCommit
+    } else {
+        CrashPoint::BeforeCommit
+    };
+    options.crash_point(move |commit, point| {
+        if commit == number && point == here {
+            say("stuck");
+            loop {
+                thread::park();
+            }
+        }
+        CrashAction::Continue
+    })
+}
+
+async fn work(folder: &Path, seed: u64, drain: bool) {
+    let engine = EmbeddedEngine::open(options(folder, seed)).unwrap();
+    say("open");
+    let client = Client::new(Arc::clone(&engine) as _);
+    let journal = Arc::new(Papers::open_journal(folder));
+    let worker = Worker::builder(&client, QUEUE)
+        .register_workflow::<Load>()
+        .register_activities(Deeds(journal))
+        .options(WorkerOptions {
+            workflow_threads: 2,
+            max_cached_runs: if seed.is_multiple_of(2) { 2 } else { 10_000 },
+            graceful_shutdown_timeout: Duration::from_millis(200),
+            ..WorkerOptions::default()
+        })
+        .build()
+        .unwrap();
+    let office = Arc::new(Office::new(folder, client, seed, drain));
+    let mut clerks = tokio::task::JoinSet::new();
+    for _ in 0..OPEN_AT_A_TIME {
+        clerks.spawn(Arc::clone(&office).work());
+    }
+    let shutdown = worker.shutdown_handle();
+    let working = tokio::spawn(async move { worker.run().await.unwrap() });
+    say("ready");
+    let ended = async {
+        // Without a drain they end when the engine does.
+        while let Some(clerk) = clerks.join_next().await {
+            clerk.unwrap();
+        }
+        shutdown.shutdown();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        result = working => result.unwrap(),
+        () = ended => {}
+    }
+    say("stopped");
+    clerks.abort_all();
+    engine.shutdown();
+    say("closed");
+}
+
+/// What is known of a workflow from the ledger.
+#[derive(Clone, Debug, Default)]
+struct Past {
+    started: bool,
+    signalled: BTreeSet<String>,
+    cancelled: bool,
+    result: bool,
+}
+
+/// The client.
+struct Office {
+    client: Client,
+    ledger: Papers,
+    seed: u64,
+    drain: bool,
+    /// What is to be gone on with, and the number of the next workflow.
+    desk: Mutex<(VecDeque<(Order, Past)>, u64)>,
+}
+
+impl Office {
+    fn new(folder: &Path, client: Client, seed: u64, drain: bool) -> Self {
+        let mut known: BTreeMap<String, Past> = BTreeMap::new();
+        for record in Papers::ledger(folder) {
+            match record {
+                Record::Asked { id } => drop(known.entry(id).or_default()),
+                Record::Started { id, .. } => known.entry(id).or_default().started = true,
+                Record::Signalled { id, value } => {
+                    known.entry(id).or_default().signalled.insert(value);
+                }
+                Record::Cancelled { id } => known.entry(id).or_default().cancelled = true,
+                Record::Result { id, .. } => known.entry(id).or_default().result = true,
+                Record::Signalling { .. } | Record::Cancelling { .. } => {}
+            }
+        }
+        let next = known.len() as u64 + 1;
+        let open = known
+            .into_iter()
+            .filter(|(_, past)| !past.result)
+            .map(|(id, past)| (Order::of(seed, &id).unwrap(), past))
+            .collect();
+        Self {
+            client,
+            ledger: Papers::open_ledger(folder),
+            seed,
+            drain,
+            desk: Mutex::new((open, next)),
+        }
+    }
+
+    fn next(&self) -> Option<(Order, Past)> {
+        let mut desk = self.desk.lock().unwrap();
+        if let Some(open) = desk.0.pop_front() {
+            return Some(open);
+        }
+        if self.drain {
+            return None;
+        }
+        let order = Order::new(self.seed, desk.1);
+        desk.1 += 1;
+        // Under the lock, so that the numbers in the ledger have no gap.
+        self.ledger.record(&Record::Asked {
+            id: order.id.clone(),
+        });
+        Some((order, Past::default()))
+    }
+
+    async fn work(self: Arc<Self>) {
+        while let Some((order, past)) = self.next() {
+            match self.see_through(&order, past).await {
+                Ok(()) => {}
+                // The end of a process that was told to end.
+                Err(ClientError::Engine(EngineError::Unavailable { .. })) => return,
+                Err(error) => panic!("{}: {error}", order.id),
+            }
+        }
+    }
+
+    fn acknowledged(&self, record: &Record) {
+        self.ledger.record(record);
+        say("ack");
+    }
+
+    /// Does with a workflow what was not done yet, and waits for its end. What may have been done
+    /// is asked for again under the same request id.
+    async fn see_through(&self, order: &Order, past: Past) -> Result<(), ClientError> {
+        let id = order.id.clone();
+        let client = &self.client;
+        if !past.started {
+            let options = WorkflowStartOptions::new(QUEUE, &id).request_id(format!("start {id}"));
+            let handle = client
+                .start_workflow(Load::run, order.plan.clone(), options)
+                .await?;
+            let run = handle.run_id().unwrap().to_string();
+            self.acknowledged(&Record::Started {
+                id: id.clone(),
+                run,
+            });
+        }
+        let handle = client.workflow::<Load>(&id)?;
+        for value in &order.signals {
+            if past.signalled.contains(value) {
+                continue;
+            }
+            let (id, value) = (id.clone(), value.clone());
+            self.ledger.record(&Record::Signalling {
+                id: id.clone(),
+                value: value.clone(),
+            });
+            match self.signal(&id, &value).await {
+                Ok(()) => self.acknowledged(&Record::Signalled { id, value }),
+                // It was the last one, its acknowledgement was lost, and the workflow has ended.
+                Err(EngineError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if order.cancels && !past.cancelled {
+            tokio::time::sleep(order.patience).await;
+            self.ledger.record(&Record::Cancelling { id: id.clone() });
+            let options = WorkflowCancelOptions::builder().reason(order.reason());
+            handle.cancel(options).await?;
+            self.acknowledged(&Record::Cancelled { id: id.clone() });
+        }
+        let outcome = outcome(handle.result().await)?;
+        self.acknowledged(&Record::Result { id, outcome });
+        Ok(())
+    }
+
+    async fn signal(&self, id: &str, value: &str) -> Result<(), EngineError> {
+        use steadfast::{
+            core::ids::{RequestId, SignalName},
+            engine::Signal,
+        };
+        let signal = Signal {
+            name: SignalName::new("say").unwrap(),
+            input: vec![steadfast::convert::to_payload(&value).unwrap()],
+            header: BTreeMap::new(),
+            identity: self.client.identity().clone(),
+            request_id: RequestId::new(format!("signal {value}")).unwrap(),
+        };
+        let execution = ExecutionRef::current(WorkflowId::new(id).unwrap());
+        let request = SignalWorkflowRequest { execution, signal };
+        self.client.engine().signal_workflow(request).await
+    }
+}
+
+/// How a workflow ended, on one line.
+pub(crate) fn outcome(result: Result<String, ClientError>) -> Result<String, ClientError> {
+    match result {
+        Ok(value) => Ok(format!("completed {value}")),
+        Err(ClientError::Workflow(WorkflowExecutionError::Cancelled { reason })) => {
+            Ok(format!("cancelled {reason}"))
+        }
+        Err(ClientError::Workflow(WorkflowExecutionError::Failed(failure))) => {
+            Ok(format!("failed {}", failure.message.replace('\n', " ")))
+        }
+        Err(error) => Err(error),
+    }
+}
