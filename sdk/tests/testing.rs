@@ -142,3 +142,49 @@ async fn the_replayer_explains_what_does_not_fit() -> anyhow::Result<()> {
     assert!(message.contains("now:       nothing"), "{message}");
     Ok(())
 }
+
+struct Mail;
+
+#[activities]
+impl Mail {
+    #[activity]
+    async fn send(_to: String) -> Result<bool, ActivityError> {
+        Err(ActivityError::non_retryable("no mail leaves a test"))
+    }
+}
+
+#[workflow]
+#[derive(Default)]
+struct Newsletter;
+
+#[workflow_methods]
+impl Newsletter {
+    #[run]
+    async fn run(ctx: &mut WorkflowContext<Self>, to: String) -> WorkflowResult<bool> {
+        let options = ActivityOptions::start_to_close_timeout(DAY);
+        Ok(ctx.start_activity(Mail::send, to, options).await?)
+    }
+}
+
+#[tokio::test]
+async fn a_mock_takes_the_place_of_an_activity() -> anyhow::Result<()> {
+    let env = TestEnvironment::start()?;
+    let worker = env
+        .worker("q")
+        .register_workflow::<Newsletter>()
+        .register_activities(Mail)
+        .mock_activity(Mail::send, |_, to: String| async move {
+            Ok(to == "ada@example.org")
+        })
+        .build()?;
+    let sent = env
+        .run(&worker, async {
+            let options = WorkflowStartOptions::new("q", "newsletter");
+            let to = "ada@example.org".to_owned();
+            let newsletter = env.client().start_workflow(Newsletter::run, to, options);
+            newsletter.await?.result().await
+        })
+        .await??;
+    assert!(sent);
+    Ok(())
+}

@@ -29,8 +29,9 @@ pub use self::options::WorkerOptions;
 use self::workflow_tasks::WorkflowTasks;
 pub(crate) use self::{activity_tasks::ActivityTasks, registry::Registry, shutdown::Shutdown};
 use crate::{
+    activity::{ActivityContext, ActivityError},
     client::Client,
-    definition::{Activities, WorkflowDefinition},
+    definition::{Activities, ActivityDefinition, WorkflowDefinition},
     engine::EngineError,
 };
 
@@ -89,6 +90,18 @@ impl WorkerBuilder {
     /// Adds every activity of a type.
     pub fn register_activities<A: Activities>(mut self, implementer: impl Into<Arc<A>>) -> Self {
         self.registry.add_activities(implementer.into());
+        self
+    }
+
+    /// Puts a function in the place of an activity, for tests: after `register_activities` it
+    /// replaces that one activity, without it nothing else is needed.
+    pub fn mock_activity<A, F, T>(mut self, _activity: A, mock: F) -> Self
+    where
+        A: ActivityDefinition,
+        F: Fn(ActivityContext, A::Input) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<A::Output, ActivityError>> + Send + 'static,
+    {
+        self.registry.mock_activity::<A, F, T>(mock);
         self
     }
 

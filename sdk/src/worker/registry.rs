@@ -8,8 +8,8 @@ use steadfast_core::{
 };
 
 use crate::{
-    activity::{ActivityFn, ActivityRegistrar},
-    definition::{Activities, WorkflowDefinition},
+    activity::{ActivityContext, ActivityError, ActivityFn, ActivityRegistrar},
+    definition::{Activities, ActivityDefinition, WorkflowDefinition},
     workflow::instance::{Instance, WorkflowInstance},
 };
 
@@ -47,6 +47,25 @@ impl Registry {
                 .into_iter()
                 .map(|name| format!("activity `{name}`")),
         );
+    }
+
+    /// Puts a function in the place of an activity, whether that is registered or not.
+    pub(crate) fn mock_activity<D, F, T>(&mut self, mock: F)
+    where
+        D: ActivityDefinition,
+        F: Fn(ActivityContext, D::Input) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<D::Output, ActivityError>> + Send + 'static,
+    {
+        let mock = Arc::new(mock);
+        let run: ActivityFn = Arc::new(move |context, payloads| {
+            let mock = Arc::clone(&mock);
+            Box::pin(async move {
+                let input = D::decode_input(&payloads).map_err(ActivityError::non_retryable)?;
+                let output = mock(context, input).await?;
+                D::encode_output(&output).map_err(ActivityError::non_retryable)
+            })
+        });
+        self.activities.insert(D::ACTIVITY_TYPE.to_owned(), run);
     }
 
     /// Names that were registered more than once.
