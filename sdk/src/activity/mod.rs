@@ -203,7 +203,7 @@ impl ActivityContext {
         if let Some(heartbeater) = &self.0.heartbeater {
             if let Some(cause) = cause {
                 tracing::warn!(
-                    activity_id = %self.0.info.activity_id,
+                    activity_id = ?self.0.info.activity_id,
                     %cause,
                     "a heartbeat of an activity that is asked to stop; it is delivered all the same"
                 );

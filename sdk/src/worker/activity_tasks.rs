@@ -56,10 +56,10 @@ impl ActivityTasks {
             let tasks = Arc::clone(&self);
             let span = tracing::info_span!(
                 "activity",
-                workflow_id = %lease.task.execution.workflow_id,
+                workflow_id = ?lease.task.execution.workflow_id,
                 run_id = %lease.task.execution.run_id,
-                activity_id = %lease.task.activity_id,
-                activity_type = %lease.task.activity_type,
+                activity_id = ?lease.task.activity_id,
+                activity_type = ?lease.task.activity_type,
                 attempt = lease.task.attempt,
             );
             self.shutdown.track(

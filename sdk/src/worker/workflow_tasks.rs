@@ -312,8 +312,8 @@ fn failure(message: String, error_type: &str) -> Reply {
 
 fn deadlocked(task: &WorkflowTask, limit: Duration) -> Reply {
     tracing::error!(
-        workflow_type = %task.workflow_type,
-        workflow_id = %task.execution.workflow_id,
+        workflow_type = ?task.workflow_type,
+        workflow_id = ?task.execution.workflow_id,
         run_id = %task.execution.run_id,
         "workflow code keeps its thread; move what blocks into an activity"
     );

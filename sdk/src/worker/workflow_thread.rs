@@ -333,9 +333,9 @@ impl ThreadWorker {
         self.set_busy(Some(run_id.clone()));
         let span = tracing::info_span!(
             "workflow",
-            workflow_id = %run.execution.workflow_id,
+            workflow_id = ?run.execution.workflow_id,
             run_id = %run_id,
-            workflow_type = %run.workflow.workflow_type,
+            workflow_type = ?run.workflow.workflow_type,
         );
         let entered = span.enter();
         let result = step(run.instance.as_mut());

@@ -81,7 +81,7 @@ impl Wake for TaskWaker {
             self.enqueue();
         } else if !self.queue.foreign.swap(true, Ordering::AcqRel) {
             tracing::error!(
-                workflow_id = %self.queue.execution.workflow_id,
+                workflow_id = ?self.queue.execution.workflow_id,
                 run_id = %self.queue.execution.run_id,
                 "{FOREIGN_WAKE}"
             );

@@ -185,7 +185,7 @@ impl<W: WorkflowDefinition> Instance<W> {
     fn perform(&mut self, job: Job) -> Result<(), InstanceError> {
         if self.ended {
             if let Job::Signal(signal) = job {
-                tracing::warn!(signal = %signal.name, "a signal came after the run function ended");
+                tracing::warn!(signal = ?signal.name, "a signal came after the run function ended");
             }
             return Ok(());
         }
@@ -248,7 +248,7 @@ impl<W: WorkflowDefinition> Instance<W> {
     fn signal(&mut self, signal: SignalJob) -> Result<(), InstanceError> {
         let SignalJob { name, input, .. } = signal;
         let Some(handler) = self.handlers.find_signal(name.as_str()) else {
-            tracing::warn!(signal = %name, "no handler takes this signal; it is kept");
+            tracing::warn!(signal = ?name, "no handler takes this signal; it is kept");
             self.cell.keep_unhandled(BufferedSignal {
                 name: name.as_str().to_owned(),
                 input,
@@ -259,7 +259,7 @@ impl<W: WorkflowDefinition> Instance<W> {
         match self.executor.enter(|| handler(context, &input))? {
             // A signal that cannot be read must not stop the workflow: its sender is at fault.
             Err(error) => {
-                tracing::warn!(signal = %name, %error, "a signal's arguments cannot be decoded; it is kept");
+                tracing::warn!(signal = ?name, %error, "a signal's arguments cannot be decoded; it is kept");
                 self.cell.keep_unhandled(BufferedSignal {
                     name: name.as_str().to_owned(),
                     input,

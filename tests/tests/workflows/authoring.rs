@@ -317,7 +317,7 @@ async fn an_unknown_signal_is_kept_and_warned_about() {
     })
     .await;
     // Twice: replays are silent.
-    assert_eq!(logs.count("signal=nobody_handles_this"), 2, "{logs:?}");
+    assert_eq!(logs.count("signal=\"nobody_handles_this\""), 2, "{logs:?}");
 }
 
 #[test]

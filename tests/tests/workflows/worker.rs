@@ -68,7 +68,7 @@ async fn a_workflow_that_blocks_its_thread_is_reported_and_others_go_on() {
     .await;
     assert!(logs.contain("workflow code keeps its thread"), "{logs:?}");
     assert!(
-        logs.contain("workflow_type=Script workflow_id=w1"),
+        logs.contain("workflow_type=\"Script\" workflow_id=\"w1\""),
         "{logs:?}"
     );
 }

@@ -77,7 +77,7 @@ pub(crate) fn enforce_limits(run: &mut Execution, now: Timestamp) {
     if !run.warned && run.suggests_continue_as_new() {
         run.warned = true;
         tracing::warn!(
-            workflow_id = %run.id.workflow_id,
+            workflow_id = ?run.id.workflow_id,
             run_id = %run.id.run_id,
             events = run.last_event_id(),
             bytes = run.history_bytes,
@@ -95,6 +95,6 @@ pub(crate) fn enforce_limits(run: &mut Execution, now: Timestamp) {
     } else {
         return;
     };
-    tracing::error!(workflow_id = %run.id.workflow_id, run_id = %run.id.run_id, reason, "terminated");
+    tracing::error!(workflow_id = ?run.id.workflow_id, run_id = %run.id.run_id, reason, "terminated");
     run.terminate(reason, Vec::new(), engine_identity(), now);
 }
