@@ -17,7 +17,10 @@ use steadfast_core::{
 use tokio::sync::watch;
 
 pub use self::{heartbeat::Heartbeat, registrar::ActivityRegistrar};
-pub(crate) use self::{heartbeat::Heartbeater, registrar::ActivityFn};
+pub(crate) use self::{
+    heartbeat::Heartbeater,
+    registrar::{ActivityFn, activity_fn},
+};
 use crate::{
     convert::{self, ConvertError},
     error::{ApplicationFailure, failure_of, short_type_name},

@@ -15,6 +15,24 @@ pub(crate) type ActivityFn = Arc<
         + Sync,
 >;
 
+/// Makes a function of an activity's own types one of payloads.
+pub(crate) fn activity_fn<D, F, T>(function: F) -> ActivityFn
+where
+    D: ActivityDefinition,
+    F: Fn(ActivityContext, D::Input) -> T + Send + Sync + 'static,
+    T: Future<Output = Result<D::Output, ActivityError>> + Send + 'static,
+{
+    let function = Arc::new(function);
+    Arc::new(move |context, payloads: Vec<Payload>| {
+        let function = Arc::clone(&function);
+        Box::pin(async move {
+            let input = D::decode_input(&payloads).map_err(ActivityError::non_retryable)?;
+            let output = function(context, input).await?;
+            D::encode_output(&output).map_err(ActivityError::non_retryable)
+        })
+    })
+}
+
 /// Collects the activities of a type; filled by the expansion of `#[activities]`.
 pub struct ActivityRegistrar<'a, A> {
     implementer: Arc<A>,
@@ -45,13 +63,8 @@ impl<'a, A: Activities> ActivityRegistrar<'a, A> {
     /// Adds an activity.
     pub fn add<D: ActivityDefinition<Implementer = A>>(&mut self) {
         let implementer = Arc::clone(&self.implementer);
-        let run: ActivityFn = Arc::new(move |context, payloads| {
-            let implementer = Arc::clone(&implementer);
-            Box::pin(async move {
-                let input = D::decode_input(&payloads).map_err(ActivityError::non_retryable)?;
-                let output = D::execute(implementer, context, input).await?;
-                D::encode_output(&output).map_err(ActivityError::non_retryable)
-            })
+        let run = activity_fn::<D, _, _>(move |context, input| {
+            D::execute(Arc::clone(&implementer), context, input)
         });
         if self
             .activities

@@ -8,7 +8,7 @@ use steadfast_core::{
 };
 
 use crate::{
-    activity::{ActivityContext, ActivityError, ActivityFn, ActivityRegistrar},
+    activity::{ActivityContext, ActivityError, ActivityFn, ActivityRegistrar, activity_fn},
     definition::{Activities, ActivityDefinition, WorkflowDefinition},
     workflow::instance::{Instance, WorkflowInstance},
 };
@@ -56,15 +56,7 @@ impl Registry {
         F: Fn(ActivityContext, D::Input) -> T + Send + Sync + 'static,
         T: Future<Output = Result<D::Output, ActivityError>> + Send + 'static,
     {
-        let mock = Arc::new(mock);
-        let run: ActivityFn = Arc::new(move |context, payloads| {
-            let mock = Arc::clone(&mock);
-            Box::pin(async move {
-                let input = D::decode_input(&payloads).map_err(ActivityError::non_retryable)?;
-                let output = mock(context, input).await?;
-                D::encode_output(&output).map_err(ActivityError::non_retryable)
-            })
-        });
+        let run = activity_fn::<D, F, T>(mock);
         self.activities.insert(D::ACTIVITY_TYPE.to_owned(), run);
     }
 
