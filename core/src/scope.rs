@@ -6,10 +6,12 @@
 //! Invariants:
 //!
 //! * Every open operation is a member of exactly one scope, the one it was admitted to (D1).
-//! * A scope is requested at most once; its reason never changes (O4).
+//! * A scope whose cancellation was requested is not requested again by its own handle (O4). One
+//!   that accepted a request works as before (D4), so a later request further up reaches it too.
 //! * A request goes from a scope to its connected children and to nothing else (S2): a scope below
 //!   a disconnected one is reached only by a request at that scope or below.
 //! * A request that a waiter takes goes no further (D4).
+//! * The reason of a scope is that of the last request that reached it; a cancelled one keeps its.
 //! * The operations of one request come in creation order, across all scopes.
 //! * A scope that is closed stays until its last member is gone: an operation that outlives the
 //!   body of its scope is still reached through it.
@@ -17,9 +19,10 @@
 //! ```text
 //!            request, somebody waits
 //!   Open ─────────────────────────────▶ Accepted ◀─┐
-//!     │                                            │ somebody waits later (D5)
-//!     │ request, nobody waits                      │
+//!     │                                   │        │ somebody waits later (D5)
+//!     │ request, nobody waits             ▼        │
 //!     └──────────────────────────────▶ Cancelled ──┘
+//!                                  a later request from above
 //! ```
 
 use std::{
@@ -159,25 +162,28 @@ impl ScopeTree {
         }
     }
 
-    /// Requests the cancellation of a scope. A second request does nothing.
+    /// Requests the cancellation of a scope. A second request of the same scope does nothing.
     pub fn cancel(&mut self, scope: ScopeId, reason: &Arc<str>) -> ScopeCancellation {
         let mut reached = ScopeCancellation::default();
+        if self.reason(scope).is_some() {
+            return reached;
+        }
         let mut todo = vec![scope];
         while let Some(id) = todo.pop() {
             let Some(node) = self.scopes.get_mut(&id) else {
                 continue;
             };
-            if !matches!(node.state, State::Open) {
-                continue;
-            }
             if node.waiters > 0 {
                 node.state = State::Accepted(Arc::clone(reason));
                 reached.accepted.push(id);
-            } else {
+                continue;
+            }
+            if !matches!(node.state, State::Cancelled(_)) {
                 node.state = State::Cancelled(Arc::clone(reason));
                 reached.operations.extend(&node.members);
-                todo.extend(node.children.iter().rev());
             }
+            // Below a cancelled scope there may be one that accepted.
+            todo.extend(node.children.iter().rev());
         }
         reached.operations.sort_unstable();
         reached
@@ -339,6 +345,21 @@ mod tests {
     }
 
     #[test]
+    fn d4_a_scope_that_accepted_a_request_is_reached_by_a_later_one_from_above() {
+        let mut tree = ScopeTree::default();
+        let outer = tree.open(ScopeId::ROOT, ScopeKind::Connected);
+        let inner = tree.open(outer, ScopeKind::Connected);
+        tree.wait(inner);
+        assert_eq!(tree.cancel(outer, &why("mine")).accepted, [inner]);
+        tree.stop_waiting(inner);
+        let one = with_operation(&mut tree, inner, 1);
+        assert_eq!(tree.cancel(ScopeId::ROOT, &why("stop")).operations, [one]);
+        assert_eq!(tree.reason(inner), Some(&why("stop")));
+        assert_eq!(tree.reason(outer), Some(&why("mine")));
+        assert_eq!(tree.admit(inner, OperationId(2)), Err(why("stop")));
+    }
+
+    #[test]
     fn s2_a_disconnected_scope_is_reached_by_its_own_request_only() {
         let mut tree = ScopeTree::default();
         let detached = tree.open(ScopeId::ROOT, ScopeKind::Disconnected);
@@ -384,8 +405,9 @@ mod tests {
     }
 
     proptest! {
-        /// Every operation is cancelled at most once, in order, and only by a request at a scope
-        /// from which connected scopes lead to it (S1, S2, O4).
+        /// An operation is cancelled in creation order, only by a request at a scope from which
+        /// connected scopes lead to it, and a second time only when its scope accepted the first
+        /// request (S1, S2, O4, D4).
         #[test]
         fn requests_reach_what_is_connected_once_and_in_order(steps in steps()) {
             let mut tree = ScopeTree::default();
@@ -394,7 +416,9 @@ mod tests {
             let mut above: BTreeMap<ScopeId, Vec<ScopeId>> =
                 BTreeMap::from([(ScopeId::ROOT, vec![ScopeId::ROOT])]);
             let mut operations: Vec<(OperationId, ScopeId)> = Vec::new();
-            let mut cancelled = BTreeSet::new();
+            // The step in which an operation was last cancelled, a scope last accepted.
+            let mut cancelled = BTreeMap::new();
+            let mut accepted = BTreeMap::new();
             for (number, step) in steps.into_iter().enumerate() {
                 let pick = |at: usize| scopes[at % scopes.len()];
                 match step {
@@ -425,11 +449,18 @@ mod tests {
                         for id in reached.operations {
                             let scope = operations.iter().find(|(o, _)| *o == id).map(|(_, s)| *s);
                             prop_assert!(scope.is_some_and(|s| above[&s].contains(&target)));
-                            prop_assert!(cancelled.insert(id), "cancelled twice");
+                            let scope = scope.unwrap();
+                            let before = cancelled.insert(id, number);
+                            prop_assert!(
+                                before.is_none_or(|before| accepted.get(&scope) > Some(&before)),
+                                "cancelled twice"
+                            );
                         }
                     }
                     Step::Wait(at) => {
-                        tree.wait(pick(at));
+                        if tree.wait(pick(at)).is_some() {
+                            accepted.insert(pick(at), number);
+                        }
                     }
                     Step::Close(at) => tree.close(pick(at)),
                     Step::Remove(_) => {}
