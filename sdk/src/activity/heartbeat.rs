@@ -148,10 +148,10 @@ impl Heartbeater {
             .record_heartbeat(shared.token.clone(), details)
             .await
         {
-            Ok(reply) if reply.cancel_requested => CancelCause::Cancelled,
-            Ok(reply) if reply.reset => CancelCause::Reset,
-            Ok(reply) if reply.paused => CancelCause::Paused,
-            Ok(_) => return,
+            Ok(reply) => match CancelCause::of_reply(&reply) {
+                Some(cause) => cause,
+                None => return,
+            },
             Err(EngineError::NotFound { .. }) => CancelCause::NotFound,
             Err(error) => {
                 tracing::warn!(%error, "a heartbeat could not be delivered");

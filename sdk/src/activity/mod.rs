@@ -11,7 +11,7 @@ use steadfast_core::{
     ids::{ActivityId, ActivityType, Namespace, TaskQueue, WorkflowExecution, WorkflowType},
     options::ActivityTimeouts,
     payload::{Payload, PayloadMap},
-    task::{ActivityTask, LocalActivityTask},
+    task::{ActivityTask, HeartbeatReply, LocalActivityTask, TaskToken},
     time::Timestamp,
 };
 use tokio::sync::watch;
@@ -43,6 +43,21 @@ pub enum CancelCause {
     Paused,
     /// The activity was reset.
     Reset,
+}
+
+impl CancelCause {
+    /// What the answer to a heartbeat asks for.
+    pub(crate) fn of_reply(reply: &HeartbeatReply) -> Option<Self> {
+        if reply.cancel_requested {
+            Some(Self::Cancelled)
+        } else if reply.reset {
+            Some(Self::Reset)
+        } else if reply.paused {
+            Some(Self::Paused)
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Display for CancelCause {
@@ -85,6 +100,9 @@ pub struct ActivityInfo {
     pub header: PayloadMap,
     /// Whether it runs in the worker's own process, without a task queue.
     pub is_local: bool,
+    /// Names this attempt for [`Client::async_activity`](crate::Client::async_activity), in any
+    /// process; opaque bytes that can be kept. `None` for a local activity.
+    pub task_token: Option<TaskToken>,
 }
 
 /// What an activity gets: who it is, how to say that it is alive, how to hear that it should stop.
@@ -129,6 +147,7 @@ impl ActivityContext {
             timeouts: task.timeouts.clone(),
             header: std::mem::take(&mut task.header),
             is_local: false,
+            task_token: Some(task.token.clone()),
         };
         let heartbeat_details = std::mem::take(&mut task.heartbeat_details);
         Self(Arc::new(Inner {
@@ -158,6 +177,7 @@ impl ActivityContext {
             timeouts: task.timeouts.clone(),
             header: task.header.clone(),
             is_local: true,
+            task_token: None,
         };
         let inner = Inner {
             info,
@@ -301,7 +321,38 @@ impl ActivityError {
         Self(Kind::Failed(Box::new(failure)))
     }
 
-    /// The activity goes on elsewhere, and its outcome is reported through the client.
+    /// The activity goes on elsewhere, and its outcome is reported through
+    /// [`Client::async_activity`](crate::Client::async_activity), by its
+    /// [task token](ActivityInfo::task_token) or its id, from any process that reaches the engine.
+    ///
+    /// Until this is returned the attempt is the worker's, and is started again if the worker dies;
+    /// afterwards only its outcome and its time limits end it. So whoever is given the token may be
+    /// given it twice.
+    ///
+    /// ```
+    /// # use steadfast::prelude::*;
+    /// struct Approvals;
+    ///
+    /// #[activities]
+    /// impl Approvals {
+    ///     /// Asks a person, and does not wait for the answer.
+    ///     #[activity]
+    ///     async fn approve(ctx: ActivityContext, order: String) -> Result<bool, ActivityError> {
+    ///         let token = ctx.info().task_token.clone();
+    ///         // .. send `order` and `token` to whoever decides ..
+    ///         Err(ActivityError::complete_async())
+    ///     }
+    /// }
+    ///
+    /// /// Called when the person has decided.
+    /// async fn decided(
+    ///     client: &Client,
+    ///     token: steadfast::core::task::TaskToken,
+    ///     yes: bool,
+    /// ) -> Result<(), steadfast::client::ClientError> {
+    ///     client.async_activity(token).complete(&yes).await
+    /// }
+    /// ```
     #[must_use]
     pub fn complete_async() -> Self {
         Self(Kind::CompleteAsync)

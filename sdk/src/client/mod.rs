@@ -1,5 +1,6 @@
 //! Clients: they start executions and talk to them, through any engine.
 
+mod async_activity;
 mod error;
 mod handle;
 mod options;
@@ -10,11 +11,10 @@ use std::{fmt, sync::Arc};
 use futures_util::{StreamExt as _, stream};
 use steadfast_core::{
     ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
-    payload::Payload,
-    task::ActivityOutcome,
 };
 
 pub use self::{
+    async_activity::{AsyncActivityHandle, AsyncActivityTarget},
     error::{ClientError, WorkflowExecutionError},
     handle::WorkflowHandle,
     options::{
@@ -24,10 +24,9 @@ pub use self::{
     reset::{ResetChoice, ResetOptions, ResetPoint, ResetTask},
 };
 use crate::{
-    convert,
     definition::{RunDefinition, SignalDefinition, WorkflowDefinition},
     engine::{
-        ActivityRef, Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, Signal,
+        Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, Signal,
         StartWorkflowRequest, WorkflowDescription,
     },
 };
@@ -290,35 +289,15 @@ impl Client {
         Ok(self.engine().count_workflows(filter).await?)
     }
 
-    /// Ends an activity that said it [completes asynchronously](crate::activity::ActivityError::complete_async).
-    ///
-    /// # Errors
-    ///
-    /// When the activity is not known or has ended, the value cannot be encoded, or the engine
-    /// fails.
-    pub async fn complete_activity<T: serde::Serialize>(
+    /// An activity that [completes asynchronously](crate::activity::ActivityError::complete_async), by
+    /// its [task token](crate::activity::ActivityInfo::task_token) or by its id. Asks nothing of the
+    /// engine yet.
+    #[must_use]
+    pub fn async_activity(
         &self,
-        activity: ActivityRef,
-        result: &T,
-    ) -> Result<(), ClientError> {
-        let result: Payload = convert::to_payload(result)?;
-        let outcome = ActivityOutcome::Completed {
-            result: Some(result),
-        };
-        Ok(self.engine().complete_activity(activity, outcome).await?)
-    }
-
-    /// Ends an activity that completes asynchronously in another way than with a result.
-    ///
-    /// # Errors
-    ///
-    /// When the activity is not known or has ended, or the engine fails.
-    pub async fn end_activity(
-        &self,
-        activity: ActivityRef,
-        outcome: ActivityOutcome,
-    ) -> Result<(), ClientError> {
-        Ok(self.engine().complete_activity(activity, outcome).await?)
+        activity: impl Into<AsyncActivityTarget>,
+    ) -> AsyncActivityHandle {
+        AsyncActivityHandle::new(Arc::clone(self.engine()), activity.into())
     }
 }
 

@@ -111,6 +111,13 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         outcome: ActivityOutcome,
     ) -> EngineFuture<'_, ()>;
 
+    /// Says from outside its worker that an activity is alive.
+    fn record_activity_heartbeat(
+        &self,
+        activity: ActivityRef,
+        details: Vec<Payload>,
+    ) -> EngineFuture<'_, HeartbeatReply>;
+
     // The worker half.
 
     /// Waits for a workflow task.
@@ -152,4 +159,13 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         token: TaskToken,
         details: Vec<Payload>,
     ) -> EngineFuture<'_, HeartbeatReply>;
+
+    /// Says that an attempt goes on outside this process, after its function returned. Only its
+    /// token, its id and its time limits end it from now on, also after a restart.
+    ///
+    /// An engine for which an attempt never dies with the worker's process has nothing to do.
+    fn hand_over_activity_task(&self, token: TaskToken) -> EngineFuture<'_, ()> {
+        let _ = token;
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

@@ -38,6 +38,16 @@ impl ExecutionRef {
             first_execution_run_id: None,
         }
     }
+
+    /// A certain run.
+    #[must_use]
+    pub fn run(execution: WorkflowExecution) -> Self {
+        Self {
+            workflow_id: execution.workflow_id,
+            run_id: Some(execution.run_id),
+            first_execution_run_id: None,
+        }
+    }
 }
 
 /// Starts an execution.

@@ -6,6 +6,7 @@ use futures_util::FutureExt as _;
 use steadfast_core::{
     failure::Failure,
     ids::{Identity, TaskQueue},
+    payload::Payload,
     task::{ActivityOutcome, ActivityTask, TaskToken},
 };
 use tokio::sync::{Semaphore, watch};
@@ -87,7 +88,9 @@ impl ActivityTasks {
             .call(&mut task, &cause, heartbeater.clone(), notices)
             .await;
         let unsent = heartbeater.stop();
-        let Some(mut outcome) = ended else { return };
+        let Some(mut outcome) = ended else {
+            return self.hand_over(token, unsent).await;
+        };
         match &mut outcome {
             ActivityOutcome::Failed {
                 last_heartbeat_details,
@@ -199,6 +202,21 @@ impl ActivityTasks {
         tokio::select! {
             never = engine => never,
             never = worker => never,
+        }
+    }
+
+    /// The function has returned, and the activity goes on elsewhere.
+    async fn hand_over(&self, token: TaskToken, unsent: Option<Vec<Payload>>) {
+        if let Some(details) = unsent {
+            let _ = self.engine.record_heartbeat(token.clone(), details).await;
+        }
+        match self.engine.hand_over_activity_task(token).await {
+            // It may be over before its function has returned.
+            Ok(()) | Err(EngineError::NotFound { .. }) => {}
+            Err(error) => tracing::error!(
+                %error,
+                "that the activity goes on elsewhere was not recorded; a restart will start it again"
+            ),
         }
     }
 

@@ -125,6 +125,8 @@ impl Engine for Gated {
         reset_workflow(request: ResetWorkflowRequest) -> RunId;
         delete_workflow(execution: ExecutionRef) -> ();
         complete_activity(activity: ActivityRef, outcome: ActivityOutcome) -> ();
+        record_activity_heartbeat(activity: ActivityRef, details: Vec<Payload>) -> HeartbeatReply;
+        hand_over_activity_task(token: TaskToken) -> ();
         poll_workflow_task(request: PollWorkflowTaskRequest) -> WorkflowTask;
         fail_workflow_task(token: TaskToken, failure: WorkflowTaskFailure) -> ();
         poll_activity_task(request: PollActivityTaskRequest) -> ActivityLease;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use steadfast::{
-    core::{failure::TimeoutType, ids::ActivityId},
+    client::AsyncActivityHandle,
+    core::{failure::TimeoutType, ids::ActivityId, task::TaskToken},
     engine::{ActivityRef, ExecutionRef},
     prelude::*,
 };
@@ -11,7 +12,7 @@ use tokio::test;
 
 use crate::{
     harness::{
-        Board, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, many, nobodys, once,
+        Board, Ctx, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, many, nobodys, once,
         scenario,
     },
     logs,
@@ -81,8 +82,11 @@ impl Habits {
 
     /// Ends elsewhere.
     #[activity]
-    async fn ends_elsewhere(&self) -> Result<String, ActivityError> {
-        self.0.say("handed over");
+    async fn ends_elsewhere(&self, ctx: ActivityContext) -> Result<String, ActivityError> {
+        ctx.heartbeat(&"asked")?;
+        let info = ctx.info();
+        self.0.say(serde_json::to_string(&info.task_token)?);
+        self.0.say(format!("handed over in attempt {}", info.attempt));
         Err(ActivityError::complete_async())
     }
 
@@ -325,17 +329,106 @@ async fn an_activity_that_ends_elsewhere_is_completed_by_its_id() {
                     .await?)
             })
             .await;
-        world.board.heard("handed over").await;
-        let activity = ActivityRef {
+        world.board.heard("handed over in attempt 1").await;
+        let activity = world.client.async_activity(ActivityRef {
             execution: ExecutionRef::current(WorkflowId::new("w1").unwrap()),
             activity_id: ActivityId::new("by hand").unwrap(),
-        };
-        world
-            .client
-            .complete_activity(activity, &"from outside")
-            .await
-            .unwrap();
+        });
+        assert_eq!(activity.heartbeat(&"still thinking").await.unwrap(), None);
+        activity.complete("from outside").await.unwrap();
         assert_eq!(flow.result().await, "from outside");
+        assert!(activity.complete("again").await.unwrap_err().is_not_found());
+    })
+    .await;
+}
+
+/// An activity that was handed over, by its token.
+async fn handed_over(world: &World) -> AsyncActivityHandle {
+    world.board.heard("handed over in attempt 1").await;
+    let said = world.board.said();
+    let token: TaskToken = serde_json::from_str(&said[0]).unwrap();
+    world.client.async_activity(token)
+}
+
+/// Waits for an activity that ends elsewhere; its cancellation ends it.
+async fn waits_for_elsewhere(ctx: &mut Ctx) -> WorkflowResult<String> {
+    let options = ActivityOptions::with_start_to_close_timeout(HOUR)
+        .cancellation_type(WaitCancellationCompleted)
+        .build();
+    Ok(ctx
+        .start_activity(Habits::ends_elsewhere, (), options)
+        .await?)
+}
+
+// A1, A4
+#[test]
+async fn an_activity_that_ends_elsewhere_hears_of_its_cancellation_by_its_token() {
+    scenario(async |world| {
+        world.rest().await;
+        work(world);
+        let flow = world.start(waits_for_elsewhere).await;
+        let activity = handed_over(world).await;
+        let uninvited = activity.fail(ActivityError::cancelled()).await;
+        assert!(
+            uninvited
+                .unwrap_err()
+                .to_string()
+                .contains("without activity being request canceled")
+        );
+        flow.cancel("never mind").await;
+        flow.reaches("ActCancelRequested", 1).await;
+        let heard = activity.heartbeat(&"thinking").await.unwrap();
+        assert_eq!(heard, Some(CancelCause::Cancelled));
+        activity.fail(ActivityError::cancelled()).await.unwrap();
+        assert_eq!(flow.cancelled().await, "never mind");
+    })
+    .await;
+}
+
+// E8
+#[test]
+async fn an_activity_that_ends_elsewhere_outlives_the_process_and_is_not_started_again() {
+    scenario(async |world| {
+        world.rest().await;
+        work(world);
+        let flow = world.start(waits_for_elsewhere).await;
+        let activity = handed_over(world).await;
+        // Returns when what the worker said of it is durable.
+        world.rest().await;
+        world.engine.restart().await.unwrap();
+        work(world);
+        activity.complete("much later").await.unwrap();
+        assert_eq!(flow.result().await, "much later");
+        assert_eq!(world.board.said().len(), 2, "handed over once");
+        flow.has(
+            "Started · WT · ActScheduled(ends_elsewhere) · ActStarted · ActCompleted(\"much later\") · WT · \
+             Completed(\"much later\")",
+        )
+        .await;
+    })
+    .await;
+}
+
+#[test]
+async fn a_failure_from_elsewhere_is_tried_again_and_its_time_limits_count_on() {
+    scenario(async |world| {
+        world.rest().await;
+        work(world);
+        let flow = world.start(waits_for_elsewhere).await;
+        let activity = handed_over(world).await;
+        activity.fail("out to lunch").await.unwrap();
+        assert!(activity.complete("too late").await.unwrap_err().is_not_found());
+        world.advance(SECOND).await;
+        world.board.heard("handed over in attempt 2").await;
+        world.rest().await;
+        world.engine.restart().await.unwrap();
+        work(world);
+        world.advance(HOUR).await;
+        world.advance(MINUTE).await;
+        world.board.heard("handed over in attempt 3").await;
+        let last: TaskToken = serde_json::from_str(&world.board.said()[4]).unwrap();
+        world.client.async_activity(last).complete("done").await.unwrap();
+        assert_eq!(flow.result().await, "done");
     })
     .await;
 }

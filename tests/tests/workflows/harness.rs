@@ -260,6 +260,7 @@ pub(crate) fn nobodys(cancellation_type: ActivityCancellationType) -> ActivityOp
 /// An engine, its clock, a client and perhaps a worker.
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
+    pub(crate) engine: Arc<EmbeddedEngine>,
     pub(crate) client: Client,
     pub(crate) board: Arc<Board>,
     options: WorkerOptions,
@@ -274,7 +275,8 @@ impl World {
             EmbeddedEngine::open(EmbeddedOptions::in_memory().clock(clock.clone())).unwrap();
         Self {
             clock,
-            client: Client::new(engine).with_identity("tester").unwrap(),
+            engine: Arc::clone(&engine),
+            client: Client::new(Arc::clone(&engine) as _).with_identity("tester").unwrap(),
             board: Board::new(),
             options,
             working: Mutex::default(),

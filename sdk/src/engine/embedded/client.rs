@@ -2,10 +2,10 @@
 
 use steadfast_core::{
     event::WorkflowExecutionStarted,
-    ids::{EventId, Identity},
+    ids::{ActivityId, EventId, Identity},
     options::WorkflowIdConflictPolicy,
     payload::{MAX_PAYLOAD_BYTES, Payload},
-    task::{ActivityOutcome, Query, Update},
+    task::{ActivityOutcome, HeartbeatReply, Query, Update},
     time::Timestamp,
 };
 use tokio::sync::oneshot;
@@ -16,6 +16,7 @@ use super::{
     shared::{Found, Shared, run_not_found},
     state::{Core, Ticket},
     store::Row,
+    worker::heartbeat_reply,
 };
 use crate::engine::{
     ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, QueryWorkflowRequest, Signal,
@@ -117,13 +118,7 @@ impl Shared {
     ) -> Result<(), EngineError> {
         check_outcome(&outcome)?;
         self.change_open(&activity.execution, |run, now| {
-            let scheduled = run.activity_by_id(&activity.activity_id).ok_or_else(|| {
-                EngineError::not_found(format!(
-                    "cannot find pending activity with ActivityID {}, most likely the activity already \
-                     completed or timed out",
-                    activity.activity_id
-                ))
-            })?;
+            let scheduled = pending_activity(run, &activity.activity_id)?;
             let cancel_requested = run
                 .activities
                 .get(&scheduled)
@@ -137,6 +132,23 @@ impl Shared {
             Ok(())
         })
         .await
+    }
+
+    pub(crate) async fn record_activity_heartbeat(
+        &self,
+        activity: ActivityRef,
+        details: Vec<Payload>,
+    ) -> Result<HeartbeatReply, EngineError> {
+        check_details(&details)?;
+        let mut cancel_requested = false;
+        self.change_open(&activity.execution, |run, now| {
+            let scheduled = pending_activity(run, &activity.activity_id)?;
+            let attempt = run.activities[&scheduled].attempt;
+            cancel_requested = run.heartbeat(scheduled, attempt, details, now)?;
+            Ok(())
+        })
+        .await?;
+        Ok(heartbeat_reply(cancel_requested))
     }
 
     pub(crate) async fn query(
@@ -258,6 +270,15 @@ impl Shared {
             .await?;
         self.committed(ticket).await
     }
+}
+
+fn pending_activity(run: &Execution, activity_id: &ActivityId) -> Result<u64, EngineError> {
+    run.activity_by_id(activity_id).ok_or_else(|| {
+        EngineError::not_found(format!(
+            "cannot find pending activity with ActivityID {activity_id}, most likely the activity \
+             already completed or timed out",
+        ))
+    })
 }
 
 fn open_key(core: &Core, found: &Found, target: &ExecutionRef) -> Result<i64, EngineError> {

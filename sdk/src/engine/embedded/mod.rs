@@ -367,6 +367,14 @@ impl Engine for EmbeddedEngine {
         Box::pin(self.shared.complete_activity(activity, outcome))
     }
 
+    fn record_activity_heartbeat(
+        &self,
+        activity: ActivityRef,
+        details: Vec<Payload>,
+    ) -> EngineFuture<'_, HeartbeatReply> {
+        Box::pin(self.shared.record_activity_heartbeat(activity, details))
+    }
+
     fn poll_workflow_task(
         &self,
         request: PollWorkflowTaskRequest,
@@ -410,6 +418,10 @@ impl Engine for EmbeddedEngine {
         token: TaskToken,
         details: Vec<Payload>,
     ) -> EngineFuture<'_, HeartbeatReply> {
-        Box::pin(async move { self.shared.record_heartbeat(&token, details) })
+        Box::pin(self.shared.record_heartbeat(token, details))
+    }
+
+    fn hand_over_activity_task(&self, token: TaskToken) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.hand_over_activity_task(token))
     }
 }

@@ -1,6 +1,7 @@
 //! The worker half: polls, answers and heartbeats.
 
 use steadfast_core::{
+    event::ExecutionStatus,
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -13,9 +14,10 @@ use super::{
     handout::{TakenActivity, TakenTask, activity_run, started_run, task_not_found},
     shared::Shared,
     state::Ticket,
+    store::load_run,
     token::Token,
 };
-use crate::engine::{ActivityLease, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest};
+use crate::engine::{ActivityLease, EngineError, ExecutionRef, PollActivityTaskRequest, PollWorkflowTaskRequest};
 
 impl Shared {
     pub(crate) async fn poll_workflow_task(
@@ -153,6 +155,7 @@ impl Shared {
         outcome: ActivityOutcome,
     ) -> Result<(), EngineError> {
         check_outcome(&outcome)?;
+        self.bring_in(&token).await?;
         let ticket = {
             let (mut core, now) = self.enter()?;
             let (run, key, scheduled, attempt) = activity_run(&mut core, &token)?;
@@ -164,21 +167,59 @@ impl Shared {
         self.committed(ticket).await
     }
 
-    pub(crate) fn record_heartbeat(
+    pub(crate) async fn record_heartbeat(
         &self,
-        token: &TaskToken,
+        token: TaskToken,
         details: Vec<Payload>,
     ) -> Result<HeartbeatReply, EngineError> {
         check_details(&details)?;
+        self.bring_in(&token).await?;
         let (mut core, now) = self.enter()?;
-        let (run, key, scheduled, attempt) = activity_run(&mut core, token)?;
+        let (run, key, scheduled, attempt) = activity_run(&mut core, &token)?;
         let cancel_requested = run.heartbeat(scheduled, attempt, details, now)?;
         core.finish(key, now);
-        Ok(HeartbeatReply {
-            cancel_requested,
-            paused: false,
-            reset: false,
-        })
+        Ok(heartbeat_reply(cancel_requested))
+    }
+
+    pub(crate) async fn hand_over_activity_task(
+        &self,
+        token: TaskToken,
+    ) -> Result<(), EngineError> {
+        let ticket = {
+            let (mut core, now) = self.enter()?;
+            let (run, key, scheduled, attempt) = activity_run(&mut core, &token)?;
+            run.hand_over_activity(scheduled, attempt)?;
+            core.finish(key, now);
+            core.ticket()
+        };
+        self.committed(ticket).await
+    }
+
+    /// Brings the run of an activity that was handed over into memory: after a restart somebody may
+    /// ask for it before it was read.
+    async fn bring_in(&self, token: &TaskToken) -> Result<(), EngineError> {
+        let Some(Token::Activity { key, .. }) = Token::decode(token) else {
+            return Ok(());
+        };
+        if self.enter()?.0.executions.contains_key(&key) {
+            return Ok(());
+        }
+        let run = self.read(move |db| load_run(db, key)).await?;
+        match run {
+            Some(run) if run.info.status == ExecutionStatus::Running => {
+                let run = ExecutionRef::run(run.info.id);
+                self.with_run(&run, false, |_, _, _| Ok(())).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(super) fn heartbeat_reply(cancel_requested: bool) -> HeartbeatReply {
+    HeartbeatReply {
+        cancel_requested,
+        paused: false,
+        reset: false,
     }
 }
 

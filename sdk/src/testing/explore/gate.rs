@@ -139,6 +139,8 @@ impl Engine for GatedEngine {
         reset_workflow(request: ResetWorkflowRequest) -> steadfast_core::ids::RunId;
         delete_workflow(execution: ExecutionRef) -> ();
         complete_activity(activity: ActivityRef, outcome: ActivityOutcome) -> ();
+        record_activity_heartbeat(activity: ActivityRef, details: Vec<Payload>) -> HeartbeatReply;
+        hand_over_activity_task(token: TaskToken) -> ();
         poll_workflow_task(request: PollWorkflowTaskRequest) -> WorkflowTask;
         complete_workflow_task(token: TaskToken, completion: WorkflowTaskCompletion) -> ();
         fail_workflow_task(token: TaskToken, failure: WorkflowTaskFailure) -> ();

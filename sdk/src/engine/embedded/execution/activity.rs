@@ -61,6 +61,8 @@ pub(crate) struct Attempt {
     pub(crate) time: Timestamp,
     pub(crate) last_heartbeat: Timestamp,
     pub(crate) notices: watch::Sender<ActivityNotice>,
+    /// Whether it goes on outside this process.
+    pub(crate) handed_over: bool,
 }
 
 impl Attempt {
@@ -72,6 +74,17 @@ impl Attempt {
             time,
             last_heartbeat: time,
             notices,
+            handed_over: false,
+        }
+    }
+
+    /// An attempt that goes on outside this process. It could not heartbeat until now.
+    pub(super) fn handed_over(worker: Identity, time: Timestamp, now: Timestamp) -> Self {
+        Self {
+            worker,
+            last_heartbeat: now,
+            handed_over: true,
+            ..Self::unknown(time)
         }
     }
 }
@@ -84,6 +97,8 @@ pub(crate) enum ActivityRow {
         attempt: u32,
         /// Whether the attempt is known to have started.
         started: bool,
+        /// Which worker started the attempt, and when, if it goes on outside this process.
+        handed_over: Option<(Identity, Timestamp)>,
         next_attempt: Option<Timestamp>,
         last_failure: Option<Box<Failure>>,
         heartbeat: Vec<Payload>,
@@ -154,14 +169,19 @@ impl Activity {
     }
 
     pub(super) fn row(&self, scheduled: u64, started: bool) -> ActivityRow {
-        let next_attempt = match self.state {
-            ActivityState::Backoff(until) => Some(until),
-            ActivityState::Scheduled | ActivityState::Started(_) => None,
+        let (handed_over, next_attempt) = match &self.state {
+            ActivityState::Scheduled => (None, None),
+            ActivityState::Backoff(until) => (None, Some(*until)),
+            ActivityState::Started(attempt) => {
+                let outside = attempt.handed_over;
+                (outside.then(|| (attempt.worker.clone(), attempt.time)), None)
+            }
         };
         ActivityRow::Put {
             scheduled,
             attempt: self.attempt,
             started,
+            handed_over,
             next_attempt,
             last_failure: self.last_failure.clone(),
             heartbeat: self.heartbeat.clone(),
@@ -205,6 +225,7 @@ impl Execution {
             time,
             last_heartbeat: time,
             notices,
+            handed_over: false,
         }));
         if activity.is_last_attempt() {
             // On a restart it must be known that this attempt may have happened.
@@ -268,6 +289,22 @@ impl Execution {
         }
         self.update_activity_deadline(scheduled);
         Ok(cancel_requested)
+    }
+
+    /// Notes that an attempt goes on outside this process.
+    pub(crate) fn hand_over_activity(
+        &mut self,
+        scheduled: u64,
+        attempt: u32,
+    ) -> Result<(), EngineError> {
+        let activity = self.running(scheduled, attempt)?;
+        if let ActivityState::Started(attempt) = &mut activity.state {
+            attempt.handed_over = true;
+        }
+        activity.has_row = true;
+        let row = activity.row(scheduled, true);
+        self.activity_rows.push(row);
+        Ok(())
     }
 
     /// Ends an attempt as its worker says.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use steadfast_core::{
     event::EventKind,
     failure::{Failure, FailureKind, TimeoutType},
+    ids::Identity,
     payload::Payload,
     retry::RetryState,
     time::Timestamp,
@@ -18,6 +19,7 @@ pub(crate) struct StoredActivity {
     pub(crate) scheduled: u64,
     pub(crate) attempt: u32,
     pub(crate) started: bool,
+    pub(crate) handed_over: Option<(Identity, Timestamp)>,
     pub(crate) next_attempt: Option<Timestamp>,
     pub(crate) last_failure: Option<Box<Failure>>,
     pub(crate) heartbeat: Vec<Payload>,
@@ -89,6 +91,7 @@ impl Execution {
         };
         let mut was_started = false;
         let mut next_attempt = None;
+        let mut handed_over = None;
         if let Some(row) = row {
             activity.has_row = true;
             activity.attempt = row.attempt;
@@ -96,12 +99,19 @@ impl Execution {
             activity.heartbeat = row.heartbeat;
             was_started = row.started;
             next_attempt = row.next_attempt;
+            handed_over = row.handed_over;
         }
         if let Some((attempt, running)) = running
             && attempt == activity.attempt
             && next_attempt.is_none()
         {
             activity.state = ActivityState::Started(running);
+            self.update_activity_deadline(scheduled);
+            return;
+        }
+        if let Some((worker, time)) = handed_over {
+            let attempt = Attempt::handed_over(worker, time, now);
+            activity.state = ActivityState::Started(Box::new(attempt));
             self.update_activity_deadline(scheduled);
             return;
         }

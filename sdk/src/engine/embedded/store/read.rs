@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, Row, params};
 use steadfast_core::{
     event::{EventKind, ExecutionStatus, HistoryEvent},
-    ids::{RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
+    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
     payload::PayloadMap,
     time::Timestamp,
 };
@@ -256,8 +256,8 @@ fn read_buffered(
 fn read_activities(connection: &Db<'_>, key: i64) -> Result<Vec<StoredActivity>, EngineError> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT scheduled, attempt, started, next_attempt, last_failure, heartbeat FROM activity \
-             WHERE key = ?1",
+            "SELECT scheduled, attempt, started, next_attempt, last_failure, heartbeat, worker, \
+                 started_time FROM activity WHERE key = ?1",
         )
         .map_err(failed)?;
     let mut rows = statement.query(params![key]).map_err(failed)?;
@@ -267,10 +267,20 @@ fn read_activities(connection: &Db<'_>, key: i64) -> Result<Vec<StoredActivity>,
         let next_attempt: Option<i64> = row.get(3).map_err(failed)?;
         let last_failure: Option<Vec<u8>> = row.get(4).map_err(failed)?;
         let heartbeat: Option<Vec<u8>> = row.get(5).map_err(failed)?;
+        let worker: Option<String> = row.get(6).map_err(failed)?;
+        let started_time: Option<i64> = row.get(7).map_err(failed)?;
+        let handed_over = worker
+            .zip(started_time)
+            .map(|(worker, time)| {
+                let worker = Identity::new(worker).map_err(|_| damaged("identity"))?;
+                Ok((worker, Timestamp::from_unix_nanos(time)))
+            })
+            .transpose()?;
         activities.push(StoredActivity {
             scheduled: u64::try_from(scheduled).map_err(|_| damaged("event id"))?,
             attempt: row.get(1).map_err(failed)?,
             started: row.get(2).map_err(failed)?,
+            handed_over,
             next_attempt: next_attempt.map(Timestamp::from_unix_nanos),
             last_failure: decode_optional(last_failure)?,
             heartbeat: decode_optional(heartbeat)?.unwrap_or_default(),

@@ -237,18 +237,22 @@ fn write_activity(connection: &Db<'_>, key: i64, row: &ActivityRow) -> rusqlite:
             scheduled,
             attempt,
             started,
+            handed_over,
             next_attempt,
             last_failure,
             heartbeat,
         } => execute(
             connection,
-            "INSERT OR REPLACE INTO activity (key, scheduled, attempt, started, next_attempt, \
-                 last_failure, heartbeat) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR REPLACE INTO activity (key, scheduled, attempt, started, worker, \
+                 started_time, next_attempt, last_failure, heartbeat) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 key,
                 as_integer(*scheduled),
                 attempt,
                 started,
+                handed_over.as_ref().map(|(worker, _)| worker.as_str()),
+                handed_over.as_ref().map(|(_, time)| time.unix_nanos()),
                 next_attempt.map(Timestamp::unix_nanos),
                 last_failure.as_ref().map(encode_value),
                 (!heartbeat.is_empty()).then(|| encode_value(heartbeat)),

@@ -55,6 +55,9 @@ CREATE TABLE activity (
     scheduled    INTEGER NOT NULL,
     attempt      INTEGER NOT NULL,
     started      INTEGER NOT NULL,
+    -- Which worker started the attempt, and when, if it goes on outside the process.
+    worker       TEXT,
+    started_time INTEGER,
     next_attempt INTEGER,
     last_failure BLOB,
     heartbeat    BLOB,
