@@ -9,8 +9,8 @@ mod reset;
 use std::{fmt, sync::Arc};
 
 use futures_util::{StreamExt as _, stream};
-use steadfast_core::{
-    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
+use steadfast_core::ids::{
+    Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType,
 };
 
 pub use self::{
@@ -293,10 +293,7 @@ impl Client {
     /// its [task token](crate::activity::ActivityInfo::task_token) or by its id. Asks nothing of the
     /// engine yet.
     #[must_use]
-    pub fn async_activity(
-        &self,
-        activity: impl Into<AsyncActivityTarget>,
-    ) -> AsyncActivityHandle {
+    pub fn async_activity(&self, activity: impl Into<AsyncActivityTarget>) -> AsyncActivityHandle {
         AsyncActivityHandle::new(Arc::clone(self.engine()), activity.into())
     }
 }

@@ -9,14 +9,13 @@ use std::{cell::RefCell, error::Error, fmt, rc::Rc};
 use futures_util::future::{LocalBoxFuture, join_all};
 use steadfast_core::{
     failure::{Failure, FailureKind},
-    options::ActivityCancellationType,
-    retry::RetryPolicy,
+    options::{ActivityCancellationType, ChildWorkflowCancellationType},
 };
 
-use super::{ActivityOptions, WorkflowContext};
+use super::{ActivityOptions, ChildWorkflowOptions, WorkflowContext};
 use crate::{
-    definition::{ActivityDefinition, WorkflowDefinition},
-    error::{ActivityExecutionError, WorkflowError, WorkflowResult},
+    definition::{ActivityDefinition, RunDefinition, WorkflowDefinition},
+    error::{ActivityExecutionError, ChildWorkflowError, WorkflowError, WorkflowResult},
 };
 
 type Compensate<W> =
@@ -78,15 +77,64 @@ impl<W: WorkflowDefinition> Saga<W> {
         activity: A,
         input: A::Input,
         options: impl Into<ActivityOptions>,
-    ) -> SagaStep<W, A> {
+    ) -> SagaStep<W, A::Output, ActivityExecutionError> {
         let mut options = options.into();
         options.cancellation_type = ActivityCancellationType::WaitCancellationCompleted;
+        let only_attempt = options
+            .retry_policy
+            .as_ref()
+            .is_some_and(|policy| policy.maximum_attempts == 1);
+        let context = self.0.context.clone();
         SagaStep {
             saga: Rc::clone(&self.0),
-            activity,
-            input,
-            options,
+            name: A::ACTIVITY_TYPE,
+            run: Box::pin(async move { context.start_activity(activity, input, options).await }),
+            failure: ActivityExecutionError::failure,
+            only_attempt,
         }
+    }
+
+    /// Prepares a step that a child workflow does; say next how it is undone. Whatever the options
+    /// say, the step waits for the end of the child when it is cancelled (G3).
+    ///
+    /// A child that fails is taken to have undone what it did, as an activity that fails is; one that
+    /// was cancelled, timed out or was terminated after its start is compensated (G5).
+    pub fn child_workflow<R: RunDefinition>(
+        &self,
+        run: R,
+        input: <R::Workflow as WorkflowDefinition>::Input,
+        options: impl Into<ChildWorkflowOptions>,
+    ) -> SagaStep<W, <R::Workflow as WorkflowDefinition>::Output, ChildWorkflowError> {
+        let mut options = options.into();
+        options.cancellation_type = ChildWorkflowCancellationType::WaitCancellationCompleted;
+        let context = self.0.context.clone();
+        SagaStep {
+            saga: Rc::clone(&self.0),
+            name: R::Workflow::WORKFLOW_TYPE,
+            run: Box::pin(async move { context.start_child_workflow(run, input, options).await }),
+            failure: ChildWorkflowError::failure,
+            only_attempt: true,
+        }
+    }
+
+    /// Runs a saga as a part of this one. If it ends with an error it is undone at once; if it
+    /// succeeds, what it did is undone with this saga, should that fail later.
+    ///
+    /// # Errors
+    ///
+    /// The error of the body; with what could not be undone as a [`SagaError`].
+    pub async fn nested<T, E: Into<WorkflowError>>(
+        &self,
+        body: impl AsyncFnOnce(&mut Self) -> Result<T, E>,
+    ) -> WorkflowResult<T> {
+        let inner = Self::new(self.0.context.clone());
+        let registered = Rc::clone(&inner.0);
+        let value = inner.run(body).await?;
+        self.0
+            .registered
+            .borrow_mut()
+            .append(&mut registered.registered.borrow_mut());
+        Ok(value)
     }
 
     /// Registers a compensation of any kind, for what was done outside a step.
@@ -116,8 +164,10 @@ impl<W: WorkflowDefinition> Saga<W> {
                 }
                 let report = self.0.unwind().await;
                 if report.failed().next().is_none() {
+                    tracing::info!(%report, "the saga was undone");
                     Err(error)
                 } else {
+                    tracing::error!(%report, "the saga could not be undone wholly");
                     Err(SagaError::new(error, &report).into())
                 }
             }
@@ -175,22 +225,23 @@ impl<W: WorkflowDefinition> Inner<W> {
     }
 }
 
-/// A step that was prepared and not yet started.
+/// A step that was prepared and not yet started: an activity or a child workflow.
 #[must_use = "a step starts when it is told how it is undone"]
-pub struct SagaStep<W: WorkflowDefinition, A: ActivityDefinition> {
+pub struct SagaStep<W: WorkflowDefinition, T, E> {
     saga: Rc<Inner<W>>,
-    activity: A,
-    input: A::Input,
-    options: ActivityOptions,
+    name: &'static str,
+    run: LocalBoxFuture<'static, Result<T, E>>,
+    failure: fn(&E) -> &Failure,
+    only_attempt: bool,
 }
 
-impl<W: WorkflowDefinition, A: ActivityDefinition> fmt::Debug for SagaStep<W, A> {
+impl<W: WorkflowDefinition, T, E> fmt::Debug for SagaStep<W, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SagaStep({})", A::ACTIVITY_TYPE)
+        write!(f, "SagaStep({})", self.name)
     }
 }
 
-impl<W: WorkflowDefinition, A: ActivityDefinition> SagaStep<W, A> {
+impl<W: WorkflowDefinition, T, E> SagaStep<W, T, E> {
     /// Runs the step; an activity with an input that is known before undoes it (G6).
     ///
     /// # Errors
@@ -201,7 +252,7 @@ impl<W: WorkflowDefinition, A: ActivityDefinition> SagaStep<W, A> {
         compensation: C,
         input: C::Input,
         options: impl Into<ActivityOptions>,
-    ) -> Result<A::Output, ActivityExecutionError> {
+    ) -> Result<T, E> {
         let options = options.into();
         self.compensate(async move |ctx| {
             ctx.start_activity(compensation, input, options).await?;
@@ -220,36 +271,18 @@ impl<W: WorkflowDefinition, A: ActivityDefinition> SagaStep<W, A> {
     pub async fn compensate_with_output<C: ActivityDefinition>(
         self,
         compensation: C,
-        input: impl FnOnce(&A::Output) -> C::Input,
+        input: impl FnOnce(&T) -> C::Input,
         options: impl Into<ActivityOptions>,
-    ) -> Result<A::Output, ActivityExecutionError> {
-        let Self {
-            saga,
-            activity,
-            input: step_input,
-            options: step_options,
-        } = self;
-        let policy = step_options.retry_policy.clone();
-        let result = saga
-            .context
-            .start_activity(activity, step_input, step_options)
-            .await;
-        match &result {
-            Ok(output) => {
-                let input = input(output);
-                let options = options.into();
-                let undo = boxed(async move |ctx: &mut WorkflowContext<W>| {
-                    ctx.start_activity(compensation, input, options).await?;
-                    Ok(())
-                });
-                saga.register(A::ACTIVITY_TYPE.to_owned(), Some(undo));
-            }
-            Err(error) if may_have_happened(error.failure(), policy.as_ref()) => {
-                saga.register(A::ACTIVITY_TYPE.to_owned(), None);
-            }
-            Err(_) => {}
-        }
-        result
+    ) -> Result<T, E> {
+        let options = options.into();
+        self.finish(|outcome| {
+            let input = input(outcome?);
+            Some(boxed(async move |ctx: &mut WorkflowContext<W>| {
+                ctx.start_activity(compensation, input, options).await?;
+                Ok(())
+            }))
+        })
+        .await
     }
 
     /// Runs the step; workflow code of any kind undoes it.
@@ -260,44 +293,51 @@ impl<W: WorkflowDefinition, A: ActivityDefinition> SagaStep<W, A> {
     pub async fn compensate(
         self,
         compensation: impl AsyncFnOnce(&mut WorkflowContext<W>) -> WorkflowResult<()> + 'static,
-    ) -> Result<A::Output, ActivityExecutionError> {
-        let Self {
-            saga,
-            activity,
-            input,
-            options,
-        } = self;
-        let policy = options.retry_policy.clone();
-        let result = saga.context.start_activity(activity, input, options).await;
-        let due = match &result {
-            Ok(_) => true,
-            Err(error) => may_have_happened(error.failure(), policy.as_ref()),
+    ) -> Result<T, E> {
+        self.finish(|_| Some(boxed(compensation))).await
+    }
+
+    /// Runs the step and registers what undoes it, made from its output if there is one, unless it
+    /// is known not to have happened (G1).
+    async fn finish(self, undo: impl FnOnce(Option<&T>) -> Option<Compensate<W>>) -> Result<T, E> {
+        let result = self.run.await;
+        let output = match &result {
+            Ok(output) => Some(output),
+            Err(error) if may_have_happened((self.failure)(error), self.only_attempt) => None,
+            Err(_) => return result,
         };
-        if due {
-            saga.register(A::ACTIVITY_TYPE.to_owned(), Some(boxed(compensation)));
-        }
+        self.saga.register(self.name.to_owned(), undo(output));
         result
     }
 }
 
-/// Whether an activity that ended without a result may have done its work all the same (G1, G5).
+/// Whether a step that ended without a result may have done its work all the same (G1, G5).
 ///
-/// It has not when it never started, or when it said itself that it failed.
+/// It has not when it never started, or when its last attempt said itself that it failed.
 ///
-/// One that was cancelled between two attempts has, for all that history says, not started; only a
-/// policy of one attempt makes that sure.
-fn may_have_happened(failure: &Failure, retry_policy: Option<&RetryPolicy>) -> bool {
-    let only_attempt = retry_policy.is_some_and(|policy| policy.maximum_attempts == 1);
-    let attempted = failure.chain().any(|failure| match &failure.kind {
+/// An activity that was cancelled between two attempts has, for all that history says, not started;
+/// only a policy of one attempt makes that sure.
+fn may_have_happened(failure: &Failure, only_attempt: bool) -> bool {
+    let Some((step, attempted)) = failure.chain().find_map(|failure| match &failure.kind {
         FailureKind::Activity(info) => {
-            info.scheduled_event_id.is_some() && (info.started_event_id.is_some() || !only_attempt)
+            let started = info.started_event_id.is_some() || !only_attempt;
+            Some((failure, info.scheduled_event_id.is_some() && started))
         }
-        _ => false,
+        FailureKind::ChildWorkflow(info) => Some((failure, info.started_event_id.is_some())),
+        _ => None,
+    }) else {
+        return false;
+    };
+    // What lies deeper is about earlier attempts, or about the steps of the step.
+    let said_so = step.cause.as_ref().is_some_and(|cause| {
+        matches!(
+            cause.kind,
+            FailureKind::Application { .. }
+                | FailureKind::Activity(_)
+                | FailureKind::ChildWorkflow(_)
+        )
     });
-    let reported = failure
-        .chain()
-        .any(|failure| matches!(failure.kind, FailureKind::Application { .. }));
-    attempted && !reported
+    attempted && !said_so
 }
 
 /// How one step was undone.

@@ -86,7 +86,8 @@ impl Habits {
         ctx.heartbeat(&"asked")?;
         let info = ctx.info();
         self.0.say(serde_json::to_string(&info.task_token)?);
-        self.0.say(format!("handed over in attempt {}", info.attempt));
+        self.0
+            .say(format!("handed over in attempt {}", info.attempt));
         Err(ActivityError::complete_async())
     }
 
@@ -417,7 +418,13 @@ async fn a_failure_from_elsewhere_is_tried_again_and_its_time_limits_count_on() 
         let flow = world.start(waits_for_elsewhere).await;
         let activity = handed_over(world).await;
         activity.fail("out to lunch").await.unwrap();
-        assert!(activity.complete("too late").await.unwrap_err().is_not_found());
+        assert!(
+            activity
+                .complete("too late")
+                .await
+                .unwrap_err()
+                .is_not_found()
+        );
         world.advance(SECOND).await;
         world.board.heard("handed over in attempt 2").await;
         world.rest().await;
@@ -427,7 +434,12 @@ async fn a_failure_from_elsewhere_is_tried_again_and_its_time_limits_count_on() 
         world.advance(MINUTE).await;
         world.board.heard("handed over in attempt 3").await;
         let last: TaskToken = serde_json::from_str(&world.board.said()[4]).unwrap();
-        world.client.async_activity(last).complete("done").await.unwrap();
+        world
+            .client
+            .async_activity(last)
+            .complete("done")
+            .await
+            .unwrap();
         assert_eq!(flow.result().await, "done");
     })
     .await;

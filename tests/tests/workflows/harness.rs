@@ -234,6 +234,22 @@ impl Stage {
         }
         Err(ApplicationFailure::new(format!("{name} failed"), "Broken").into())
     }
+
+    /// Fails once, and then runs until it is let go, whatever happens.
+    #[activity]
+    pub(crate) async fn fail_then_ignore(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        let attempt = ctx.info().attempt;
+        self.0.say(format!("{name} started {attempt}"));
+        if attempt == 1 {
+            return Err(ApplicationFailure::new(format!("{name} failed"), "Broken").into());
+        }
+        self.0.opened(&format!("{name} again")).await;
+        Ok(format!("{name} done"))
+    }
 }
 
 /// A limit of an hour on each attempt.
@@ -276,7 +292,9 @@ impl World {
         Self {
             clock,
             engine: Arc::clone(&engine),
-            client: Client::new(Arc::clone(&engine) as _).with_identity("tester").unwrap(),
+            client: Client::new(Arc::clone(&engine) as _)
+                .with_identity("tester")
+                .unwrap(),
             board: Board::new(),
             options,
             working: Mutex::default(),

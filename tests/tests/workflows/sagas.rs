@@ -1,6 +1,9 @@
 //! Sagas: G1 to G6.
 
-use steadfast::{prelude::*, workflow::SagaReport};
+use steadfast::{
+    prelude::*,
+    workflow::{Saga, SagaReport},
+};
 use tokio::test;
 
 use crate::{
@@ -431,6 +434,178 @@ async fn a_saga_that_is_unwound_by_hand_says_what_was_done() {
             text.starts_with("`quick` not compensated: ") && text.ends_with("`quick` compensated"),
             "{text}"
         );
+    })
+    .await;
+}
+
+/// A saga of one step, which a child workflow does.
+async fn step_of_a_child(world: &World, child: String, id: &'static str) -> Flow {
+    world
+        .start(async move |ctx| {
+            let child = child.clone();
+            ctx.saga(async |saga| {
+                let named = ChildWorkflowOptions::builder().workflow_id(WorkflowId::new(id)?);
+                saga.child_workflow(Script::run, child, named)
+                    .compensate_with(Stage::quick, "undo child".to_owned(), options())
+                    .await?;
+                WorkflowResult::<String>::Err(ApplicationFailure::new("no visa", "Visa").into())
+            })
+            .await
+        })
+        .await
+}
+
+// G1
+#[test]
+async fn a_child_workflow_that_completed_as_a_step_is_compensated() {
+    scenario(async |world| {
+        let child = define(async |_| Ok("done".to_owned()));
+        let flow = step_of_a_child(world, child, "child").await;
+        assert_eq!(short(&*flow.failure().await), "Visa");
+        assert_eq!(world.board.said(), ["undo child"]);
+    })
+    .await;
+}
+
+// G1
+#[test]
+async fn a_child_workflow_that_failed_or_never_started_is_not_compensated() {
+    scenario(async |world| {
+        let child = define(async |ctx| {
+            Ok(ctx
+                .start_activity(Stage::fail, "inside".to_owned(), broken())
+                .await?)
+        });
+        world.board.open("inside");
+        let flow = step_of_a_child(world, child, "child").await;
+        assert_eq!(short(&*flow.failure().await), "child <- activity <- Broken");
+        assert_eq!(world.board.said(), ["inside started 1"]);
+
+        let child = define(async |_| Ok(String::new()));
+        // Its own id is in use: by the parent.
+        let flow = step_of_a_child(world, child, "w2").await;
+        assert!(short(&*flow.failure().await).starts_with("child <- "));
+        assert_eq!(world.board.said(), ["inside started 1"]);
+    })
+    .await;
+}
+
+// G3, G5
+#[test]
+async fn a_cancelled_saga_waits_for_the_end_of_its_child_workflow_before_it_undoes_it() {
+    scenario(async |world| {
+        let child = define(async |ctx| {
+            let slept = ctx.sleep(HOUR).await;
+            ctx.disconnected(async |ctx| {
+                ctx.start_activity(Stage::quick, "the child cleans up".to_owned(), options())
+                    .await
+            })
+            .await?;
+            slept?;
+            Ok(String::new())
+        });
+        let flow = step_of_a_child(world, child, "child").await;
+        flow.reaches("ChildStarted", 1).await;
+        world.find("child").reaches("TimerStarted", 1).await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        assert_eq!(flow.cancelled().await, "stop");
+        assert_eq!(world.board.said(), ["the child cleans up", "undo child"]);
+    })
+    .await;
+}
+
+// G5: the last attempt decides, not the ones before.
+#[test]
+async fn a_step_that_failed_once_and_then_timed_out_is_compensated() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    let twice = ActivityOptions::with_schedule_to_close_timeout(HOUR)
+                        .start_to_close_timeout(MINUTE)
+                        .retry_policy(RetryPolicy {
+                            maximum_attempts: 2,
+                            ..RetryPolicy::default()
+                        })
+                        .build();
+                    saga.step(Stage::fail_then_ignore, "charge".to_owned(), twice)
+                        .compensate_with(Stage::quick, "refund".to_owned(), options())
+                        .await
+                })
+                .await
+            })
+            .await;
+        world.board.heard("charge started 1").await;
+        flow.reaches("ActScheduled", 1).await;
+        world.advance(SECOND).await;
+        world.board.heard("charge started 2").await;
+        world.advance(MINUTE).await;
+        let failure = flow.failure().await;
+        assert_eq!(short(&*failure), "activity <- StartToClose <- Broken");
+        assert_eq!(world.board.said().last().unwrap(), "refund");
+        world.board.open("charge again");
+    })
+    .await;
+}
+
+/// A nested saga of two steps between two steps, and then whatever a test wants.
+async fn nested(
+    world: &World,
+    in_the_inner: impl Fn() -> WorkflowResult<()> + Send + Sync + 'static,
+    in_the_outer: impl Fn() -> WorkflowResult<String> + Send + Sync + 'static,
+) -> Flow {
+    async fn step(saga: &Saga<Script>, name: &str) -> WorkflowResult<()> {
+        saga.step(Stage::quick, name.to_owned(), options())
+            .compensate_with(Stage::quick, format!("undo {name}"), options())
+            .await?;
+        Ok(())
+    }
+    world
+        .start(async move |ctx| {
+            ctx.saga(async |outer| {
+                step(outer, "a").await?;
+                let inner = outer
+                    .nested(async |inner| {
+                        step(inner, "b").await?;
+                        step(inner, "c").await?;
+                        in_the_inner()
+                    })
+                    .await;
+                if let Err(error) = &inner {
+                    assert_eq!(error.to_string(), "sold out");
+                }
+                step(outer, "d").await?;
+                in_the_outer()
+            })
+            .await
+        })
+        .await
+}
+
+// G1, G4
+#[test]
+async fn what_a_nested_saga_did_is_undone_with_the_outer_one() {
+    scenario(async |world| {
+        let fails = || Err(ApplicationFailure::new("no visa", "Visa").into());
+        let flow = nested(world, || Ok(()), fails).await;
+        assert_eq!(short(&*flow.failure().await), "Visa");
+        assert_eq!(
+            world.board.said(),
+            ["a", "b", "c", "d", "undo d", "undo c", "undo b", "undo a"]
+        );
+    })
+    .await;
+}
+
+// G1
+#[test]
+async fn a_nested_saga_that_fails_is_undone_alone_and_once() {
+    scenario(async |world| {
+        let fails = || Err(ApplicationFailure::new("sold out", "SoldOut").into());
+        let flow = nested(world, fails, || Ok("without b and c".to_owned())).await;
+        assert_eq!(flow.result().await, "without b and c");
+        assert_eq!(world.board.said(), ["a", "b", "c", "undo c", "undo b", "d"]);
     })
     .await;
 }

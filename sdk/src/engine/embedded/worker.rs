@@ -17,7 +17,9 @@ use super::{
     store::load_run,
     token::Token,
 };
-use crate::engine::{ActivityLease, EngineError, ExecutionRef, PollActivityTaskRequest, PollWorkflowTaskRequest};
+use crate::engine::{
+    ActivityLease, EngineError, ExecutionRef, PollActivityTaskRequest, PollWorkflowTaskRequest,
+};
 
 impl Shared {
     pub(crate) async fn poll_workflow_task(

@@ -174,7 +174,10 @@ impl Activity {
             ActivityState::Backoff(until) => (None, Some(*until)),
             ActivityState::Started(attempt) => {
                 let outside = attempt.handed_over;
-                (outside.then(|| (attempt.worker.clone(), attempt.time)), None)
+                (
+                    outside.then(|| (attempt.worker.clone(), attempt.time)),
+                    None,
+                )
             }
         };
         ActivityRow::Put {
