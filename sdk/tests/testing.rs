@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use steadfast::{
     prelude::*,
-    testing::{ReplayError, Replayer, TestEnvironment},
+    testing::{ReplayError, Replayer, TestEnvironment, assert_history},
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -186,5 +186,63 @@ async fn a_mock_takes_the_place_of_an_activity() -> anyhow::Result<()> {
         })
         .await??;
     assert!(sent);
+    Ok(())
+}
+
+/// What a failing assertion says before the table.
+fn complaint(assertion: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let panic = std::panic::catch_unwind(assertion).unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    text.lines().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_history_is_asserted_event_by_event() -> anyhow::Result<()> {
+    let env = TestEnvironment::start()?;
+    let worker = env.worker("q").register_workflow::<Reminder>().build()?;
+    let history = env
+        .run_skipping_time(&worker, async {
+            let options = WorkflowStartOptions::new("q", "reminder");
+            let reminder = env
+                .client()
+                .start_workflow(Reminder::run, 2, options)
+                .await?;
+            reminder.result().await?;
+            reminder.history().await
+        })
+        .await??;
+    assert_history(&history)
+        .has_in_order([
+            "TimerStarted timer 1",
+            "TimerFired timer 1",
+            "TimerStarted timer 2",
+        ])
+        .has_times(2, "TimerFired")
+        .has_none("WorkflowExecutionSignaled")
+        .ends_with("WorkflowExecutionCompleted");
+    let place = "in the history of reminder, run ";
+    for (said, expected) in [
+        (
+            complaint(|| {
+                drop(assert_history(&history).has_in_order(["TimerFired", "TimerStarted timer 1"]))
+            }),
+            "there is no `TimerStarted timer 1` after `TimerFired` ",
+        ),
+        (
+            complaint(|| drop(assert_history(&history).has_times(1, "TimerFired"))),
+            "`TimerFired` is there 2 times instead of 1 ",
+        ),
+        (
+            complaint(|| drop(assert_history(&history).has_none("TimerFired timer 2"))),
+            "`TimerFired timer 2` should not be ",
+        ),
+    ] {
+        assert!(said.starts_with(&format!("{expected}{place}")), "{said}");
+    }
+    let said = complaint(|| drop(assert_history(&history).ends_with("TimerFired")));
+    assert!(
+        said.starts_with("`TimerFired` is not the last event of the "),
+        "{said}"
+    );
     Ok(())
 }

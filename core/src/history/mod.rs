@@ -148,6 +148,14 @@ impl fmt::Display for List<'_> {
     }
 }
 
+impl EventKind {
+    /// What matters of the event, on one line: the last column of a history's table.
+    #[must_use]
+    pub fn details(&self) -> impl fmt::Display {
+        Details(self)
+    }
+}
+
 /// What matters of an event, on one line.
 struct Details<'a>(&'a EventKind);
 
