@@ -1,6 +1,6 @@
 //! Runs activity tasks: polls them, calls the function, reports how it ended.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use steadfast_core::{
@@ -17,6 +17,10 @@ use crate::{
     activity::{ActivityContext, ActivityEnd, CancelCause, Heartbeater},
     engine::{ActivityLease, ActivityNotice, Engine, EngineError, PollActivityTaskRequest},
 };
+
+/// The waits before an outcome that could not be stored is reported again.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 /// Runs the activity tasks of one queue.
 pub(crate) struct ActivityTasks {
@@ -220,14 +224,33 @@ impl ActivityTasks {
         }
     }
 
+    /// Reports until the engine has recorded it, or nobody wants it any more.
     async fn report(&self, token: TaskToken, outcome: ActivityOutcome) {
-        match self.engine.complete_activity_task(token, outcome).await {
-            Ok(()) => {}
-            // The workflow has closed or a time limit passed: nobody wants the outcome.
-            Err(EngineError::NotFound { message }) => {
-                tracing::debug!(message, "the outcome of the activity came too late");
+        let mut wait = FIRST_RETRY;
+        loop {
+            let report = self
+                .engine
+                .complete_activity_task(token.clone(), outcome.clone());
+            match report.await {
+                Ok(()) => return,
+                // The workflow has closed or a time limit passed: nobody wants the outcome.
+                Err(EngineError::NotFound { message }) => {
+                    tracing::debug!(message, "the outcome of the activity came too late");
+                    return;
+                }
+                Err(error @ EngineError::Storage { .. }) => {
+                    tracing::warn!(%error, "the outcome of the activity was not recorded; it is reported again");
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = self.shutdown.grace_is_over() => return,
+                    }
+                    wait = (wait * 2).min(LONGEST_RETRY);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the outcome of the activity was not accepted");
+                    return;
+                }
             }
-            Err(error) => tracing::error!(%error, "the outcome of the activity was not accepted"),
         }
     }
 }

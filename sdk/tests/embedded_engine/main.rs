@@ -14,4 +14,5 @@ mod scenarios_runs;
 mod scenarios_workflows;
 mod smoke;
 mod stress;
+mod upkeep;
 mod visibility;

@@ -16,7 +16,7 @@ use super::{
     options::Durability,
     shared::Shared,
     state::{After, Core},
-    store::{ReadFn, Row, WriterWork},
+    store::{Batch, Row, WriterWork},
 };
 use crate::engine::EngineError;
 
@@ -29,7 +29,7 @@ const LINGER: Duration = Duration::from_micros(200);
 const LARGE_BATCH: usize = 8;
 
 impl WriterWork for Shared {
-    fn next(&self) -> Option<(Vec<Row>, Vec<ReadFn>)> {
+    fn next(&self, wait: bool) -> Option<Batch> {
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lingering_since = None;
         loop {
@@ -49,12 +49,19 @@ impl WriterWork for Shared {
                     core.writer_lingers = false;
                     continue;
                 }
-                let rows = mem::take(&mut core.rows);
                 core.writing = mem::take(&mut core.after);
-                return Some((rows, mem::take(&mut core.reads)));
+                core.ended_writing = mem::take(&mut core.ended);
+                return Some(Batch {
+                    rows: mem::take(&mut core.rows),
+                    reads: mem::take(&mut core.reads),
+                    backups: mem::take(&mut core.backups),
+                });
             }
             if core.stopping {
                 return None;
+            }
+            if !wait {
+                return Some(Batch::default());
             }
             core.writer_waits = true;
             core = self
@@ -124,6 +131,7 @@ impl Shared {
         core.after.clear();
         core.writing.clear();
         core.reads.clear();
+        core.backups.clear();
     }
 
     /// How long the batch waits for more; `None` when it is written now.
@@ -147,8 +155,11 @@ impl Core {
         self.tasks_out > 0 || self.workflow_tasks.is_being_served()
     }
 
-    fn has_work(&self) -> bool {
-        !self.rows.is_empty() || !self.after.is_empty() || !self.reads.is_empty()
+    pub(crate) fn has_work(&self) -> bool {
+        !self.rows.is_empty()
+            || !self.after.is_empty()
+            || !self.reads.is_empty()
+            || !self.backups.is_empty()
     }
 
     /// Gives out what waited for a batch; what is left is to be acknowledged without the lock.
@@ -176,6 +187,7 @@ impl Core {
             }
             self.drop_if_done(*key);
         }
+        self.ended_writing.clear();
         let mut after = mem::take(&mut self.writing);
         after.retain(|effect| {
             let After::Dispatch {
@@ -219,6 +231,14 @@ impl Core {
                 })
                 .collect();
             self.running.insert(key, running);
+        }
+        let ended = mem::take(&mut self.ended_writing);
+        for ended in ended.into_iter().chain(mem::take(&mut self.ended)) {
+            // Its worker may report again.
+            self.running
+                .entry(ended.key)
+                .or_default()
+                .insert(ended.scheduled, (ended.number, ended.attempt));
         }
         for row in rows.iter().chain(&queued) {
             match row {

@@ -200,6 +200,19 @@ impl EmbeddedEngine {
         self.shared.restart().await
     }
 
+    /// Copies the database to a new file while the engine works. The copy is a database of its own:
+    /// open it, or put it in the place of a lost one.
+    ///
+    /// What was acknowledged before the call is in the copy, and what was meanwhile may be. The copy
+    /// is made in slices between commits and has its name once it is whole and on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When the file exists or cannot be written, or the engine ends meanwhile.
+    pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), EngineError> {
+        self.shared.backup(to.into()).await
+    }
+
     /// Whether a workflow task and an activity task are ready in a queue.
     pub(crate) fn ready(
         &self,

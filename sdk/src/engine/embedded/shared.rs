@@ -3,6 +3,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
+    path::PathBuf,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -20,7 +21,7 @@ use super::{
     jobs::Target,
     options::Durability,
     state::{Core, Ticket},
-    store::{Db, LoadedRun, ReadFn, RunInfo, find_run, load_run},
+    store::{BackupRequest, Db, LoadedRun, ReadFn, RunInfo, Slice, find_run, load_run},
 };
 use crate::engine::{EngineError, ExecutionRef};
 
@@ -95,7 +96,7 @@ impl Core {
     }
 
     fn has_work_for_writer(&self) -> bool {
-        self.stopping || !self.rows.is_empty() || !self.after.is_empty() || !self.reads.is_empty()
+        self.stopping || self.has_work()
     }
 }
 
@@ -159,7 +160,39 @@ impl Shared {
         receiver.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    /// The same for threads that may block.
+    /// Asks the store something that takes long, a slice at a time between commits: each call gives
+    /// the answer or `None` to be called again.
+    pub(crate) async fn read_in_slices<T: Send + 'static>(
+        &self,
+        mut read: impl FnMut(&Db<'_>) -> Result<Option<T>, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (sender, receiver) = oneshot::channel();
+        let mut sender = Some(sender);
+        {
+            let (mut core, _) = self.enter()?;
+            core.reads.push(ReadFn::sliced(move |connection| {
+                if sender.as_ref().is_none_or(oneshot::Sender::is_closed) {
+                    return Slice::Done;
+                }
+                let Some(answer) = read(connection).transpose() else {
+                    return Slice::More;
+                };
+                // Whoever asked may have gone.
+                let _ = sender.take().map(|sender| sender.send(answer));
+                Slice::Done
+            }));
+        }
+        receiver.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Copies the store to a file.
+    pub(crate) async fn backup(&self, to: PathBuf) -> Result<(), EngineError> {
+        let (request, done) = BackupRequest::new(to);
+        self.enter()?.0.backups.push(request);
+        done.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// [`read`](Self::read) for threads that may block.
     pub(crate) fn read_blocking<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Db<'_>) -> Result<T, EngineError> + Send + 'static,

@@ -26,12 +26,14 @@ use tokio::sync::Notify;
 use tokio::sync::oneshot;
 
 use super::{
-    execution::{Effect, Execution, PendingUpdate, QueryReply, RunningAttempts, UpdateReplySender},
+    execution::{
+        Attempt, Effect, Execution, PendingUpdate, QueryReply, RunningAttempts, UpdateReplySender,
+    },
     history::Watch,
     jobs::{Job, ParkedJob},
     queue::Queues,
     save::{enforce_limits, save},
-    store::{InsertRun, LoadedRun, ReadFn, Row},
+    store::{BackupRequest, InsertRun, LoadedRun, ReadFn, Row},
 };
 use crate::engine::{EngineError, UpdateReply};
 
@@ -47,6 +49,15 @@ pub(crate) enum After {
     },
     Update(UpdateReplySender, Box<UpdateReply>),
     Query(QueryReply, Box<Result<Payload, Failure>>),
+}
+
+/// An attempt at an activity whose end is not durable yet.
+#[derive(Debug)]
+pub(crate) struct EndedAttempt {
+    pub(crate) key: i64,
+    pub(crate) scheduled: u64,
+    pub(crate) number: u32,
+    pub(crate) attempt: Box<Attempt>,
 }
 
 /// A wait for the commit of everything that was queued so far.
@@ -73,8 +84,13 @@ pub(crate) struct Core {
     pub(crate) rows: Vec<Row>,
     pub(crate) after: Vec<After>,
     pub(crate) reads: Vec<ReadFn>,
+    pub(crate) backups: Vec<BackupRequest>,
     /// What waits for the batch that is being written.
     pub(crate) writing: Vec<After>,
+    /// Attempts whose end is part of the next batch, and of the one that is being written: if it is
+    /// not written they go on.
+    pub(crate) ended: Vec<EndedAttempt>,
+    pub(crate) ended_writing: Vec<EndedAttempt>,
     pub(crate) writer_waits: bool,
     /// Whether the writer waits a moment for more before it goes to the disk.
     pub(crate) writer_lingers: bool,
@@ -241,6 +257,14 @@ impl Core {
                 self.tasks_out - 1
             };
         }
+        let ended = run.ended_attempts.drain(..);
+        self.ended
+            .extend(ended.map(|(scheduled, number, attempt)| EndedAttempt {
+                key,
+                scheduled,
+                number,
+                attempt,
+            }));
         let effects = std::mem::take(&mut run.effects);
         let ready = run.query_task.is_none() && (run.is_task_ready() || run.needs_query_task());
         if ready && !run.queued {

@@ -5,15 +5,17 @@ use steadfast_core::ids::WorkflowExecution;
 use super::{
     execution::{ActivityState, Execution},
     shared::{Found, Shared, run_not_found},
-    store::{RunInfo, list_runs},
+    store::{Db, KeyRange, RunInfo, count_runs, list_runs, lowest_key},
 };
 use crate::engine::{
     EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
     PendingActivityState, WorkflowDescription, WorkflowPage,
 };
 
-/// The most executions on one page: a page is read between two commits.
+/// The most executions on one page.
 const MAX_PAGE: usize = 1_000;
+/// How many runs are looked through between two commits: some milliseconds if no index helps.
+const SLICE: i64 = 20_000;
 
 impl Shared {
     pub(crate) async fn describe(
@@ -53,8 +55,17 @@ impl Shared {
             .map(read_page_token)
             .transpose()?;
         let filter = request.filter;
-        let (mut runs, _) = self
-            .read(move |connection| list_runs(connection, &filter, before, Some(size + 1)))
+        let mut slices = self.slices(before)?;
+        let mut found = Vec::new();
+        let mut runs = self
+            .read_in_slices(move |db| {
+                let Some(keys) = slices.next(db)? else {
+                    return Ok(Some(std::mem::take(&mut found)));
+                };
+                let wanted = size + 1 - found.len();
+                found.append(&mut list_runs(db, &filter, keys, wanted)?);
+                Ok((found.len() > size).then(|| std::mem::take(&mut found)))
+            })
             .await?;
         let more = runs.len() > size;
         runs.truncate(size);
@@ -91,10 +102,49 @@ impl Shared {
     }
 
     pub(crate) async fn count(&self, filter: ListFilter) -> Result<u64, EngineError> {
-        let (_, count) = self
-            .read(move |connection| list_runs(connection, &filter, None, None))
-            .await?;
-        Ok(count)
+        let mut slices = self.slices(None)?;
+        let mut count = 0;
+        self.read_in_slices(move |db| {
+            let Some(keys) = slices.next(db)? else {
+                return Ok(Some(count));
+            };
+            count += count_runs(db, &filter, keys)?;
+            Ok(None)
+        })
+        .await
+    }
+
+    /// The runs that there are, below a key or all.
+    fn slices(&self, before: Option<i64>) -> Result<Slices, EngineError> {
+        let end = self.enter()?.0.next_key.saturating_add(1);
+        Ok(Slices {
+            before: before.map_or(end, |before| before.min(end)),
+            lowest: None,
+        })
+    }
+}
+
+/// Goes through the runs in slices of keys, the latest first.
+struct Slices {
+    before: i64,
+    lowest: Option<i64>,
+}
+
+impl Slices {
+    fn next(&mut self, db: &Db<'_>) -> Result<Option<KeyRange>, EngineError> {
+        let lowest = match self.lowest {
+            Some(lowest) => lowest,
+            None => *self.lowest.insert(lowest_key(db)?),
+        };
+        if self.before <= lowest {
+            return Ok(None);
+        }
+        let before = self.before;
+        self.before = before.saturating_sub(SLICE);
+        Ok(Some(KeyRange {
+            from: self.before,
+            before,
+        }))
     }
 }
 

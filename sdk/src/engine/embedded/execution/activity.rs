@@ -431,11 +431,14 @@ impl Execution {
             return;
         };
         self.activity_ids.remove(&activity.task.activity_id);
+        if let ActivityState::Started(attempt) = activity.state {
+            self.ended_attempts
+                .push((scheduled, activity.attempt, attempt));
+        } else if matches!(activity.state, ActivityState::Backoff(_)) {
+            self.backing_off -= 1;
+        }
         if let Some(due) = activity.deadline {
             self.deadlines.remove(&(due, Deadline::Activity(scheduled)));
-        }
-        if matches!(activity.state, ActivityState::Backoff(_)) {
-            self.backing_off -= 1;
         }
         if activity.has_row {
             self.activity_rows.push(ActivityRow::Delete { scheduled });

@@ -34,10 +34,14 @@ impl Execution {
             Ok(due) => due,
             Err(state) => return state,
         };
+        let state = std::mem::replace(&mut activity.state, ActivityState::Backoff(due));
+        if let ActivityState::Started(attempt) = state {
+            self.ended_attempts
+                .push((scheduled, activity.attempt, attempt));
+        }
         activity.attempt = activity.attempt.saturating_add(1);
         activity.attempt_scheduled_time = due;
         activity.last_failure = Some(Box::new(failure.clone()));
-        activity.state = ActivityState::Backoff(due);
         activity.has_row = true;
         let row = activity.row(scheduled, false);
         self.activity_rows.push(row);

@@ -135,6 +135,8 @@ pub(crate) struct Execution {
     pub(crate) tail: Vec<HistoryEvent>,
     /// How many of the last events have not been given to the writer.
     pub(crate) unsaved: usize,
+    /// Attempts that a transition ended: event id of the activity, number, and the attempt.
+    pub(crate) ended_attempts: Vec<(u64, u32, Box<Attempt>)>,
     /// The last event that is known to be durable.
     pub(crate) committed: u64,
 
@@ -211,6 +213,7 @@ impl Execution {
             history_bytes: 0,
             tail: Vec::new(),
             unsaved: 0,
+            ended_attempts: Vec::new(),
             committed: 0,
             task: Task::Idle,
             attempt: 1,

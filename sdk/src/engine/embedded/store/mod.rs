@@ -9,6 +9,7 @@
 //! * The connection is used by the writer thread alone.
 //! * What a row says is true as soon as, and only if, its transaction is committed.
 
+mod backup;
 mod codec;
 mod db;
 mod read;
@@ -21,14 +22,15 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub(crate) use self::{
+    backup::BackupRequest,
     codec::{decode_value, encode_event, encode_value},
     db::Db,
     read::{
-        LoadedRun, RunInfo, due_runs, expired_runs, find_request, find_run, highest_key, list_runs,
-        load_run, read_events, stored_jobs,
+        KeyRange, LoadedRun, RunInfo, count_runs, due_runs, expired_runs, find_request, find_run,
+        highest_key, list_runs, load_run, lowest_key, read_events, stored_jobs,
     },
     rows::{InsertRun, Row},
-    writer::{ReadFn, WriterWork, run_writer},
+    writer::{Batch, ReadFn, Slice, WriterWork, run_writer},
 };
 use super::options::{Durability, Location};
 use crate::engine::EngineError;
@@ -75,6 +77,8 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 
 fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::ZERO)?;
+    // Of a new file only, and before anything is written: free space can be given back in slices.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     // Exclusive before WAL: then the index of the WAL is in this process and nobody else gets in.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;

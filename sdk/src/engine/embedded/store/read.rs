@@ -356,87 +356,118 @@ pub(crate) fn expired_runs(
     Ok((keys, next.map(Timestamp::from_unix_nanos)))
 }
 
-/// One page of the runs that fit a filter, the latest first; or only how many there are.
+/// The lowest key there is.
+pub(crate) fn lowest_key(connection: &Db<'_>) -> Result<i64, EngineError> {
+    connection
+        .prepare_cached("SELECT coalesce(min(key), 0) FROM execution")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .map_err(failed)
+}
+
+/// The keys of a slice: from the first to before the second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyRange {
+    pub(crate) from: i64,
+    pub(crate) before: i64,
+}
+
+/// The runs of a slice that fit a filter, the latest first.
 pub(crate) fn list_runs(
     connection: &Db<'_>,
     filter: &ListFilter,
-    before: Option<i64>,
-    page: Option<usize>,
-) -> Result<(Vec<RunInfo>, u64), EngineError> {
-    let mut conditions = vec!["1"];
-    let mut joins = String::new();
-    let mut values: Vec<(String, rusqlite::types::Value)> = Vec::new();
-    let mut condition = |text: &'static str, name: &str, value: rusqlite::types::Value| {
-        conditions.push(text);
-        values.push((name.to_owned(), value));
-    };
-    if let Some(status) = filter.status {
-        condition(
-            "e.status = :status",
-            ":status",
-            status_number(status).into(),
-        );
-    }
-    if let Some(workflow_type) = &filter.workflow_type {
-        condition(
-            "e.workflow_type = :type",
-            ":type",
-            workflow_type.as_str().to_owned().into(),
-        );
-    }
-    if let Some(id) = &filter.workflow_id {
-        condition("e.workflow_id = :id", ":id", id.as_str().to_owned().into());
-    }
-    if let Some(since) = filter.started_since {
-        condition(
-            "e.start_time >= :since",
-            ":since",
-            since.unix_nanos().into(),
-        );
-    }
-    if let Some(until) = filter.started_before {
-        condition("e.start_time < :until", ":until", until.unix_nanos().into());
-    }
-    if let Some(before) = before {
-        condition("e.key < :before", ":before", before.into());
-    }
-    for (index, (name, value)) in filter.search_attributes.iter().enumerate() {
-        // Only the number becomes part of the statement.
-        joins.push_str(&format!(
-            " JOIN search_attribute s{index} ON s{index}.key = e.key AND s{index}.name = :name{index} \
-             AND s{index}.value = :value{index}"
-        ));
-        values.push((format!(":name{index}"), name.clone().into()));
-        values.push((
-            format!(":value{index}"),
-            value.data.as_slice().to_vec().into(),
-        ));
-    }
-    let conditions = conditions.join(" AND ");
-    let bound: Vec<(&str, &dyn rusqlite::ToSql)> = values
-        .iter()
-        .map(|(name, value)| (name.as_str(), value as &dyn rusqlite::ToSql))
-        .collect();
-    let Some(page) = page else {
-        let count: i64 = connection
-            .prepare_cached(&format!(
-                "SELECT count(*) FROM execution e{joins} WHERE {conditions}"
-            ))
-            .and_then(|mut statement| statement.query_row(&*bound, |row| row.get(0)))
-            .map_err(failed)?;
-        return Ok((Vec::new(), u64::try_from(count).unwrap_or(0)));
-    };
+    keys: KeyRange,
+    limit: usize,
+) -> Result<Vec<RunInfo>, EngineError> {
+    let selection = Selection::new(filter, keys);
     let mut statement = connection
         .prepare_cached(&format!(
-            "SELECT {RUN_COLUMNS} FROM execution e{joins} WHERE {conditions} ORDER BY e.key DESC LIMIT \
-             {page}"
+            "SELECT {RUN_COLUMNS} {} ORDER BY e.key DESC LIMIT {limit}",
+            selection.from_where
         ))
         .map_err(failed)?;
-    let runs = statement
-        .query_map(&*bound, run_info)
+    statement
+        .query_map(&*selection.bound(), run_info)
         .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(failed)?
+        .into_iter()
+        .collect()
+}
+
+/// How many runs of a slice fit a filter.
+pub(crate) fn count_runs(
+    connection: &Db<'_>,
+    filter: &ListFilter,
+    keys: KeyRange,
+) -> Result<u64, EngineError> {
+    let selection = Selection::new(filter, keys);
+    let count: i64 = connection
+        .prepare_cached(&format!("SELECT count(*) {}", selection.from_where))
+        .and_then(|mut statement| statement.query_row(&*selection.bound(), |row| row.get(0)))
         .map_err(failed)?;
-    let runs: Vec<RunInfo> = runs.into_iter().collect::<Result<_, _>>()?;
-    let count = runs.len() as u64;
-    Ok((runs, count))
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// The part of a statement that a filter makes, with its values.
+struct Selection {
+    from_where: String,
+    values: Vec<(String, rusqlite::types::Value)>,
+}
+
+impl Selection {
+    fn new(filter: &ListFilter, keys: KeyRange) -> Self {
+        let mut conditions = vec!["e.key >= :from AND e.key < :before"];
+        let mut joins = String::new();
+        let mut values: Vec<(String, rusqlite::types::Value)> = vec![
+            (":from".to_owned(), keys.from.into()),
+            (":before".to_owned(), keys.before.into()),
+        ];
+        let mut condition = |text: &'static str, name: &str, value: rusqlite::types::Value| {
+            conditions.push(text);
+            values.push((name.to_owned(), value));
+        };
+        if let Some(status) = filter.status {
+            let status = status_number(status).into();
+            condition("e.status = :status", ":status", status);
+        }
+        if let Some(workflow_type) = &filter.workflow_type {
+            let workflow_type = workflow_type.as_str().to_owned().into();
+            condition("e.workflow_type = :type", ":type", workflow_type);
+        }
+        if let Some(id) = &filter.workflow_id {
+            condition("e.workflow_id = :id", ":id", id.as_str().to_owned().into());
+        }
+        // The slice is found by its keys; the index of the times would be read whole for each (hence
+        // the signs, which keep SQLite from using it).
+        if let Some(since) = filter.started_since {
+            let since = since.unix_nanos().into();
+            condition("+e.start_time >= :since", ":since", since);
+        }
+        if let Some(until) = filter.started_before {
+            let until = until.unix_nanos().into();
+            condition("+e.start_time < :until", ":until", until);
+        }
+        for (index, (name, value)) in filter.search_attributes.iter().enumerate() {
+            // Only the number becomes part of the statement.
+            joins.push_str(&format!(
+                " JOIN search_attribute s{index} ON s{index}.key = e.key \
+                 AND s{index}.name = :name{index} AND s{index}.value = :value{index} \
+                 AND s{index}.key >= :from AND s{index}.key < :before"
+            ));
+            values.push((format!(":name{index}"), name.clone().into()));
+            let value = value.data.as_slice().to_vec();
+            values.push((format!(":value{index}"), value.into()));
+        }
+        let conditions = conditions.join(" AND ");
+        Self {
+            from_where: format!("FROM execution e{joins} WHERE {conditions}"),
+            values,
+        }
+    }
+
+    fn bound(&self) -> Vec<(&str, &dyn rusqlite::ToSql)> {
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value as &dyn rusqlite::ToSql))
+            .collect()
+    }
 }

@@ -1,20 +1,48 @@
 //! The writer thread: takes everything that was queued, writes it in one transaction, and says so.
 //!
-//! Reads that were queued with or before a batch run after it, so they see it.
+//! Reads that were queued with or before a batch run after it, so they see it. What takes longer (a
+//! count over many runs, a backup, giving free space back) is done a slice at a time between
+//! batches, so that nobody who writes waits for more than a slice.
 
-use std::fmt;
+use std::{collections::VecDeque, fmt};
 
-use super::{db::Db, rows::Row, storage_error};
+use super::{backup::BackupRequest, db::Db, rows::Row, storage_error};
 use crate::engine::{
     EngineError,
     embedded::options::{CrashAction, CrashHook, CrashPoint},
 };
 
+/// How many pages of the file are given back in one slice.
+const RECLAIMED_AT_ONCE: u32 = 256;
+/// The file is made smaller when more than one in so many of its pages is free.
+const FREE_SHARE: i64 = 4;
+/// Less than so many free pages (1 MiB) are left for what comes.
+const SPARE_PAGES: i64 = 256;
+
+/// How far a slice of a read has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Slice {
+    Done,
+    More,
+}
+
 /// A question to the file.
-pub(crate) struct ReadFn(Box<dyn FnOnce(&Db<'_>) + Send>);
+pub(crate) struct ReadFn(Box<dyn FnMut(&Db<'_>) -> Slice + Send>);
 
 impl ReadFn {
+    /// A short one.
     pub(crate) fn new(read: impl FnOnce(&Db<'_>) + Send + 'static) -> Self {
+        let mut read = Some(read);
+        Self::sliced(move |db| {
+            if let Some(read) = read.take() {
+                read(db);
+            }
+            Slice::Done
+        })
+    }
+
+    /// One that is asked again, between batches, until it is done.
+    pub(crate) fn sliced(read: impl FnMut(&Db<'_>) -> Slice + Send + 'static) -> Self {
         Self(Box::new(read))
     }
 }
@@ -26,12 +54,20 @@ impl fmt::Debug for ReadFn {
 }
 
 /// What there is to do for the writer.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) reads: Vec<ReadFn>,
+    pub(crate) backups: Vec<BackupRequest>,
+}
+
+/// Where the writer's work comes from, and who hears of it.
 pub(crate) trait WriterWork {
-    /// Waits for work. `None` ends the thread.
-    fn next(&self) -> Option<(Vec<Row>, Vec<ReadFn>)>;
-    /// The rows of the last call of `next` are committed.
+    /// The next work, perhaps none; waits for some if asked to. `None` ends the thread.
+    fn next(&self, wait: bool) -> Option<Batch>;
+    /// The rows of the last batch are committed.
     fn committed(&self, rows: Vec<Row>);
-    /// The rows of the last call of `next` are not written, not even in part.
+    /// The rows of the last batch are not written, not even in part.
     fn failed(&self, rows: Vec<Row>, error: EngineError);
     /// The engine is dead, as a test wanted.
     fn crashed(&self);
@@ -39,30 +75,111 @@ pub(crate) trait WriterWork {
 
 /// Runs until there is no more work.
 pub(crate) fn run_writer(work: &impl WriterWork, db: &Db<'_>, crash: Option<&CrashHook>) {
-    let mut ordinal = 0;
-    while let Some((rows, reads)) = work.next() {
-        if rows.is_empty() {
-            work.committed(rows);
-        } else {
-            ordinal += 1;
-            let at = |point| crash.map_or(CrashAction::Continue, |hook| hook(ordinal, point));
-            match write(db, &rows, || at(CrashPoint::BeforeCommit)) {
-                Ok(true) if at(CrashPoint::AfterCommit) == CrashAction::Stop => {
-                    return work.crashed();
-                }
-                Ok(true) => work.committed(rows),
-                Ok(false) => return work.crashed(),
-                Err(error) => {
-                    let error = storage_error("the file could not be written", &error);
-                    tracing::error!(%error, "a commit failed");
-                    work.failed(rows, error);
-                }
-            }
-        }
-        for read in reads {
-            (read.0)(db);
+    let mut writer = Writer {
+        work,
+        db,
+        crash,
+        ordinal: 0,
+        unfinished: VecDeque::new(),
+        backups: VecDeque::new(),
+        reclaim: true,
+    };
+    while writer.turn(writer.is_idle()).is_some() {
+        if let Some(backup) = writer.backups.pop_front() {
+            backup.run(db, || writer.turn(false));
         }
     }
+}
+
+struct Writer<'a, 'c, W> {
+    work: &'a W,
+    db: &'a Db<'c>,
+    crash: Option<&'a CrashHook>,
+    /// Counts commits.
+    ordinal: u64,
+    unfinished: VecDeque<ReadFn>,
+    backups: VecDeque<BackupRequest>,
+    /// Whether there may be space to give back.
+    reclaim: bool,
+}
+
+impl<W: WriterWork> Writer<'_, '_, W> {
+    fn is_idle(&self) -> bool {
+        self.unfinished.is_empty() && self.backups.is_empty() && !self.reclaim
+    }
+
+    /// One batch, and a slice of what takes longer. `None` ends the thread.
+    fn turn(&mut self, wait: bool) -> Option<()> {
+        let batch = self.work.next(wait)?;
+        self.reclaim |= batch
+            .rows
+            .iter()
+            .any(|row| matches!(row, Row::Delete { .. }));
+        self.commit(batch.rows)?;
+        for read in batch.reads {
+            self.slice(read);
+        }
+        self.backups.extend(batch.backups);
+        if let Some(read) = self.unfinished.pop_front() {
+            self.slice(read);
+        } else if self.reclaim {
+            self.reclaim = reclaim(self.db).unwrap_or_else(|error| {
+                tracing::warn!(%error, "free space of the file could not be given back");
+                false
+            });
+        }
+        Some(())
+    }
+
+    fn slice(&mut self, mut read: ReadFn) {
+        if (read.0)(self.db) == Slice::More {
+            self.unfinished.push_back(read);
+        }
+    }
+
+    /// Writes rows. `None` when the engine dies.
+    fn commit(&mut self, rows: Vec<Row>) -> Option<()> {
+        if rows.is_empty() {
+            self.work.committed(rows);
+            return Some(());
+        }
+        self.ordinal += 1;
+        let at = |point| {
+            self.crash
+                .map_or(CrashAction::Continue, |hook| hook(self.ordinal, point))
+        };
+        match write(self.db, &rows, || at(CrashPoint::BeforeCommit)) {
+            Ok(true) if at(CrashPoint::AfterCommit) != CrashAction::Stop => {
+                self.work.committed(rows);
+            }
+            Ok(_) => {
+                self.work.crashed();
+                return None;
+            }
+            Err(error) => {
+                let error = storage_error("the file could not be written", &error);
+                tracing::error!(%error, "a commit failed");
+                self.work.failed(rows, error);
+            }
+        }
+        Some(())
+    }
+}
+
+/// Makes the file a little smaller if much of it is free; says whether there is more to do.
+fn reclaim(db: &Db<'_>) -> rusqlite::Result<bool> {
+    let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let (free, all) = (number("freelist_count")?, number("page_count")?);
+    if free < SPARE_PAGES || free.saturating_mul(FREE_SHARE) < all {
+        return Ok(false);
+    }
+    db.prepare_cached(&format!("PRAGMA incremental_vacuum({RECLAIMED_AT_ONCE})"))?
+        .query([])
+        .and_then(|mut rows| {
+            while rows.next()?.is_some() {}
+            Ok(())
+        })?;
+    Ok(number("freelist_count")? < free)
 }
 
 /// Says whether the rows are committed; they are not when the engine dies before.

@@ -1,0 +1,230 @@
+//! What an engine does beside its work: backups, giving space back, lists over many runs.
+
+use std::{path::Path, time::Duration};
+
+use steadfast::engine::{
+    Engine as _, EngineError, ListFilter, ListWorkflowsRequest,
+    embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock},
+};
+use steadfast_core::{ids::WorkflowType, payload::Payload, time::Timestamp};
+
+use crate::harness::{World, block_on, start_request};
+
+fn clock() -> ManualClock {
+    ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000))
+}
+
+fn open(path: &Path, clock: &ManualClock) -> World {
+    let options = EmbeddedOptions::file(path).clock(clock.clone());
+    World::new(EmbeddedEngine::open(options).unwrap(), clock.clone())
+}
+
+/// E2: a copy of a busy engine holds what was acknowledged before it was asked for, whole.
+#[test]
+fn a_backup_is_made_while_the_engine_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (folder.path().join("a.db"), folder.path().join("copy.db"));
+    let clock = clock();
+    let mut world = open(&path, &clock);
+    block_on(async {
+        for n in 0..300 {
+            let mut request = start_request(&format!("before-{n}"), &format!("before-{n}"));
+            request.input = vec![Payload::binary(vec![7; 10_000])];
+            world.engine.start_workflow(request).await.unwrap();
+        }
+        world
+            .run("start w\n task w: timer t 60s\n signal w one")
+            .await;
+        let backup = world.engine.backup(&copy);
+        let work = async {
+            let mut during = 0;
+            while !copy.exists() {
+                let request =
+                    start_request(&format!("during-{during}"), &format!("during-{during}"));
+                world.engine.start_workflow(request).await.unwrap();
+                during += 1;
+            }
+            during
+        };
+        let (made, during) = tokio::join!(backup, work);
+        made.unwrap();
+        assert!(during > 1, "the engine did not work meanwhile");
+    });
+    world.engine.shutdown();
+
+    let mut world = open(&copy, &clock);
+    block_on(async {
+        let all = world
+            .engine
+            .count_workflows(ListFilter::default())
+            .await
+            .unwrap();
+        assert!(all >= 301, "{all}");
+        world
+            .run("task w: complete\n status w Completed\n signal before-299 hello")
+            .await;
+    });
+}
+
+#[test]
+fn a_backup_overwrites_nothing_and_leaves_nothing_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut world = open(&folder.path().join("a.db"), &clock);
+    block_on(async {
+        world.run("start w").await;
+        let taken = folder.path().join("taken.db");
+        std::fs::write(&taken, "mine").unwrap();
+        let error = world.engine.backup(&taken).await.unwrap_err();
+        assert!(error.to_string().contains("name a new file"), "{error}");
+        assert_eq!(std::fs::read_to_string(&taken).unwrap(), "mine");
+        let nowhere = folder.path().join("no such folder").join("b.db");
+        let error = world.engine.backup(&nowhere).await.unwrap_err();
+        assert!(matches!(error, EngineError::Storage { .. }), "{error}");
+        // The engine goes on.
+        world.run("task w: complete\n status w Completed").await;
+    });
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("partial"))
+        .collect();
+    assert_eq!(left, [""; 0]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_backup_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    let world = open(&folder.path().join("a.db"), &clock());
+    block_on(world.engine.backup(&copy)).unwrap();
+    let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+/// The file gives back what retention freed.
+#[test]
+fn the_file_becomes_smaller_when_runs_expire() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let clock = clock();
+    let options = EmbeddedOptions::file(&path)
+        .clock(clock.clone())
+        .retention(Duration::from_secs(3_600));
+    let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock.clone());
+    block_on(async {
+        for n in 0..400 {
+            let mut request = start_request(&format!("w{n}"), &format!("w{n}"));
+            request.input = vec![Payload::binary(vec![7; 20_000])];
+            world.engine.start_workflow(request).await.unwrap();
+            world.run(&format!("terminate w{n} done")).await;
+        }
+        world.run("start open").await;
+        let full = folder_size(folder.path());
+        assert!(full > 8_000_000, "{full}");
+        clock.advance(Duration::from_secs(7_200));
+        while world
+            .engine
+            .count_workflows(ListFilter::default())
+            .await
+            .unwrap()
+            > 1
+        {
+            tokio::task::yield_now().await;
+        }
+    });
+    // Ending does what was still to be done.
+    world.engine.shutdown();
+    block_on(async {
+        let mut world = open(&path, &clock);
+        // Between two questions a slice is given back.
+        for _ in 0..20 {
+            world.run("status open Running").await;
+            world
+                .engine
+                .count_workflows(ListFilter::default())
+                .await
+                .unwrap();
+        }
+        world.engine.shutdown();
+    });
+    let after = folder_size(folder.path());
+    assert!(after < 3_000_000, "{after}");
+}
+
+fn folder_size(folder: &Path) -> u64 {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum()
+}
+
+/// A list and a count over more runs than are looked through at once.
+#[test]
+fn lists_and_counts_go_through_many_runs() {
+    const RUNS: usize = 25_000;
+    block_on(async {
+        let world = World::in_memory();
+        for n in 0..RUNS {
+            let mut request = start_request(&format!("w{n}"), &format!("w{n}"));
+            if n % 9_000 == 1 {
+                request.workflow_type = WorkflowType::new("Rare").unwrap();
+            }
+            if n % 20_000 == 5 {
+                let value = Payload::json(&b"\"gold\""[..]);
+                request.search_attributes.insert("tier".to_owned(), value);
+            }
+            world.engine.start_workflow(request).await.unwrap();
+        }
+        let rare = ListFilter {
+            workflow_type: Some(WorkflowType::new("Rare").unwrap()),
+            ..ListFilter::default()
+        };
+        let mut gold = ListFilter::default();
+        gold.search_attributes
+            .insert("tier".to_owned(), Payload::json(&b"\"gold\""[..]));
+        for (filter, expected) in [
+            (ListFilter::default(), RUNS),
+            (rare.clone(), 3),
+            (gold.clone(), 2),
+        ] {
+            let count = world.engine.count_workflows(filter).await.unwrap();
+            assert_eq!(count, expected as u64);
+        }
+        assert_eq!(
+            ids(&world, rare, 2).await,
+            [vec!["w18001", "w9001"], vec!["w1"]]
+        );
+        assert_eq!(ids(&world, gold, 9).await, [vec!["w20005", "w5"]]);
+        let pages = ids(&world, ListFilter::default(), 1_000).await;
+        assert_eq!(pages.len(), RUNS / 1_000);
+        let listed: Vec<String> = pages.concat();
+        let expected: Vec<String> = (0..RUNS).rev().map(|n| format!("w{n}")).collect();
+        assert_eq!(listed, expected);
+    });
+}
+
+/// The workflow ids of every page.
+async fn ids(world: &World, filter: ListFilter, page_size: usize) -> Vec<Vec<String>> {
+    let mut pages = Vec::new();
+    let mut next_page_token = None;
+    loop {
+        let request = ListWorkflowsRequest {
+            filter: filter.clone(),
+            page_size,
+            next_page_token,
+        };
+        let page = world.engine.list_workflows(request).await.unwrap();
+        let ids = page.executions.into_iter();
+        pages.push(
+            ids.map(|run| run.execution.workflow_id.as_str().to_owned())
+                .collect(),
+        );
+        next_page_token = page.next_page_token;
+        if next_page_token.is_none() {
+            return pages;
+        }
+    }
+}
