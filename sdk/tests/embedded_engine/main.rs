@@ -8,6 +8,7 @@ mod durability;
 mod harness;
 mod messages;
 mod notation;
+mod power_loss;
 mod scenarios_activities;
 mod scenarios_reset;
 mod scenarios_runs;

@@ -123,6 +123,8 @@ fn open_error(name: &str, error: &rusqlite::Error) -> EngineError {
 /// An error of the store, with what to do about it.
 pub(crate) fn storage_error(what: &str, error: &rusqlite::Error) -> EngineError {
     let advice = match error.sqlite_error_code() {
+        // Values and tables that this engine would not have written.
+        _ if is_foreign(error) => "the file is damaged; restore it from a backup",
         Some(ErrorCode::DiskFull) => "the disk is full; make room and try again",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "the file is damaged; restore it from a backup"
@@ -137,4 +139,15 @@ pub(crate) fn storage_error(what: &str, error: &rusqlite::Error) -> EngineError 
     EngineError::Storage {
         message: format!("{what}: {error}; {advice}"),
     }
+}
+
+fn is_foreign(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::SqlInputError { .. }
+            | rusqlite::Error::Utf8Error(..)
+    )
 }

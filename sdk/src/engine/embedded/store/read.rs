@@ -9,9 +9,9 @@ use steadfast_core::{
 };
 
 use super::{
-    codec::{decode_events, decode_value},
+    codec::{checksum, decode_events, decode_value, verify},
     db::Db,
-    rows::{as_integer, status_number, status_of},
+    rows::{as_integer, names_checksum, status_number, status_of},
     storage_error,
 };
 use crate::engine::{EngineError, ListFilter, embedded::execution::StoredActivity};
@@ -50,7 +50,7 @@ pub(crate) struct LoadedRun {
 const RUN_COLUMNS: &str = "e.key, e.workflow_id, e.run_id, e.workflow_type, e.task_queue, e.status, \
     e.start_time, e.close_time, e.wakeup, e.first_run_id, e.request_id, e.reset_run_id, \
     e.parent_workflow_id, e.parent_run_id, e.history_length, e.history_bytes, e.memo, \
-    e.search_attributes";
+    e.search_attributes, e.checksum";
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn failed(error: rusqlite::Error) -> EngineError {
@@ -59,7 +59,9 @@ fn failed(error: rusqlite::Error) -> EngineError {
 
 fn damaged(what: &str) -> EngineError {
     EngineError::Storage {
-        message: format!("a row of the file has no valid {what}; restore the file from a backup"),
+        message: format!(
+            "a row of the file has no valid {what}; the file is damaged, restore it from a backup"
+        ),
     }
 }
 
@@ -91,8 +93,17 @@ fn run_info(row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
         .get::<_, Option<i64>>(7)?
         .map(Timestamp::from_unix_nanos);
     let wakeup = row.get(8)?;
+    let stored_checksum = row.get(18)?;
     let info = move || {
         let id = |_| damaged("id");
+        let names = [
+            &*workflow_id,
+            &*run_id,
+            &*workflow_type,
+            &*task_queue,
+            &*first_run_id,
+        ];
+        verify(stored_checksum, names_checksum(key, names))?;
         let parent = match (parent_workflow_id, parent_run_id) {
             (Some(workflow_id), Some(run_id)) => Some(WorkflowExecution {
                 workflow_id: WorkflowId::new(workflow_id).map_err(id)?,
@@ -155,7 +166,15 @@ pub(crate) fn find_run(
                 statement.query_row(params![workflow_id.as_str()], run_info).optional()
             }),
     };
-    found.map_err(failed)?.transpose()
+    let found = found.map_err(failed)?.transpose()?;
+    // An index that is damaged leads to another row.
+    if found
+        .as_ref()
+        .is_some_and(|run| run.id.workflow_id != *workflow_id)
+    {
+        return Err(damaged("id"));
+    }
+    Ok(found)
 }
 
 /// The run of a workflow id that a request made.
@@ -191,6 +210,10 @@ pub(crate) fn load_run(connection: &Db<'_>, key: i64) -> Result<Option<LoadedRun
         .transpose()?;
     let Some(info) = info else { return Ok(None) };
     let (events, bytes) = read_events(connection, key, 1, usize::MAX)?;
+    // A row that is missing is damage too.
+    if (1..).zip(&events).any(|(id, event)| event.event_id.0 != id) {
+        return Err(damaged("events"));
+    }
     Ok(Some(LoadedRun {
         info,
         events,
@@ -210,7 +233,7 @@ pub(crate) fn read_events(
     // The batch that contains `from` starts at it or before it.
     let mut statement = connection
         .prepare_cached(
-            "SELECT events FROM history WHERE key = ?1 AND first_event >= coalesce((SELECT \
+            "SELECT first_event, events, checksum FROM history WHERE key = ?1 AND first_event >= coalesce((SELECT \
              max(first_event) FROM history WHERE key = ?1 AND first_event <= ?2), 0) ORDER BY \
              first_event",
         )
@@ -221,8 +244,11 @@ pub(crate) fn read_events(
     let mut events = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.next().map_err(failed)? {
-        let blob = row.get_ref(0).map_err(failed)?;
+        let first: i64 = row.get(0).map_err(failed)?;
+        let blob = row.get_ref(1).map_err(failed)?;
         let blob = blob.as_blob().map_err(|_| damaged("events"))?;
+        let found = checksum(key, [&first.to_le_bytes()[..], blob]);
+        verify(row.get(2).map_err(failed)?, found)?;
         bytes += blob.len() as u64;
         decode_events(blob, &mut events)?;
         if bytes == blob.len() as u64 {

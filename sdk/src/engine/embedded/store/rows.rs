@@ -8,7 +8,10 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{codec::encode_value, db::Db};
+use super::{
+    codec::{checksum, encode_value},
+    db::Db,
+};
 use crate::engine::embedded::execution::ActivityRow;
 
 /// One change of the file.
@@ -108,8 +111,13 @@ impl Row {
                 key, first, events, ..
             } => execute(
                 connection,
-                "INSERT INTO history (key, first_event, events) VALUES (?1, ?2, ?3)",
-                params![key, as_integer(*first), events],
+                "INSERT INTO history (key, first_event, events, checksum) VALUES (?1, ?2, ?3, ?4)",
+                params![
+                    key,
+                    as_integer(*first),
+                    events,
+                    checksum(*key, [&first.to_le_bytes()[..], events])
+                ],
             ),
             Self::Wakeup { key, wakeup } => execute(
                 connection,
@@ -207,7 +215,8 @@ impl InsertRun {
             connection,
             "INSERT INTO execution (key, workflow_id, run_id, workflow_type, task_queue, status, \
              start_time, wakeup, first_run_id, request_id, parent_workflow_id, parent_run_id, memo, \
-             search_attributes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             search_attributes, checksum) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             params![
                 self.key,
                 self.id.workflow_id.as_str(),
@@ -225,10 +234,25 @@ impl InsertRun {
                 self.parent.as_ref().map(|parent| parent.run_id.as_str()),
                 map_blob(&self.memo),
                 map_blob(&self.search_attributes),
+                names_checksum(
+                    self.key,
+                    [
+                        self.id.workflow_id.as_str(),
+                        self.id.run_id.as_str(),
+                        self.workflow_type.as_str(),
+                        self.task_queue.as_str(),
+                        self.first_run_id.as_str(),
+                    ]
+                ),
             ],
         )?;
         insert_search_attributes(connection, self.key, &self.search_attributes)
     }
+}
+
+/// The checksum of the workflow id, the run id, the type, the task queue and the first run id.
+pub(super) fn names_checksum(key: i64, names: [&str; 5]) -> u32 {
+    checksum(key, names.map(str::as_bytes))
 }
 
 fn write_activity(connection: &Db<'_>, key: i64, row: &ActivityRow) -> rusqlite::Result<()> {

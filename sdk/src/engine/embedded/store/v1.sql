@@ -20,7 +20,9 @@ CREATE TABLE execution (
     history_length  INTEGER,
     history_bytes   INTEGER,
     memo            BLOB,
-    search_attributes BLOB
+    search_attributes BLOB,
+    -- CRC-32 of what names the run, which never changes.
+    checksum        INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX execution_run ON execution (run_id);
 CREATE INDEX execution_workflow ON execution (workflow_id);
@@ -36,7 +38,9 @@ CREATE TABLE history (
     id          INTEGER PRIMARY KEY,
     key         INTEGER NOT NULL,
     first_event INTEGER NOT NULL,
-    events      BLOB NOT NULL
+    events      BLOB NOT NULL,
+    -- CRC-32 of the rest: a damaged history is never replayed as if it were right.
+    checksum    INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX history_event ON history (key, first_event);
 
