@@ -1,7 +1,8 @@
 //! Turns Rust values into payloads and back.
 //!
 //! Values are JSON text, as the SDKs of other languages write and read it by default; `()` and a
-//! missing payload are null. This module does not encrypt or compress: that is a codec's task.
+//! missing payload are null. This module does not encrypt or compress: that is a
+//! [codec](crate::codec)'s task.
 
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::payload::Payload;

@@ -11,6 +11,7 @@ extern crate self as steadfast;
 pub mod __private;
 pub mod activity;
 pub mod client;
+pub mod codec;
 pub mod convert;
 pub mod definition;
 pub mod engine;
