@@ -9,11 +9,14 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::join_all};
-use steadfast::engine::{
-    Engine, EngineError, SignalWorkflowRequest,
-    embedded::{CrashAction, EmbeddedEngine, EmbeddedOptions, ManualClock},
+use steadfast::{
+    codec::{CodecError, PayloadCodec},
+    engine::{
+        Engine, EngineError, SignalWorkflowRequest,
+        embedded::{CrashAction, EmbeddedEngine, EmbeddedOptions, ManualClock},
+    },
 };
-use steadfast_core::{ids::RequestId, time::Timestamp};
+use steadfast_core::{ids::RequestId, payload::Payload, time::Timestamp};
 
 use crate::{
     harness::{World, block_on, current, signal, start_request},
@@ -340,4 +343,101 @@ fn expired_runs_are_deleted() {
             .run("status v Running\n cancel w => workflow not found for ID: w")
             .await;
     });
+}
+
+/// Turns every bit, which is enough to see what goes through it.
+#[derive(Debug)]
+struct Inverted;
+
+impl Inverted {
+    const ENCODING: &str = "binary/inverted";
+
+    fn invert(payload: &Payload) -> Payload {
+        let bytes: Vec<u8> = payload.data.as_slice().iter().map(|byte| !byte).collect();
+        Payload {
+            data: bytes.into(),
+            ..payload.clone()
+        }
+    }
+}
+
+impl PayloadCodec for Inverted {
+    fn encode(&self, payload: Payload) -> Result<Payload, CodecError> {
+        let mut encoded = Self::invert(&payload);
+        encoded.encoding = Self::ENCODING.into();
+        Ok(encoded)
+    }
+
+    fn decode(&self, payload: Payload) -> Result<Payload, CodecError> {
+        if payload.encoding != Self::ENCODING {
+            return Err(CodecError::new("the key is not known"));
+        }
+        Ok(Self::invert(&payload))
+    }
+}
+
+/// What users passed around is in the file only as the codec makes it, and not in errors.
+#[test]
+fn a_codec_keeps_the_file_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    let clock = clock();
+    let open = |codec: bool| {
+        let options = EmbeddedOptions::file(&path).clock(clock.clone());
+        let options = if codec {
+            options.codec(Arc::new(Inverted))
+        } else {
+            options
+        };
+        EmbeddedEngine::open(options)
+    };
+    // From before the codec was introduced.
+    let mut world = World::new(open(false).unwrap(), clock.clone());
+    block_on(world.run("start old\n task old: timer t 60s"));
+    world.engine.shutdown();
+    let mut world = World::new(open(true).unwrap(), clock.clone());
+    block_on(async {
+        let mut request = start_request("w", "w");
+        request.input = vec![Payload::json(&br#""secret of the input""#[..])];
+        request.memo.insert(
+            "note".to_owned(),
+            Payload::json(&br#""secret of the memo""#[..]),
+        );
+        world.engine.start_workflow(request).await.unwrap();
+        world
+            .run(
+                r#"
+            task w: schedule a; child c
+            task c: complete "secret of the child"
+            act a
+            beat a "secret of the heartbeat" -> no
+            failed a Broken secret-of-the-failure
+            signal w secret-signal
+            take w
+            signal w buffered-secret
+            answer w: timer t 60s
+            "#,
+            )
+            .await;
+    });
+    let described = block_on(world.engine.describe_workflow(current("w"))).unwrap();
+    assert_eq!(described.memo.len(), 1);
+    world.engine.shutdown();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("secret"), "found in the file");
+    }
+
+    let engine = open(false).unwrap();
+    let error = block_on(engine.describe_workflow(current("w"))).unwrap_err();
+    assert!(
+        error.to_string().contains("open it with the same one"),
+        "{error}"
+    );
+    engine.shutdown();
+    let mut world = World::new(open(true).unwrap(), clock);
+    block_on(
+        world.run("signal old still-here\n advance 60s\n task w: complete\n status w Completed"),
+    );
 }

@@ -112,7 +112,11 @@ impl EmbeddedEngine {
             None => Namespace::new("default").expect("not empty and not long"),
         };
         let now = options.clock.now();
-        let core = prepare(&Db::new(&connection), now, options.cached_executions)?;
+        let core = prepare(
+            &Db::new(&connection, options.codec.clone()),
+            now,
+            options.cached_executions,
+        )?;
         let shared = Arc::new(Shared::new(
             core,
             options.clock.clone(),
@@ -124,7 +128,7 @@ impl EmbeddedEngine {
             let listener: Weak<dyn ClockListener> = Arc::downgrade(&(Arc::clone(&shared) as _));
             clock.listen(listener);
         }
-        let threads = start_threads(&shared, connection, options.crash)?;
+        let threads = start_threads(&shared, connection, options.codec, options.crash)?;
         let engine = Arc::new(Self {
             shared,
             threads: Mutex::new(threads),
@@ -285,6 +289,7 @@ fn prepare(
 fn start_threads(
     shared: &Arc<Shared>,
     connection: Connection,
+    codec: Option<Arc<dyn crate::codec::PayloadCodec>>,
     crash: Option<CrashHook>,
 ) -> Result<Vec<JoinHandle<()>>, EngineError> {
     let failed = |error: std::io::Error| EngineError::Unavailable {
@@ -299,7 +304,7 @@ fn start_threads(
     let writer = Arc::clone(shared);
     let writer = spawn(
         "steadfast-writer",
-        Box::new(move || run_writer(&*writer, &Db::new(&connection), crash.as_ref())),
+        Box::new(move || run_writer(&*writer, &Db::new(&connection, codec), crash.as_ref())),
     )
     .map_err(failed)?;
     let timers = Arc::clone(shared);

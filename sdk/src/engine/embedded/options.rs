@@ -5,6 +5,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 use steadfast_core::ids::Namespace;
 
 use super::clock::Clock;
+use crate::codec::PayloadCodec;
 
 /// How much a commit waits for the disk.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -71,6 +72,7 @@ pub struct EmbeddedOptions {
     pub(crate) clock: Clock,
     pub(crate) retention: Option<Duration>,
     pub(crate) cached_executions: usize,
+    pub(crate) codec: Option<Arc<dyn PayloadCodec>>,
     pub(crate) crash: Option<CrashHook>,
 }
 
@@ -93,6 +95,7 @@ impl EmbeddedOptions {
             clock: Clock::default(),
             retention: None,
             cached_executions: 10_000,
+            codec: None,
             crash: None,
         }
     }
@@ -125,6 +128,16 @@ impl EmbeddedOptions {
     /// by default. The others are read from the file when something happens to them.
     pub fn cached_executions(mut self, executions: usize) -> Self {
         self.cached_executions = executions;
+        self
+    }
+
+    /// Puts what is kept in the file through a codec, such as one that encrypts: histories, with
+    /// everything that users passed around and the texts of failures, and memos. Ids, types, task
+    /// queues, times and search attributes stay readable, because runs are found by them.
+    ///
+    /// What was written without the codec can still be read, so that one can be introduced later.
+    pub fn codec(mut self, codec: Arc<dyn PayloadCodec>) -> Self {
+        self.codec = Some(codec);
         self
     }
 

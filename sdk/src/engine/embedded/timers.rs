@@ -207,6 +207,10 @@ impl Core {
 impl ClockListener for Shared {
     fn next_due(&self) -> Option<Timestamp> {
         let mut core = self.lock();
+        if core.stopped.is_some() {
+            // Nothing fires any more.
+            return None;
+        }
         // Stale entries would make the clock stop where nothing happens.
         while let Some(Reverse((due, key))) = core.timers.peek().copied() {
             match core.executions.get_mut(&key) {

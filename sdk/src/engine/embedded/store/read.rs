@@ -65,7 +65,7 @@ fn damaged(what: &str) -> EngineError {
     }
 }
 
-fn run_info(row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
+fn run_info(db: &Db<'_>, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
     let text = |index: usize| {
         row.get_ref(index)?
             .as_str()
@@ -133,7 +133,7 @@ fn run_info(row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
             history_bytes: bytes
                 .and_then(|bytes| u64::try_from(bytes).ok())
                 .unwrap_or(0),
-            memo: memo.map_or_else(|| Ok(PayloadMap::new()), |blob| decode_value(&blob))?,
+            memo: unsealed(db, memo)?.unwrap_or_default(),
             search_attributes: search_attributes
                 .map_or_else(|| Ok(PayloadMap::new()), |blob| decode_value(&blob))?,
         })
@@ -154,7 +154,7 @@ pub(crate) fn find_run(
             ))
             .and_then(|mut statement| {
                 statement
-                    .query_row(params![run_id.as_str(), workflow_id.as_str()], run_info)
+                    .query_row(params![run_id.as_str(), workflow_id.as_str()], |row| run_info(connection, row))
                     .optional()
             }),
         None => connection
@@ -163,7 +163,7 @@ pub(crate) fn find_run(
                  LIMIT 1"
             ))
             .and_then(|mut statement| {
-                statement.query_row(params![workflow_id.as_str()], run_info).optional()
+                statement.query_row(params![workflow_id.as_str()], |row| run_info(connection, row)).optional()
             }),
     };
     let found = found.map_err(failed)?.transpose()?;
@@ -205,7 +205,11 @@ pub(crate) fn load_run(connection: &Db<'_>, key: i64) -> Result<Option<LoadedRun
         .prepare_cached(&format!(
             "SELECT {RUN_COLUMNS} FROM execution e WHERE e.key = ?1"
         ))
-        .and_then(|mut statement| statement.query_row(params![key], run_info).optional())
+        .and_then(|mut statement| {
+            statement
+                .query_row(params![key], |row| run_info(connection, row))
+                .optional()
+        })
         .map_err(failed)?
         .transpose()?;
     let Some(info) = info else { return Ok(None) };
@@ -250,7 +254,7 @@ pub(crate) fn read_events(
         let found = checksum(key, [&first.to_le_bytes()[..], blob]);
         verify(row.get(2).map_err(failed)?, found)?;
         bytes += blob.len() as u64;
-        decode_events(blob, &mut events)?;
+        decode_events(&connection.unseal(blob)?, &mut events)?;
         if bytes == blob.len() as u64 {
             events.retain(|event| event.event_id.0 >= from);
         }
@@ -274,7 +278,7 @@ fn read_buffered(
     while let Some(row) = rows.next().map_err(failed)? {
         let time = Timestamp::from_unix_nanos(row.get(0).map_err(failed)?);
         let blob: Vec<u8> = row.get(1).map_err(failed)?;
-        buffered.push((time, decode_value(&blob)?));
+        buffered.push((time, decode_value(&connection.unseal(&blob)?)?));
     }
     Ok(buffered)
 }
@@ -308,17 +312,20 @@ fn read_activities(connection: &Db<'_>, key: i64) -> Result<Vec<StoredActivity>,
             started: row.get(2).map_err(failed)?,
             handed_over,
             next_attempt: next_attempt.map(Timestamp::from_unix_nanos),
-            last_failure: decode_optional(last_failure)?,
-            heartbeat: decode_optional(heartbeat)?.unwrap_or_default(),
+            last_failure: unsealed(connection, last_failure)?,
+            heartbeat: unsealed(connection, heartbeat)?.unwrap_or_default(),
         });
     }
     Ok(activities)
 }
 
-fn decode_optional<T: serde::de::DeserializeOwned>(
+/// A value that may be absent.
+fn unsealed<T: serde::de::DeserializeOwned>(
+    db: &Db<'_>,
     blob: Option<Vec<u8>>,
 ) -> Result<Option<T>, EngineError> {
-    blob.map(|blob| decode_value(&blob)).transpose()
+    blob.map(|blob| decode_value(&db.unseal(&blob)?))
+        .transpose()
 }
 
 /// The open runs that have to be looked at by themselves, the earliest first.
@@ -344,15 +351,19 @@ pub(crate) fn highest_key(connection: &Db<'_>) -> Result<(i64, i64), EngineError
         .map_err(failed)
 }
 
-/// What runs still have to tell others.
+/// What runs still have to tell others, encoded.
 pub(crate) fn stored_jobs(connection: &Db<'_>) -> Result<Vec<(i64, Vec<u8>)>, EngineError> {
     let mut statement = connection
         .prepare("SELECT id, job FROM job ORDER BY id")
         .map_err(failed)?;
-    let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .map_err(failed)?;
-    rows.collect::<Result<_, _>>().map_err(failed)
+    let mut rows = statement.query([]).map_err(failed)?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let sealed: Vec<u8> = row.get(1).map_err(failed)?;
+        let job = connection.unseal(&sealed)?.into_owned();
+        jobs.push((row.get(0).map_err(failed)?, job));
+    }
+    Ok(jobs)
 }
 
 /// Runs that closed before a time, the earliest first, and when the next one after them closed.
@@ -412,7 +423,7 @@ pub(crate) fn list_runs(
         ))
         .map_err(failed)?;
     statement
-        .query_map(&*selection.bound(), run_info)
+        .query_map(&*selection.bound(), |row| run_info(connection, row))
         .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
         .map_err(failed)?
         .into_iter()

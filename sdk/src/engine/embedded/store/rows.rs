@@ -1,5 +1,7 @@
 //! What transitions write, as data; the writer thread applies it.
 
+use std::borrow::Cow;
+
 use rusqlite::params;
 use steadfast_core::{
     event::{EventKind, ExecutionStatus},
@@ -109,16 +111,19 @@ impl Row {
             Self::Insert(run) => run.write(connection),
             Self::History {
                 key, first, events, ..
-            } => execute(
-                connection,
-                "INSERT INTO history (key, first_event, events, checksum) VALUES (?1, ?2, ?3, ?4)",
-                params![
-                    key,
-                    as_integer(*first),
-                    events,
-                    checksum(*key, [&first.to_le_bytes()[..], events])
-                ],
-            ),
+            } => {
+                let events = connection.seal(events)?;
+                execute(
+                    connection,
+                    "INSERT INTO history (key, first_event, events, checksum) VALUES (?1, ?2, ?3, ?4)",
+                    params![
+                        key,
+                        as_integer(*first),
+                        events,
+                        checksum(*key, [&first.to_le_bytes()[..], &events])
+                    ],
+                )
+            }
             Self::Wakeup { key, wakeup } => execute(
                 connection,
                 "UPDATE execution SET wakeup = ?2 WHERE key = ?1",
@@ -150,7 +155,7 @@ impl Row {
                 execute(
                     connection,
                     "UPDATE execution SET memo = ?2, search_attributes = ?3 WHERE key = ?1",
-                    params![key, map_blob(memo), map_blob(search_attributes)],
+                    params![key, sealed(connection, memo)?, map_blob(search_attributes)],
                 )?;
                 execute(
                     connection,
@@ -171,7 +176,7 @@ impl Row {
                     key,
                     i64::try_from(*seq).unwrap_or(i64::MAX),
                     time.unix_nanos(),
-                    encode_value(event)
+                    connection.seal(&encode_value(event))?
                 ],
             ),
             Self::Unbuffer { key } => execute(
@@ -200,7 +205,7 @@ impl Row {
             Self::PutJob { id, job } => execute(
                 connection,
                 "INSERT INTO job (id, job) VALUES (?1, ?2)",
-                params![id, job],
+                params![id, connection.seal(job)?],
             ),
             Self::DeleteJob { id } => {
                 execute(connection, "DELETE FROM job WHERE id = ?1", params![id])
@@ -232,7 +237,7 @@ impl InsertRun {
                     .as_ref()
                     .map(|parent| parent.workflow_id.as_str()),
                 self.parent.as_ref().map(|parent| parent.run_id.as_str()),
-                map_blob(&self.memo),
+                sealed(connection, &self.memo)?,
                 map_blob(&self.search_attributes),
                 names_checksum(
                     self.key,
@@ -278,8 +283,15 @@ fn write_activity(connection: &Db<'_>, key: i64, row: &ActivityRow) -> rusqlite:
                 handed_over.as_ref().map(|(worker, _)| worker.as_str()),
                 handed_over.as_ref().map(|(_, time)| time.unix_nanos()),
                 next_attempt.map(Timestamp::unix_nanos),
-                last_failure.as_ref().map(encode_value),
-                (!heartbeat.is_empty()).then(|| encode_value(heartbeat)),
+                last_failure
+                    .as_ref()
+                    .map(|failure| connection.seal(&encode_value(failure)).map(Cow::into_owned))
+                    .transpose()?,
+                (!heartbeat.is_empty())
+                    .then(|| connection
+                        .seal(&encode_value(heartbeat))
+                        .map(Cow::into_owned))
+                    .transpose()?,
             ],
         ),
         ActivityRow::Delete { scheduled } => execute(
@@ -314,6 +326,12 @@ fn execute(
         .prepare_cached(statement)?
         .execute(values)
         .map(drop)
+}
+
+fn sealed(db: &Db<'_>, map: &PayloadMap) -> rusqlite::Result<Option<Vec<u8>>> {
+    map_blob(map)
+        .map(|blob| db.seal(&blob).map(Cow::into_owned))
+        .transpose()
 }
 
 fn map_blob(map: &PayloadMap) -> Option<Vec<u8>> {
