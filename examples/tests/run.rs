@@ -128,3 +128,14 @@ fn every_example_is_run_here() {
         );
     }
 }
+
+#[test]
+fn encryption_keeps_the_file_secret() {
+    assert_eq!(
+        run("encryption"),
+        "result: Ada is expected at ten
+the name can be read in the file: false
+with another key: a row of the file cannot be read: the payload codec refused: wrong key, or the payload was changed
+"
+    );
+}
