@@ -13,6 +13,7 @@ mod scenarios_activities;
 mod scenarios_reset;
 mod scenarios_runs;
 mod scenarios_workflows;
+mod simulation;
 mod smoke;
 mod stress;
 mod upkeep;

@@ -20,6 +20,7 @@
 mod client;
 mod clock;
 mod commit;
+mod driven;
 mod execution;
 mod handout;
 mod history;
@@ -59,6 +60,7 @@ use steadfast_core::{
 
 use self::{
     clock::ClockListener,
+    driven::Driven,
     options::CrashHook,
     shared::Shared,
     state::Core,
@@ -117,18 +119,27 @@ impl EmbeddedEngine {
             now,
             options.cached_executions,
         )?;
+        let (connection, driven) = if options.driven {
+            (None, Some(Driven::new(connection)))
+        } else {
+            (Some(connection), None)
+        };
         let shared = Arc::new(Shared::new(
             core,
             options.clock.clone(),
             namespace,
             options.durability,
             options.retention,
+            driven,
         ));
         if let Clock::Manual(clock) = &options.clock {
             let listener: Weak<dyn ClockListener> = Arc::downgrade(&(Arc::clone(&shared) as _));
             clock.listen(listener);
         }
-        let threads = start_threads(&shared, connection, options.codec, options.crash)?;
+        let threads = match connection {
+            Some(connection) => start_threads(&shared, connection, options.codec, options.crash)?,
+            None => Vec::new(),
+        };
         let engine = Arc::new(Self {
             shared,
             threads: Mutex::new(threads),
@@ -215,6 +226,27 @@ impl EmbeddedEngine {
     /// When the file exists or cannot be written, or the engine ends meanwhile.
     pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), EngineError> {
         self.shared.backup(to.into()).await
+    }
+
+    /// Does what the threads of a [driven](EmbeddedOptions::driven) engine would do until nothing is
+    /// left to do.
+    #[doc(hidden)]
+    pub fn drive(&self) {
+        self.shared.drive_writer();
+        while timers::tick(&self.shared) {
+            self.shared.drive_writer();
+        }
+    }
+
+    /// Makes a [driven](EmbeddedOptions::driven) engine lose what is not committed and go on as a new
+    /// process would.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is not driven or shut down.
+    #[doc(hidden)]
+    pub fn lose_process(&self) -> Result<(), EngineError> {
+        self.shared.lose_process()
     }
 
     /// Whether a workflow task and an activity task are ready in a queue.

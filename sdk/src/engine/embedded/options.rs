@@ -73,6 +73,7 @@ pub struct EmbeddedOptions {
     pub(crate) retention: Option<Duration>,
     pub(crate) cached_executions: usize,
     pub(crate) codec: Option<Arc<dyn PayloadCodec>>,
+    pub(crate) driven: bool,
     pub(crate) crash: Option<CrashHook>,
 }
 
@@ -96,6 +97,7 @@ impl EmbeddedOptions {
             retention: None,
             cached_executions: 10_000,
             codec: None,
+            driven: false,
             crash: None,
         }
     }
@@ -138,6 +140,14 @@ impl EmbeddedOptions {
     /// What was written without the codec can still be read, so that one can be introduced later.
     pub fn codec(mut self, codec: Arc<dyn PayloadCodec>) -> Self {
         self.codec = Some(codec);
+        self
+    }
+
+    /// Starts no threads: [`EmbeddedEngine::drive`](super::EmbeddedEngine::drive) does their work. For
+    /// simulations, with a manual clock.
+    #[doc(hidden)]
+    pub fn driven(mut self) -> Self {
+        self.driven = true;
         self
     }
 

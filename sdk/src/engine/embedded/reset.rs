@@ -374,7 +374,10 @@ fn valid_points(events: &[HistoryEvent]) -> Vec<EventId> {
         }
     }
     // A task that waits, or that is with a worker, will be started by the next event.
-    if open_task && let Some(last) = events.last() {
+    if open_task
+        && let Some(last) = events.last()
+        && !last.kind.is_closing()
+    {
         points.push(last.event_id.next());
     }
     points.dedup();

@@ -1,6 +1,6 @@
 //! Starts anew in place, for tests: what a crash would leave is what stays.
 
-use super::{prepare, shared::Shared};
+use super::{prepare, shared::Shared, state::Core};
 use crate::engine::EngineError;
 
 impl Shared {
@@ -15,6 +15,12 @@ impl Shared {
         let fresh = self
             .read(move |connection| prepare(connection, now, cached))
             .await?;
+        self.begin_anew(fresh)?;
+        self.settled().await
+    }
+
+    /// Goes on with a state that was just read.
+    pub(super) fn begin_anew(&self, fresh: Core) -> Result<(), EngineError> {
         {
             let (mut core, _) = self.enter()?;
             let old = std::mem::replace(&mut *core, fresh);
@@ -30,6 +36,6 @@ impl Shared {
             core.activity_tasks = old.activity_tasks.emptied();
         }
         self.fire_due();
-        self.settled().await
+        Ok(())
     }
 }

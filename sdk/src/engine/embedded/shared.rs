@@ -18,6 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use super::{
     clock::Clock,
     commit::panicked,
+    driven::Driven,
     jobs::Target,
     options::Durability,
     state::{Core, Ticket},
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) namespace: Namespace,
     pub(crate) durability: Durability,
     pub(crate) retention: Option<Duration>,
+    /// Set when there are no threads.
+    pub(crate) driven: Option<Driven>,
 }
 
 /// What is known of the run that a request is about.
@@ -107,6 +110,7 @@ impl Shared {
         namespace: Namespace,
         durability: Durability,
         retention: Option<Duration>,
+        driven: Option<Driven>,
     ) -> Self {
         Self {
             core: Mutex::new(core),
@@ -117,6 +121,7 @@ impl Shared {
             namespace,
             durability,
             retention,
+            driven,
         }
     }
 
@@ -205,6 +210,7 @@ impl Shared {
                 let _ = sender.send(read(connection));
             }));
         }
+        self.drive_writer();
         receiver.recv().unwrap_or_else(|_| Err(gone()))
     }
 

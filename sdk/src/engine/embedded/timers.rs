@@ -24,14 +24,7 @@ pub(crate) fn run_timers(shared: &Shared) {
     let manual = matches!(shared.clock, Clock::Manual(_));
     let mut next_retention = shared.retention.map(|_| shared.clock.now());
     loop {
-        if let Err(error) = resume_jobs(shared) {
-            tracing::error!(%error, "stored jobs could not be read");
-            shared.lock().unread_jobs.clear();
-        }
-        if let Some(parked) = next_job(shared) {
-            do_job(shared, parked);
-            shared.lock().job_runs = false;
-            shared.jobs_done.notify_waiters();
+        if tick(shared) {
             continue;
         }
         if !manual {
@@ -64,6 +57,21 @@ pub(crate) fn run_timers(shared: &Shared) {
             shared.wait_for_timer(core, until);
         }
     }
+}
+
+/// Does one job, if there is one.
+pub(crate) fn tick(shared: &Shared) -> bool {
+    if let Err(error) = resume_jobs(shared) {
+        tracing::error!(%error, "stored jobs could not be read");
+        shared.lock().unread_jobs.clear();
+    }
+    let Some(parked) = next_job(shared) else {
+        return false;
+    };
+    do_job(shared, parked);
+    shared.lock().job_runs = false;
+    shared.jobs_done.notify_waiters();
+    true
 }
 
 fn next_job(shared: &Shared) -> Option<ParkedJob> {

@@ -30,7 +30,7 @@ pub(crate) use self::{
         highest_key, list_runs, load_run, lowest_key, read_events, stored_jobs,
     },
     rows::{InsertRun, Row},
-    writer::{Batch, ReadFn, Slice, WriterWork, run_writer},
+    writer::{Batch, ReadFn, Slice, WriterWork, run_writer, write_what_is_queued},
 };
 use super::options::{Durability, Location};
 use crate::engine::EngineError;

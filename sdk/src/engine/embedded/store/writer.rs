@@ -91,6 +91,20 @@ pub(crate) fn run_writer(work: &impl WriterWork, db: &Db<'_>, crash: Option<&Cra
     }
 }
 
+/// Does now what the writer thread would do, for an engine without threads.
+pub(crate) fn write_what_is_queued(work: &impl WriterWork, db: &Db<'_>) {
+    let mut writer = Writer {
+        work,
+        db,
+        crash: None,
+        ordinal: 0,
+        unfinished: VecDeque::new(),
+        backups: VecDeque::new(),
+        reclaim: false,
+    };
+    while writer.turn(false).is_some() && !writer.is_idle() {}
+}
+
 struct Writer<'a, 'c, W> {
     work: &'a W,
     db: &'a Db<'c>,
