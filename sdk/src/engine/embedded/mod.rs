@@ -49,7 +49,7 @@ use std::{
 
 use rusqlite::Connection;
 use steadfast_core::{
-    ids::{Namespace, RunId},
+    ids::{Namespace, RunId, TaskQueue},
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -64,7 +64,7 @@ use self::{
     options::CrashHook,
     shared::Shared,
     state::Core,
-    store::{Db, due_runs, highest_key, run_writer, stored_jobs},
+    store::{Db, due_runs, highest_key, paused_queues, run_writer, stored_jobs},
 };
 pub use self::{
     clock::{Clock, ManualClock},
@@ -215,6 +215,35 @@ impl EmbeddedEngine {
         self.shared.restart().await
     }
 
+    /// Hands out no workflow or activity tasks of a queue until it is resumed, also after a restart:
+    /// workers wait as if there were none. What is with a worker goes on, requests are recorded, and
+    /// time limits count on. Queries wait with the workflow tasks.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written down.
+    pub async fn pause_task_queue(&self, queue: &TaskQueue) -> Result<(), EngineError> {
+        self.shared.pause(queue.clone(), true).await
+    }
+
+    /// Hands out the tasks of a queue again.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written down.
+    pub async fn resume_task_queue(&self, queue: &TaskQueue) -> Result<(), EngineError> {
+        self.shared.pause(queue.clone(), false).await
+    }
+
+    /// The queues that are paused.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is shut down.
+    pub fn paused_task_queues(&self) -> Result<Vec<TaskQueue>, EngineError> {
+        Ok(self.shared.enter()?.0.paused.iter().cloned().collect())
+    }
+
     /// Copies the database to a new file while the engine works. The copy is a database of its own:
     /// open it, or put it in the place of a lost one.
     ///
@@ -250,10 +279,7 @@ impl EmbeddedEngine {
     }
 
     /// Whether a workflow task and an activity task are ready in a queue.
-    pub(crate) fn ready(
-        &self,
-        queue: &steadfast_core::ids::TaskQueue,
-    ) -> Result<(bool, bool), EngineError> {
+    pub(crate) fn ready(&self, queue: &TaskQueue) -> Result<(bool, bool), EngineError> {
         self.shared.ready(queue)
     }
 
@@ -303,6 +329,8 @@ fn prepare(
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0));
     core.cached_executions = cached_executions;
+    core.paused = paused_queues(connection)?;
+    core.heed_paused();
     for (wakeup, key) in due_runs(connection)? {
         let due = if wakeup == 0 {
             now

@@ -5,7 +5,7 @@
 //! whether it still means something.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -18,6 +18,8 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Queues<T> {
     queues: HashMap<TaskQueue, Queue<T>>,
+    /// Nothing is handed out of these.
+    paused: BTreeSet<TaskQueue>,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,7 @@ impl<T> Default for Queues<T> {
     fn default() -> Self {
         Self {
             queues: HashMap::new(),
+            paused: BTreeSet::new(),
         }
     }
 }
@@ -78,13 +81,24 @@ impl<T> Queues<T> {
     }
 
     pub(crate) fn pop(&mut self, name: &TaskQueue) -> Option<T> {
+        if self.paused.contains(name) {
+            return None;
+        }
         self.queues.get_mut(name)?.ready.pop_front()
+    }
+
+    /// Hands nothing out of these queues from now on, and again out of all others.
+    pub(crate) fn set_paused(&mut self, paused: BTreeSet<TaskQueue>) {
+        for resumed in std::mem::replace(&mut self.paused, paused) {
+            self.pass_on(&resumed);
+        }
     }
 
     /// Wakes another poll if something is left: one wakeup can stand for several entries.
     pub(crate) fn pass_on(&self, name: &TaskQueue) {
         if let Some(queue) = self.queues.get(name)
             && !queue.ready.is_empty()
+            && !self.paused.contains(name)
         {
             queue.arrived.notify_one();
         }
@@ -111,14 +125,15 @@ impl<T> Queues<T> {
     pub(crate) fn has(&self, name: &TaskQueue) -> bool {
         self.queues
             .get(name)
-            .is_some_and(|queue| !queue.ready.is_empty())
+            .is_some_and(|queue| !queue.ready.is_empty() && !self.paused.contains(name))
     }
 
     /// Whether something is there that a poll is about to take.
     #[expect(clippy::iter_over_hash_type, reason = "any of them will do")]
     pub(crate) fn is_being_served(&self) -> bool {
-        for queue in self.queues.values() {
-            if !queue.ready.is_empty() && queue.waiting.load(Ordering::Acquire) > 0 {
+        for (name, queue) in &self.queues {
+            let taken = queue.waiting.load(Ordering::Acquire) > 0 && !self.paused.contains(name);
+            if !queue.ready.is_empty() && taken {
                 return true;
             }
         }

@@ -11,7 +11,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BTreeSet, BinaryHeap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -77,6 +77,7 @@ pub(crate) struct Core {
     pub(crate) next_serial: u64,
     pub(crate) cached_executions: usize,
 
+    pub(crate) paused: BTreeSet<TaskQueue>,
     pub(crate) workflow_tasks: Queues<i64>,
     pub(crate) activity_tasks: Queues<(i64, u64, u32)>,
     pub(crate) watches: HashMap<i64, Arc<Watch>>,
@@ -144,6 +145,29 @@ impl Core {
     pub(crate) fn serial(&mut self) -> u64 {
         self.next_serial += 1;
         self.next_serial
+    }
+
+    /// Hands tasks out of a queue, or no more.
+    pub(crate) fn pause(&mut self, queue: TaskQueue, paused: bool) {
+        let changed = if paused {
+            self.paused.insert(queue.clone())
+        } else {
+            self.paused.remove(&queue)
+        };
+        if changed {
+            self.rows.push(if paused {
+                Row::PauseQueue(queue)
+            } else {
+                Row::ResumeQueue(queue)
+            });
+            self.heed_paused();
+        }
+    }
+
+    /// Tells the queues which of them are paused.
+    pub(crate) fn heed_paused(&mut self) {
+        self.workflow_tasks.set_paused(self.paused.clone());
+        self.activity_tasks.set_paused(self.paused.clone());
     }
 
     /// Waits for the commit of everything that was queued so far.

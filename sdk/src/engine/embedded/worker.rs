@@ -2,6 +2,7 @@
 
 use steadfast_core::{
     event::ExecutionStatus,
+    ids::TaskQueue,
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -22,6 +23,15 @@ use crate::engine::{
 };
 
 impl Shared {
+    pub(crate) async fn pause(&self, queue: TaskQueue, paused: bool) -> Result<(), EngineError> {
+        let ticket = {
+            let (mut core, _) = self.enter()?;
+            core.pause(queue, paused);
+            core.ticket()
+        };
+        self.committed(ticket).await
+    }
+
     pub(crate) async fn poll_workflow_task(
         &self,
         request: PollWorkflowTaskRequest,

@@ -27,7 +27,7 @@ pub(crate) use self::{
     db::Db,
     read::{
         KeyRange, LoadedRun, RunInfo, count_runs, due_runs, expired_runs, find_request, find_run,
-        highest_key, list_runs, load_run, lowest_key, read_events, stored_jobs,
+        highest_key, list_runs, load_run, lowest_key, paused_queues, read_events, stored_jobs,
     },
     rows::{InsertRun, Row},
     writer::{Batch, ReadFn, Slice, WriterWork, run_writer, write_what_is_queued},

@@ -1,5 +1,7 @@
 //! Reading the file. Every function runs on the writer thread, between commits.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension as _, Row, params};
 use steadfast_core::{
     event::{EventKind, ExecutionStatus, HistoryEvent},
@@ -349,6 +351,21 @@ pub(crate) fn highest_key(connection: &Db<'_>) -> Result<(i64, i64), EngineError
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .map_err(failed)
+}
+
+/// The queues of which nothing is handed out.
+pub(crate) fn paused_queues(connection: &Db<'_>) -> Result<BTreeSet<TaskQueue>, EngineError> {
+    let mut statement = connection
+        .prepare("SELECT name FROM paused_queue")
+        .map_err(failed)?;
+    let names = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(failed)?;
+    names
+        .into_iter()
+        .map(|name| TaskQueue::new(name).map_err(|_| damaged("task queue")))
+        .collect()
 }
 
 /// What runs still have to tell others, encoded.

@@ -70,6 +70,8 @@ pub(crate) enum Row {
     DeleteJob {
         id: i64,
     },
+    PauseQueue(TaskQueue),
+    ResumeQueue(TaskQueue),
 }
 
 /// A new run.
@@ -102,7 +104,10 @@ impl Row {
             | Self::Activity { key, .. }
             | Self::ResetTo { key, .. }
             | Self::Delete { key } => Some(*key),
-            Self::PutJob { .. } | Self::DeleteJob { .. } => None,
+            Self::PutJob { .. }
+            | Self::DeleteJob { .. }
+            | Self::PauseQueue(_)
+            | Self::ResumeQueue(_) => None,
         }
     }
 
@@ -210,6 +215,16 @@ impl Row {
             Self::DeleteJob { id } => {
                 execute(connection, "DELETE FROM job WHERE id = ?1", params![id])
             }
+            Self::PauseQueue(queue) => execute(
+                connection,
+                "INSERT OR IGNORE INTO paused_queue (name) VALUES (?1)",
+                params![queue.as_str()],
+            ),
+            Self::ResumeQueue(queue) => execute(
+                connection,
+                "DELETE FROM paused_queue WHERE name = ?1",
+                params![queue.as_str()],
+            ),
         }
     }
 }

@@ -76,6 +76,11 @@ CREATE TABLE search_attribute (
 ) WITHOUT ROWID;
 CREATE INDEX search_attribute_key ON search_attribute (key);
 
+-- Queues of which nothing is handed out.
+CREATE TABLE paused_queue (
+    name TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
 -- What one run still has to tell another.
 CREATE TABLE job (
     id  INTEGER PRIMARY KEY,
