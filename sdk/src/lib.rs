@@ -17,6 +17,8 @@ pub mod definition;
 pub mod engine;
 pub mod error;
 pub mod history_json;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "embedded")]
 pub mod testing;
 pub mod worker;

@@ -289,6 +289,22 @@ impl Client {
         Ok(self.engine().count_workflows(filter).await?)
     }
 
+    /// Whether the engine answers: it has taken up everything that was asked before and can read what
+    /// it keeps. For the liveness probe of a service; give it a time limit.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, with the reason.
+    pub async fn check_health(&self) -> Result<(), ClientError> {
+        let request = ListWorkflowsRequest {
+            filter: ListFilter::default(),
+            page_size: 1,
+            next_page_token: None,
+        };
+        self.engine().list_workflows(request).await?;
+        Ok(())
+    }
+
     /// An activity that [completes asynchronously](crate::activity::ActivityError::complete_async), by
     /// its [task token](crate::activity::ActivityInfo::task_token) or by its id. Asks nothing of the
     /// engine yet.

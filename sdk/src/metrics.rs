@@ -1,0 +1,295 @@
+//! Counts and times of what passes between this process and an engine, through the
+//! [`metrics`](::metrics) facade.
+//!
+//! The facade is chosen over OpenTelemetry because it asks nothing of those who record: a program
+//! installs whatever exporter it likes (Prometheus, OpenTelemetry, StatsD), or none, and then a record
+//! costs an atomic load. The names are those of Temporal's SDKs, so that their dashboards fit; times
+//! are in seconds.
+//!
+//! | metric | kind | labels |
+//! | --- | --- | --- |
+//! | `temporal_request` | counter | `operation` |
+//! | `temporal_request_failure` | counter | `operation`, `status` |
+//! | `temporal_request_latency` | histogram | `operation` |
+//! | `temporal_workflow_task_queue_poll_succeed` | counter | `task_queue` |
+//! | `temporal_workflow_task_execution_latency` | histogram | `task_queue`, `workflow_type` |
+//! | `temporal_workflow_task_execution_failed` | counter | `task_queue`, `workflow_type` |
+//! | `temporal_workflow_completed` | counter | `task_queue`, `workflow_type` |
+//! | `temporal_workflow_canceled` | counter | `task_queue`, `workflow_type` |
+//! | `temporal_workflow_failed` | counter | `task_queue`, `workflow_type` |
+//! | `temporal_workflow_continue_as_new` | counter | `task_queue`, `workflow_type` |
+//! | `temporal_activity_schedule_to_start_latency` | histogram | `task_queue`, `activity_type` |
+//! | `temporal_activity_execution_latency` | histogram | `task_queue`, `activity_type` |
+//! | `temporal_activity_execution_failed` | counter | `task_queue`, `activity_type` |
+//! | `temporal_activity_execution_cancelled` | counter | `task_queue`, `activity_type` |
+//!
+//! Ids and values of users are never labels.
+//!
+//! ```
+//! use steadfast::{engine::embedded::EmbeddedEngine, metrics::measured, prelude::*};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(measured(EmbeddedEngine::in_memory()?));
+//! # Ok(())
+//! # }
+//! ```
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use ::metrics::{counter, histogram};
+use steadfast_core::{
+    command::Command,
+    ids::Namespace,
+    payload::Payload,
+    task::{
+        ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
+        WorkflowTaskFailure,
+    },
+};
+
+use crate::engine::{
+    ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
+    ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+    PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
+    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
+    UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+};
+
+/// An engine whose use is measured. Clients and workers made with it are measured too.
+#[must_use]
+pub fn measured(engine: Arc<dyn Engine>) -> Arc<dyn Engine> {
+    Arc::new(Measured {
+        engine,
+        workflow_tasks: Mutex::default(),
+        activity_tasks: Mutex::default(),
+    })
+}
+
+#[derive(Debug)]
+struct Measured {
+    engine: Arc<dyn Engine>,
+    workflow_tasks: Mutex<HashMap<TaskToken, Taken>>,
+    activity_tasks: Mutex<HashMap<TaskToken, Taken>>,
+}
+
+/// A task that a worker has.
+#[derive(Debug)]
+struct Taken {
+    since: Instant,
+    task_queue: String,
+    type_: String,
+}
+
+impl Taken {
+    fn count(&self, metric: &'static str, of: &'static str) {
+        counter!(metric, "task_queue" => self.task_queue.clone(), of => self.type_.clone())
+            .increment(1);
+    }
+
+    fn time(&self, metric: &'static str, of: &'static str, seconds: f64) {
+        histogram!(metric, "task_queue" => self.task_queue.clone(), of => self.type_.clone())
+            .record(seconds);
+    }
+}
+
+const WORKFLOW: &str = "workflow_type";
+const ACTIVITY: &str = "activity_type";
+
+fn locked(tasks: &Mutex<HashMap<TaskToken, Taken>>) -> MutexGuard<'_, HashMap<TaskToken, Taken>> {
+    tasks.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The kind of an error, as the statuses of requests to a Temporal Service are called.
+fn status(error: &EngineError) -> &'static str {
+    match error {
+        EngineError::NotFound { .. } => "NOT_FOUND",
+        EngineError::AlreadyStarted { .. } => "ALREADY_EXISTS",
+        EngineError::InvalidArgument { .. } | EngineError::WorkflowTaskRefused { .. } => {
+            "INVALID_ARGUMENT"
+        }
+        EngineError::Failed(_) => "FAILED",
+        EngineError::ResourceExhausted { .. } => "RESOURCE_EXHAUSTED",
+        EngineError::Storage { .. } => "DATA_LOSS",
+        EngineError::Unavailable { .. } => "UNAVAILABLE",
+        EngineError::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        _ => "UNKNOWN",
+    }
+}
+
+async fn requested<T>(
+    operation: &'static str,
+    request: EngineFuture<'_, T>,
+) -> Result<T, EngineError> {
+    let began = Instant::now();
+    let answer = request.await;
+    counter!("temporal_request", "operation" => operation).increment(1);
+    histogram!("temporal_request_latency", "operation" => operation)
+        .record(began.elapsed().as_secs_f64());
+    if let Err(error) = &answer {
+        counter!("temporal_request_failure", "operation" => operation, "status" => status(error))
+            .increment(1);
+    }
+    answer
+}
+
+macro_rules! counted {
+    ($($method:ident($($argument:ident: $type:ty),+) -> $result:ty = $operation:literal;)+) => {$(
+        fn $method(&self, $($argument: $type),+) -> EngineFuture<'_, $result> {
+            Box::pin(requested($operation, self.engine.$method($($argument),+)))
+        }
+    )+};
+}
+
+impl Engine for Measured {
+    fn namespace(&self) -> &Namespace {
+        self.engine.namespace()
+    }
+
+    counted! {
+        start_workflow(request: StartWorkflowRequest) -> StartedWorkflow = "StartWorkflowExecution";
+        signal_with_start_workflow(start: StartWorkflowRequest, signal: Signal) -> StartedWorkflow
+            = "SignalWithStartWorkflowExecution";
+        signal_workflow(request: SignalWorkflowRequest) -> () = "SignalWorkflowExecution";
+        request_cancel_workflow(request: CancelWorkflowRequest) -> () = "RequestCancelWorkflowExecution";
+        terminate_workflow(request: TerminateWorkflowRequest) -> () = "TerminateWorkflowExecution";
+        query_workflow(request: QueryWorkflowRequest) -> Payload = "QueryWorkflow";
+        update_workflow(request: UpdateWorkflowRequest) -> UpdateReply = "UpdateWorkflowExecution";
+        describe_workflow(execution: ExecutionRef) -> WorkflowDescription = "DescribeWorkflowExecution";
+        list_workflows(request: ListWorkflowsRequest) -> WorkflowPage = "ListWorkflowExecutions";
+        count_workflows(filter: ListFilter) -> u64 = "CountWorkflowExecutions";
+        workflow_history(request: HistoryRequest) -> HistoryPage = "GetWorkflowExecutionHistory";
+        reset_workflow(request: ResetWorkflowRequest) -> steadfast_core::ids::RunId = "ResetWorkflowExecution";
+        delete_workflow(execution: ExecutionRef) -> () = "DeleteWorkflowExecution";
+        complete_activity(activity: ActivityRef, outcome: ActivityOutcome) -> () = "RespondActivityTaskCompletedById";
+        record_activity_heartbeat(activity: ActivityRef, details: Vec<Payload>) -> HeartbeatReply
+            = "RecordActivityTaskHeartbeatById";
+        record_heartbeat(token: TaskToken, details: Vec<Payload>) -> HeartbeatReply = "RecordActivityTaskHeartbeat";
+    }
+
+    fn poll_workflow_task(
+        &self,
+        request: PollWorkflowTaskRequest,
+    ) -> EngineFuture<'_, WorkflowTask> {
+        Box::pin(async move {
+            let task_queue = request.task_queue.as_str().to_owned();
+            let task = self.engine.poll_workflow_task(request).await?;
+            counter!("temporal_workflow_task_queue_poll_succeed", "task_queue" => task_queue.clone())
+                .increment(1);
+            let taken = Taken {
+                since: Instant::now(),
+                task_queue,
+                type_: task.workflow_type.as_str().to_owned(),
+            };
+            locked(&self.workflow_tasks).insert(task.token.clone(), taken);
+            Ok(task)
+        })
+    }
+
+    fn complete_workflow_task(
+        &self,
+        token: TaskToken,
+        completion: WorkflowTaskCompletion,
+    ) -> EngineFuture<'_, ()> {
+        let taken = locked(&self.workflow_tasks).remove(&token);
+        let ending = completion
+            .commands
+            .iter()
+            .find_map(|command| match command {
+                Command::CompleteWorkflowExecution { .. } => Some("temporal_workflow_completed"),
+                Command::CancelWorkflowExecution { .. } => Some("temporal_workflow_canceled"),
+                Command::FailWorkflowExecution { .. } => Some("temporal_workflow_failed"),
+                Command::ContinueAsNewWorkflowExecution(_) => {
+                    Some("temporal_workflow_continue_as_new")
+                }
+                _ => None,
+            });
+        if let Some(taken) = &taken {
+            let seconds = taken.since.elapsed().as_secs_f64();
+            taken.time(
+                "temporal_workflow_task_execution_latency",
+                WORKFLOW,
+                seconds,
+            );
+        }
+        let request = self.engine.complete_workflow_task(token, completion);
+        Box::pin(async move {
+            requested("RespondWorkflowTaskCompleted", request).await?;
+            if let (Some(taken), Some(ending)) = (taken, ending) {
+                taken.count(ending, WORKFLOW);
+            }
+            Ok(())
+        })
+    }
+
+    fn fail_workflow_task(
+        &self,
+        token: TaskToken,
+        failure: WorkflowTaskFailure,
+    ) -> EngineFuture<'_, ()> {
+        if let Some(taken) = locked(&self.workflow_tasks).remove(&token) {
+            taken.count("temporal_workflow_task_execution_failed", WORKFLOW);
+        }
+        let request = self.engine.fail_workflow_task(token, failure);
+        Box::pin(requested("RespondWorkflowTaskFailed", request))
+    }
+
+    fn poll_activity_task(
+        &self,
+        request: PollActivityTaskRequest,
+    ) -> EngineFuture<'_, ActivityLease> {
+        Box::pin(async move {
+            let task_queue = request.task_queue.as_str().to_owned();
+            let lease = self.engine.poll_activity_task(request).await?;
+            let task = &lease.task;
+            let taken = Taken {
+                since: Instant::now(),
+                task_queue,
+                type_: task.activity_type.as_str().to_owned(),
+            };
+            let waited = task.started_time.since(task.scheduled_time).as_secs_f64();
+            taken.time(
+                "temporal_activity_schedule_to_start_latency",
+                ACTIVITY,
+                waited,
+            );
+            locked(&self.activity_tasks).insert(task.token.clone(), taken);
+            Ok(lease)
+        })
+    }
+
+    fn complete_activity_task(
+        &self,
+        token: TaskToken,
+        outcome: ActivityOutcome,
+    ) -> EngineFuture<'_, ()> {
+        if let Some(taken) = locked(&self.activity_tasks).remove(&token) {
+            let seconds = taken.since.elapsed().as_secs_f64();
+            taken.time("temporal_activity_execution_latency", ACTIVITY, seconds);
+            match &outcome {
+                ActivityOutcome::Completed { .. } => {}
+                ActivityOutcome::Failed { .. } => {
+                    taken.count("temporal_activity_execution_failed", ACTIVITY);
+                }
+                ActivityOutcome::Cancelled { .. } => {
+                    taken.count("temporal_activity_execution_cancelled", ACTIVITY);
+                }
+            }
+        }
+        let operation = match &outcome {
+            ActivityOutcome::Completed { .. } => "RespondActivityTaskCompleted",
+            ActivityOutcome::Failed { .. } => "RespondActivityTaskFailed",
+            ActivityOutcome::Cancelled { .. } => "RespondActivityTaskCanceled",
+        };
+        let request = self.engine.complete_activity_task(token, outcome);
+        Box::pin(requested(operation, request))
+    }
+
+    fn hand_over_activity_task(&self, token: TaskToken) -> EngineFuture<'_, ()> {
+        locked(&self.activity_tasks).remove(&token);
+        self.engine.hand_over_activity_task(token)
+    }
+}
