@@ -1,0 +1,140 @@
+//! What is fuzzed: functions that take any bytes and must not panic. `cargo fuzz` calls them, and so
+//! does a test of the workspace, with the corpus and with changes of it that a seed decides.
+
+use std::{fs, path::Path, sync::OnceLock};
+
+use steadfast::{
+    core::{command::Command, event::EventKind, run::Run},
+    engine::{
+        Engine as _, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+        embedded::{EmbeddedEngine, EmbeddedOptions},
+    },
+    history_json,
+    prelude::*,
+};
+
+/// A history of unknown origin, with its payloads and failures: it is read or refused; what was read
+/// can be written and read again as the same; and a run takes it or fails.
+pub(crate) fn history(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(history) = history_json::from_json(text) else {
+        return;
+    };
+    // It displays whatever it is.
+    assert!(!history.to_string().is_empty());
+    if let Ok(text) = history_json::to_json(&history) {
+        let again = history_json::from_json(&text).expect("what was written can be read");
+        assert_eq!(again, history, "reading what was written gives the same");
+    }
+    let Some(EventKind::WorkflowExecutionStarted(start)) =
+        history.events.first().map(|event| &event.kind)
+    else {
+        return;
+    };
+    let mut run = Run::new(history.execution.clone(), start.workflow_type.clone());
+    if run.handle_task(history.events.clone(), Vec::new()).is_ok() {
+        while let Ok(Some(_)) = run.poll_job() {}
+        let _: Vec<Command> = run.take_commands();
+    }
+}
+
+/// The URL of an engine: it opens one or says what to write. Files are left alone.
+pub(crate) fn url(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if text.starts_with("sqlite") {
+        return;
+    }
+    runtime(async {
+        if let Err(error) = steadfast::connect(text).await {
+            assert!(error.to_string().contains("`memory:`"), "{error}");
+        }
+    });
+}
+
+/// The rows of a file: some bytes of a good one are others. It is refused, or what is wrong is said
+/// when it is read.
+pub(crate) fn rows(data: &[u8]) {
+    static GOOD: OnceLock<Vec<u8>> = OnceLock::new();
+    let mut file = GOOD.get_or_init(good_file).clone();
+    // Four bytes say where, the next what.
+    for change in data.chunks_exact(5) {
+        let (at, what) = change.split_at(4);
+        let at = u32::from_le_bytes(at.try_into().expect("four bytes"));
+        let at = usize::try_from(at).expect("32 bits fit") % file.len();
+        file[at] = what[0];
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("fuzzed.db");
+    fs::write(&path, &file).expect("a temporary file can be written");
+    let Ok(engine) = EmbeddedEngine::open(EmbeddedOptions::file(&path)) else {
+        return;
+    };
+    runtime(async {
+        let request = ListWorkflowsRequest {
+            filter: ListFilter::default(),
+            page_size: 100,
+            next_page_token: None,
+        };
+        if let Ok(page) = engine.list_workflows(request).await {
+            for run in page.executions {
+                let execution = steadfast::engine::ExecutionRef::run(run.execution);
+                let request = HistoryRequest {
+                    execution: execution.clone(),
+                    from: steadfast::core::ids::EventId(1),
+                    page_size: 100,
+                    wait: HistoryWait::No,
+                };
+                let _ = engine.workflow_history(request).await;
+                let _ = engine.describe_workflow(execution).await;
+            }
+        }
+    });
+    engine.shutdown();
+}
+
+fn good_file() -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("good.db");
+    fill(&path);
+    fs::read(&path).expect("the file was written")
+}
+
+fn fill(path: &Path) {
+    let engine = EmbeddedEngine::open(EmbeddedOptions::file(path)).expect("a new file opens");
+    let client = Client::new(std::sync::Arc::clone(&engine) as _);
+    runtime(async {
+        for number in 0..20 {
+            let options = WorkflowStartOptions::new("q", format!("w{number}"));
+            client
+                .start_workflow(Nothing::run, "input".repeat(number), options)
+                .await
+                .expect("a workflow starts");
+        }
+    });
+    engine.shutdown();
+}
+
+/// Something to start.
+#[workflow]
+#[derive(Default)]
+struct Nothing;
+
+#[workflow_methods]
+impl Nothing {
+    #[run]
+    async fn run(_ctx: &mut WorkflowContext<Self>, _input: String) -> WorkflowResult<()> {
+        Ok(())
+    }
+}
+
+fn runtime<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime starts")
+        .block_on(future)
+}

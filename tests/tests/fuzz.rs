@@ -1,0 +1,117 @@
+//! Runs the fuzz targets with their corpus and with changes of it that a seed decides.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fs, path::Path};
+
+#[path = "../../fuzz/targets.rs"]
+mod targets;
+
+/// Numbers that a seed gives (splitmix64, Steele et al. 2014).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.roll() % limit.max(1) as u64).unwrap()
+    }
+}
+
+fn corpus() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/tests/histories");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
+    files.sort();
+    files.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+/// Cuts, repeats and changes.
+fn change(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
+    for _ in 0..=dice.below(4) {
+        let at = dice.below(bytes.len());
+        match dice.below(5) {
+            0 => bytes.truncate(at),
+            1 => {
+                let piece = other[dice.below(other.len())..].iter().take(40).copied();
+                bytes.splice(at..at, piece.collect::<Vec<_>>());
+            }
+            2 => {
+                let end = (at + dice.below(60)).min(bytes.len());
+                bytes.drain(at..end);
+            }
+            3 => {
+                // A number becomes another.
+                if let Some(digit) = bytes[at..].iter().position(u8::is_ascii_digit) {
+                    bytes[at + digit] = b'0' + u8::try_from(dice.below(10)).unwrap();
+                }
+            }
+            _ => {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = u8::try_from(dice.below(256)).unwrap();
+                }
+            }
+        }
+        if bytes.is_empty() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn histories() {
+    let corpus = corpus();
+    assert!(corpus.len() > 100);
+    let mut dice = Dice(1);
+    for bytes in &corpus {
+        targets::history(bytes);
+        for _ in 0..8 {
+            let mut bytes = bytes.clone();
+            let other = &corpus[dice.below(corpus.len())];
+            change(&mut bytes, other, &mut dice);
+            targets::history(&bytes);
+        }
+    }
+}
+
+#[test]
+fn urls() {
+    for text in [
+        "",
+        ":",
+        "memory",
+        "memory:",
+        "Memory:",
+        "postgres://x",
+        "://",
+        "temporal",
+        "file:x.db",
+        "\u{0}:",
+        "ü://ü",
+        "sqlit:x",
+        "memory:x",
+    ] {
+        targets::url(text.as_bytes());
+    }
+}
+
+#[test]
+fn rows() {
+    let mut dice = Dice(2);
+    for _ in 0..60 {
+        let changes = 1 + dice.below(30);
+        let bytes: Vec<u8> = (0..changes * 5)
+            .map(|_| u8::try_from(dice.below(256)).unwrap())
+            .collect();
+        targets::rows(&bytes);
+    }
+}
