@@ -68,6 +68,18 @@ pub use self::{
 pub mod guide {
     #[doc = include_str!("../docs/cancellation.md")]
     pub mod cancellation {}
+
+    #[cfg(feature = "embedded")]
+    #[doc = include_str!("../docs/guarantees.md")]
+    pub mod guarantees {}
+
+    #[cfg(feature = "embedded")]
+    #[doc = include_str!("../docs/operations.md")]
+    pub mod operations {}
+
+    #[cfg(feature = "embedded")]
+    #[doc = include_str!("../docs/performance.md")]
+    pub mod performance {}
 }
 
 /// The spelling of Temporal's own SDK for what activities need.

@@ -1,5 +1,5 @@
 //! Counts and times of what passes between this process and an engine, through the
-//! [`metrics`](::metrics) facade.
+//! [`metrics`] facade.
 //!
 //! The facade is chosen over OpenTelemetry because it asks nothing of those who record: a program
 //! installs whatever exporter it likes (Prometheus, OpenTelemetry, StatsD), or none, and then a record

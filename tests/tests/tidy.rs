@@ -330,3 +330,35 @@ fn nothing_is_left_to_do_and_no_path_is_somebodys_own() {
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
+
+#[test]
+fn every_guarantee_names_tests_that_exist() {
+    let sources = files(&["rs"]);
+    let (_, page) = files(&["md"])
+        .into_iter()
+        .find(|(path, _)| path == "sdk/docs/guarantees.md")
+        .expect("the page is there");
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ")).skip(2) {
+        let proof = row
+            .trim_end_matches('|')
+            .rsplit('|')
+            .next()
+            .unwrap_or_default();
+        let words: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
+        assert!(!words.is_empty(), "no test proves: {row}");
+        for pair in words.chunks(2) {
+            let [file, test] = pair else {
+                panic!("a file without a test: {row}");
+            };
+            named += 1;
+            let exists = sources.iter().any(|(path, text)| {
+                path.ends_with(&format!("/{file}"))
+                    && (text.contains(&format!("fn {test}("))
+                        || text.contains(&format!("    {test}: r#")))
+            });
+            assert!(exists, "there is no test `{test}` in a file `{file}`");
+        }
+    }
+    assert!(named > 15);
+}
