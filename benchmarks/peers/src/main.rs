@@ -1,5 +1,7 @@
 //! The load on the peers.
 
+mod orchestrations;
+
 use std::{str::FromStr, sync::Arc, time::Instant};
 
 use durare::{DurableContext, DurableEngine, Result, SqliteProvider, WorkflowOptions};
@@ -64,5 +66,6 @@ async fn main() -> Result<()> {
         let rate = WORKFLOWS as f64 * f64::from(STEPS) / start.elapsed().as_secs_f64();
         println!("durare {name}: {rate:.0} steps/s");
     }
+    orchestrations::measure().await;
     Ok(())
 }
