@@ -190,8 +190,8 @@ async fn a_mock_takes_the_place_of_an_activity() -> anyhow::Result<()> {
 }
 
 /// What a failing assertion says before the table.
-fn complaint(assertion: impl FnOnce() + std::panic::UnwindSafe) -> String {
-    let panic = std::panic::catch_unwind(assertion).unwrap_err();
+fn complaint<T>(assertion: impl FnOnce() -> T + std::panic::UnwindSafe) -> String {
+    let panic = std::panic::catch_unwind(assertion).err().unwrap();
     let text = panic.downcast_ref::<String>().unwrap();
     text.lines().next().unwrap().to_owned()
 }
@@ -224,22 +224,22 @@ async fn a_history_is_asserted_event_by_event() -> anyhow::Result<()> {
     for (said, expected) in [
         (
             complaint(|| {
-                drop(assert_history(&history).has_in_order(["TimerFired", "TimerStarted timer 1"]))
+                assert_history(&history).has_in_order(["TimerFired", "TimerStarted timer 1"])
             }),
             "there is no `TimerStarted timer 1` after `TimerFired` ",
         ),
         (
-            complaint(|| drop(assert_history(&history).has_times(1, "TimerFired"))),
+            complaint(|| assert_history(&history).has_times(1, "TimerFired")),
             "`TimerFired` is there 2 times instead of 1 ",
         ),
         (
-            complaint(|| drop(assert_history(&history).has_none("TimerFired timer 2"))),
+            complaint(|| assert_history(&history).has_none("TimerFired timer 2")),
             "`TimerFired timer 2` should not be ",
         ),
     ] {
         assert!(said.starts_with(&format!("{expected}{place}")), "{said}");
     }
-    let said = complaint(|| drop(assert_history(&history).ends_with("TimerFired")));
+    let said = complaint(|| assert_history(&history).ends_with("TimerFired"));
     assert!(
         said.starts_with("`TimerFired` is not the last event of the "),
         "{said}"

@@ -279,7 +279,7 @@ scenarios! {
         task w: timer slow 60s; timer fast 1s; timer also-fast 1s
         advance 60s
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 TimerStarted(slow) · 6 TimerStarted(fast) · 7 TimerStarted(also-fast) · 8 TimerFired(fast) · 9 WTScheduled · 10 TimerFired(also-fast) · 11 TimerFired(slow) · 12 WTStarted · 13 WTCompleted · 14 Completed
+        events w: 1 Started · 2-4 WT · 5 TimerStarted(slow) · 6 TimerStarted(fast) · 7 TimerStarted(also-fast) · 8 TimerFired(fast) · 9 TimerFired(also-fast) · 10 WTScheduled · 11 TimerFired(slow) · 12 WTStarted · 13 WTCompleted · 14 Completed
     "#
     /// Scenario 46, ground rule 6.
     s46_a_timer_of_a_terminated_workflow_is_silent: r#"

@@ -268,7 +268,7 @@ fn broken() -> ActivityOptions {
 /// Three steps; the compensation of the second one fails.
 async fn three_steps(
     world: &World,
-    policy: impl Fn(&mut steadfast::workflow::Saga<Script>) + Send + Sync + 'static,
+    policy: impl Fn(&mut Saga<Script>) + Send + Sync + 'static,
 ) -> Flow {
     world.board.open("undo 2");
     world

@@ -342,6 +342,8 @@ impl Execution {
 
     /// Does what is due.
     pub(crate) fn fire(&mut self, now: Timestamp) {
+        // Timers that are due together are fired before the task that tells of them.
+        let mut fired = false;
         while let Some(&(due, deadline)) = self.deadlines.first()
             && due <= now
         {
@@ -362,23 +364,31 @@ impl Execution {
                     self.sticky = None;
                     self.reassign_queries();
                 }
-                Deadline::Timer(started) => self.fire_timer(started, now),
+                Deadline::Timer(started) => fired |= self.fire_timer(started, now),
                 Deadline::Activity(scheduled) => self.activity_deadline(scheduled, now),
                 Deadline::Run => self.time_out(now),
             }
         }
+        if fired && self.is_open() {
+            self.schedule_task(now);
+        }
     }
 
-    fn fire_timer(&mut self, started: u64, now: Timestamp) {
-        if let Some(timer) = self.timers.get(&started) {
-            let timer_id = timer.timer_id.clone();
-            self.add(
-                now,
-                EventKind::TimerFired {
-                    timer_id,
-                    started_event_id: EventId(started),
-                },
-            );
+    /// Says whether a task has to be scheduled.
+    fn fire_timer(&mut self, started: u64, now: Timestamp) -> bool {
+        let Some(timer) = self.timers.get(&started) else {
+            return false;
+        };
+        let fired = EventKind::TimerFired {
+            timer_id: timer.timer_id.clone(),
+            started_event_id: EventId(started),
+        };
+        if self.is_task_started() {
+            self.buffer(now, fired);
+            false
+        } else {
+            self.record(now, fired);
+            true
         }
     }
 }
