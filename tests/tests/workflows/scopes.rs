@@ -314,6 +314,34 @@ async fn a_kept_scope_is_cancelled_from_a_signal_handler() {
     .await;
 }
 
+// D4
+#[test]
+async fn a_scope_that_accepted_a_cancellation_is_reached_by_a_later_one_from_above() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let scope = ctx.new_scope();
+                ctx.state_mut(|state| state.scope = Some(scope.clone()));
+                let (mine, later) = ctx
+                    .in_scope(&scope, async |ctx| {
+                        let mine = ctx.cancelled().await.to_string();
+                        // It goes on as before, until the workflow itself is cancelled.
+                        let later = ctx.sleep(HOUR).await.unwrap_err().reason().to_owned();
+                        (mine, later)
+                    })
+                    .await;
+                Ok(format!("{mine}, {later}"))
+            })
+            .await;
+        flow.settle().await;
+        flow.handle.cancel_scope("mine".to_owned()).await.unwrap();
+        flow.reaches("TimerStarted", 1).await;
+        flow.cancel("everything").await;
+        assert_eq!(flow.result().await, "mine, everything");
+    })
+    .await;
+}
+
 // S5
 #[test]
 async fn cleanups_run_last_first_before_a_cancelled_workflow_closes() {
