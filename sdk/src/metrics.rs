@@ -2,7 +2,7 @@
 //! [`metrics`] facade.
 //!
 //! The facade is chosen over OpenTelemetry because it asks nothing of those who record: a program
-//! installs whatever exporter it likes (Prometheus, OpenTelemetry, StatsD), or none, and then a record
+//! installs whatever exporter it likes (for Prometheus or OpenTelemetry, say), or none, and then a record
 //! costs an atomic load. The names are those of Temporal's SDKs, so that their dashboards fit; times
 //! are in seconds.
 //!

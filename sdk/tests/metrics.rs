@@ -1,5 +1,7 @@
 //! The metrics that a measured engine records.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},

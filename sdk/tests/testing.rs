@@ -1,5 +1,7 @@
 //! The test kit: time skipping, a clock that the test moves, and the replayer.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::{Duration, SystemTime};
 
 use steadfast::{

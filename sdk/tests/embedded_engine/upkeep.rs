@@ -208,12 +208,12 @@ fn lists_and_counts_go_through_many_runs() {
         ] {
             let found = ids(&world, filter, page_size).await;
             assert_eq!(found.len(), pages);
-            assert_eq!(sorted(found), expected);
+            assert_eq!(sorted(&found), expected);
         }
         let pages = ids(&world, ListFilter::default(), 1_000).await;
         assert_eq!(pages.len(), RUNS / 1_000);
         let expected = (0..RUNS).map(|n| format!("w{n}")).collect();
-        assert_eq!(sorted(pages), sorted(vec![expected]));
+        assert_eq!(sorted(&pages), sorted(&[expected]));
     });
 }
 
@@ -240,7 +240,7 @@ async fn ids(world: &World, filter: ListFilter, page_size: usize) -> Vec<Vec<Str
     }
 }
 
-fn sorted(pages: Vec<Vec<String>>) -> Vec<String> {
+fn sorted(pages: &[Vec<String>]) -> Vec<String> {
     let mut ids = pages.concat();
     ids.sort();
     ids

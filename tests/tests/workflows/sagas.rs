@@ -542,7 +542,7 @@ async fn a_step_that_failed_once_and_then_timed_out_is_compensated() {
         world.board.heard("charge started 2").await;
         world.advance(MINUTE).await;
         let failure = flow.failure().await;
-        assert_eq!(short(&*failure), "activity <- StartToClose <- Broken");
+        assert_eq!(short(&failure), "activity <- StartToClose <- Broken");
         assert_eq!(world.board.said().last().unwrap(), "refund");
         world.board.open("charge again");
     })

@@ -1,6 +1,6 @@
 //! What must be true of an engine, whatever happens: the acknowledged, held against the histories.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast_core::{
     event::{EventKind, HistoryEvent},
@@ -19,7 +19,7 @@ pub(super) struct Model {
     pub(super) cancelled: BTreeSet<String>,
     pub(super) terminated: BTreeSet<String>,
     /// Activities whose outcome was taken for good: run and scheduling event.
-    pub(super) acted: HashMap<(RunId, String), u32>,
+    pub(super) acted: BTreeMap<(RunId, String), u32>,
 }
 
 impl Model {
