@@ -7,12 +7,19 @@ use futures_util::{
     stream::{self, StreamExt as _},
 };
 use steadfast::engine::{
-    Engine as _, EngineError, ListFilter, ListWorkflowsRequest, PollWorkflowTaskRequest,
+    Engine as _, EngineError, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+    PollWorkflowTaskRequest,
     embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock},
 };
-use steadfast_core::{ids::WorkflowType, payload::Payload, time::Timestamp};
+use steadfast_core::{
+    command::Command,
+    event::EventKind,
+    ids::{EventId, WorkflowType},
+    payload::{MAX_PAYLOAD_BYTES, Payload},
+    time::Timestamp,
+};
 
-use crate::harness::{World, block_on, identity, queue, start_request};
+use crate::harness::{World, block_on, completion, current, identity, queue, start_request};
 
 fn clock() -> ManualClock {
     ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000))
@@ -289,4 +296,65 @@ fn poll(name: &str) -> PollWorkflowTaskRequest {
         task_queue: queue(name),
         worker: identity("worker"),
     }
+}
+
+/// Whatever is within the limits is kept and goes on after a restart: arguments of 64 KiB, a result of
+/// 2 MiB, and a history that is nearly as long as one may be.
+#[test]
+fn large_values_and_long_histories_go_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let clock = clock();
+    let mut world = open(&path, &clock);
+    block_on(async {
+        let mut request = start_request("large", "large");
+        request.input = vec![Payload::binary(vec![1; 64 * 1024])];
+        world.engine.start_workflow(request).await.unwrap();
+        world.run("start long").await;
+        for _ in 0..5 {
+            let markers = vec!["marker m"; 10_000].join(";");
+            world
+                .run(&format!("task long: {markers}\n signal long s"))
+                .await;
+        }
+    });
+    world.engine.shutdown();
+    let mut world = open(&path, &clock);
+    block_on(async {
+        let task = world.engine.poll_workflow_task(poll("long")).await.unwrap();
+        assert!(task.events.len() > 50_000, "{}", task.events.len());
+        drop(task);
+        let task = world
+            .engine
+            .poll_workflow_task(poll("large"))
+            .await
+            .unwrap();
+        let result = Some(Payload::binary(vec![2; MAX_PAYLOAD_BYTES - 100]));
+        let commands = completion(vec![Command::CompleteWorkflowExecution {
+            result: result.clone(),
+        }]);
+        world
+            .engine
+            .complete_workflow_task(task.token, commands)
+            .await
+            .unwrap();
+        world.engine.restart().await.unwrap();
+        world
+            .run("task long: complete\n status long Completed\n status large Completed")
+            .await;
+        let end = world
+            .engine
+            .workflow_history(HistoryRequest {
+                execution: current("large"),
+                from: EventId(1),
+                page_size: 1,
+                wait: HistoryWait::Close,
+            })
+            .await
+            .unwrap();
+        assert!(matches!(
+            &end.events[0].kind,
+            EventKind::WorkflowExecutionCompleted { result: kept, .. } if *kept == result
+        ));
+    });
 }
