@@ -72,12 +72,14 @@ impl YourWorkflow {
         let result = ctx
             .start_activity(Activities::activity_to_be_cancelled, (), options.clone())
             .await?;
+        #[allow_nondeterminism(reason = "the page prints here, and this example never replays")]
         println!("workflow: the activity returned `{result}`");
 
         let skipped = ctx
             .start_activity(Activities::activity_to_be_skipped, (), options)
             .await;
         if let Err(error) = &skipped {
+            #[allow_nondeterminism(reason = "the page prints here, and this example never replays")]
             println!(
                 "workflow: the next one is skipped, cancelled: {}",
                 error.is_cancelled()

@@ -36,7 +36,7 @@ impl Bookings {
     fn helper() {}
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types)]
+#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
 pub struct __x_Bookings_book_hotel<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Bookings_book_hotel<W, F> {
     fn clone(&self) -> Self {

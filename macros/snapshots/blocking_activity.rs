@@ -1,4 +1,7 @@
-impl<T: Send + Sync + 'static> Tickets<T> {
+impl<T: Send + Sync + 'static> Tickets<T>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
+{
     #[cfg(unix)]
     #[allow(
         dead_code,
@@ -26,7 +29,7 @@ impl<T: Send + Sync + 'static> Tickets<T> {
 }
 #[cfg(unix)]
 #[doc(hidden)]
-#[allow(non_camel_case_types)]
+#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
 pub struct __x_Tickets_render<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 #[cfg(unix)]
 impl<W, F> ::core::clone::Clone for __x_Tickets_render<W, F> {
@@ -45,14 +48,20 @@ impl<W, F> ::core::fmt::Debug for __x_Tickets_render<W, F> {
 #[cfg(unix)]
 impl<
     T: Send + Sync + 'static,
-> __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
+> __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
+{
     fn __x_call(this: Arc<Tickets<T>>, input_0: Booking) -> Vec<u8> {
         <Tickets<T>>::__x_render(this, input_0)
     }
 }
 #[cfg(unix)]
 impl<T: Send + Sync + 'static> ::core::ops::Deref
-for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
+for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
+{
     type Target = fn(Arc<Tickets<T>>, Booking) -> Vec<u8>;
     fn deref(&self) -> &Self::Target {
         &(Self::__x_call as fn(Arc<Tickets<T>>, Booking) -> Vec<u8>)
@@ -61,7 +70,10 @@ for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
 #[cfg(unix)]
 #[diagnostic::do_not_recommend]
 impl<T: Send + Sync + 'static> ::steadfast::__private::ActivityDefinition
-for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
+for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
+{
     type Implementer = Tickets<T>;
     type Input = Booking;
     type Output = Vec<u8>;
@@ -113,7 +125,10 @@ for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>> {
         )
     }
 }
-impl<T: Send + Sync + 'static> ::steadfast::__private::Activities for Tickets<T> {
+impl<T: Send + Sync + 'static> ::steadfast::__private::Activities for Tickets<T>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
+{
     fn register(registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>) {
         #[cfg(unix)]
         registrar

@@ -1,6 +1,7 @@
 impl<T: Item> Batch<T>
 where
     Self: Sized,
+    Batch<T>: 'static,
 {
     #[allow(
         dead_code,
@@ -29,7 +30,7 @@ where
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types)]
+#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
 pub struct __x_Batch_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Batch_run<W, F> {
     fn clone(&self) -> Self {
@@ -53,6 +54,7 @@ impl<
 >
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {
     fn __x_call<'x>(
         context: &'x mut WorkflowContext<Batch<T>>,
@@ -71,6 +73,7 @@ for __x_Batch_run<
 >
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {
     type Target = for<'x> fn(
         &'x mut WorkflowContext<Batch<T>>,
@@ -95,6 +98,7 @@ for __x_Batch_run<
 >
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {
     type Workflow = Batch<T>;
 }
@@ -102,6 +106,7 @@ where
 impl<T: Item> ::steadfast::__private::WorkflowDefinition for Batch<T>
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {
     type Input = T;
     type Output = T::Output;
@@ -146,7 +151,9 @@ where
         (Self, ::core::option::Option<Self::Input>),
         ::steadfast::__private::WorkflowError,
     > {
-        let state = <Batch<T> as ::steadfast::__private::InitialState>::initial_state();
+        let state: Self = <Batch<
+            T,
+        > as ::steadfast::__private::InitialState>::initial_state();
         ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
     }
     fn run(
@@ -170,6 +177,7 @@ where
 /**Refers to an execution of the workflow `Batch`, with a method for each of its signals, queries and updates.
 
 It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
+#[allow(private_interfaces, unnameable_types, unreachable_pub)]
 pub struct BatchHandle<
     T: Item,
     W: ::steadfast::__private::WorkflowDefinition = Batch<T>,
@@ -178,15 +186,18 @@ pub struct BatchHandle<
     ::core::marker::PhantomData<fn() -> (T,)>,
 )
 where
-    Batch<T>: Sized;
+    Batch<T>: Sized,
+    Batch<T>: 'static;
 #[allow(dead_code)]
 impl<T: Item> BatchHandle<T, Batch<T>>
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {}
 impl<T: Item> ::core::clone::Clone for BatchHandle<T, Batch<T>>
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {
     fn clone(&self) -> Self {
         Self(::core::clone::Clone::clone(&self.0), ::core::marker::PhantomData)
@@ -195,6 +206,7 @@ where
 impl<T: Item> ::core::fmt::Debug for BatchHandle<T, Batch<T>>
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
         f.debug_tuple("BatchHandle").field(&self.0).finish()
@@ -203,6 +215,7 @@ where
 impl<T: Item> ::core::ops::Deref for BatchHandle<T, Batch<T>>
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {
     type Target = ::steadfast::__private::WorkflowHandle<Batch<T>>;
     fn deref(&self) -> &Self::Target {
@@ -213,6 +226,7 @@ impl<T: Item> ::core::convert::From<::steadfast::__private::WorkflowHandle<Batch
 for BatchHandle<T, Batch<T>>
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {
     fn from(handle: ::steadfast::__private::WorkflowHandle<Batch<T>>) -> Self {
         Self(handle, ::core::marker::PhantomData)
@@ -222,6 +236,7 @@ impl<T: Item> ::core::convert::From<BatchHandle<T, Batch<T>>>
 for ::steadfast::__private::WorkflowHandle<Batch<T>>
 where
     Batch<T>: Sized,
+    Batch<T>: 'static,
 {
     fn from(handle: BatchHandle<T, Batch<T>>) -> Self {
         handle.0

@@ -141,7 +141,7 @@ impl Trip {
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types)]
+#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
 pub struct __x_Trip_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_run<W, F> {
     fn clone(&self) -> Self {
@@ -172,7 +172,7 @@ for __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, (
     type Workflow = Trip;
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types)]
+#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
 pub struct __x_Trip_approve<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_approve<W, F> {
     fn clone(&self) -> Self {
@@ -213,6 +213,12 @@ for __x_Trip_approve<
     }
 }
 #[diagnostic::do_not_recommend]
+impl ::steadfast::__private::SignalOf<Trip>
+for __x_Trip_approve<
+    Trip,
+    for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
+> {}
+#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::SignalDefinition
 for __x_Trip_approve<
     Trip,
@@ -251,7 +257,7 @@ for __x_Trip_approve<
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types)]
+#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
 pub struct __x_Trip_cancel<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_cancel<W, F> {
     fn clone(&self) -> Self {
@@ -294,6 +300,14 @@ for __x_Trip_cancel<
     }
 }
 #[diagnostic::do_not_recommend]
+impl ::steadfast::__private::SignalOf<Trip>
+for __x_Trip_cancel<
+    Trip,
+    for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
+> {}
+#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::SignalDefinition
 for __x_Trip_cancel<
     Trip,
@@ -333,7 +347,7 @@ for __x_Trip_cancel<
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types)]
+#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
 pub struct __x_Trip_approved_by<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_approved_by<W, F> {
     fn clone(&self) -> Self {
@@ -358,6 +372,9 @@ for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
         &(Self::__x_call as for<'x> fn(&'x Trip) -> Option<String>)
     }
 }
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::QueryOf<Trip>
+for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {}
 #[diagnostic::do_not_recommend]
 impl ::steadfast::__private::QueryDefinition
 for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
@@ -400,7 +417,7 @@ for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types)]
+#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
 pub struct __x_Trip_change<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_change<W, F> {
     fn clone(&self) -> Self {
@@ -452,6 +469,16 @@ for __x_Trip_change<
             ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>)
     }
 }
+#[diagnostic::do_not_recommend]
+impl ::steadfast::__private::UpdateOf<Trip>
+for __x_Trip_change<
+    Trip,
+    for<'x> fn(
+        &'x mut WorkflowContext<Trip>,
+        Place,
+        Time,
+    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
+> {}
 #[diagnostic::do_not_recommend]
 impl ::steadfast::__private::UpdateDefinition
 for __x_Trip_change<
@@ -572,7 +599,7 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
         (Self, ::core::option::Option<Self::Input>),
         ::steadfast::__private::WorkflowError,
     > {
-        let state = {
+        let state: Self = {
             let output = <Trip>::new(view, input_0);
             ::steadfast::__private::Fallible::into_result(output)
                 .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
@@ -636,6 +663,7 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
 
 It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
 #[doc(hidden)]
+#[allow(private_interfaces, unnameable_types, unreachable_pub)]
 pub struct TripHandle<W: ::steadfast::__private::WorkflowDefinition = Trip>(
     ::steadfast::__private::WorkflowHandle<W>,
 );

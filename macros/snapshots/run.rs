@@ -30,7 +30,7 @@ impl Greeting {
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types)]
+#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
 pub struct __x_Greeting_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Greeting_run<W, F> {
     fn clone(&self) -> Self {
@@ -131,7 +131,7 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
         (Self, ::core::option::Option<Self::Input>),
         ::steadfast::__private::WorkflowError,
     > {
-        let state = <Greeting as ::steadfast::__private::InitialState>::initial_state();
+        let state: Self = <Greeting as ::steadfast::__private::InitialState>::initial_state();
         ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
     }
     fn run(
@@ -159,6 +159,7 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
 /**Refers to an execution of the workflow `Greeting`, with a method for each of its signals, queries and updates.
 
 It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
+#[allow(private_interfaces, unnameable_types, unreachable_pub)]
 pub struct GreetingHandle<W: ::steadfast::__private::WorkflowDefinition = Greeting>(
     ::steadfast::__private::WorkflowHandle<W>,
 );

@@ -9,7 +9,7 @@ async fn select() {
         }
         let mut enabled_0: bool = wanted;
         let mut enabled_1: bool = true;
-        let mut enabled_2: bool = true;
+        let mut enabled_2: bool = waits;
         let output = match (
             if enabled_0 {
                 ::core::option::Option::Some(
@@ -19,7 +19,13 @@ async fn select() {
                 ::core::option::Option::None
             },
             ::core::future::IntoFuture::into_future(&mut second),
-            ::core::future::IntoFuture::into_future(ctx.cancelled()),
+            if enabled_2 {
+                ::core::option::Option::Some(
+                    ::core::future::IntoFuture::into_future(ctx.cancelled()),
+                )
+            } else {
+                ::core::option::Option::None
+            },
         ) {
             (future_0, future_1, future_2) => {
                 let mut future_0 = ::core::pin::pin!(future_0);
@@ -70,17 +76,19 @@ async fn select() {
                             }
                         }
                         if enabled_2 {
-                            match ::core::future::Future::poll(
-                                future_2.as_mut(),
-                                context,
-                            ) {
-                                ::core::task::Poll::Ready(output) => {
-                                    enabled_2 = false;
-                                    return ::core::task::Poll::Ready(
-                                        __x_Output::Branch2(output),
-                                    );
+                            if let ::core::option::Option::Some(future) = future_2
+                                .as_mut()
+                                .as_pin_mut()
+                            {
+                                match ::core::future::Future::poll(future, context) {
+                                    ::core::task::Poll::Ready(output) => {
+                                        enabled_2 = false;
+                                        return ::core::task::Poll::Ready(
+                                            __x_Output::Branch2(output),
+                                        );
+                                    }
+                                    ::core::task::Poll::Pending => is_pending = true,
                                 }
-                                ::core::task::Poll::Pending => is_pending = true,
                             }
                         }
                         if is_pending {

@@ -9,5 +9,9 @@
 }
 impl Bookings {
     #[inline]
+    #[allow(dead_code)]
     pub async fn book_hotel(&mut self, trip: &str) {}
+}
+impl ::steadfast::__private::Activities for Bookings {
+    fn register(registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>) {}
 }

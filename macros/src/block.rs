@@ -3,19 +3,26 @@
 //! What is inside the block is for each of the two to say.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{Attribute, GenericParam, Item, ItemImpl, parse2, spanned::Spanned};
+use syn::{Attribute, GenericParam, ImplItem, Item, ItemImpl, Type, parse_quote, parse2};
 
 use crate::{
-    diagnostics::Diagnostics,
+    casing::GENERATED,
+    diagnostics::{Diagnostics, nearest},
     misplaced::name_of,
-    types::{last_segment, show},
+    types::{bare, last_segment, show},
 };
 
+/// The attributes that a block can have one of.
+const BLOCKS: [&str; 3] = ["activities", "activity_definitions", "workflow_methods"];
+
 /// Reads the block; on anything else the error that says so.
-pub(crate) fn parse(attribute: &str, item: &TokenStream) -> Result<ItemImpl, Diagnostics> {
-    let mut diagnostics = Diagnostics::default();
+pub(crate) fn parse(
+    attribute: &str,
+    item: &TokenStream,
+    diagnostics: &mut Diagnostics,
+) -> Option<ItemImpl> {
     match parse2::<Item>(item.clone()) {
-        Ok(Item::Impl(block)) => return Ok(block),
+        Ok(Item::Impl(block)) => return Some(block),
         Ok(other) => {
             let help = match other {
                 Item::Struct(_) | Item::Enum(_) if attribute == "workflow_methods" => {
@@ -32,7 +39,7 @@ pub(crate) fn parse(attribute: &str, item: &TokenStream) -> Result<ItemImpl, Dia
             diagnostics.syntax(&error, &help);
         }
     }
-    Err(diagnostics)
+    None
 }
 
 /// Says what is wrong with the head of the block.
@@ -47,13 +54,6 @@ pub(crate) fn check(block: &ItemImpl, attribute: &str, diagnostics: &mut Diagnos
             ),
         );
     }
-    if let Some(token) = &block.unsafety {
-        diagnostics.error(
-            token,
-            "this impl block must not be `unsafe`",
-            "remove `unsafe`",
-        );
-    }
     for parameter in &block.generics.params {
         if let GenericParam::Lifetime(lifetime) = parameter {
             diagnostics.error(
@@ -64,17 +64,106 @@ pub(crate) fn check(block: &ItemImpl, attribute: &str, diagnostics: &mut Diagnos
         }
     }
     if owner(block).is_none() {
-        diagnostics.error_at(
-            block.self_ty.span(),
+        let help = match bare(&block.self_ty) {
+            Type::Reference(reference) => {
+                format!("write `impl {} {{ .. }}`", show(&reference.elem))
+            }
+            _ => "write `impl Name { .. }`".to_owned(),
+        };
+        diagnostics.error(
+            &block.self_ty,
             &format!("`#[{attribute}]` needs a type with a name"),
-            "write `impl Name { .. }`",
+            &help,
         );
+    }
+    for other in &block.attrs {
+        let other = other.path();
+        if let Some(last) = other.segments.last()
+            && BLOCKS.iter().any(|name| last.ident == name)
+        {
+            diagnostics.error(
+                other,
+                &format!("this block is already marked `#[{attribute}]`"),
+                "keep one of them; a workflow and its activities are two types with a block each",
+            );
+        }
+    }
+    for item in &block.items {
+        if let ImplItem::Fn(function) = item
+            && function.sig.ident.to_string().starts_with(GENERATED)
+        {
+            diagnostics.error(
+                &function.sig.ident,
+                &format!("names that begin with `{GENERATED}` are those of generated functions"),
+                "choose another name",
+            );
+        }
+    }
+}
+
+/// Takes the attributes off that an attribute of the block must not meet again.
+pub(crate) fn take_block_attributes(block: &mut ItemImpl) {
+    block.attrs.retain(|attribute| {
+        let last = attribute.path().segments.last();
+        !last.is_some_and(|last| BLOCKS.iter().any(|name| last.ident == name))
+    });
+}
+
+/// Says which attribute of ours was probably meant by one that nobody knows, and takes it off.
+pub(crate) fn check_spelling(block: &mut ItemImpl, names: &[&str], diagnostics: &mut Diagnostics) {
+    for item in &mut block.items {
+        let ImplItem::Fn(function) = item else {
+            continue;
+        };
+        let slips = function.attrs.extract_if(.., |attribute| {
+            attribute.path().get_ident().is_some_and(|ident| {
+                !names.iter().any(|name| ident == name) && meant(ident, names).is_some()
+            })
+        });
+        for slip in slips {
+            if let Some(ident) = slip.path().get_ident()
+                && let Some(name) = meant(ident, names)
+            {
+                diagnostics.error(
+                    ident,
+                    &format!("there is no attribute `#[{ident}]`"),
+                    &format!("write `#[{name}]`"),
+                );
+            }
+        }
+    }
+}
+
+/// The attribute that is meant by another word for it, or by a slip of the pen.
+fn meant<'a>(written: &Ident, names: &[&'a str]) -> Option<&'a str> {
+    const OTHER_WORDS: [(&str, &str); 8] = [
+        ("activity_defn", "activity"),
+        ("query_handler", "query"),
+        ("query_method", "query"),
+        ("signal_handler", "signal"),
+        ("signal_method", "signal"),
+        ("update_handler", "update"),
+        ("validator", "update_validator"),
+        ("workflow_run", "run"),
+    ];
+    let written = written.to_string();
+    let word = OTHER_WORDS.iter().find(|(word, _)| *word == written);
+    match word {
+        Some((_, name)) => names.iter().copied().find(|known| known == name),
+        None => nearest(&written, names),
     }
 }
 
 /// The name of the type that the block belongs to.
 pub(crate) fn owner(block: &ItemImpl) -> Option<&Ident> {
     last_segment(&block.self_ty).map(|last| &last.ident)
+}
+
+/// Leaves a method with a mistake as a plain one, which nobody may call.
+pub(crate) fn demote(block: &mut ItemImpl, index: usize) {
+    if let Some(ImplItem::Fn(function)) = block.items.get_mut(index) {
+        function.attrs.push(parse_quote!(#[allow(dead_code)]));
+    }
 }
 
 /// Takes our attributes off a method. A path such as `steadfast::signal` counts as well.

@@ -7,6 +7,9 @@ use proc_macro2::Ident;
 use quote::format_ident;
 use syn::ext::IdentExt;
 
+/// How the names of generated items begin.
+pub(crate) const GENERATED: &str = "__x_";
+
 /// The name without the `r#` of a raw identifier, as it is written to histories.
 pub(crate) fn wire_name(ident: &Ident) -> String {
     ident.unraw().to_string()
@@ -14,12 +17,19 @@ pub(crate) fn wire_name(ident: &Ident) -> String {
 
 /// The hidden function that keeps the body of a method whose name became a constant.
 pub(crate) fn hidden_function(method: &Ident) -> Ident {
-    format_ident!("__x_{}", method.unraw(), span = method.span())
+    format_ident!("{GENERATED}{}", method.unraw(), span = method.span())
 }
 
-/// The definition type behind a constant.
+/// The definition type behind a constant. No two methods in a scope share one: `Trip::a_b` and
+/// `Trip_a::b` are told apart by the length of an owner that has an underscore.
 pub(crate) fn definition(owner: &Ident, method: &Ident) -> Ident {
-    format_ident!("__x_{}_{}", owner.unraw(), method.unraw())
+    let (owner, method) = (owner.unraw(), method.unraw());
+    let length = owner.to_string().len();
+    if owner.to_string().contains('_') {
+        format_ident!("{GENERATED}{length}_{owner}_{method}")
+    } else {
+        format_ident!("{GENERATED}{owner}_{method}")
+    }
 }
 
 /// The typed handle of a workflow.
@@ -40,6 +50,13 @@ mod tests {
         assert_eq!(wire_name(&raw), "type");
         assert_eq!(hidden_function(&raw), "__x_type");
         assert_eq!(definition(&format_ident!("Flow"), &raw), "__x_Flow_type");
+    }
+
+    #[test]
+    fn definitions_of_two_methods_are_two() {
+        let one = definition(&format_ident!("Trip"), &format_ident!("a_b"));
+        let other = definition(&format_ident!("Trip_a"), &format_ident!("b"));
+        assert_ne!(one, other);
     }
 
     #[test]

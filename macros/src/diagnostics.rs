@@ -3,18 +3,24 @@
 //! It does not decide what a mistake is; the `check` modules do.
 //!
 //! Invariants: every error points at a token of the user, and its text is two lines, what is wrong
-//! and `help: ` with what to type.
+//! and `help: ` with what to type; where the reason needs more, a third line names a page of the
+//! book of errors.
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote_spanned};
 use syn::Error;
 
-/// The errors of one expansion, in the order in which they were found.
+/// The errors and warnings of one expansion, in the order in which they were found.
 #[derive(Debug, Default)]
 #[must_use = "errors that nobody looks at are never shown"]
 pub(crate) struct Diagnostics {
     errors: Option<Error>,
+    warnings: Vec<(Span, String)>,
 }
+
+/// A page of the book of errors, `docs/errors/<name>.md`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page(pub(crate) &'static str);
 
 impl Diagnostics {
     /// Records an error that underlines `tokens`.
@@ -28,20 +34,52 @@ impl Diagnostics {
         self.push(Error::new(span, text(problem, help)));
     }
 
+    /// Records an error whose reason needs a page.
+    pub(crate) fn error_with_page(
+        &mut self,
+        tokens: &dyn ToTokens,
+        problem: &str,
+        help: &str,
+        page: Page,
+    ) {
+        let text = text_with_page(problem, help, page);
+        self.push(Error::new_spanned(tokens.to_token_stream(), text));
+    }
+
+    /// Records a warning: what may well be meant, but seldom is.
+    pub(crate) fn warning(&mut self, span: Span, problem: &str, help: &str, page: Page) {
+        self.warnings
+            .push((span, text_with_page(problem, help, page)));
+    }
+
     /// Records an error of the parser with a hint of ours.
     pub(crate) fn syntax(&mut self, error: &Error, help: &str) {
         self.push(Error::new(error.span(), text(&error.to_string(), help)));
     }
 
-    /// Whether nothing is wrong so far.
+    /// Whether nothing is wrong so far; a warning is nothing wrong.
     pub(crate) fn is_empty(&self) -> bool {
         self.errors.is_none()
     }
 
-    /// Turns the errors into `compile_error!` items.
-    pub(crate) fn into_items(self) -> TokenStream {
+    /// How many errors there are so far.
+    pub(crate) fn count(&self) -> usize {
         self.errors
-            .map_or_else(TokenStream::new, |errors| errors.to_compile_error())
+            .as_ref()
+            .map_or(0, |errors| errors.into_iter().count())
+    }
+
+    /// Turns the errors into `compile_error!` items, and the warnings into items that cause them.
+    pub(crate) fn into_items(self) -> TokenStream {
+        let mut items = self
+            .errors
+            .map_or_else(TokenStream::new, |errors| errors.to_compile_error());
+        items.extend(
+            self.warnings
+                .into_iter()
+                .map(|(span, text)| warning(span, &text)),
+        );
+        items
     }
 
     fn push(&mut self, error: Error) {
@@ -50,6 +88,45 @@ impl Diagnostics {
             Some(errors) => errors.combine(error),
         }
     }
+}
+
+/// The one of `names` that somebody who wrote `written` probably meant.
+pub(crate) fn nearest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
+    names
+        .iter()
+        .map(|name| (distance(written, name), *name))
+        .filter(|(distance, name)| *distance <= if name.len() > 4 { 2 } else { 1 })
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// How many letters have to be added, removed, replaced, or swapped with their neighbour.
+fn distance(from: &str, to: &str) -> usize {
+    let (from, to) = (from.as_bytes(), to.as_bytes());
+    let mut rows = vec![(0..=to.len()).collect::<Vec<usize>>()];
+    for (i, a) in from.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in to.iter().enumerate() {
+            let replaced = rows[i][j] + usize::from(a != b);
+            let mut least = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == to[j - 1] && from[i - 1] == *b {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[from.len()][to.len()]
+}
+
+/// A name with `a` or `an` before it.
+pub(crate) fn article(name: &str) -> String {
+    let article = if name.starts_with(['A', 'a', 'I', 'i', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} `{name}`")
 }
 
 /// Writes names as a person does: `a`, `b` and `c`.
@@ -66,6 +143,22 @@ fn text(problem: &str, help: &str) -> String {
     format!("{problem}\nhelp: {help}")
 }
 
+fn text_with_page(problem: &str, help: &str, Page(page): Page) -> String {
+    format!("{problem}\nhelp: {help}\nread: docs/errors/{page}.md")
+}
+
+/// A stable macro cannot warn by itself, but the compiler warns of the use of what is deprecated.
+fn warning(span: Span, text: &str) -> TokenStream {
+    quote_spanned! {span=>
+        const _: () = {
+            #[deprecated(note = #text)]
+            #[allow(non_upper_case_globals)]
+            const steadfast_warning: () = ();
+            steadfast_warning
+        };
+    }
+}
+
 /// An expansion as a person would write it.
 #[cfg(test)]
 pub(crate) fn pretty(tokens: TokenStream) -> String {
@@ -80,7 +173,21 @@ pub(crate) fn pretty(tokens: TokenStream) -> String {
 mod tests {
     use proc_macro2::Span;
 
-    use super::{Diagnostics, list};
+    use super::{Diagnostics, list, nearest};
+
+    #[test]
+    fn the_nearest_name_is_one_that_can_be_a_slip() {
+        const NAMES: [&str; 4] = ["init", "run", "signal", "update_validator"];
+        assert_eq!(nearest("singal", &NAMES), Some("signal"));
+        assert_eq!(nearest("rum", &NAMES), Some("run"));
+        assert_eq!(
+            nearest("update_validater", &NAMES),
+            Some("update_validator")
+        );
+        for known in ["inline", "test", "doc", "cfg", "must_use", "rustfmt"] {
+            assert_eq!(nearest(known, &NAMES), None);
+        }
+    }
 
     #[test]
     fn names_are_listed_as_a_person_does() {

@@ -5,7 +5,7 @@
 //! owner and the signature as type arguments, so that the compiler sees through it which private
 //! types it shows, and it takes generic owners without repeating their parameters.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, ImplItemFn, Path, Type, spanned::Spanned};
 
@@ -55,6 +55,27 @@ impl<'a> Scope<'a> {
             generics,
             future: format_ident!("{future}"),
         }
+    }
+
+    /// The path to `__private` for an expression whose errors belong to `span`: the span of a path
+    /// begins with its first token.
+    pub(crate) fn private_at(&self, span: Span) -> TokenStream {
+        let respan = |mut token: TokenTree| {
+            token.set_span(span);
+            token
+        };
+        self.private.clone().into_iter().map(respan).collect()
+    }
+
+    /// The result of a definition's function, which is `error` when it fails.
+    pub(crate) fn result(&self, output: &Output, error: &str) -> TokenStream {
+        let at = output
+            .ty
+            .as_ref()
+            .map_or_else(Span::call_site, Spanned::span);
+        let private = self.private_at(at);
+        let error = Ident::new(error, at);
+        quote_spanned!(at=> ::core::result::Result<Self::Output, #private::#error>)
     }
 
     /// Names the definition type of a method.
@@ -143,11 +164,15 @@ impl Definition<'_> {
         } else {
             call
         };
+        // What is said about the type points at the method.
+        let declaration = quote_spanned! {signature.ident.span()=>
+            pub struct #ident<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+        };
         quote! {
             #(#cfg)*
             #[doc(hidden)]
-            #[allow(non_camel_case_types)]
-            pub struct #ident<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
+            #[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+            #declaration
 
             #(#cfg)*
             impl<W, F> ::core::clone::Clone for #ident<W, F> {
@@ -284,20 +309,27 @@ pub(crate) fn input_codec(scope: &Scope<'_>, inputs: &[Input]) -> TokenStream {
 
 /// The type of a success.
 pub(crate) fn output_type(scope: &Scope<'_>, output: &Output) -> TokenStream {
-    let private = &scope.private;
     match output.success() {
         Success::Unit => quote!(()),
         Success::Plain(ty) | Success::Inner(ty) => quote!(#ty),
-        Success::Hidden(ty) => quote_spanned!(ty.span()=> <#ty as #private::Fallible>::Output),
+        Success::Hidden(ty) => {
+            let private = scope.private_at(ty.span());
+            quote_spanned!(ty.span()=> <#ty as #private::Fallible>::Output)
+        }
     }
 }
 
 /// `encode_output` and `decode_output`.
 pub(crate) fn output_codec(scope: &Scope<'_>, output: &Output) -> TokenStream {
-    let private = &scope.private;
     let ty = output_type(scope, output);
+    // Whatever is wrong with the type is said once, where it is written.
+    let at = output
+        .ty
+        .as_ref()
+        .map_or_else(Span::call_site, Spanned::span);
+    let private = scope.private_at(at);
     let codec = quote_spanned!(ty.span()=> <#ty as #private::Output>::codec());
-    quote! {
+    quote_spanned! {at=>
         fn encode_output(
             output: &Self::Output,
         ) -> ::core::result::Result<#private::Payload, #private::ConvertError> {
@@ -321,17 +353,16 @@ pub(crate) fn into_result(
 ) -> TokenStream {
     match &output.ty {
         Some(ty) if output.is_fallible() => {
-            let private = &scope.private;
+            let private = scope.private_at(ty.span());
             // An error that cannot be converted is reported where the return type is written.
             let output = format_ident!("output", span = ty.span());
             let convert = match convert {
                 Convert::Workflow => quote!(IntoWorkflowError::into_workflow_error),
                 Convert::Activity => quote!(IntoActivityError::into_activity_error),
             };
-            let convert = quote_spanned!(ty.span()=> |error| #private::#convert(error));
-            quote! {
+            quote_spanned! {ty.span()=>
                 let #output = #value;
-                #private::Fallible::into_result(#output).map_err(#convert)
+                #private::Fallible::into_result(#output).map_err(|error| #private::#convert(error))
             }
         }
         _ => quote!(::core::result::Result::Ok(#value)),

@@ -9,6 +9,7 @@
 mod activities;
 mod block;
 mod casing;
+mod determinism;
 mod diagnostics;
 mod expand;
 mod facade;
@@ -44,6 +45,13 @@ pub fn activities(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn select(branches: TokenStream) -> TokenStream {
     select::expand(branches.into()).into()
+}
+
+/// Lets a statement or a method of a `#[workflow_methods]` block, or a field of a `#[workflow]`
+/// struct, through the search for what a replay would do otherwise.
+#[proc_macro_attribute]
+pub fn allow_nondeterminism(_: TokenStream, item: TokenStream) -> TokenStream {
+    misplaced::expand(determinism::ATTRIBUTE, "workflow_methods", item.into()).into()
 }
 
 /// Marks an activity inside `#[activities]`.

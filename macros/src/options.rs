@@ -99,6 +99,12 @@ impl Options {
             .and_then(|tokens| Path::parse_mod_style.parse2(tokens.clone()).ok())
     }
 
+    /// The name given as `handle = Name`.
+    pub(crate) fn handle(&self) -> Option<Ident> {
+        self.value("handle")
+            .and_then(|tokens| parse2(tokens.clone()).ok())
+    }
+
     /// Whether the flag is set.
     pub(crate) fn flag(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
@@ -180,10 +186,22 @@ impl Entry {
                 Ok(name) if is_reserved(&name.value()) => diagnostics.error(
                     &name,
                     &format!("the name `{}` belongs to Temporal", name.value()),
-                    "choose a name that does not start with `__temporal_` or `__stack_trace`",
+                    "choose a name that does not start with `__temporal` or `__stack_trace`",
                 ),
                 Ok(_) => {}
             },
+            ("handle", value) => {
+                let name = value
+                    .as_ref()
+                    .map(|value| parse2::<Ident>(value.clone()).is_ok());
+                if name != Some(true) {
+                    diagnostics.error(
+                        &self.key,
+                        "option `handle` must be a name",
+                        &format!("write `#[{attribute}(handle = TripHandle)]`"),
+                    );
+                }
+            }
             ("crate", value) => {
                 let path = value
                     .as_ref()
@@ -219,7 +237,7 @@ fn first_span(tokens: &TokenStream) -> Option<Span> {
 }
 
 fn is_reserved(name: &str) -> bool {
-    name.starts_with("__temporal_")
+    name.starts_with("__temporal")
         || name.starts_with("__stack_trace")
         || name.starts_with("__enhanced_stack_trace")
 }
@@ -230,6 +248,7 @@ fn examples(keys: &[&str]) -> String {
         .map(|key| match *key {
             "name" => "name = \"..\"",
             "crate" => "crate = path",
+            "handle" => "handle = Name",
             flag => flag,
         })
         .collect();

@@ -1,8 +1,9 @@
 //! Small questions about types, and the replacement of `Self` in them.
 
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
-    Expr, Generics, Path, PathSegment, QSelf, Token, Type,
+    Expr, Generics, Path, PathSegment, QSelf, Token, Type, parse_quote,
     punctuated::Punctuated,
     visit_mut::{self, VisitMut},
 };
@@ -84,6 +85,14 @@ pub(crate) fn resolve_generics(generics: &Generics, self_ty: &Type) -> Generics 
     let mut generics = generics.clone();
     SelfReplacer { self_ty }.visit_generics_mut(&mut generics);
     generics
+}
+
+/// Adds what every definition asks of a generic owner, so that nobody has to write it.
+pub(crate) fn bind_owner(generics: &mut Generics, self_ty: &Type, bounds: &TokenStream) {
+    if generics.type_params().next().is_some() {
+        let predicate = parse_quote!(#self_ty: #bounds);
+        generics.make_where_clause().predicates.push(predicate);
+    }
 }
 
 struct SelfReplacer<'a> {

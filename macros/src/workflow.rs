@@ -6,6 +6,7 @@ use syn::{Item, ItemStruct, parse_quote, parse2};
 
 use crate::{
     casing::wire_name,
+    determinism,
     diagnostics::Diagnostics,
     expand::no_dependency,
     facade,
@@ -26,6 +27,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     options.check(&ACCEPTED, &mut diagnostics);
     let parsed = check(&item, &mut diagnostics);
+    if let Some(parsed) = &parsed {
+        determinism::check_state(parsed, &mut diagnostics);
+    }
     let mut tokens = TokenStream::new();
     if let Some(parsed) = parsed.filter(|_| diagnostics.is_empty()) {
         match options.krate().or_else(facade::find) {
@@ -34,7 +38,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         }
     }
     tokens.extend(diagnostics.into_items());
-    tokens.extend(item);
+    tokens.extend(determinism::strip(item));
     tokens
 }
 

@@ -129,10 +129,11 @@ fn a_pattern_moves_what_it_binds() {
 
 #[test]
 fn else_runs_when_every_branch_is_disabled() {
+    let wanted = false;
     let value = run(async {
         select! {
             Some(value) = ready(None::<u32>) => value,
-            value = after(0), if false => value,
+            value = after(0), if wanted => value,
             else => 42,
         }
     });
@@ -142,9 +143,10 @@ fn else_runs_when_every_branch_is_disabled() {
 #[test]
 #[should_panic(expected = "every branch of `select!` is disabled")]
 fn without_else_it_panics_when_every_branch_is_disabled() {
+    let wanted = false;
     run(async {
         select! {
-            () = pending(), if false => {}
+            () = pending(), if wanted => {}
         }
     });
 }

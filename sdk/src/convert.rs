@@ -42,7 +42,7 @@ pub enum ConvertError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an input of a workflow, an activity or a handler",
     label = "this type cannot be recorded in a history",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}` and for the types in it"
 )]
 pub trait Input: Sized + 'static {
     /// Encodes and decodes arguments.
@@ -62,7 +62,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Input for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an output of a workflow, an activity or a handler",
     label = "this type cannot be recorded in a history",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}` and for the types in it"
 )]
 pub trait Output: Sized + 'static {
     /// Encodes and decodes results.

@@ -99,7 +99,8 @@ pub trait WorkflowDefinition: Sized + 'static {
 
 /// The value behind `MyWorkflow::run`: says which workflow to start.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not the `#[run]` method of a workflow",
+    message = "this is not the `#[run]` method of a workflow",
+    label = "not a workflow's run method",
     note = "pass the run method's name as a value, as in `MyWorkflow::run`"
 )]
 pub trait RunDefinition: Copy + 'static {
@@ -109,7 +110,8 @@ pub trait RunDefinition: Copy + 'static {
 
 /// The value behind a method marked `#[signal]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a signal",
+    message = "this is not a signal",
+    label = "not a method marked `#[signal]`",
     note = "mark the method with `#[signal]` inside a `#[workflow_methods]` impl block, and pass its name as a value"
 )]
 pub trait SignalDefinition: Copy + 'static {
@@ -138,9 +140,18 @@ pub trait SignalDefinition: Copy + 'static {
     fn handle(context: WorkflowContext<Self::Workflow>, input: Self::Input) -> Handled<()>;
 }
 
+/// A signal that the workflow `W` takes.
+#[diagnostic::on_unimplemented(
+    message = "this is not a signal of `{W}`",
+    label = "not a method of `{W}` marked `#[signal]`",
+    note = "mark the method with `#[signal]` inside the `#[workflow_methods]` impl block of `{W}`, and pass its name as a value"
+)]
+pub trait SignalOf<W>: SignalDefinition<Workflow = W> {}
+
 /// The value behind a method marked `#[query]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a query",
+    message = "this is not a query",
+    label = "not a method marked `#[query]`",
     note = "mark the method with `#[query]` inside a `#[workflow_methods]` impl block, and pass its name as a value"
 )]
 pub trait QueryDefinition: Copy + 'static {
@@ -193,9 +204,18 @@ pub trait QueryDefinition: Copy + 'static {
     ) -> Result<Self::Output, WorkflowError>;
 }
 
+/// A query that the workflow `W` answers.
+#[diagnostic::on_unimplemented(
+    message = "this is not a query of `{W}`",
+    label = "not a method of `{W}` marked `#[query]`",
+    note = "mark the method with `#[query]` inside the `#[workflow_methods]` impl block of `{W}`, and pass its name as a value"
+)]
+pub trait QueryOf<W>: QueryDefinition<Workflow = W> {}
+
 /// The value behind a method marked `#[update]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an update",
+    message = "this is not an update",
+    label = "not a method marked `#[update]`",
     note = "mark the method with `#[update]` inside a `#[workflow_methods]` impl block, and pass its name as a value"
 )]
 pub trait UpdateDefinition: Copy + 'static {
@@ -258,6 +278,14 @@ pub trait UpdateDefinition: Copy + 'static {
     ) -> Handled<Self::Output>;
 }
 
+/// An update that the workflow `W` takes.
+#[diagnostic::on_unimplemented(
+    message = "this is not an update of `{W}`",
+    label = "not a method of `{W}` marked `#[update]`",
+    note = "mark the method with `#[update]` inside the `#[workflow_methods]` impl block of `{W}`, and pass its name as a value"
+)]
+pub trait UpdateOf<W>: UpdateDefinition<Workflow = W> {}
+
 /// What calling a signal or update handler gives.
 #[expect(
     clippy::exhaustive_enums,
@@ -282,7 +310,8 @@ impl<T> fmt::Debug for Handled<T> {
 
 /// The value behind a method marked `#[activity]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an activity",
+    message = "this is not an activity",
+    label = "not a method marked `#[activity]`",
     note = "mark the method with `#[activity]` inside an `#[activities]` impl block, and pass its name as a value, as in `Bookings::book_hotel`"
 )]
 pub trait ActivityDefinition: Copy + 'static {

@@ -80,6 +80,9 @@ pub mod guide {
     #[cfg(feature = "embedded")]
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+
+    #[doc = include_str!("../docs/determinism.md")]
+    pub mod determinism {}
 }
 
 /// The spelling of Temporal's own SDK for what activities need.
@@ -105,7 +108,9 @@ pub mod prelude {
     pub use steadfast_macros::{activities, select, workflow, workflow_methods};
     // These work inside the blocks only; elsewhere they say so.
     #[doc(hidden)]
-    pub use steadfast_macros::{activity, init, query, run, signal, update, update_validator};
+    pub use steadfast_macros::{
+        activity, allow_nondeterminism, init, query, run, signal, update, update_validator,
+    };
 
     pub use crate::{
         activity::{ActivityContext, ActivityError, CancelCause},

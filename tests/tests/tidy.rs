@@ -247,9 +247,13 @@ fn every_mistake_has_its_text_and_every_text_its_mistake() {
 
 #[test]
 fn what_is_said_about_a_mistake_quotes_nobody_elses_source() {
+    // Of a wrong argument or type the compiler shows which of our functions asks for another one.
+    const ABOUT_TYPES: [&str; 2] = ["tests/ui/calls/", "tests/ui/types/"];
     for (path, text) in files(&["stderr"]) {
         for quote in ["$WORKSPACE", "$RUST", "$CARGO"] {
-            assert!(!text.contains(quote), "{path} quotes `{quote}`");
+            let is_ours =
+                quote == "$WORKSPACE" && ABOUT_TYPES.iter().any(|at| path.starts_with(at));
+            assert!(is_ours || !text.contains(quote), "{path} quotes `{quote}`");
         }
     }
 }

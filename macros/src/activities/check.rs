@@ -8,7 +8,7 @@ use super::model::{Activity, Model};
 use crate::{
     block,
     casing::wire_name,
-    diagnostics::Diagnostics,
+    diagnostics::{Diagnostics, article},
     options::Accepted,
     signature::{self, ContextKind, Mode, Receiver, receiver_span},
 };
@@ -27,23 +27,41 @@ const ACTIVITY: Accepted = Accepted {
            the caller in `ActivityOptions`",
 };
 
-/// Checks the whole block.
-pub(super) fn check(model: &Model, diagnostics: &mut Diagnostics) {
+/// Checks the whole block, and takes what has a mistake out of the model. Whether the rest can be
+/// expanded.
+pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
+    // A misspelt attribute was reported already; what it would mark is not missing.
+    let is_misspelt = !diagnostics.is_empty();
     model.options.check(&BLOCK, diagnostics);
+    let before = diagnostics.count();
     block::check(&model.block, "activities", diagnostics);
-    if model.activities.is_empty() {
+    block::take_block_attributes(&mut model.block);
+    let is_sound = diagnostics.count() == before;
+    if model.activities.is_empty() && is_sound && !is_misspelt {
         diagnostics.error(
             &model.block.self_ty,
             "this `#[activities]` block has no activity",
             "put `#[activity]` on its methods",
         );
     }
+    let mut wrong = Vec::new();
     for (index, activity) in model.activities.iter().enumerate() {
+        let before = diagnostics.count();
         if let Some(ImplItem::Fn(written)) = model.block.items.get(activity.method.index) {
             check_activity(activity, written, diagnostics);
         }
         check_name(activity, &model.activities[..index], diagnostics);
+        if diagnostics.count() > before {
+            wrong.push(activity.method.index);
+        }
     }
+    for index in &wrong {
+        block::demote(&mut model.block, *index);
+    }
+    model
+        .activities
+        .retain(|activity| !wrong.contains(&activity.method.index));
+    is_sound
 }
 
 /// The name that goes on the wire.
@@ -88,7 +106,7 @@ fn check_activity(activity: &Activity, written: &ImplItemFn, diagnostics: &mut D
         if context.kind != ContextKind::Activity {
             diagnostics.error(
                 argument,
-                &format!("{label} cannot take a `{}`", context.kind.name()),
+                &format!("{label} cannot take {}", article(context.kind.name())),
                 "take an `ActivityContext`, or move the method to the workflow",
             );
         } else if context.mode == Mode::Mutable {

@@ -1,8 +1,8 @@
 //! Writes the expansion of `#[activities]`.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
-use syn::{ImplItem, ItemImpl, Path};
+use quote::{quote, quote_spanned};
+use syn::{ImplItem, ItemImpl, Path, spanned::Spanned};
 
 use super::{
     check::name,
@@ -88,7 +88,9 @@ fn implementation(
     let beats = activity.options.flag("auto_heartbeat");
     let implementer = match signature.receiver {
         Receiver::None | Receiver::Other => quote!(_),
-        Receiver::Shared | Receiver::Mutable | Receiver::Arc(_) => quote!(implementer),
+        Receiver::Shared | Receiver::Mutable | Receiver::Arc(_) => {
+            quote_spanned!(signature.ident.span()=> implementer)
+        }
     };
     let context = if signature.contexts.is_empty() && !beats {
         quote!(_)
@@ -96,6 +98,7 @@ fn implementation(
         quote!(context)
     };
     let body = body(scope, activity);
+    let result = scope.result(&signature.output, "ActivityError");
     let body = if beats {
         quote! {
             let beating = ::core::clone::Clone::clone(&context);
@@ -122,10 +125,7 @@ fn implementation(
                 #implementer: #private::Arc<Self::Implementer>,
                 #context: #private::ActivityContext,
                 #pattern: Self::Input,
-            ) -> #private::BoxFuture<
-                'static,
-                ::core::result::Result<Self::Output, #private::ActivityError>,
-            > {
+            ) -> #private::BoxFuture<'static, #result> {
                 #body
             }
         }
@@ -135,10 +135,9 @@ fn implementation(
 /// The boxed future of the call.
 fn body(scope: &Scope<'_>, activity: &Activity) -> TokenStream {
     let signature = &activity.method.signature;
-    let private = &scope.private;
     let receiver = match signature.receiver {
-        Receiver::Shared => Some(quote!(&implementer)),
-        Receiver::Arc(_) => Some(quote!(implementer)),
+        Receiver::Shared => Some(quote_spanned!(signature.ident.span()=> &implementer)),
+        Receiver::Arc(_) => Some(quote_spanned!(signature.ident.span()=> implementer)),
         Receiver::None | Receiver::Mutable | Receiver::Other => None,
     };
     let context = signature
@@ -157,9 +156,16 @@ fn body(scope: &Scope<'_>, activity: &Activity) -> TokenStream {
             Convert::Activity,
             &quote!(#call.await),
         );
-        quote!(::std::boxed::Box::pin(async move { #result }))
+        // An error about the future (that it is not `Send`) belongs to the method's name.
+        quote_spanned!(signature.ident.span()=> ::std::boxed::Box::pin(async move { #result }))
     } else {
         let result = into_result(scope, &signature.output, Convert::Activity, &call);
-        quote!(#private::blocking(move || { #result }))
+        let at = signature
+            .output
+            .ty
+            .as_ref()
+            .map_or_else(|| signature.ident.span(), Spanned::span);
+        let private = scope.private_at(at);
+        quote_spanned!(at=> #private::blocking(move || { #result }))
     }
 }

@@ -10,26 +10,26 @@ use quote::ToTokens;
 
 use crate::{block, diagnostics::Diagnostics, expand::no_dependency, facade};
 
-/// Expands the attribute; on a mistake, the errors and the block without our attributes.
+/// Expands the attribute. An activity with a mistake becomes a plain method and the rest is expanded;
+/// with a mistake that concerns the whole block, it comes back without our attributes.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let model = match parse::parse(arguments, &item) {
-        Ok(model) => model,
-        Err(diagnostics) => {
-            let mut tokens = diagnostics.into_items();
-            tokens.extend(item);
-            return tokens;
-        }
-    };
     let mut diagnostics = Diagnostics::default();
-    check::check(&model, &mut diagnostics);
-    if let Some(owner) = block::owner(&model.block).filter(|_| diagnostics.is_empty()) {
-        match model.options.krate().or_else(facade::find) {
-            Some(krate) => return expand::expand(&model, owner, &krate),
-            None => no_dependency(&model.block.self_ty, "activities", &mut diagnostics),
-        }
+    let Some(mut model) = parse::parse(arguments, &item, &mut diagnostics) else {
+        let mut tokens = diagnostics.into_items();
+        tokens.extend(item);
+        return tokens;
+    };
+    let is_sound = check::check(&mut model, &mut diagnostics);
+    let krate = model.options.krate().or_else(facade::find);
+    if krate.is_none() {
+        no_dependency(&model.block.self_ty, "activities", &mut diagnostics);
     }
+    let expansion = match (&krate, block::owner(&model.block)) {
+        (Some(krate), Some(owner)) if is_sound => expand::expand(&model, owner, krate),
+        _ => model.block.to_token_stream(),
+    };
     let mut tokens = diagnostics.into_items();
-    tokens.extend(model.block.to_token_stream());
+    tokens.extend(expansion);
     tokens
 }
 

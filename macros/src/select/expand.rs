@@ -9,10 +9,11 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     FieldPat, Pat, PatWild, Token,
+    spanned::Spanned,
     visit_mut::{self, VisitMut},
 };
 
-use super::parse::{Branch, Select};
+use super::parse::{Branch, Select, always_matches, is_binding};
 use crate::diagnostics::Diagnostics;
 
 /// The names of one branch in the expansion.
@@ -47,10 +48,16 @@ pub(super) fn expand(select: &Select) -> TokenStream {
         quote_spanned!(mixed=> let mut #enabled: bool = #condition;)
     });
     let futures = branches.iter().map(|(branch, names)| create(branch, names));
-    let bindings: Vec<&Ident> = names.iter().map(|Names { future, .. }| future).collect();
-    let pins = bindings
+    // What is said about a future that is none points at it.
+    let spans: Vec<Span> = branches
         .iter()
-        .map(|future| quote_spanned!(mixed=> let mut #future = ::core::pin::pin!(#future);));
+        .map(|(branch, _)| branch.future.span())
+        .collect();
+    let bindings: Vec<&Ident> = names.iter().map(|Names { future, .. }| future).collect();
+    let pins = bindings.iter().zip(&spans).map(|(future, span)| {
+        let future = Ident::new(&future.to_string(), mixed.located_at(*span));
+        quote_spanned!(future.span()=> let mut #future = ::core::pin::pin!(#future);)
+    });
     let polls = branches.iter().map(|(branch, names)| poll(branch, names));
     let arms = branches.iter().map(|(branch, Names { variant, .. })| {
         let (pattern, handler) = (&branch.pattern, &branch.handler);
@@ -137,9 +144,12 @@ fn poll(branch: &Branch, names: &Names) -> TokenStream {
             }
         }
     };
+    let located = mixed.located_at(branch.future.span());
+    let future = Ident::new(&future.to_string(), located);
     let poll = |pinned: TokenStream| {
+        let poll = quote_spanned!(located=> ::core::future::Future::poll(#pinned, context));
         quote_spanned! {mixed=>
-            match ::core::future::Future::poll(#pinned, context) {
+            match #poll {
                 ::core::task::Poll::Ready(output) => {
                     #enabled = false;
                     #accept
@@ -149,9 +159,9 @@ fn poll(branch: &Branch, names: &Names) -> TokenStream {
         }
     };
     let poll = if branch.condition.is_none() {
-        poll(quote!(#future.as_mut()))
+        poll(quote_spanned!(located=> #future.as_mut()))
     } else {
-        let poll = poll(quote_spanned!(mixed=> future));
+        let poll = poll(quote_spanned!(located=> future));
         quote_spanned! {mixed=>
             if let ::core::option::Option::Some(future) = #future.as_mut().as_pin_mut() {
                 #poll
@@ -163,27 +173,6 @@ fn poll(branch: &Branch, names: &Names) -> TokenStream {
             #poll
         }
     }
-}
-
-/// Whether a pattern is one that matches everything, as far as one can see without types.
-fn always_matches(pattern: &Pat) -> bool {
-    match pattern {
-        Pat::Wild(_) | Pat::Rest(_) => true,
-        Pat::Ident(ident) => is_binding(&ident.ident) && ident.subpat.is_none(),
-        Pat::Paren(paren) => always_matches(&paren.pat),
-        Pat::Reference(reference) => always_matches(&reference.pat),
-        Pat::Type(typed) => always_matches(&typed.pat),
-        Pat::Tuple(tuple) => tuple.elems.iter().all(always_matches),
-        _ => false,
-    }
-}
-
-/// A name in lower case is a binding, one in upper case a constant or a variant without fields.
-fn is_binding(ident: &Ident) -> bool {
-    ident
-        .to_string()
-        .trim_start_matches("r#")
-        .starts_with(|first: char| !first.is_uppercase())
 }
 
 /// The pattern with `_` in the place of every binding: it can be tried without moving anything.

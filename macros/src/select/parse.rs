@@ -2,10 +2,10 @@
 //!
 //! A branch that cannot be read is reported and skipped, so that the next one is looked at too.
 
-use proc_macro2::{Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Block, Expr, ExprBlock, Pat, Token,
+    Block, Expr, ExprBlock, ExprLit, Lit, Pat, Token,
     ext::IdentExt,
     parse::{ParseStream, Parser},
     parse2,
@@ -43,6 +43,7 @@ pub(super) fn parse(tokens: TokenStream) -> Result<Select, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let mut select = Select::default();
     let is_empty = tokens.is_empty();
+    let mut else_at = None;
     // The closure itself never fails: it takes every token and reports into `diagnostics`.
     let _ = (|input: ParseStream<'_>| {
         biased(input)?;
@@ -58,14 +59,15 @@ pub(super) fn parse(tokens: TokenStream) -> Result<Select, Diagnostics> {
             if input.peek(Token![else]) {
                 let token: Token![else] = input.parse()?;
                 otherwise_at = Some(token.span);
+                else_at = Some(token.span);
                 if let Some(handler) = otherwise(input, &token, &mut diagnostics)? {
                     select.otherwise = Some(handler);
                 }
             } else {
                 let (head, arrow) = until_arrow(input)?;
                 let heads = read_heads(head, arrow, &mut diagnostics);
-                if arrow.is_some()
-                    && let Some(handler) = handler(input, &mut diagnostics)?
+                if let Some(arrow) = arrow
+                    && let Some(handler) = handler(input, arrow, &mut diagnostics)?
                     && let Some(Head {
                         pattern,
                         future,
@@ -84,6 +86,7 @@ pub(super) fn parse(tokens: TokenStream) -> Result<Select, Diagnostics> {
         Ok(())
     })
     .parse2(tokens);
+    check_reachable(&select, else_at, &mut diagnostics);
     if is_empty {
         diagnostics.error_at(
             Span::call_site(),
@@ -98,15 +101,67 @@ pub(super) fn parse(tokens: TokenStream) -> Result<Select, Diagnostics> {
     }
 }
 
+/// Says which branches can never run.
+fn check_reachable(select: &Select, else_at: Option<Span>, diagnostics: &mut Diagnostics) {
+    for branch in &select.branches {
+        if let Some(condition) = &branch.condition
+            && matches!(condition, Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) if !value.value)
+        {
+            diagnostics.error(
+                condition,
+                "this branch of `select!` can never run",
+                "remove the branch, or write a condition that can be true",
+            );
+        }
+    }
+    let waits = select
+        .branches
+        .iter()
+        .find(|branch| branch.condition.is_none() && always_matches(&branch.pattern));
+    if let Some(at) = else_at
+        && let Some(branch) = waits
+    {
+        diagnostics.error_at(
+            at,
+            "`else` of this `select!` can never run",
+            &format!(
+                "remove it, or give `{} = ..` a condition: it waits until its future is ready",
+                show(&branch.pattern)
+            ),
+        );
+    }
+}
+
+/// Whether a pattern is one that matches everything, as far as one can see without types.
+pub(super) fn always_matches(pattern: &Pat) -> bool {
+    match pattern {
+        Pat::Wild(_) | Pat::Rest(_) => true,
+        Pat::Ident(ident) => is_binding(&ident.ident) && ident.subpat.is_none(),
+        Pat::Paren(paren) => always_matches(&paren.pat),
+        Pat::Reference(reference) => always_matches(&reference.pat),
+        Pat::Type(typed) => always_matches(&typed.pat),
+        Pat::Tuple(tuple) => tuple.elems.iter().all(always_matches),
+        _ => false,
+    }
+}
+
+/// A name in lower case is a binding, one in upper case a constant or a variant without fields.
+pub(super) fn is_binding(ident: &Ident) -> bool {
+    ident
+        .to_string()
+        .trim_start_matches("r#")
+        .starts_with(|first: char| !first.is_uppercase())
+}
+
 /// Accepts tokio's `biased;`, which asks for what is always so here.
 fn biased(input: ParseStream<'_>) -> syn::Result<()> {
     let ahead = input.fork();
     if ahead
-        .call(syn::Ident::parse_any)
+        .call(Ident::parse_any)
         .is_ok_and(|ident| ident == "biased")
         && ahead.peek(Token![;])
     {
-        input.call(syn::Ident::parse_any)?;
+        input.call(Ident::parse_any)?;
         input.parse::<Token![;]>()?;
     }
     Ok(())
@@ -117,8 +172,8 @@ fn otherwise(
     token: &Token![else],
     diagnostics: &mut Diagnostics,
 ) -> syn::Result<Option<Expr>> {
-    if input.parse::<Option<Token![=>]>>()?.is_some() {
-        return handler(input, diagnostics);
+    if let Some(arrow) = input.parse::<Option<Token![=>]>>()? {
+        return handler(input, arrow.spans[0], diagnostics);
     }
     diagnostics.error(token, "`else` needs a handler", "write `else => { .. }`");
     skip_branch(input)?;
@@ -151,6 +206,10 @@ fn read_heads(
             if let Some(arrow) = arrow {
                 missing_pattern(arrow, "..", diagnostics);
             }
+            return None;
+        }
+        if let Some(token) = leading_else(&tokens) {
+            diagnostics.error(&token, "`else` needs a handler", "write `else => { .. }`");
             return None;
         }
         if !has_assignment(&tokens) {
@@ -212,6 +271,12 @@ fn read_heads(
     }
 }
 
+/// An `else` that stands where a branch before it is not finished.
+fn leading_else(tokens: &TokenStream) -> Option<TokenTree> {
+    let first = tokens.clone().into_iter().next()?;
+    matches!(&first, TokenTree::Ident(ident) if ident == "else").then_some(first)
+}
+
 fn missing_pattern(at: Span, future: &str, diagnostics: &mut Diagnostics) {
     diagnostics.error_at(
         at,
@@ -243,7 +308,11 @@ fn after_missing_arrow(rest: TokenStream) -> TokenStream {
 }
 
 /// Reads what stands after `=>`. A block needs no comma, anything else does.
-fn handler(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Expr>> {
+fn handler(
+    input: ParseStream<'_>,
+    arrow: Span,
+    diagnostics: &mut Diagnostics,
+) -> syn::Result<Option<Expr>> {
     if input.peek(Brace) {
         let block: Block = match input.parse() {
             Ok(block) => block,
@@ -262,9 +331,8 @@ fn handler(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result
         })));
     }
     if input.is_empty() || input.peek(Token![,]) {
-        let at = input.span();
         let problem = "a branch of `select!` needs a handler after `=>`";
-        diagnostics.error_at(at, problem, "write `=> { .. }`");
+        diagnostics.error_at(arrow, problem, "write `=> { .. }`");
         input.parse::<Option<Token![,]>>()?;
         return Ok(None);
     }
@@ -273,8 +341,8 @@ fn handler(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result
         Ok(_) => {
             let handler: Expr = input.parse()?;
             if !input.is_empty() && !input.peek(Token![,]) {
-                diagnostics.error_at(
-                    input.span(),
+                diagnostics.error(
+                    &handler,
                     "a handler that is no block must be followed by a comma",
                     &format!("write `{},`", show(&handler)),
                 );

@@ -10,7 +10,7 @@ fn branches_with_conditions_and_refutable_patterns() {
     let expanded = expand(quote! {
         Some(mut value) = first(), if wanted => value,
         Point { x, y: Some(_) } = &mut second => { x }
-        reason = ctx.cancelled() => return reason,
+        reason = ctx.cancelled(), if waits => return reason,
         else => 0,
     });
     let tokens = quote!(async fn select() { #expanded });

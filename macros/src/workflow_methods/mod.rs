@@ -9,34 +9,35 @@ mod parse;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-use crate::{block, diagnostics::Diagnostics, expand::no_dependency, facade};
+use crate::{block, determinism, diagnostics::Diagnostics, expand::no_dependency, facade};
 
-/// Expands the attribute; on a mistake, the errors and the block without our attributes.
+/// Expands the attribute. A method with a mistake becomes a plain one and the rest is expanded; with
+/// a mistake that concerns the whole block, it comes back without our attributes.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let model = match parse::parse(arguments, &item) {
-        Ok(model) => model,
-        Err(diagnostics) => {
-            let mut tokens = diagnostics.into_items();
-            tokens.extend(item);
-            return tokens;
-        }
-    };
     let mut diagnostics = Diagnostics::default();
-    check::check(&model, &mut diagnostics);
-    if diagnostics.is_empty()
-        && let Some(owner) = block::owner(&model.block)
-        && let Some(run) = model.run()
-    {
-        match model.options.krate().or_else(facade::find) {
-            Some(krate) => return expand::expand(&model, owner, run, &krate),
-            None => no_dependency(&model.block.self_ty, "workflow_methods", &mut diagnostics),
+    let Some(mut model) = parse::parse(arguments, &item, &mut diagnostics) else {
+        let mut tokens = diagnostics.into_items();
+        tokens.extend(determinism::strip(item));
+        return tokens;
+    };
+    let is_sound = check::check(&mut model, &mut diagnostics);
+    let krate = model.options.krate().or_else(facade::find);
+    if krate.is_none() {
+        no_dependency(&model.block.self_ty, "workflow_methods", &mut diagnostics);
+    }
+    let expansion = match (&krate, block::owner(&model.block), model.run()) {
+        (Some(krate), Some(owner), Some(run)) if is_sound => {
+            expand::expand(&model, owner, run, krate)
         }
-    }
+        (Some(krate), Some(_), _) => {
+            let mut tokens = fallback::expand(&model.block, krate);
+            tokens.extend(model.block.to_token_stream());
+            tokens
+        }
+        _ => model.block.to_token_stream(),
+    };
     let mut tokens = diagnostics.into_items();
-    if let Some(krate) = model.options.krate().or_else(facade::find) {
-        tokens.extend(fallback::expand(&model.block, &krate));
-    }
-    tokens.extend(model.block.to_token_stream());
+    tokens.extend(determinism::strip(expansion));
     tokens
 }
 

@@ -1,15 +1,25 @@
-//! Reads a `#[workflow_methods]` block into its model. It refuses nothing but what is no impl block.
+//! Reads a `#[workflow_methods]` block into its model. It refuses nothing but what is no
+//! impl block, and an attribute that nobody knows.
 
 use proc_macro2::{Ident, TokenStream};
+use quote::quote;
 use syn::{Attribute, ImplItem, Meta, parse2};
 
 use super::model::{Kind, Marked, Model, Target};
-use crate::{block, diagnostics::Diagnostics, options::Options, signature::Method};
+use crate::{
+    block, diagnostics::Diagnostics, options::Options, signature::Method, types::bind_owner,
+};
 
 /// Reads the block and takes our attributes off it.
-pub(super) fn parse(arguments: TokenStream, item: &TokenStream) -> Result<Model, Diagnostics> {
-    let mut block = block::parse("workflow_methods", item)?;
+pub(super) fn parse(
+    arguments: TokenStream,
+    item: &TokenStream,
+    diagnostics: &mut Diagnostics,
+) -> Option<Model> {
+    let mut block = block::parse("workflow_methods", item, diagnostics)?;
+    block::check_spelling(&mut block, &Kind::ATTRIBUTES, diagnostics);
     let self_ty = block.self_ty.clone();
+    bind_owner(&mut block.generics, &self_ty, &quote!('static));
     let mut methods = Vec::new();
     for (index, item) in block.items.iter_mut().enumerate() {
         let ImplItem::Fn(function) = item else {
@@ -35,7 +45,7 @@ pub(super) fn parse(arguments: TokenStream, item: &TokenStream) -> Result<Model,
             repeated: ours.map(|attribute| attribute.path().clone()).collect(),
         });
     }
-    Ok(Model {
+    Some(Model {
         block,
         options: Options::parse(arguments),
         methods,

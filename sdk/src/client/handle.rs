@@ -14,7 +14,7 @@ use super::{
     new_request_id,
 };
 use crate::{
-    definition::{QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition},
+    definition::{QueryOf, SignalOf, UpdateOf, WorkflowDefinition},
     engine::{
         CancelWorkflowRequest, EngineError, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait,
         QueryWorkflowRequest, SignalWorkflowRequest, TerminateWorkflowRequest, UpdateStage,
@@ -277,7 +277,7 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
     /// # Errors
     ///
     /// When there is no such open execution, the input cannot be encoded, or the engine fails.
-    pub async fn signal<S: SignalDefinition<Workflow = W>>(
+    pub async fn signal<S: SignalOf<W>>(
         &self,
         _signal: S,
         input: S::Input,
@@ -295,7 +295,7 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
     /// # Errors
     ///
     /// When there is no such execution, the handler refuses, or the engine fails.
-    pub async fn query<Q: QueryDefinition<Workflow = W>>(
+    pub async fn query<Q: QueryOf<W>>(
         &self,
         _query: Q,
         input: Q::Input,
@@ -320,7 +320,7 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
     ///
     /// When there is no such open execution, the validator or the handler refuses, or the engine
     /// fails.
-    pub async fn update<U: UpdateDefinition<Workflow = W>>(
+    pub async fn update<U: UpdateOf<W>>(
         &self,
         update: U,
         input: U::Input,
@@ -334,7 +334,7 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
     /// # Errors
     ///
     /// As for [`update`](Self::update), and when the id is not valid.
-    pub async fn update_with_id<U: UpdateDefinition<Workflow = W>>(
+    pub async fn update_with_id<U: UpdateOf<W>>(
         &self,
         _update: U,
         input: U::Input,

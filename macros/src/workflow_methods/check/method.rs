@@ -1,14 +1,15 @@
 //! Says what is wrong with one method, by what it is marked as.
 
 use proc_macro2::Span;
-use syn::{ImplItemFn, ReturnType};
+use syn::{GenericArgument, ImplItemFn, PathArguments, ReturnType, Type};
 
 use super::super::model::{Kind, Marked, Model, Target};
 use crate::{
-    diagnostics::{Diagnostics, list},
+    block,
+    diagnostics::{Diagnostics, article, list},
     options::Accepted,
     signature::{self, ContextKind, Mode, Receiver, receiver_span},
-    types::show,
+    types::{last_segment, show},
 };
 
 /// Checks a method against the rules of its attribute.
@@ -350,13 +351,39 @@ impl Check<'_> {
         let argument = &self.written.sig.inputs[context.position];
         if context.kind != wanted {
             let given = context.kind.name();
-            let problem = format!("{} cannot take a `{given}`", self.label);
+            let problem = format!("{} cannot take {}", self.label, article(given));
             diagnostics.error(argument, &problem, help);
         } else if context.mode == Mode::Mutable && !may_be_mutable
             || context.mode == Mode::Value && wanted != ContextKind::Workflow
         {
             let problem = format!("{} must take its context by reference", self.label);
             diagnostics.error(argument, &problem, help);
+        }
+        self.own_context(&context.ty, diagnostics);
+    }
+
+    /// Whether the context is that of this workflow.
+    fn own_context(&self, context: &Type, diagnostics: &mut Diagnostics) {
+        let Some(PathArguments::AngleBracketed(arguments)) =
+            last_segment(context).map(|last| &last.arguments)
+        else {
+            return;
+        };
+        let owner = block::owner(&self.model.block);
+        for argument in &arguments.args {
+            if let GenericArgument::Type(ty) = argument
+                && last_segment(ty).map(|last| &last.ident) != owner
+            {
+                diagnostics.error(
+                    ty,
+                    &format!(
+                        "{} takes the context of `{}`, which is not its own",
+                        self.label,
+                        show(ty)
+                    ),
+                    "write `Self`",
+                );
+            }
         }
     }
 

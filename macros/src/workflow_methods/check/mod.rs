@@ -5,22 +5,29 @@ mod method;
 use syn::ImplItem;
 
 use super::model::{Kind, Marked, Model};
-use crate::{block, diagnostics::Diagnostics, options::Accepted};
+use crate::{block, determinism, diagnostics::Diagnostics, options::Accepted};
 
 const BLOCK: Accepted = Accepted {
     attribute: "workflow_methods",
-    keys: &["crate"],
-    hint: "the only option is `crate`; the workflow's name goes on its struct, as in \
+    keys: &["crate", "handle"],
+    hint: "the options are `crate` and `handle`; the workflow's name goes on its struct, as in \
            `#[workflow(name = \"..\")]`",
 };
 
-/// Checks the whole block.
-pub(super) fn check(model: &Model, diagnostics: &mut Diagnostics) {
+/// Checks the whole block, and takes what has a mistake out of the model. Whether the rest can be
+/// expanded.
+pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
+    // A misspelt attribute was reported already; what it would mark is not missing.
+    let is_misspelt = !diagnostics.is_empty();
     model.options.check(&BLOCK, diagnostics);
+    let before = diagnostics.count();
     block::check(&model.block, "workflow_methods", diagnostics);
-    check_single(model, Kind::Run, diagnostics);
-    check_single(model, Kind::Init, diagnostics);
-    if model.run().is_none() {
+    block::take_block_attributes(&mut model.block);
+    let is_sound = diagnostics.count() == before;
+    let mut wrong = Vec::new();
+    check_single(model, Kind::Run, &mut wrong, diagnostics);
+    check_single(model, Kind::Init, &mut wrong, diagnostics);
+    if model.run().is_none() && is_sound && !is_misspelt {
         diagnostics.error(
             &model.block.self_ty,
             "this `#[workflow_methods]` block has no `#[run]` method",
@@ -28,15 +35,33 @@ pub(super) fn check(model: &Model, diagnostics: &mut Diagnostics) {
         );
     }
     for (index, marked) in model.methods.iter().enumerate() {
+        let before = diagnostics.count();
         if let Some(ImplItem::Fn(written)) = model.block.items.get(marked.method.index) {
             method::check_method(model, marked, written, diagnostics);
         }
         check_name(marked, &model.methods[..index], diagnostics);
+        if diagnostics.count() > before {
+            wrong.push(marked.method.index);
+        }
     }
-    check_init_and_run(model, diagnostics);
+    check_init_and_run(model, &mut wrong, diagnostics);
+    determinism::check(&model.block, diagnostics);
+    let runs = model.of(Kind::Run).count();
+    let inits = model.of(Kind::Init).count();
+    for index in &wrong {
+        block::demote(&mut model.block, *index);
+    }
+    model
+        .methods
+        .retain(|marked| !wrong.contains(&marked.method.index));
+    // Without its run or init method a workflow is another one.
+    is_sound
+        && runs > 0
+        && model.of(Kind::Run).count() > 0
+        && (inits == 0 || model.of(Kind::Init).count() > 0)
 }
 
-fn check_single(model: &Model, kind: Kind, diagnostics: &mut Diagnostics) {
+fn check_single(model: &Model, kind: Kind, wrong: &mut Vec<usize>, diagnostics: &mut Diagnostics) {
     let mut methods = model.of(kind);
     let Some(first) = methods.next() else {
         return;
@@ -61,6 +86,7 @@ fn check_single(model: &Model, kind: Kind, diagnostics: &mut Diagnostics) {
             &format!("{problem}, but `{first}` is already marked"),
             &help,
         );
+        wrong.push(other.method.index);
     }
 }
 
@@ -88,7 +114,7 @@ fn check_name(marked: &Marked, earlier: &[Marked], diagnostics: &mut Diagnostics
 }
 
 /// The input goes to one of the two.
-fn check_init_and_run(model: &Model, diagnostics: &mut Diagnostics) {
+fn check_init_and_run(model: &Model, wrong: &mut Vec<usize>, diagnostics: &mut Diagnostics) {
     let (Some(init), Some(run)) = (model.init(), model.run()) else {
         return;
     };
@@ -105,5 +131,6 @@ fn check_init_and_run(model: &Model, diagnostics: &mut Diagnostics) {
             ),
             "keep what is needed in the state, or take the input here only",
         );
+        wrong.push(run.method.index);
     }
 }

@@ -1,14 +1,11 @@
 //! Writes the typed handle: a wrapper of the untyped one with a method for every handler.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Visibility;
 
 use super::super::model::{Kind, Marked};
-use crate::{
-    casing,
-    expand::{Definition, Scope, output_type, tuple},
-};
+use crate::expand::{Definition, Scope, output_type, tuple};
 
 /// Methods that every handle has; a handler of such a name is called through `signal`, `query` or
 /// `update` and does not hide them.
@@ -33,8 +30,7 @@ const METHODS_OF_HANDLES: [&str; 17] = [
 ];
 
 /// The typed handle's type with its arguments: `TripHandle`, or `TripHandle<T>` of `Trip<T>`.
-pub(super) fn handle_type(scope: &Scope<'_>) -> TokenStream {
-    let ident = casing::handle(scope.owner);
+pub(super) fn handle_type(scope: &Scope<'_>, ident: &Ident) -> TokenStream {
     let self_ty = scope.self_ty;
     let (_, arguments, _) = scope.generics.split_for_impl();
     let arguments = generic_arguments(&arguments.to_token_stream(), self_ty);
@@ -57,12 +53,12 @@ fn generic_arguments(arguments: &TokenStream, last: &dyn ToTokens) -> TokenStrea
 /// how visible the workflow's struct is: this way the compiler finds out where it matters.
 pub(super) fn handle(
     scope: &Scope<'_>,
+    ident: &Ident,
     run: &Marked,
     definitions: &[(&Marked, Definition<'_>)],
 ) -> TokenStream {
     let (private, self_ty) = (&scope.private, scope.self_ty);
-    let ident = casing::handle(scope.owner);
-    let ty = handle_type(scope);
+    let ty = handle_type(scope, ident);
     let (head, bounds) = scope.head();
     let parameters = scope.generics.params.iter();
     let phantoms: Vec<&Ident> = scope
@@ -87,9 +83,11 @@ pub(super) fn handle(
     let methods = definitions
         .iter()
         .filter_map(|(marked, _)| handle_method(scope, marked));
-    quote! {
+    // Another type of this name is reported next to the workflow's.
+    quote_spanned! {scope.owner.span()=>
         #[doc = #doc]
         #hidden
+        #[allow(private_interfaces, unnameable_types, unreachable_pub)]
         pub struct #ident<#(#parameters,)* W: #private::WorkflowDefinition = #self_ty>(
             #private::WorkflowHandle<W>
             #phantom

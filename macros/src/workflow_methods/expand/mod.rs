@@ -40,8 +40,12 @@ pub(super) fn expand(model: &Model, owner: &Ident, run: &Marked, krate: &Path) -
         };
         quote!(#shared #own)
     });
-    let workflow = workflow(&scope, model, run, &definitions);
-    let handle = handle(&scope, run, &definitions);
+    let handle_name = model
+        .options
+        .handle()
+        .unwrap_or_else(|| casing::handle(owner));
+    let workflow = workflow(&scope, model, run, &handle_name, &definitions);
+    let handle = handle(&scope, &handle_name, run, &definitions);
     quote! {
         #methods
         #(#items)*
@@ -84,6 +88,7 @@ fn workflow(
     scope: &Scope<'_>,
     model: &Model,
     run: &Marked,
+    handle: &Ident,
     definitions: &[(&Marked, Definition<'_>)],
 ) -> TokenStream {
     let (private, self_ty) = (&scope.private, scope.self_ty);
@@ -99,7 +104,7 @@ fn workflow(
     };
     let input = input_type(inputs);
     let output = output_type(scope, &signature.output);
-    let handle = handle_type(scope);
+    let handle = handle_type(scope, handle);
     let input_codec = input_codec(scope, inputs);
     let output_codec = output_codec(scope, &signature.output);
     let init = init(scope, model.init());
@@ -115,6 +120,7 @@ fn workflow(
         (quote!(input), Some(take))
     };
     let body = async_body(scope, signature);
+    let result = scope.result(&signature.output, "WorkflowError");
     let context = async_context(signature);
     let handlers = definitions.iter().filter_map(|(marked, definition)| {
         let (cfg, ty) = (&definition.method.attributes.cfg, &definition.ty);
@@ -144,10 +150,7 @@ fn workflow(
             fn run(
                 #context: #private::WorkflowContext<Self>,
                 #input_parameter: ::core::option::Option<Self::Input>,
-            ) -> #private::LocalBoxFuture<
-                'static,
-                ::core::result::Result<Self::Output, #private::WorkflowError>,
-            > {
+            ) -> #private::LocalBoxFuture<'static, #result> {
                 #take_input
                 #body
             }
@@ -185,10 +188,16 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
                 .iter()
                 .cloned()
                 .chain(names.iter().map(ToTokens::to_token_stream));
-            let call = quote!(<#self_ty>::#function(#(#arguments),*));
+            // A state of another type is reported where the return type is written.
+            let at = signature
+                .output
+                .ty
+                .as_ref()
+                .map_or_else(|| function.span(), Spanned::span);
+            let call = quote_spanned!(at=> <#self_ty>::#function(#(#arguments),*));
             let result = into_result(scope, &signature.output, Convert::Workflow, &call);
             let state = if signature.output.is_fallible() {
-                quote!({ #result }?)
+                quote_spanned!(at=> { #result }?)
             } else {
                 call
             };
@@ -210,6 +219,7 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
             }
         }
     };
+    let state_of_type = quote_spanned!(state.span()=> let state: Self = #state;);
     quote! {
         fn init(
             #view: &#private::WorkflowContextView,
@@ -218,22 +228,16 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
             (Self, ::core::option::Option<Self::Input>),
             #private::WorkflowError,
         > {
-            let state = #state;
+            #state_of_type
             ::core::result::Result::Ok((state, #rest))
         }
     }
 }
 
 fn signal(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> TokenStream {
-    let private = &scope.private;
     let common = handler_head(scope, marked);
     let handle = handle_function(scope, &marked.method.signature, &quote!(()));
-    implementation(
-        scope,
-        &quote!(#private::SignalDefinition),
-        definition,
-        &quote!(#common #handle),
-    )
+    implementation(scope, Kind::Signal, definition, &quote!(#common #handle))
 }
 
 fn update(
@@ -242,7 +246,6 @@ fn update(
     validator: Option<&Marked>,
     definition: &Definition<'_>,
 ) -> TokenStream {
-    let private = &scope.private;
     let signature = &marked.method.signature;
     let output = output_type(scope, &signature.output);
     let common = handler_head(scope, marked);
@@ -250,12 +253,7 @@ fn update(
     let validate = validator.map(|validator| validate(scope, validator));
     let handle = handle_function(scope, signature, &quote!(Self::Output));
     let body = quote!(type Output = #output; #common #codec #validate #handle);
-    implementation(
-        scope,
-        &quote!(#private::UpdateDefinition),
-        definition,
-        &body,
-    )
+    implementation(scope, Kind::Update, definition, &body)
 }
 
 fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> TokenStream {
@@ -279,6 +277,7 @@ fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> Tok
     let arguments = view.into_iter().chain(inputs);
     let call = quote!(Self::__x_call(state #(, #arguments)*));
     let result = into_result(scope, &signature.output, Convert::Workflow, &call);
+    let returned = scope.result(&signature.output, "WorkflowError");
     let body = quote! {
         type Output = #output;
         #common
@@ -288,25 +287,36 @@ fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> Tok
             state: &Self::Workflow,
             #parameter: &#private::WorkflowContextView,
             #pattern: Self::Input,
-        ) -> ::core::result::Result<Self::Output, #private::WorkflowError> {
+        ) -> #returned {
             #result
         }
     };
-    implementation(scope, &quote!(#private::QueryDefinition), definition, &body)
+    implementation(scope, Kind::Query, definition, &body)
 }
 
 fn implementation(
     scope: &Scope<'_>,
-    path: &TokenStream,
+    kind: Kind,
     definition: &Definition<'_>,
     body: &TokenStream,
 ) -> TokenStream {
     let (cfg, ty) = (&definition.method.attributes.cfg, &definition.ty);
+    let (private, self_ty) = (&scope.private, scope.self_ty);
     let (head, bounds) = scope.head();
+    let (described, owned) = match kind {
+        Kind::Signal => (quote!(SignalDefinition), quote!(SignalOf)),
+        Kind::Query => (quote!(QueryDefinition), quote!(QueryOf)),
+        Kind::Update => (quote!(UpdateDefinition), quote!(UpdateOf)),
+        Kind::Run | Kind::Init | Kind::Validator => return TokenStream::new(),
+    };
     quote! {
         #(#cfg)*
         #[diagnostic::do_not_recommend]
-        #head #path for #ty #bounds {
+        #head #private::#owned<#self_ty> for #ty #bounds {}
+
+        #(#cfg)*
+        #[diagnostic::do_not_recommend]
+        #head #private::#described for #ty #bounds {
             #body
         }
     }

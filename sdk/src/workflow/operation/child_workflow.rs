@@ -23,7 +23,7 @@ use steadfast_core::{
 use super::{CANCELLED_BY_CODE, ExternalFuture, RawOperation};
 use crate::{
     convert::ConvertError,
-    definition::{SignalDefinition, WorkflowDefinition},
+    definition::{SignalOf, WorkflowDefinition},
     error::ChildWorkflowError,
 };
 
@@ -101,11 +101,7 @@ impl<W: WorkflowDefinition> ChildWorkflow<W> {
         clippy::needless_pass_by_value,
         reason = "arguments are given away, as in a call"
     )]
-    pub fn signal<S: SignalDefinition<Workflow = W>>(
-        &self,
-        _signal: S,
-        input: S::Input,
-    ) -> ExternalFuture {
+    pub fn signal<S: SignalOf<W>>(&self, _signal: S, input: S::Input) -> ExternalFuture {
         let (State::Started(operation), Some(workflow_id)) = (&self.state, &self.workflow_id)
         else {
             return ExternalFuture::refused("the child workflow was not started");

@@ -1,0 +1,8 @@
+use steadfast::prelude::*;
+
+#[activities]
+pub trait Bookings {
+    async fn charge();
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use steadfast::prelude::select;
+
+pub async fn wait() -> Option<u32> {
+    None
+}
+
+pub async fn run() {
+    select! {
+        value = 5 => {}
+        _ = wait() => {}
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use steadfast::prelude::*;
+
+pub struct Trip;
+
+#[workflow]
+impl Trip {}
+
+fn main() {}

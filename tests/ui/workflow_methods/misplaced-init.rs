@@ -1,0 +1,12 @@
+use steadfast::prelude::*;
+
+pub struct Trip;
+
+impl Trip {
+    #[init]
+    pub fn new() -> u32 {
+        0
+    }
+}
+
+fn main() {}

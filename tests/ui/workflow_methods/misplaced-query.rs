@@ -1,0 +1,12 @@
+use steadfast::prelude::*;
+
+pub struct Trip;
+
+impl Trip {
+    #[query]
+    pub fn status() -> u32 {
+        0
+    }
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use steadfast::prelude::*;
+
+pub struct Trip;
+
+impl Trip {
+    #[update]
+    pub fn set_rate() {}
+}
+
+fn main() {}

@@ -1,0 +1,26 @@
+use steadfast::prelude::*;
+
+#[workflow]
+#[derive(Default)]
+pub struct Trip {
+    rate: u32,
+}
+
+#[workflow_methods]
+impl Trip {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let _ = ctx.state(|state| state.rate);
+        Ok(())
+    }
+
+    #[signal]
+    pub fn poke(&mut self) {}
+
+    #[update_validator(poke)]
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,28 @@
+use steadfast::prelude::*;
+
+#[workflow]
+#[derive(Default)]
+pub struct Trip {
+    rate: u32,
+}
+
+#[workflow_methods]
+impl Trip {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let _ = ctx.state(|state| state.rate);
+        Ok(())
+    }
+
+    #[update]
+    pub fn set_rate(&mut self, rate: u32) {
+        self.rate = rate;
+    }
+
+    #[update_validator(set_rate)]
+    fn check(&self, rate: &u32) {
+        let _ = rate;
+    }
+}
+
+fn main() {}
