@@ -58,6 +58,10 @@ struct YourWorkflow;
 #[workflow_methods]
 impl YourWorkflow {
     #[run]
+    #[expect(
+        deprecated,
+        reason = "the page waits for an activity without heartbeats, which is never started"
+    )]
     async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
         // Go's `defer` with a disconnected context: only runs if this ends as cancelled.
         ctx.on_cancel(async |ctx| {

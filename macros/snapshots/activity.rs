@@ -18,6 +18,7 @@ impl Bookings {
     #[doc(hidden)]
     #[allow(unreachable_pub)]
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -95,7 +96,10 @@ for __x_Bookings_book_hotel<
             ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>)
     }
 }
-#[diagnostic::do_not_recommend]
+impl<W, F> __x_Bookings_book_hotel<W, F> {
+    #[allow(dead_code)]
+    pub const fn __x_waits_for_cancellation(self) {}
+}
 impl ::steadfast::__private::ActivityDefinition
 for __x_Bookings_book_hotel<
     Bookings,
@@ -117,7 +121,7 @@ for __x_Bookings_book_hotel<
         ::steadfast::__private::ConvertError,
     > {
         ::core::result::Result::Ok(
-            ::std::vec::Vec::from([
+            ::core::convert::From::from([
                 <Trip as ::steadfast::__private::Input>::codec().encode(&input.0)?,
                 <u32 as ::steadfast::__private::Input>::codec().encode(&input.1)?,
             ]),

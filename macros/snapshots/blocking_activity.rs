@@ -1,6 +1,6 @@
 impl<T: Send + Sync + 'static> Tickets<T>
 where
-    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
+    Self: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
     #[cfg(unix)]
     #[allow(
@@ -16,6 +16,7 @@ where
     #[doc(hidden)]
     #[allow(unreachable_pub)]
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -68,7 +69,11 @@ where
     }
 }
 #[cfg(unix)]
-#[diagnostic::do_not_recommend]
+impl<W, F> __x_Tickets_render<W, F> {
+    #[allow(dead_code)]
+    pub const fn __x_waits_for_cancellation(self) {}
+}
+#[cfg(unix)]
 impl<T: Send + Sync + 'static> ::steadfast::__private::ActivityDefinition
 for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
 where
@@ -85,7 +90,7 @@ where
         ::steadfast::__private::ConvertError,
     > {
         ::core::result::Result::Ok(
-            ::std::vec::Vec::from([
+            ::core::convert::From::from([
                 <Booking as ::steadfast::__private::Input>::codec().encode(input)?,
             ]),
         )

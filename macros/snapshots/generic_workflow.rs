@@ -1,7 +1,7 @@
 impl<T: Item> Batch<T>
 where
     Self: Sized,
-    Batch<T>: 'static,
+    Self: 'static,
 {
     #[allow(
         dead_code,
@@ -19,6 +19,7 @@ where
     #[doc(hidden)]
     #[allow(unreachable_pub)]
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -87,7 +88,6 @@ where
             ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>)
     }
 }
-#[diagnostic::do_not_recommend]
 impl<T: Item> ::steadfast::__private::RunDefinition
 for __x_Batch_run<
     Batch<T>,
@@ -102,7 +102,6 @@ where
 {
     type Workflow = Batch<T>;
 }
-#[diagnostic::do_not_recommend]
 impl<T: Item> ::steadfast::__private::WorkflowDefinition for Batch<T>
 where
     Batch<T>: Sized,
@@ -121,7 +120,7 @@ where
         ::steadfast::__private::ConvertError,
     > {
         ::core::result::Result::Ok(
-            ::std::vec::Vec::from([
+            ::core::convert::From::from([
                 <T as ::steadfast::__private::Input>::codec().encode(input)?,
             ]),
         )
@@ -177,7 +176,7 @@ where
 /**Refers to an execution of the workflow `Batch`, with a method for each of its signals, queries and updates.
 
 It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
-#[allow(private_interfaces, unnameable_types, unreachable_pub)]
+#[allow(non_camel_case_types, private_interfaces, unnameable_types, unreachable_pub)]
 pub struct BatchHandle<
     T: Item,
     W: ::steadfast::__private::WorkflowDefinition = Batch<T>,
@@ -188,7 +187,12 @@ pub struct BatchHandle<
 where
     Batch<T>: Sized,
     Batch<T>: 'static;
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    non_snake_case,
+    clippy::missing_errors_doc,
+    clippy::too_many_arguments
+)]
 impl<T: Item> BatchHandle<T, Batch<T>>
 where
     Batch<T>: Sized,

@@ -1,5 +1,6 @@
 impl Trip {
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -22,6 +23,7 @@ impl Trip {
     #[doc(hidden)]
     #[allow(unreachable_pub)]
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -43,6 +45,7 @@ impl Trip {
     #[doc(hidden)]
     #[allow(unreachable_pub)]
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -65,6 +68,7 @@ impl Trip {
     #[doc(hidden)]
     #[allow(unreachable_pub)]
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -85,6 +89,7 @@ impl Trip {
     #[doc(hidden)]
     #[allow(unreachable_pub)]
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -111,6 +116,7 @@ impl Trip {
     #[doc(hidden)]
     #[allow(unreachable_pub)]
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -125,6 +131,7 @@ impl Trip {
         Ok(())
     }
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -166,7 +173,6 @@ for __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, (
         &(Self::__x_call as fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>)
     }
 }
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::RunDefinition
 for __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>> {
     type Workflow = Trip;
@@ -212,13 +218,11 @@ for __x_Trip_approve<
             as for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> ())
     }
 }
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::SignalOf<Trip>
 for __x_Trip_approve<
     Trip,
     for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
 > {}
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::SignalDefinition
 for __x_Trip_approve<
     Trip,
@@ -234,7 +238,7 @@ for __x_Trip_approve<
         ::steadfast::__private::ConvertError,
     > {
         ::core::result::Result::Ok(
-            ::std::vec::Vec::from([
+            ::core::convert::From::from([
                 <String as ::steadfast::__private::Input>::codec().encode(input)?,
             ]),
         )
@@ -299,7 +303,6 @@ for __x_Trip_cancel<
             ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>)
     }
 }
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::SignalOf<Trip>
 for __x_Trip_cancel<
     Trip,
@@ -307,7 +310,6 @@ for __x_Trip_cancel<
         &'x mut WorkflowContext<Trip>,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
 > {}
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::SignalDefinition
 for __x_Trip_cancel<
     Trip,
@@ -372,10 +374,8 @@ for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
         &(Self::__x_call as for<'x> fn(&'x Trip) -> Option<String>)
     }
 }
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::QueryOf<Trip>
 for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {}
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::QueryDefinition
 for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
     type Output = Option<String>;
@@ -469,7 +469,6 @@ for __x_Trip_change<
             ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>)
     }
 }
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::UpdateOf<Trip>
 for __x_Trip_change<
     Trip,
@@ -479,7 +478,6 @@ for __x_Trip_change<
         Time,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
 > {}
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::UpdateDefinition
 for __x_Trip_change<
     Trip,
@@ -500,7 +498,7 @@ for __x_Trip_change<
         ::steadfast::__private::ConvertError,
     > {
         ::core::result::Result::Ok(
-            ::std::vec::Vec::from([
+            ::core::convert::From::from([
                 <Place as ::steadfast::__private::Input>::codec().encode(&input.0)?,
                 <Time as ::steadfast::__private::Input>::codec().encode(&input.1)?,
             ]),
@@ -556,7 +554,6 @@ for __x_Trip_change<
         )
     }
 }
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::WorkflowDefinition for Trip {
     type Input = u32;
     type Output = ();
@@ -569,7 +566,7 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
         ::steadfast::__private::ConvertError,
     > {
         ::core::result::Result::Ok(
-            ::std::vec::Vec::from([
+            ::core::convert::From::from([
                 <u32 as ::steadfast::__private::Input>::codec().encode(input)?,
             ]),
         )
@@ -663,11 +660,16 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
 
 It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
 #[doc(hidden)]
-#[allow(private_interfaces, unnameable_types, unreachable_pub)]
+#[allow(non_camel_case_types, private_interfaces, unnameable_types, unreachable_pub)]
 pub struct TripHandle<W: ::steadfast::__private::WorkflowDefinition = Trip>(
     ::steadfast::__private::WorkflowHandle<W>,
 );
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    non_snake_case,
+    clippy::missing_errors_doc,
+    clippy::too_many_arguments
+)]
 impl TripHandle<Trip> {
     /// Approves.
     pub async fn approve(

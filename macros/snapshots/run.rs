@@ -16,6 +16,7 @@ impl Greeting {
     #[doc(hidden)]
     #[allow(unreachable_pub)]
     #[allow(
+        clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
@@ -77,7 +78,6 @@ for __x_Greeting_run<
             ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>)
     }
 }
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::RunDefinition
 for __x_Greeting_run<
     Greeting,
@@ -88,7 +88,6 @@ for __x_Greeting_run<
 > {
     type Workflow = Greeting;
 }
-#[diagnostic::do_not_recommend]
 impl ::steadfast::__private::WorkflowDefinition for Greeting {
     type Input = String;
     type Output = String;
@@ -101,7 +100,7 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
         ::steadfast::__private::ConvertError,
     > {
         ::core::result::Result::Ok(
-            ::std::vec::Vec::from([
+            ::core::convert::From::from([
                 <String as ::steadfast::__private::Input>::codec().encode(input)?,
             ]),
         )
@@ -159,11 +158,16 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
 /**Refers to an execution of the workflow `Greeting`, with a method for each of its signals, queries and updates.
 
 It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
-#[allow(private_interfaces, unnameable_types, unreachable_pub)]
+#[allow(non_camel_case_types, private_interfaces, unnameable_types, unreachable_pub)]
 pub struct GreetingHandle<W: ::steadfast::__private::WorkflowDefinition = Greeting>(
     ::steadfast::__private::WorkflowHandle<W>,
 );
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    non_snake_case,
+    clippy::missing_errors_doc,
+    clippy::too_many_arguments
+)]
 impl GreetingHandle<Greeting> {}
 impl ::core::clone::Clone for GreetingHandle<Greeting> {
     fn clone(&self) -> Self {

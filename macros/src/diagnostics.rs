@@ -10,12 +10,11 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::Error;
 
-/// The errors and warnings of one expansion, in the order in which they were found.
+/// The errors of one expansion, in the order in which they were found.
 #[derive(Debug, Default)]
 #[must_use = "errors that nobody looks at are never shown"]
 pub(crate) struct Diagnostics {
     errors: Option<Error>,
-    warnings: Vec<(Span, String)>,
 }
 
 /// A page of the book of errors, `docs/errors/<name>.md`.
@@ -46,18 +45,12 @@ impl Diagnostics {
         self.push(Error::new_spanned(tokens.to_token_stream(), text));
     }
 
-    /// Records a warning: what may well be meant, but seldom is.
-    pub(crate) fn warning(&mut self, span: Span, problem: &str, help: &str, page: Page) {
-        self.warnings
-            .push((span, text_with_page(problem, help, page)));
-    }
-
     /// Records an error of the parser with a hint of ours.
     pub(crate) fn syntax(&mut self, error: &Error, help: &str) {
         self.push(Error::new(error.span(), text(&error.to_string(), help)));
     }
 
-    /// Whether nothing is wrong so far; a warning is nothing wrong.
+    /// Whether nothing is wrong so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.errors.is_none()
     }
@@ -69,17 +62,10 @@ impl Diagnostics {
             .map_or(0, |errors| errors.into_iter().count())
     }
 
-    /// Turns the errors into `compile_error!` items, and the warnings into items that cause them.
+    /// Turns the errors into `compile_error!` items.
     pub(crate) fn into_items(self) -> TokenStream {
-        let mut items = self
-            .errors
-            .map_or_else(TokenStream::new, |errors| errors.to_compile_error());
-        items.extend(
-            self.warnings
-                .into_iter()
-                .map(|(span, text)| warning(span, &text)),
-        );
-        items
+        self.errors
+            .map_or_else(TokenStream::new, |errors| errors.to_compile_error())
     }
 
     fn push(&mut self, error: Error) {
@@ -147,8 +133,10 @@ fn text_with_page(problem: &str, help: &str, Page(page): Page) -> String {
     format!("{problem}\nhelp: {help}\nread: docs/errors/{page}.md")
 }
 
-/// A stable macro cannot warn by itself, but the compiler warns of the use of what is deprecated.
-fn warning(span: Span, text: &str) -> TokenStream {
+/// An item that causes a warning, for what may well be meant but seldom is. A stable macro cannot warn
+/// by itself, but the compiler warns of the use of what is deprecated.
+pub(crate) fn warning(span: Span, problem: &str, help: &str, page: Page) -> TokenStream {
+    let text = text_with_page(problem, help, page);
     quote_spanned! {span=>
         const _: () = {
             #[deprecated(note = #text)]

@@ -231,6 +231,7 @@ pub(crate) fn function(method: &Method, written: &ImplItemFn) -> TokenStream {
 pub(crate) fn without_imposed_lints(function: &ImplItemFn) -> TokenStream {
     quote! {
         #[allow(
+            clippy::must_use_candidate,
             clippy::needless_pass_by_ref_mut,
             clippy::needless_pass_by_value,
             clippy::trivially_copy_pass_by_ref,
@@ -272,11 +273,12 @@ pub(crate) fn input_codec(scope: &Scope<'_>, inputs: &[Input]) -> TokenStream {
         [codec] => (
             quote!(input),
             quote!(payloads),
-            quote!(::std::vec::Vec::from([#codec.encode(input)?])),
+            quote!(::core::convert::From::from([#codec.encode(input)?])),
         ),
         several => {
             let fields = (0..several.len()).map(syn::Index::from);
-            let encoded = quote!(::std::vec::Vec::from([#(#several.encode(&input.#fields)?),*]));
+            let encoded =
+                quote!(::core::convert::From::from([#(#several.encode(&input.#fields)?),*]));
             (quote!(input), quote!(payloads), encoded)
         }
     };

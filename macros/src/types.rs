@@ -88,9 +88,9 @@ pub(crate) fn resolve_generics(generics: &Generics, self_ty: &Type) -> Generics 
 }
 
 /// Adds what every definition asks of a generic owner, so that nobody has to write it.
-pub(crate) fn bind_owner(generics: &mut Generics, self_ty: &Type, bounds: &TokenStream) {
+pub(crate) fn bind_owner(generics: &mut Generics, bounds: &TokenStream) {
     if generics.type_params().next().is_some() {
-        let predicate = parse_quote!(#self_ty: #bounds);
+        let predicate = parse_quote!(Self: #bounds);
         generics.make_where_clause().predicates.push(predicate);
     }
 }

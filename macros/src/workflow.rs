@@ -27,10 +27,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     options.check(&ACCEPTED, &mut diagnostics);
     let parsed = check(&item, &mut diagnostics);
-    if let Some(parsed) = &parsed {
-        determinism::check_state(parsed, &mut diagnostics);
-    }
-    let mut tokens = TokenStream::new();
+    let mut tokens = parsed.as_ref().map_or_else(TokenStream::new, |parsed| {
+        determinism::check_state(parsed, &mut diagnostics)
+    });
     if let Some(parsed) = parsed.filter(|_| diagnostics.is_empty()) {
         match options.krate().or_else(facade::find) {
             Some(krate) => tokens.extend(name(&krate, &options, parsed)),

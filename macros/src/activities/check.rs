@@ -1,10 +1,11 @@
 //! Says what is wrong with an `#[activities]` block.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::{ImplItem, ImplItemFn};
 
-use super::model::{Activity, Model};
+use super::{
+    cancellation,
+    model::{Activity, Model},
+};
 use crate::{
     block,
     casing::wire_name,
@@ -53,6 +54,11 @@ pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
         check_name(activity, &model.activities[..index], diagnostics);
         if diagnostics.count() > before {
             wrong.push(activity.method.index);
+        }
+    }
+    for activity in &model.activities {
+        if let Some(ImplItem::Fn(written)) = model.block.items.get_mut(activity.method.index) {
+            cancellation::warn(activity, written);
         }
     }
     for index in &wrong {
@@ -115,12 +121,9 @@ fn check_activity(activity: &Activity, written: &ImplItemFn, diagnostics: &mut D
                 &format!("{label} must not take its context by `&mut`"),
                 "write `ctx: ActivityContext`",
             );
-        } else if let Some(name) = &context.name
-            && !activity.options.flag("auto_heartbeat")
-        {
-            check_heartbeat(name, written, &label, diagnostics);
         }
     }
+    cancellation::check(activity, written, &label, diagnostics);
 }
 
 fn check_receiver(
@@ -146,79 +149,4 @@ fn check_receiver(
         ),
         Receiver::None | Receiver::Shared | Receiver::Arc(_) => {}
     }
-}
-
-/// Rule A6: who looks for a cancellation has to heartbeat, or none will ever be seen.
-fn check_heartbeat(
-    context: &Ident,
-    written: &ImplItemFn,
-    label: &str,
-    diagnostics: &mut Diagnostics,
-) {
-    let mut uses = Uses::default();
-    uses.scan(written.block.to_token_stream(), context);
-    if let Some(looks) = uses.looks
-        && !uses.heartbeats
-        && !uses.escapes
-    {
-        diagnostics.error_at(
-            looks.span(),
-            &format!("{label} looks for a cancellation but never heartbeats, so it cannot see one"),
-            &format!(
-                "write `#[activity(auto_heartbeat)]`, or call `{context}.record_heartbeat(..)` \
-                 while it works"
-            ),
-        );
-    }
-}
-
-/// How a body uses its context, as far as its tokens show. Macros are looked into as well.
-#[derive(Debug, Default)]
-struct Uses {
-    /// The first `is_cancelled` or `cancelled` that is called on it.
-    looks: Option<Ident>,
-    /// It is called to heartbeat.
-    heartbeats: bool,
-    /// It is passed on, cloned or moved; whoever gets it may heartbeat.
-    escapes: bool,
-}
-
-impl Uses {
-    fn scan(&mut self, tokens: TokenStream, context: &Ident) {
-        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        for (index, token) in tokens.iter().enumerate() {
-            match token {
-                TokenTree::Group(group) => self.scan(group.stream(), context),
-                TokenTree::Ident(ident) if ident == context => {
-                    // `self.ctx` is something else.
-                    let is_field = index > 0 && is_dot(&tokens[index - 1]);
-                    if !is_field {
-                        self.see(&tokens[index + 1..]);
-                    }
-                }
-                TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
-            }
-        }
-    }
-
-    /// Looks at what follows the context's name.
-    fn see(&mut self, rest: &[TokenTree]) {
-        match rest {
-            [dot, TokenTree::Ident(method), ..] if is_dot(dot) => {
-                match method.to_string().as_str() {
-                    "is_cancelled" | "cancelled" => {
-                        self.looks.get_or_insert_with(|| method.clone());
-                    }
-                    "heartbeat" | "record_heartbeat" => self.heartbeats = true,
-                    "clone" => self.escapes = true,
-                    _ => {}
-                }
-            }
-            _ => self.escapes = true,
-        }
-    }
-}
-
-fn is_dot(token: &TokenTree) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == '.')
 }

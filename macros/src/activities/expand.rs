@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{ImplItem, ItemImpl, Path, spanned::Spanned};
 
 use super::{
+    cancellation,
     check::name,
     model::{Activity, Model},
 };
@@ -31,8 +32,9 @@ pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream 
     let register = register(&scope, &definitions);
     let items = definitions.iter().map(|(activity, definition)| {
         let shared = definition.items(&scope);
+        let waits = waits(block, activity, definition);
         let own = implementation(&scope, activity, definition);
-        quote!(#shared #own)
+        quote!(#shared #waits #own)
     });
     quote! {
         #methods
@@ -52,6 +54,34 @@ fn methods(block: &ItemImpl, definitions: &[(&Activity, Definition<'_>)]) -> Tok
         }
     }
     quote!(#block)
+}
+
+/// A function that `#[workflow_methods]` calls where a workflow waits until the activity has heard of
+/// its cancellation: the compiler warns there if it never will.
+fn waits(block: &ItemImpl, activity: &Activity, definition: &Definition<'_>) -> TokenStream {
+    let (cfg, ident) = (&definition.method.attributes.cfg, &definition.ident);
+    let hears = match block.items.get(activity.method.index) {
+        Some(ImplItem::Fn(written)) => cancellation::may_heartbeat(activity, written),
+        _ => true,
+    };
+    let name = &activity.method.signature.ident;
+    let warning = (!hears).then(|| {
+        let page = "waits-without-heartbeat";
+        let note = format!(
+            "activity `{name}` never heartbeats, so the wait lasts until it ends by itself\nhelp: \
+             write `#[activity(auto_heartbeat)]` on it, or choose `TryCancel` or `Abandon`\nread: \
+             docs/errors/{page}.md"
+        );
+        quote!(#[deprecated(note = #note)])
+    });
+    quote! {
+        #(#cfg)*
+        impl<W, F> #ident<W, F> {
+            #warning
+            #[allow(dead_code)]
+            pub const fn __x_waits_for_cancellation(self) {}
+        }
+    }
 }
 
 fn register(scope: &Scope<'_>, definitions: &[(&Activity, Definition<'_>)]) -> TokenStream {
@@ -109,7 +139,6 @@ fn implementation(
     };
     quote! {
         #(#cfg)*
-        #[diagnostic::do_not_recommend]
         #head #private::ActivityDefinition for #ty #bounds {
             type Implementer = #self_ty;
             type Input = #input;

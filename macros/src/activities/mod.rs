@@ -1,5 +1,6 @@
 //! `#[activities]`: turns the methods of an impl block into activity definitions.
 
+mod cancellation;
 mod check;
 mod expand;
 mod model;

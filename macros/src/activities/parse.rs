@@ -20,7 +20,7 @@ pub(super) fn parse(
     block::check_spelling(&mut block, &["activity"], diagnostics);
     let self_ty = block.self_ty.clone();
     let bounds = quote!(::core::marker::Send + ::core::marker::Sync + 'static);
-    bind_owner(&mut block.generics, &self_ty, &bounds);
+    bind_owner(&mut block.generics, &bounds);
     let mut activities = Vec::new();
     for (index, item) in block.items.iter_mut().enumerate() {
         let ImplItem::Fn(function) = item else {

@@ -13,6 +13,7 @@ mod names;
 mod rules;
 mod scan;
 
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{GenericArgument, ImplItem, ItemImpl, ItemStruct, PathArguments, Type};
 
@@ -23,7 +24,7 @@ use self::{
     scan::{Finding, Scanner},
 };
 use crate::{
-    diagnostics::{Diagnostics, Page},
+    diagnostics::{Diagnostics, Page, warning},
     types::{last_segment, show},
 };
 
@@ -45,7 +46,8 @@ pub(crate) fn check(block: &ItemImpl, diagnostics: &mut Diagnostics) {
 
 /// Warns of the fields of a workflow's state that have no order of their own: the block that goes
 /// through them does not know their type.
-pub(crate) fn check_state(state: &ItemStruct, diagnostics: &mut Diagnostics) {
+pub(crate) fn check_state(state: &ItemStruct, diagnostics: &mut Diagnostics) -> TokenStream {
+    let mut warnings = TokenStream::new();
     for field in &state.fields {
         let escape = field.attrs.iter().find_map(Escape::of_attribute);
         if let Some(escape) = escape {
@@ -56,7 +58,7 @@ pub(crate) fn check_state(state: &ItemStruct, diagnostics: &mut Diagnostics) {
             && is_unordered(&field.ty)
         {
             let name = field.ident.as_ref().map(|name| format!(" `{name}`"));
-            diagnostics.warning(
+            warnings.extend(warning(
                 last.ident.span(),
                 &format!(
                     "the field{} has an order that is another one in every replay",
@@ -68,9 +70,10 @@ pub(crate) fn check_state(state: &ItemStruct, diagnostics: &mut Diagnostics) {
                     ordered(&field.ty)
                 ),
                 PAGE,
-            );
+            ));
         }
     }
+    warnings
 }
 
 fn report(finding: &Finding, diagnostics: &mut Diagnostics) {

@@ -120,7 +120,9 @@ impl<'a> Scanner<'a> {
                 self.loop_over(tokens, index + 1);
                 return index + 1;
             }
-            "let" | "mut" | "fn" | "ref" | "as" | "impl" | "dyn" | "where" | "async" | "await"
+            // What is declared here is not called here.
+            "fn" => return index + 2,
+            "let" | "mut" | "ref" | "as" | "impl" | "dyn" | "where" | "async" | "await"
             | "move" | "return" | "if" | "else" | "match" | "for" | "while" | "loop" | "break"
             | "continue" | "pub" | "unsafe" | "const" | "struct" | "enum" | "trait" => {
                 return index + 1;

@@ -13,7 +13,6 @@ pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
     let self_ty = &block.self_ty;
     let private = quote!(#krate::__private);
     quote! {
-        #[diagnostic::do_not_recommend]
         impl #private::WorkflowDefinition for #self_ty {
             const WORKFLOW_TYPE: &'static str = "";
             type Input = ();

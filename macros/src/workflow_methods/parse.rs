@@ -19,7 +19,7 @@ pub(super) fn parse(
     let mut block = block::parse("workflow_methods", item, diagnostics)?;
     block::check_spelling(&mut block, &Kind::ATTRIBUTES, diagnostics);
     let self_ty = block.self_ty.clone();
-    bind_owner(&mut block.generics, &self_ty, &quote!('static));
+    bind_owner(&mut block.generics, &quote!('static));
     let mut methods = Vec::new();
     for (index, item) in block.items.iter_mut().enumerate() {
         let ImplItem::Fn(function) = item else {

@@ -285,6 +285,16 @@ impl<W: WorkflowDefinition, T, E> SagaStep<W, T, E> {
         .await
     }
 
+    /// Runs the step; nothing undoes it. Like every step it is waited for to its end, whatever is
+    /// being cancelled (G3).
+    ///
+    /// # Errors
+    ///
+    /// When the step ends without a result.
+    pub async fn without_compensation(self) -> Result<T, E> {
+        self.run.await
+    }
+
     /// Runs the step; workflow code of any kind undoes it.
     ///
     /// # Errors

@@ -187,6 +187,7 @@ impl Stage {
 
     /// Says that it was cancelled though nobody asked.
     #[activity]
+    #[expect(deprecated, reason = "it is the point: nobody asked")]
     pub(crate) async fn give_up(&self) -> Result<String, ActivityError> {
         Err(ActivityError::cancelled())
     }

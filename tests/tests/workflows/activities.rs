@@ -47,6 +47,7 @@ impl Habits {
 
     /// Says that it was cancelled though nobody asked.
     #[activity]
+    #[expect(deprecated, reason = "it is the point: nobody asked")]
     async fn gives_up(&self) -> Result<String, ActivityError> {
         self.0.say("gave up");
         Err(ActivityError::cancelled())

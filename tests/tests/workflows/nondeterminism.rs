@@ -7,6 +7,9 @@
 
 mod elsewhere;
 #[expect(
+    clippy::await_holding_lock,
+    clippy::for_kv_map,
+    clippy::iter_over_hash_type,
     clippy::print_stderr,
     clippy::print_stdout,
     unused_qualifications,

@@ -1,5 +1,6 @@
 //! Says what is wrong with a `#[workflow_methods]` block.
 
+mod cancellation;
 mod method;
 
 use syn::ImplItem;
@@ -46,6 +47,7 @@ pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
     }
     check_init_and_run(model, &mut wrong, diagnostics);
     determinism::check(&model.block, diagnostics);
+    cancellation::check(&mut model.block, diagnostics);
     let runs = model.of(Kind::Run).count();
     let inits = model.of(Kind::Init).count();
     for index in &wrong {

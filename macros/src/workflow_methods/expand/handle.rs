@@ -1,11 +1,14 @@
 //! Writes the typed handle: a wrapper of the untyped one with a method for every handler.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Visibility;
 
 use super::super::model::{Kind, Marked};
-use crate::expand::{Definition, Scope, output_type, tuple};
+use crate::{
+    expand::{Definition, Scope, output_type, tuple},
+    signature::Input,
+};
 
 /// Methods that every handle has; a handler of such a name is called through `signal`, `query` or
 /// `update` and does not hide them.
@@ -87,13 +90,18 @@ pub(super) fn handle(
     quote_spanned! {scope.owner.span()=>
         #[doc = #doc]
         #hidden
-        #[allow(private_interfaces, unnameable_types, unreachable_pub)]
+        #[allow(non_camel_case_types, private_interfaces, unnameable_types, unreachable_pub)]
         pub struct #ident<#(#parameters,)* W: #private::WorkflowDefinition = #self_ty>(
             #private::WorkflowHandle<W>
             #phantom
         ) #bounds;
 
-        #[allow(dead_code)]
+        #[allow(
+            dead_code,
+            non_snake_case,
+            clippy::missing_errors_doc,
+            clippy::too_many_arguments
+        )]
         #head #ty #bounds {
             #(#methods)*
         }
@@ -165,7 +173,7 @@ fn handle_method(scope: &Scope<'_>, marked: &Marked) -> Option<TokenStream> {
         let doc = format!("{doc} `{}`.", marked.name());
         quote!(#[doc = #doc])
     });
-    let names: Vec<&Ident> = signature.inputs.iter().map(|input| &input.name).collect();
+    let names: Vec<Ident> = signature.inputs.iter().map(argument).collect();
     let types = signature.inputs.iter().map(|input| &input.ty);
     let input = tuple(&names);
     Some(quote! {
@@ -179,4 +187,14 @@ fn handle_method(scope: &Scope<'_>, marked: &Marked) -> Option<TokenStream> {
             self.0.#verb(<#self_ty>::#name, #input).await
         }
     })
+}
+
+/// The name of an argument: the handler's, which may not use it, while the handle's method does.
+fn argument(input: &Input) -> Ident {
+    let name = input.name.to_string();
+    let used = name.trim_start_matches('_');
+    if used == name || !used.starts_with(|first: char| first.is_alphabetic()) {
+        return input.name.clone();
+    }
+    format_ident!("{used}", span = input.name.span())
 }

@@ -2,7 +2,7 @@
 
 mod handle;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{ImplItem, Path, spanned::Spanned};
 
@@ -77,7 +77,6 @@ fn run_definition(scope: &Scope<'_>, definition: &Definition<'_>) -> TokenStream
     let (private, self_ty, ty) = (&scope.private, scope.self_ty, &definition.ty);
     let (head, bounds) = scope.head();
     quote! {
-        #[diagnostic::do_not_recommend]
         #head #private::RunDefinition for #ty #bounds {
             type Workflow = #self_ty;
         }
@@ -133,7 +132,6 @@ fn workflow(
         Some(quote!(#(#cfg)* let set = set.#add::<#ty>();))
     });
     quote! {
-        #[diagnostic::do_not_recommend]
         #head #private::WorkflowDefinition for #self_ty #bounds {
             type Input = #input;
             type Output = #output;
@@ -219,7 +217,8 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
             }
         }
     };
-    let state_of_type = quote_spanned!(state.span()=> let state: Self = #state;);
+    let variable = Ident::new("state", Span::call_site());
+    let state_of_type = quote_spanned!(state.span()=> let #variable: Self = #state;);
     quote! {
         fn init(
             #view: &#private::WorkflowContextView,
@@ -311,11 +310,9 @@ fn implementation(
     };
     quote! {
         #(#cfg)*
-        #[diagnostic::do_not_recommend]
         #head #private::#owned<#self_ty> for #ty #bounds {}
 
         #(#cfg)*
-        #[diagnostic::do_not_recommend]
         #head #private::#described for #ty #bounds {
             #body
         }

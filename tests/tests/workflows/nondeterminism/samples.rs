@@ -64,9 +64,7 @@ pub(super) async fn clock_as_a_function(ctx: &mut Ctx) -> WorkflowResult<String>
 /// compile time | later
 pub(super) async fn elapsed_since_the_task(ctx: &mut Ctx) -> WorkflowResult<String> {
     let elapsed = ctx.now().elapsed();
-    let value = elapsed
-        .map_or_else(|error| error.duration(), |elapsed| elapsed)
-        .as_nanos();
+    let value = elapsed.unwrap_or_else(|error| error.duration()).as_nanos();
     decide(ctx, value).await
 }
 

@@ -1,0 +1,237 @@
+//! Warns where a cancellation will not go as the code seems to expect.
+//!
+//! It looks at the tokens of one function: whether a scope is cancelled is only known at run time,
+//! so what is said here is a warning unless it can never be right.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::{ImplItem, ItemImpl, parse2, spanned::Spanned};
+
+use crate::diagnostics::{Diagnostics, Page, warning};
+
+/// Operations that a cancelled scope does not start (rule D3).
+const OPERATIONS: [&str; 7] = [
+    "sleep",
+    "start_activity",
+    "start_child_workflow",
+    "start_local_activity",
+    "timer",
+    "wait_condition",
+    "wait_condition_timeout",
+];
+
+/// Waits whose only error is a cancellation of their scope.
+const WAITS: [&str; 3] = ["sleep", "timer", "wait_condition"];
+
+/// Methods whose body runs in a scope of its own.
+const SCOPES: [&str; 5] = [
+    "disconnected",
+    "in_scope",
+    "on_cancel",
+    "compensate",
+    "compensate_with",
+];
+
+/// Checks every function of the block. Adds a check of the compiler's to those that wait for an
+/// activity that may never hear of its cancellation.
+pub(super) fn check(block: &mut ItemImpl, diagnostics: &mut Diagnostics) {
+    for item in &mut block.items {
+        let ImplItem::Fn(function) = item else {
+            continue;
+        };
+        let tokens: Vec<TokenTree> = function.block.to_token_stream().into_iter().collect();
+        let mut walk = Walk {
+            accepts: calls(&tokens, &["cancelled", "cancel", "cancel_with_reason"]),
+            waiting: Vec::new(),
+            items: Vec::new(),
+            diagnostics,
+        };
+        walk.walk(&tokens);
+        let items = walk.items.into_iter().filter_map(|item| parse2(item).ok());
+        // Inside of the function, so that an attribute on it reaches them.
+        function.block.stmts.splice(0..0, items);
+    }
+}
+
+struct Walk<'a> {
+    /// The function waits for a cancellation, which accepts it (D4, D5), or causes one itself.
+    accepts: bool,
+    /// Variables that hold options with `WaitCancellationCompleted`.
+    waiting: Vec<String>,
+    /// What causes the compiler's warnings.
+    items: Vec<TokenStream>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Walk<'_> {
+    fn walk(&mut self, tokens: &[TokenTree]) {
+        for (index, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Group(group) => {
+                    self.walk(&group.stream().into_iter().collect::<Vec<_>>());
+                }
+                TokenTree::Ident(ident) if ident == "let" => self.variable(&tokens[index + 1..]),
+                TokenTree::Ident(ident) if ident == "if" => self.condition(&tokens[index + 1..]),
+                TokenTree::Ident(ident) if ident == "step" => {
+                    self.step(ident, &tokens[index + 1..]);
+                }
+                TokenTree::Ident(ident) if ident == "start_activity" => {
+                    if let Some(TokenTree::Group(arguments)) = tokens.get(index + 1) {
+                        self.start(arguments);
+                    }
+                }
+                TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            }
+        }
+    }
+
+    /// `saga.step(..).await`: a step starts when it is told how it is undone.
+    fn step(&mut self, step: &Ident, rest: &[TokenTree]) {
+        if let [
+            TokenTree::Group(_),
+            TokenTree::Punct(dot),
+            TokenTree::Ident(next),
+            ..,
+        ] = rest
+            && dot.as_char() == '.'
+            && next == "await"
+        {
+            self.diagnostics.error_with_page(
+                step,
+                "this step of a saga does not say how it is undone",
+                "add `.compensate_with(activity, input, options)`, or `.without_compensation()`",
+                Page("step-without-compensation"),
+            );
+        }
+    }
+
+    fn variable(&mut self, rest: &[TokenTree]) {
+        let name = rest.iter().find_map(|token| match token {
+            TokenTree::Ident(ident) if ident != "mut" => Some(ident.to_string()),
+            _ => None,
+        });
+        let value = until_semicolon(rest);
+        let starts = mentions(value, &["start_activity", "async"]);
+        let Some(name) = name else { return };
+        self.waiting.retain(|waiting| *waiting != name);
+        if mentions(value, &["WaitCancellationCompleted"]) && !starts {
+            self.waiting.push(name);
+        }
+    }
+
+    /// `start_activity(Bookings::charge, input, options)`.
+    fn start(&mut self, arguments: &Group) {
+        let arguments: Vec<TokenTree> = arguments.stream().into_iter().collect();
+        let comma = arguments.iter().position(is_comma);
+        let (activity, rest) = arguments.split_at(comma.unwrap_or(arguments.len()));
+        let options = rest
+            .iter()
+            .rposition(is_comma)
+            .map_or(rest, |last| &rest[last..]);
+        let waits = mentions(rest, &["WaitCancellationCompleted"])
+            || self.waiting.iter().any(|name| mentions(options, &[name]));
+        // A path of a type's: what is in a variable or a type parameter has no name out here.
+        let is_path = matches!(
+            activity,
+            [TokenTree::Ident(first), .., TokenTree::Punct(_), TokenTree::Ident(_)]
+                if first.to_string().chars().count() > 1 && first != "Self"
+        ) && !activity.iter().any(|token| is_mark(token, '<'));
+        if waits && is_path {
+            let activity: TokenStream = activity.iter().cloned().collect();
+            self.items.push(quote_spanned! {activity.span()=>
+                const _: () = #activity.__x_waits_for_cancellation();
+            });
+        }
+    }
+
+    /// `if error.is_cancelled() { .. }` and `if let Err(..) = ctx.sleep(..).await { .. }`.
+    fn condition(&mut self, rest: &[TokenTree]) {
+        if self.accepts {
+            return;
+        }
+        let end = rest.iter().position(is_block).unwrap_or(rest.len());
+        let (condition, body) = rest.split_at(end);
+        let says_cancelled = mentions(condition, &["is_cancelled"])
+            && !condition.iter().any(|token| is_mark(token, '!'));
+        let failed_wait = matches!(
+            condition,
+            [TokenTree::Ident(let_), TokenTree::Ident(err), ..] if let_ == "let" && err == "Err"
+        ) && condition.iter().any(|token| {
+            matches!(token, TokenTree::Ident(name) if WAITS.iter().any(|wait| name == wait))
+        });
+        if let Some(TokenTree::Group(body)) = body.first()
+            && (says_cancelled || failed_wait)
+            && let Some(operation) = operation(body)
+        {
+            self.items.push(warning(
+                operation.span(),
+                &format!("`{operation}` is not started in a scope that is cancelled"),
+                "write `ctx.disconnected(async |ctx| ..).await` around the cleanup, or accept the \
+                 request with `ctx.cancelled().await`",
+                Page("cleanup-in-cancelled-scope"),
+            ));
+        }
+    }
+}
+
+/// The first operation that is started in a block, and in no scope of its own.
+fn operation(body: &Group) -> Option<Ident> {
+    let tokens: Vec<TokenTree> = body.stream().into_iter().collect();
+    let mut index = 0;
+    while let Some(token) = tokens.get(index) {
+        index += 1;
+        match token {
+            TokenTree::Group(group) => {
+                if let Some(found) = operation(group) {
+                    return Some(found);
+                }
+            }
+            TokenTree::Ident(ident) if SCOPES.iter().any(|scope| ident == scope) => index += 1,
+            TokenTree::Ident(ident) => {
+                let is_method = index > 1 && is_mark(&tokens[index - 2], '.');
+                if is_method && OPERATIONS.iter().any(|operation| ident == operation) {
+                    return Some(ident.clone());
+                }
+            }
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
+    None
+}
+
+fn mentions(tokens: &[TokenTree], names: &[&str]) -> bool {
+    tokens.iter().any(|token| match token {
+        TokenTree::Ident(ident) => names.iter().any(|name| ident == name),
+        TokenTree::Group(group) => mentions(&group.stream().into_iter().collect::<Vec<_>>(), names),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+/// Whether a method of one of these names is called.
+fn calls(tokens: &[TokenTree], names: &[&str]) -> bool {
+    tokens.iter().enumerate().any(|(index, token)| match token {
+        TokenTree::Ident(ident) => {
+            let is_method = index > 0 && is_mark(&tokens[index - 1], '.');
+            is_method && names.iter().any(|name| ident == name)
+        }
+        TokenTree::Group(group) => calls(&group.stream().into_iter().collect::<Vec<_>>(), names),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+fn until_semicolon(tokens: &[TokenTree]) -> &[TokenTree] {
+    let end = tokens.iter().position(|token| is_mark(token, ';'));
+    &tokens[..end.unwrap_or(tokens.len())]
+}
+
+fn is_block(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
+}
+
+fn is_comma(token: &TokenTree) -> bool {
+    is_mark(token, ',')
+}
+
+fn is_mark(token: &TokenTree, mark: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == mark)
+}
