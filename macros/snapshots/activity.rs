@@ -110,7 +110,6 @@ for __x_Bookings_book_hotel<
         u32,
     ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
 > {
-    type Implementer = Bookings;
     type Input = (Trip, u32);
     type Output = Booking;
     const ACTIVITY_TYPE: &'static str = "book-hotel";
@@ -149,6 +148,18 @@ for __x_Bookings_book_hotel<
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
         <Booking as ::steadfast::__private::Output>::codec().decode(payload)
     }
+}
+impl ::steadfast::__private::ActivityImplementation
+for __x_Bookings_book_hotel<
+    Bookings,
+    for<'x> fn(
+        &'x Bookings,
+        ActivityContext,
+        Trip,
+        u32,
+    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
+> {
+    type Implementer = Bookings;
     fn execute(
         implementer: ::steadfast::__private::Arc<Self::Implementer>,
         context: ::steadfast::__private::ActivityContext,

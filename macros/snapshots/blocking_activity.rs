@@ -79,7 +79,6 @@ for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
 where
     Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
-    type Implementer = Tickets<T>;
     type Input = Booking;
     type Output = Vec<u8>;
     const ACTIVITY_TYPE: &'static str = "render";
@@ -113,6 +112,14 @@ where
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
         <Vec<u8> as ::steadfast::__private::Output>::codec().decode(payload)
     }
+}
+#[cfg(unix)]
+impl<T: Send + Sync + 'static> ::steadfast::__private::ActivityImplementation
+for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
+{
+    type Implementer = Tickets<T>;
     fn execute(
         implementer: ::steadfast::__private::Arc<Self::Implementer>,
         context: ::steadfast::__private::ActivityContext,

@@ -45,6 +45,11 @@ impl Diagnostics {
         self.push(Error::new_spanned(tokens.to_token_stream(), text));
     }
 
+    /// Records an error at a single token, whose reason needs a page.
+    pub(crate) fn error_at_with_page(&mut self, span: Span, problem: &str, help: &str, page: Page) {
+        self.push(Error::new(span, text_with_page(problem, help, page)));
+    }
+
     /// Records an error of the parser with a hint of ours.
     pub(crate) fn syntax(&mut self, error: &Error, help: &str) {
         self.push(Error::new(error.span(), text(&error.to_string(), help)));

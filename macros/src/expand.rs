@@ -37,6 +37,8 @@ pub(crate) struct Definition<'a> {
     pub(crate) ty: TokenStream,
     pointer: TokenStream,
     output: TokenStream,
+    /// As a person would write it.
+    path: String,
 }
 
 impl<'a> Scope<'a> {
@@ -106,6 +108,7 @@ impl<'a> Scope<'a> {
             ty,
             pointer,
             output,
+            path: format!("{}::{}", self.owner, signature.ident),
         }
     }
 
@@ -140,34 +143,15 @@ impl Definition<'_> {
         }
     }
 
-    /// The definition type, which derefs to a pointer to the function.
-    pub(crate) fn items(&self, scope: &Scope<'_>) -> TokenStream {
+    /// The definition type.
+    pub(crate) fn declaration(&self) -> TokenStream {
         let cfg = &self.method.attributes.cfg;
-        let signature = &self.method.signature;
-        let Self {
-            ident,
-            ty,
-            pointer,
-            output,
-            ..
-        } = self;
-        let (head, bounds) = scope.head();
-        let path = format!("{}::{}", scope.owner, signature.ident);
-        let lifetimes = borrows(signature).then(|| quote!(<'x>));
-        let types = argument_types(scope, signature);
-        let names = argument_names(signature);
-        let (self_ty, function) = (scope.self_ty, casing::hidden_function(&signature.ident));
-        let call = quote!(<#self_ty>::#function(#(#names),*));
-        let call = if signature.is_async {
-            // An error about the future (that it is not `Send`) belongs to the method's name.
-            quote_spanned!(signature.ident.span()=> ::std::boxed::Box::pin(#call))
-        } else {
-            call
-        };
+        let ident = &self.ident;
         // What is said about the type points at the method.
-        let declaration = quote_spanned! {signature.ident.span()=>
+        let declaration = quote_spanned! {self.method.signature.ident.span()=>
             pub struct #ident<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
         };
+        let path = &self.path;
         quote! {
             #(#cfg)*
             #[doc(hidden)]
@@ -190,7 +174,32 @@ impl Definition<'_> {
                     f.write_str(#path)
                 }
             }
+        }
+    }
 
+    /// What makes the definition a function: it derefs to a pointer to the method.
+    pub(crate) fn call(&self, scope: &Scope<'_>) -> TokenStream {
+        let cfg = &self.method.attributes.cfg;
+        let signature = &self.method.signature;
+        let Self {
+            ty,
+            pointer,
+            output,
+            ..
+        } = self;
+        let (head, bounds) = scope.head();
+        let lifetimes = borrows(signature).then(|| quote!(<'x>));
+        let types = argument_types(scope, signature);
+        let names = argument_names(signature);
+        let (self_ty, function) = (scope.self_ty, casing::hidden_function(&signature.ident));
+        let call = quote!(<#self_ty>::#function(#(#names),*));
+        let call = if signature.is_async {
+            // An error about the future (that it is not `Send`) belongs to the method's name.
+            quote_spanned!(signature.ident.span()=> ::std::boxed::Box::pin(#call))
+        } else {
+            call
+        };
+        quote! {
             #(#cfg)*
             #head #ty #bounds {
                 fn __x_call #lifetimes(#(#names: #types),*) -> #output {

@@ -41,6 +41,12 @@ pub fn activities(arguments: TokenStream, item: TokenStream) -> TokenStream {
     activities::expand(arguments.into(), item.into()).into()
 }
 
+/// Declares activities that are implemented elsewhere.
+#[proc_macro_attribute]
+pub fn activity_definitions(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    activities::declare(arguments.into(), item.into()).into()
+}
+
 /// Waits for the first of several futures, polling them in the written order.
 #[proc_macro]
 pub fn select(branches: TokenStream) -> TokenStream {

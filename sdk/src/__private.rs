@@ -12,8 +12,9 @@ pub use crate::{
     client::{ClientError, WorkflowHandle},
     convert::{Codec, ConvertError, Input, Output},
     definition::{
-        Activities, ActivityDefinition, Handled, QueryDefinition, QueryOf, RunDefinition,
-        SignalDefinition, SignalOf, UpdateDefinition, UpdateOf, WorkflowDefinition, WorkflowName,
+        Activities, ActivityDefinition, ActivityImplementation, Handled, QueryDefinition, QueryOf,
+        RunDefinition, SignalDefinition, SignalOf, UpdateDefinition, UpdateOf, WorkflowDefinition,
+        WorkflowName,
     },
     error::WorkflowError,
     workflow::{HandlerSet, SyncWorkflowContext, WorkflowContext, WorkflowContextView},

@@ -308,15 +308,14 @@ impl<T> fmt::Debug for Handled<T> {
     }
 }
 
-/// The value behind a method marked `#[activity]`.
+/// The value behind a method marked `#[activity]`, in an `#[activities]` or an
+/// `#[activity_definitions]` block: what a caller has to know.
 #[diagnostic::on_unimplemented(
     message = "this is not an activity",
     label = "not a method marked `#[activity]`",
     note = "mark the method with `#[activity]` inside an `#[activities]` impl block, and pass its name as a value, as in `Bookings::book_hotel`"
 )]
 pub trait ActivityDefinition: Copy + 'static {
-    /// The type whose `#[activities]` block contains the method.
-    type Implementer: Activities;
     /// The function's arguments: `()`, one type, or a tuple of several.
     type Input: Send + 'static;
     /// What the function returns when it succeeds.
@@ -351,6 +350,12 @@ pub trait ActivityDefinition: Copy + 'static {
     ///
     /// When the payload is missing or is not of the expected type.
     fn decode_output(payload: Option<&Payload>) -> Result<Self::Output, ConvertError>;
+}
+
+/// The value behind a method marked `#[activity]` in an `#[activities]` block: what a worker runs.
+pub trait ActivityImplementation: ActivityDefinition {
+    /// The type whose `#[activities]` block contains the method.
+    type Implementer: Activities;
 
     /// Runs the function.
     fn execute(

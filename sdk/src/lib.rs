@@ -21,6 +21,7 @@ pub mod history_json;
 pub mod metrics;
 #[cfg(feature = "embedded")]
 pub mod testing;
+pub mod untyped;
 pub mod worker;
 pub mod workflow;
 
@@ -33,6 +34,33 @@ pub use steadfast_core as core;
 /// A plain (not `async`) function runs on the blocking pool. Options of `#[activity]`: `name = ".."` and
 /// `auto_heartbeat`.
 pub use steadfast_macros::activities;
+/// Declares activities that are implemented elsewhere, in another package or another language, typed where
+/// they are called.
+///
+/// ```
+/// use steadfast::prelude::*;
+///
+/// /// The billing service, which is written in Go.
+/// pub struct Billing;
+///
+/// #[activity_definitions]
+/// impl Billing {
+///     /// Charges a card.
+///     #[activity(name = "ChargeCard")]
+///     pub fn charge(card: String, cents: u64) -> String;
+/// }
+///
+/// async fn pay<W: steadfast::definition::WorkflowDefinition>(
+///     ctx: &WorkflowContext<W>,
+///     options: ActivityOptions,
+/// ) -> WorkflowResult<String> {
+///     Ok(ctx.start_activity(Billing::charge, ("4242".to_owned(), 995), options).await?)
+/// }
+/// ```
+///
+/// A method has inputs and the type of its success, and no body; `unimplemented!()` as its body is accepted too. A worker
+/// cannot register them. Without any type, use `ctx.start_activity_by_name`.
+pub use steadfast_macros::activity_definitions;
 /// Marks the struct of a workflow.
 ///
 /// Options: `name = ".."` for the workflow type that histories record (by default the struct's name), and
@@ -105,7 +133,9 @@ pub mod prelude {
         },
         retry::RetryPolicy,
     };
-    pub use steadfast_macros::{activities, select, workflow, workflow_methods};
+    pub use steadfast_macros::{
+        activities, activity_definitions, select, workflow, workflow_methods,
+    };
     // These work inside the blocks only; elsewhere they say so.
     #[doc(hidden)]
     pub use steadfast_macros::{
@@ -134,3 +164,36 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The book of errors: its examples are compiled, and those that fail fail.
+#[cfg(doctest)]
+pub mod errors {
+    #[doc = include_str!("../../docs/errors/activity-receiver.md")]
+    pub struct ActivityReceiver;
+    #[doc = include_str!("../../docs/errors/cancellation-without-heartbeat.md")]
+    pub struct CancellationWithoutHeartbeat;
+    #[doc = include_str!("../../docs/errors/cancelled-without-looking.md")]
+    pub struct CancelledWithoutLooking;
+    #[doc = include_str!("../../docs/errors/cleanup-in-cancelled-scope.md")]
+    pub struct CleanupInCancelledScope;
+    #[doc = include_str!("../../docs/errors/generic-methods.md")]
+    pub struct GenericMethods;
+    #[doc = include_str!("../../docs/errors/init-and-run.md")]
+    pub struct InitAndRun;
+    #[doc = include_str!("../../docs/errors/nondeterminism.md")]
+    pub struct Nondeterminism;
+    #[doc = include_str!("../../docs/errors/owned-inputs.md")]
+    pub struct OwnedInputs;
+    #[doc = include_str!("../../docs/errors/queries.md")]
+    pub struct Queries;
+    #[doc = include_str!("../../docs/errors/state-and-await.md")]
+    pub struct StateAndAwait;
+    #[doc = include_str!("../../docs/errors/step-without-compensation.md")]
+    pub struct StepWithoutCompensation;
+    #[doc = include_str!("../../docs/errors/unreachable-branches.md")]
+    pub struct UnreachableBranches;
+    #[doc = include_str!("../../docs/errors/validators.md")]
+    pub struct Validators;
+    #[doc = include_str!("../../docs/errors/waits-without-heartbeat.md")]
+    pub struct WaitsWithoutHeartbeat;
+}

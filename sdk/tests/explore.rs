@@ -98,6 +98,10 @@ struct WrongScope;
 #[workflow_methods]
 impl WrongScope {
     #[run]
+    #[expect(
+        deprecated,
+        reason = "the macro sees the mistake that the search has to find"
+    )]
     async fn run(ctx: &mut WorkflowContext<Self>, amount: u32) -> WorkflowResult<u32> {
         let paid = ctx.start_activity(Bank::charge, amount, options()).await?;
         if let Err(error) = ctx.sleep(Duration::from_secs(3_600)).await {

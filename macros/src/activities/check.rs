@@ -1,24 +1,17 @@
 //! Says what is wrong with an `#[activities]` block.
 
-use syn::{ImplItem, ImplItemFn};
+use syn::{Expr, ImplItem, ImplItemFn, Stmt};
 
 use super::{
     cancellation,
-    model::{Activity, Model},
+    model::{Activity, Form, Model},
 };
 use crate::{
     block,
     casing::wire_name,
-    diagnostics::{Diagnostics, article},
+    diagnostics::{Diagnostics, Page, article},
     options::Accepted,
     signature::{self, ContextKind, Mode, Receiver, receiver_span},
-};
-
-const BLOCK: Accepted = Accepted {
-    attribute: "activities",
-    keys: &["crate"],
-    hint: "the only option is `crate`; a name goes on the method, as in \
-           `#[activity(name = \"..\")]`",
 };
 
 const ACTIVITY: Accepted = Accepted {
@@ -33,15 +26,22 @@ const ACTIVITY: Accepted = Accepted {
 pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
     // A misspelt attribute was reported already; what it would mark is not missing.
     let is_misspelt = !diagnostics.is_empty();
-    model.options.check(&BLOCK, diagnostics);
+    let attribute = model.form.attribute();
+    let block = Accepted {
+        attribute,
+        keys: &["crate"],
+        hint: "the only option is `crate`; a name goes on the method, as in \
+               `#[activity(name = \"..\")]`",
+    };
+    model.options.check(&block, diagnostics);
     let before = diagnostics.count();
-    block::check(&model.block, "activities", diagnostics);
+    block::check(&model.block, attribute, diagnostics);
     block::take_block_attributes(&mut model.block);
     let is_sound = diagnostics.count() == before;
     if model.activities.is_empty() && is_sound && !is_misspelt {
         diagnostics.error(
             &model.block.self_ty,
-            "this `#[activities]` block has no activity",
+            &format!("this `#[{attribute}]` block has no activity"),
             "put `#[activity]` on its methods",
         );
     }
@@ -49,14 +49,21 @@ pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
     for (index, activity) in model.activities.iter().enumerate() {
         let before = diagnostics.count();
         if let Some(ImplItem::Fn(written)) = model.block.items.get(activity.method.index) {
-            check_activity(activity, written, diagnostics);
+            match model.form {
+                Form::Implemented => check_activity(activity, written, diagnostics),
+                Form::Declared => check_declared(activity, written, diagnostics),
+            }
         }
         check_name(activity, &model.activities[..index], diagnostics);
         if diagnostics.count() > before {
             wrong.push(activity.method.index);
         }
     }
-    for activity in &model.activities {
+    let implemented = model
+        .activities
+        .iter()
+        .filter(|_| model.form == Form::Implemented);
+    for activity in implemented {
         if let Some(ImplItem::Fn(written)) = model.block.items.get_mut(activity.method.index) {
             cancellation::warn(activity, written);
         }
@@ -126,6 +133,46 @@ fn check_activity(activity: &Activity, written: &ImplItemFn, diagnostics: &mut D
     cancellation::check(activity, written, &label, diagnostics);
 }
 
+/// What is only declared has a name, inputs and an output.
+fn check_declared(activity: &Activity, written: &ImplItemFn, diagnostics: &mut Diagnostics) {
+    let accepted = Accepted {
+        keys: &["name"],
+        hint: "the only option is `name`; how it runs is for its implementation to say",
+        ..ACTIVITY
+    };
+    activity.options.check(&accepted, diagnostics);
+    let signature = &activity.method.signature;
+    let label = format!("declared `#[activity]` `{}`", signature.ident);
+    signature::check(signature, &written.sig, &label, false, diagnostics);
+    if let Some(span) = receiver_span(&written.sig) {
+        diagnostics.error_at(
+            span,
+            &format!("{label} must not take `self`"),
+            "remove it; the implementation is elsewhere",
+        );
+    }
+    if let Some(context) = signature.context() {
+        diagnostics.error(
+            &written.sig.inputs[context.position],
+            &format!("{label} must not take a context"),
+            "remove it; write what a caller passes",
+        );
+    }
+    let only = match written.block.stmts.as_slice() {
+        [Stmt::Macro(only)] => Some(&only.mac),
+        [Stmt::Expr(Expr::Macro(only), _)] => Some(&only.mac),
+        _ => None,
+    };
+    let last = only.and_then(|only| only.path.segments.last());
+    if last.is_none_or(|last| last.ident != "unimplemented") {
+        diagnostics.error(
+            &signature.ident,
+            &format!("{label} has a body, which nobody would run"),
+            "write `;` in its place, or `#[activities]` on the block to implement it here",
+        );
+    }
+}
+
 fn check_receiver(
     receiver: &Receiver,
     written: &syn::Signature,
@@ -136,11 +183,12 @@ fn check_receiver(
         return;
     };
     match receiver {
-        Receiver::Mutable => diagnostics.error_at(
+        Receiver::Mutable => diagnostics.error_at_with_page(
             span,
             &format!("{label} must not take `&mut self`"),
             "write `&self`; many activities run at once, so changing state needs a lock or an \
              atomic",
+            Page("activity-receiver"),
         ),
         Receiver::Other => diagnostics.error_at(
             span,

@@ -2,12 +2,12 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{ImplItem, ItemImpl, Path, spanned::Spanned};
+use syn::{ImplItem, Path, spanned::Spanned};
 
 use super::{
     cancellation,
     check::name,
-    model::{Activity, Model},
+    model::{Activity, Form, Model},
 };
 use crate::{
     expand::{
@@ -28,13 +28,16 @@ pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream 
         .iter()
         .map(|activity| (activity, scope.definition(&activity.method)))
         .collect();
-    let methods = methods(block, &definitions);
-    let register = register(&scope, &definitions);
+    let is_implemented = model.form == Form::Implemented;
+    let methods = methods(model, &definitions);
+    let register = is_implemented.then(|| register(&scope, &definitions));
     let items = definitions.iter().map(|(activity, definition)| {
-        let shared = definition.items(&scope);
-        let waits = waits(block, activity, definition);
-        let own = implementation(&scope, activity, definition);
-        quote!(#shared #waits #own)
+        let declared = definition.declaration();
+        let call = is_implemented.then(|| definition.call(&scope));
+        let waits = waits(model, activity, definition);
+        let described = description(&scope, activity, definition);
+        let own = is_implemented.then(|| implementation(&scope, activity, definition));
+        quote!(#declared #call #waits #described #own)
     });
     quote! {
         #methods
@@ -43,12 +46,13 @@ pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream 
     }
 }
 
-/// The user's block with a constant and a hidden function for each activity.
-fn methods(block: &ItemImpl, definitions: &[(&Activity, Definition<'_>)]) -> TokenStream {
-    let mut block = block.clone();
+/// The user's block with a constant and, where it is implemented, a hidden function for each activity.
+fn methods(model: &Model, definitions: &[(&Activity, Definition<'_>)]) -> TokenStream {
+    let mut block = model.block.clone();
     for (_, definition) in definitions {
         if let ImplItem::Fn(written) = &block.items[definition.method.index] {
-            let function = function(definition.method, written);
+            let function =
+                (model.form == Form::Implemented).then(|| function(definition.method, written));
             let constant = definition.constant();
             block.items[definition.method.index] = ImplItem::Verbatim(quote!(#constant #function));
         }
@@ -58,10 +62,13 @@ fn methods(block: &ItemImpl, definitions: &[(&Activity, Definition<'_>)]) -> Tok
 
 /// A function that `#[workflow_methods]` calls where a workflow waits until the activity has heard of
 /// its cancellation: the compiler warns there if it never will.
-fn waits(block: &ItemImpl, activity: &Activity, definition: &Definition<'_>) -> TokenStream {
+fn waits(model: &Model, activity: &Activity, definition: &Definition<'_>) -> TokenStream {
     let (cfg, ident) = (&definition.method.attributes.cfg, &definition.ident);
-    let hears = match block.items.get(activity.method.index) {
-        Some(ImplItem::Fn(written)) => cancellation::may_heartbeat(activity, written),
+    let hears = match model.block.items.get(activity.method.index) {
+        Some(ImplItem::Fn(written)) if model.form == Form::Implemented => {
+            cancellation::may_heartbeat(activity, written)
+        }
+        // Whoever implements it may heartbeat.
         _ => true,
     };
     let name = &activity.method.signature.ident;
@@ -100,6 +107,33 @@ fn register(scope: &Scope<'_>, definitions: &[(&Activity, Definition<'_>)]) -> T
     }
 }
 
+/// What a caller has to know.
+fn description(scope: &Scope<'_>, activity: &Activity, definition: &Definition<'_>) -> TokenStream {
+    let signature = &activity.method.signature;
+    let cfg = &activity.method.attributes.cfg;
+    let (private, ty) = (&scope.private, &definition.ty);
+    let (head, bounds) = scope.head();
+    let name = name(activity);
+    let input = input_type(&signature.inputs);
+    let output = output_type(scope, &signature.output);
+    let input_codec = input_codec(scope, &signature.inputs);
+    let output_codec = output_codec(scope, &signature.output);
+    quote! {
+        #(#cfg)*
+        #head #private::ActivityDefinition for #ty #bounds {
+            type Input = #input;
+            type Output = #output;
+
+            const ACTIVITY_TYPE: &'static str = #name;
+
+            #input_codec
+
+            #output_codec
+        }
+    }
+}
+
+/// What a worker runs.
 fn implementation(
     scope: &Scope<'_>,
     activity: &Activity,
@@ -109,11 +143,6 @@ fn implementation(
     let cfg = &activity.method.attributes.cfg;
     let (private, self_ty, ty) = (&scope.private, scope.self_ty, &definition.ty);
     let (head, bounds) = scope.head();
-    let name = name(activity);
-    let input = input_type(&signature.inputs);
-    let output = output_type(scope, &signature.output);
-    let input_codec = input_codec(scope, &signature.inputs);
-    let output_codec = output_codec(scope, &signature.output);
     let pattern = input_pattern(&signature.inputs);
     let beats = activity.options.flag("auto_heartbeat");
     let implementer = match signature.receiver {
@@ -139,16 +168,8 @@ fn implementation(
     };
     quote! {
         #(#cfg)*
-        #head #private::ActivityDefinition for #ty #bounds {
+        #head #private::ActivityImplementation for #ty #bounds {
             type Implementer = #self_ty;
-            type Input = #input;
-            type Output = #output;
-
-            const ACTIVITY_TYPE: &'static str = #name;
-
-            #input_codec
-
-            #output_codec
 
             fn execute(
                 #implementer: #private::Arc<Self::Implementer>,

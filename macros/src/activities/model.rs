@@ -11,6 +11,25 @@ pub(super) struct Model {
     pub(super) block: ItemImpl,
     pub(super) options: Options,
     pub(super) activities: Vec<Activity>,
+    pub(super) form: Form,
+}
+
+/// Which of the two attributes the block has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Form {
+    /// `#[activities]`: the methods are the activities.
+    Implemented,
+    /// `#[activity_definitions]`: they are implemented elsewhere.
+    Declared,
+}
+
+impl Form {
+    pub(super) fn attribute(self) -> &'static str {
+        match self {
+            Self::Implemented => "activities",
+            Self::Declared => "activity_definitions",
+        }
+    }
 }
 
 /// A method marked `#[activity]`.

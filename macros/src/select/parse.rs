@@ -12,7 +12,10 @@ use syn::{
     token::Brace,
 };
 
-use crate::{diagnostics::Diagnostics, types::show};
+use crate::{
+    diagnostics::{Diagnostics, Page},
+    types::show,
+};
 
 /// A whole `select!`.
 #[derive(Debug, Default)]
@@ -107,10 +110,11 @@ fn check_reachable(select: &Select, else_at: Option<Span>, diagnostics: &mut Dia
         if let Some(condition) = &branch.condition
             && matches!(condition, Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) if !value.value)
         {
-            diagnostics.error(
+            diagnostics.error_with_page(
                 condition,
                 "this branch of `select!` can never run",
                 "remove the branch, or write a condition that can be true",
+                Page("unreachable-branches"),
             );
         }
     }
@@ -121,13 +125,14 @@ fn check_reachable(select: &Select, else_at: Option<Span>, diagnostics: &mut Dia
     if let Some(at) = else_at
         && let Some(branch) = waits
     {
-        diagnostics.error_at(
+        diagnostics.error_at_with_page(
             at,
             "`else` of this `select!` can never run",
             &format!(
                 "remove it, or give `{} = ..` a condition: it waits until its future is ready",
                 show(&branch.pattern)
             ),
+            Page("unreachable-branches"),
         );
     }
 }

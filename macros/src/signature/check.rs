@@ -6,7 +6,7 @@ use syn::{FnArg, Pat, ReceiverKind, ReturnType, Safety, Type, TypeReference, spa
 
 use super::Signature;
 use crate::{
-    diagnostics::Diagnostics,
+    diagnostics::{Diagnostics, Page},
     types::{bare, find, show},
 };
 
@@ -22,10 +22,11 @@ pub(crate) fn check(
 ) {
     check_qualifiers(written, label, diagnostics);
     if !written.generics.params.is_empty() {
-        diagnostics.error(
+        diagnostics.error_with_page(
             &written.generics.params,
             &format!("{label} must not be generic"),
             "write concrete types; there is one name and one encoding for all callers",
+            Page("generic-methods"),
         );
     }
     for (position, argument) in written.inputs.iter().enumerate() {
@@ -51,10 +52,11 @@ pub(crate) fn check(
                 "write the concrete type; what is returned is stored, so it needs a name",
             );
         } else if let Some(Type::Reference(borrowed)) = find(ty, is_reference) {
-            diagnostics.error(
+            diagnostics.error_with_page(
                 &borrowed,
                 &format!("{label} must return an owned value"),
                 &owned(&borrowed),
+                Page("owned-inputs"),
             );
         }
     }
@@ -140,10 +142,11 @@ fn check_input(ty: &Type, label: &str, is_borrowed: bool, diagnostics: &mut Diag
         inside => inside,
     };
     if let Some(Type::Reference(borrowed)) = find(inside, is_reference) {
-        diagnostics.error(
+        diagnostics.error_with_page(
             &borrowed,
             &format!("{label} must own its inputs"),
             &owned(&borrowed),
+            Page("owned-inputs"),
         );
     }
 }

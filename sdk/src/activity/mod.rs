@@ -19,7 +19,7 @@ use tokio::sync::watch;
 pub use self::{heartbeat::Heartbeat, registrar::ActivityRegistrar};
 pub(crate) use self::{
     heartbeat::Heartbeater,
-    registrar::{ActivityFn, activity_fn},
+    registrar::{ActivityFn, activity_fn, dynamic_activity_fn},
 };
 use crate::{
     convert::{self, ConvertError},

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use steadfast_core::payload::Payload;
 
 use super::{ActivityContext, ActivityError};
-use crate::definition::{Activities, ActivityDefinition};
+use crate::definition::{Activities, ActivityDefinition, ActivityImplementation};
 
 /// Runs an activity of some type.
 pub(crate) type ActivityFn = Arc<
@@ -31,6 +31,15 @@ where
             D::encode_output(&output).map_err(ActivityError::non_retryable)
         })
     })
+}
+
+/// Makes a function of payloads one of every activity type.
+pub(crate) fn dynamic_activity_fn<F, T>(function: F) -> ActivityFn
+where
+    F: Fn(ActivityContext, Vec<Payload>) -> T + Send + Sync + 'static,
+    T: Future<Output = Result<Payload, ActivityError>> + Send + 'static,
+{
+    Arc::new(move |context, payloads| Box::pin(function(context, payloads)))
 }
 
 /// Collects the activities of a type; filled by the expansion of `#[activities]`.
@@ -61,7 +70,7 @@ impl<'a, A: Activities> ActivityRegistrar<'a, A> {
     }
 
     /// Adds an activity.
-    pub fn add<D: ActivityDefinition<Implementer = A>>(&mut self) {
+    pub fn add<D: ActivityImplementation<Implementer = A>>(&mut self) {
         let implementer = Arc::clone(&self.implementer);
         let run = activity_fn::<D, _, _>(move |context, input| {
             D::execute(Arc::clone(&implementer), context, input)

@@ -7,6 +7,7 @@ use steadfast_core::{
     failure::{Failure, FailureKind},
     history::History,
     ids::{EventId, RunId, UpdateId, WorkflowExecution, WorkflowId},
+    payload::Payload,
 };
 
 use super::{
@@ -17,7 +18,7 @@ use crate::{
     definition::{QueryOf, SignalOf, UpdateOf, WorkflowDefinition},
     engine::{
         CancelWorkflowRequest, EngineError, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait,
-        QueryWorkflowRequest, SignalWorkflowRequest, TerminateWorkflowRequest, UpdateStage,
+        QueryWorkflowRequest, Signal, SignalWorkflowRequest, TerminateWorkflowRequest, UpdateStage,
         UpdateWorkflowRequest, WorkflowDescription,
     },
 };
@@ -282,9 +283,27 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         _signal: S,
         input: S::Input,
     ) -> Result<(), ClientError> {
+        self.send(self.client.signal::<S>(&input)?).await
+    }
+
+    /// Sends a signal of which only the name is known here.
+    ///
+    /// # Errors
+    ///
+    /// As for [`signal`](Self::signal), and when the name is not valid.
+    pub async fn signal_by_name(
+        &self,
+        name: impl AsRef<str>,
+        input: Vec<Payload>,
+    ) -> Result<(), ClientError> {
+        self.send(self.client.signal_by_name(name.as_ref(), input)?)
+            .await
+    }
+
+    async fn send(&self, signal: Signal) -> Result<(), ClientError> {
         let request = SignalWorkflowRequest {
             execution: self.execution.clone(),
-            signal: self.client.signal::<S>(&input)?,
+            signal,
         };
         Ok(self.client.engine().signal_workflow(request).await?)
     }
@@ -300,18 +319,32 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         _query: Q,
         input: Q::Input,
     ) -> Result<Q::Output, ClientError> {
+        let answer = self
+            .query_by_name(Q::NAME, Q::encode_input(&input)?)
+            .await?;
+        Ok(Q::decode_output(Some(&answer))?)
+    }
+
+    /// Asks a query of which only the name is known here.
+    ///
+    /// # Errors
+    ///
+    /// As for [`query`](Self::query), and when the name is not valid.
+    pub async fn query_by_name(
+        &self,
+        name: impl AsRef<str>,
+        input: Vec<Payload>,
+    ) -> Result<Payload, ClientError> {
         let request = QueryWorkflowRequest {
             execution: self.execution.clone(),
-            name: steadfast_core::ids::QueryName::new(Q::NAME)?,
-            input: Q::encode_input(&input)?,
+            name: steadfast_core::ids::QueryName::new(name)?,
+            input,
         };
-        let answer = self
-            .client
+        self.client
             .engine()
             .query_workflow(request)
             .await
-            .map_err(refused)?;
-        Ok(Q::decode_output(Some(&answer))?)
+            .map_err(refused)
     }
 
     /// Sends an update and waits for its outcome.
@@ -340,11 +373,37 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         input: U::Input,
         update_id: impl AsRef<str>,
     ) -> Result<U::Output, ClientError> {
+        let result = self
+            .send_update(U::NAME, U::encode_input(&input)?, update_id.as_ref())
+            .await?;
+        Ok(U::decode_output(Some(&result))?)
+    }
+
+    /// Sends an update of which only the name is known here, and waits for its outcome.
+    ///
+    /// # Errors
+    ///
+    /// As for [`update`](Self::update), and when the name is not valid.
+    pub async fn update_by_name(
+        &self,
+        name: impl AsRef<str>,
+        input: Vec<Payload>,
+    ) -> Result<Payload, ClientError> {
+        self.send_update(name.as_ref(), input, &uuid::Uuid::new_v4().to_string())
+            .await
+    }
+
+    async fn send_update(
+        &self,
+        name: &str,
+        input: Vec<Payload>,
+        update_id: &str,
+    ) -> Result<Payload, ClientError> {
         let request = UpdateWorkflowRequest {
             execution: self.execution.clone(),
             update_id: UpdateId::new(update_id)?,
-            name: steadfast_core::ids::UpdateName::new(U::NAME)?,
-            input: U::encode_input(&input)?,
+            name: steadfast_core::ids::UpdateName::new(name)?,
+            input,
             header: std::collections::BTreeMap::new(),
             identity: self.client.identity().clone(),
             wait_for: UpdateStage::Completed,
@@ -356,7 +415,7 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             .await
             .map_err(refused)?;
         match reply.outcome {
-            Some(Ok(result)) => Ok(U::decode_output(Some(&result))?),
+            Some(Ok(result)) => Ok(result),
             Some(Err(failure)) => Err(ClientError::Refused(Box::new(failure))),
             None => Err(ClientError::Refused(Box::new(Failure::new(
                 "the update has no outcome yet",

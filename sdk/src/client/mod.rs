@@ -9,8 +9,9 @@ mod reset;
 use std::{fmt, sync::Arc};
 
 use futures_util::{StreamExt as _, stream};
-use steadfast_core::ids::{
-    Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType,
+use steadfast_core::{
+    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
+    payload::Payload,
 };
 
 pub use self::{
@@ -29,6 +30,7 @@ use crate::{
         Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, Signal,
         StartWorkflowRequest, WorkflowDescription,
     },
+    untyped::UntypedWorkflow,
 };
 
 /// Starts executions and talks to them. Cheap to clone.
@@ -129,10 +131,40 @@ impl Client {
         input: <R::Workflow as WorkflowDefinition>::Input,
         options: impl Into<WorkflowStartOptions>,
     ) -> Result<<R::Workflow as WorkflowDefinition>::Handle, ClientError> {
-        let request = self.start_request::<R::Workflow>(&input, options.into())?;
+        self.start::<R::Workflow>(
+            R::Workflow::WORKFLOW_TYPE,
+            R::Workflow::encode_input(&input)?,
+            options.into(),
+        )
+        .await
+    }
+
+    /// Starts an execution of a workflow of which only the name is known here. The arguments are
+    /// encoded with [`to_payload`](crate::convert::to_payload), one each.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start_workflow`](Self::start_workflow), and when the name is not valid.
+    pub async fn start_workflow_by_name(
+        &self,
+        workflow_type: impl AsRef<str>,
+        input: Vec<Payload>,
+        options: impl Into<WorkflowStartOptions>,
+    ) -> Result<WorkflowHandle<UntypedWorkflow>, ClientError> {
+        self.start::<UntypedWorkflow>(workflow_type.as_ref(), input, options.into())
+            .await
+    }
+
+    async fn start<W: WorkflowDefinition>(
+        &self,
+        workflow_type: &str,
+        input: Vec<Payload>,
+        options: WorkflowStartOptions,
+    ) -> Result<W::Handle, ClientError> {
+        let request = self.start_request(workflow_type, input, options)?;
         let workflow_id = request.workflow_id.clone();
         let started = self.engine().start_workflow(request).await?;
-        Ok(self.handle_of::<R::Workflow>(workflow_id, started.run_id))
+        Ok(self.handle_of::<W>(workflow_id, started.run_id))
     }
 
     /// Signals the open execution of an id, starting one first if there is none: one step, in which
@@ -153,7 +185,11 @@ impl Client {
         R: RunDefinition,
         S: SignalDefinition<Workflow = R::Workflow>,
     {
-        let request = self.start_request::<R::Workflow>(&input, options.into())?;
+        let request = self.start_request(
+            R::Workflow::WORKFLOW_TYPE,
+            R::Workflow::encode_input(&input)?,
+            options.into(),
+        )?;
         let signal = self.signal::<S>(&signal_input)?;
         let workflow_id = request.workflow_id.clone();
         let started = self
@@ -180,25 +216,34 @@ impl Client {
         &self,
         input: &S::Input,
     ) -> Result<Signal, ClientError> {
+        self.signal_by_name(S::NAME, S::encode_input(input)?)
+    }
+
+    pub(crate) fn signal_by_name(
+        &self,
+        name: &str,
+        input: Vec<Payload>,
+    ) -> Result<Signal, ClientError> {
         Ok(Signal {
-            name: steadfast_core::ids::SignalName::new(S::NAME)?,
-            input: S::encode_input(input)?,
+            name: steadfast_core::ids::SignalName::new(name)?,
+            input,
             header: std::collections::BTreeMap::new(),
             identity: self.identity().clone(),
             request_id: new_request_id()?,
         })
     }
 
-    fn start_request<W: WorkflowDefinition>(
+    fn start_request(
         &self,
-        input: &W::Input,
+        workflow_type: &str,
+        input: Vec<Payload>,
         options: WorkflowStartOptions,
     ) -> Result<StartWorkflowRequest, ClientError> {
         Ok(StartWorkflowRequest {
             workflow_id: WorkflowId::new(options.workflow_id)?,
-            workflow_type: WorkflowType::new(W::WORKFLOW_TYPE)?,
+            workflow_type: WorkflowType::new(workflow_type)?,
             task_queue: TaskQueue::new(options.task_queue)?,
-            input: W::encode_input(input)?,
+            input,
             header: std::collections::BTreeMap::new(),
             timeouts: options.timeouts,
             identity: self.identity().clone(),

@@ -19,7 +19,10 @@ use std::{
     time::Duration,
 };
 
-use steadfast_core::ids::{InvalidId, TaskQueue};
+use steadfast_core::{
+    ids::{InvalidId, TaskQueue},
+    payload::Payload,
+};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
@@ -33,6 +36,7 @@ use crate::{
     client::Client,
     definition::{Activities, ActivityDefinition, WorkflowDefinition},
     engine::EngineError,
+    untyped::DynamicWorkflow,
 };
 
 /// Why a worker could not be built or cannot go on.
@@ -90,6 +94,23 @@ impl WorkerBuilder {
     /// Adds every activity of a type.
     pub fn register_activities<A: Activities>(mut self, implementer: impl Into<Arc<A>>) -> Self {
         self.registry.add_activities(implementer.into());
+        self
+    }
+
+    /// Runs workflows of every type that is not registered otherwise.
+    pub fn register_dynamic_workflow<D: DynamicWorkflow>(mut self) -> Self {
+        self.registry.set_dynamic_workflow::<D>();
+        self
+    }
+
+    /// Runs activities of every type that is not registered otherwise. Which one is asked for is in
+    /// `ctx.info().activity_type`.
+    pub fn register_dynamic_activity<F, T>(mut self, function: F) -> Self
+    where
+        F: Fn(ActivityContext, Vec<Payload>) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Payload, ActivityError>> + Send + 'static,
+    {
+        self.registry.set_dynamic_activity(function);
         self
     }
 

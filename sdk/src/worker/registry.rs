@@ -4,12 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use steadfast_core::{
     ids::{ActivityType, WorkflowExecution, WorkflowType},
+    payload::Payload,
     run::Run,
 };
 
 use crate::{
-    activity::{ActivityContext, ActivityError, ActivityFn, ActivityRegistrar, activity_fn},
+    activity::{
+        ActivityContext, ActivityError, ActivityFn, ActivityRegistrar, activity_fn,
+        dynamic_activity_fn,
+    },
     definition::{Activities, ActivityDefinition, WorkflowDefinition},
+    untyped::{Dynamic, DynamicWorkflow},
     workflow::instance::{Instance, WorkflowInstance},
 };
 
@@ -20,6 +25,10 @@ type NewInstance = fn(WorkflowExecution, WorkflowType) -> Box<dyn WorkflowInstan
 pub(crate) struct Registry {
     workflows: BTreeMap<String, NewInstance>,
     activities: BTreeMap<String, ActivityFn>,
+    /// What runs workflows of every other type.
+    dynamic_workflow: Option<NewInstance>,
+    /// What runs activities of every other type.
+    dynamic_activity: Option<ActivityFn>,
     duplicates: Vec<String>,
 }
 
@@ -60,23 +69,41 @@ impl Registry {
         self.activities.insert(D::ACTIVITY_TYPE.to_owned(), run);
     }
 
+    pub(crate) fn set_dynamic_workflow<D: DynamicWorkflow>(&mut self) {
+        self.dynamic_workflow = Some(|execution, workflow_type| {
+            Box::new(Instance::<Dynamic<D>>::new(Run::new(
+                execution,
+                workflow_type,
+            )))
+        });
+    }
+
+    pub(crate) fn set_dynamic_activity<F, T>(&mut self, function: F)
+    where
+        F: Fn(ActivityContext, Vec<Payload>) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Payload, ActivityError>> + Send + 'static,
+    {
+        self.dynamic_activity = Some(dynamic_activity_fn(function));
+    }
+
     /// Names that were registered more than once.
     pub(crate) fn duplicates(&self) -> &[String] {
         &self.duplicates
     }
 
     pub(crate) fn has_workflows(&self) -> bool {
-        !self.workflows.is_empty()
+        !self.workflows.is_empty() || self.dynamic_workflow.is_some()
     }
 
     pub(crate) fn has_activities(&self) -> bool {
-        !self.activities.is_empty()
+        !self.activities.is_empty() || self.dynamic_activity.is_some()
     }
 
     pub(crate) fn workflow(&self, workflow_type: &WorkflowType) -> Result<NewInstance, String> {
         self.workflows
             .get(workflow_type.as_str())
             .copied()
+            .or(self.dynamic_workflow)
             .ok_or_else(|| {
                 format!(
                     "workflow type `{workflow_type}` is not registered with this worker; it has {}",
@@ -88,6 +115,7 @@ impl Registry {
     pub(crate) fn activity(&self, activity_type: &ActivityType) -> Result<ActivityFn, String> {
         self.activities
             .get(activity_type.as_str())
+            .or(self.dynamic_activity.as_ref())
             .cloned()
             .ok_or_else(|| {
                 format!(

@@ -13,7 +13,7 @@ use futures_util::future::LocalBoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::{
     command::{ContinueAsNewWorkflowExecution, StartChildWorkflowExecution},
-    ids::{PatchId, WorkflowId, WorkflowType},
+    ids::{ActivityType, InvalidId, PatchId, WorkflowId, WorkflowType},
     options::WorkflowTimeouts,
     payload::{Payload, PayloadMap},
     scope::{ScopeId, ScopeKind},
@@ -34,6 +34,7 @@ use crate::{
     convert::{self, ConvertError},
     definition::{ActivityDefinition, RunDefinition, WorkflowDefinition},
     error::{WorkflowError, WorkflowResult},
+    untyped::UntypedWorkflow,
 };
 
 /// What the contexts of one run share that depends on the workflow's type.
@@ -100,6 +101,25 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
                 ActivityFuture::started(operation, A::decode_output)
             }
         }
+    }
+
+    /// Starts an activity of which only the name is known here: in another language, say. The arguments
+    /// are encoded with [`to_payload`](crate::convert::to_payload), one each.
+    pub fn start_activity_by_name<T: DeserializeOwned>(
+        &self,
+        activity_type: impl AsRef<str>,
+        input: Vec<Payload>,
+        options: impl Into<ActivityOptions>,
+    ) -> ActivityFuture<T> {
+        let activity_type = match ActivityType::new(activity_type) {
+            Ok(activity_type) => activity_type,
+            Err(error) => return ActivityFuture::misnamed(&error, convert::from_payload),
+        };
+        let request = options.into().request(activity_type, input);
+        let operation = RawOperation::start(self.cell(), |run, scope| {
+            run.schedule_activity(scope, request)
+        });
+        ActivityFuture::started(operation, convert::from_payload)
     }
 
     /// Runs an activity in the worker's own process, without a task queue: for short work whose
@@ -180,11 +200,38 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         input: <R::Workflow as WorkflowDefinition>::Input,
         options: impl Into<ChildWorkflowOptions>,
     ) -> ChildWorkflow<R::Workflow> {
-        let payloads = match R::Workflow::encode_input(&input) {
-            Ok(payloads) => payloads,
-            Err(error) => return ChildWorkflow::refused(&error),
-        };
-        let options = options.into();
+        match R::Workflow::encode_input(&input) {
+            Ok(payloads) => {
+                let workflow_type = WorkflowType::new(R::Workflow::WORKFLOW_TYPE)
+                    .expect("the macro refuses empty and overlong names");
+                self.start_child(workflow_type, payloads, options.into())
+            }
+            Err(error) => ChildWorkflow::refused(&error),
+        }
+    }
+
+    /// Starts a child workflow of which only the name is known here. The arguments are encoded with
+    /// [`to_payload`](crate::convert::to_payload), one each.
+    ///
+    /// # Errors
+    ///
+    /// When the name is not valid.
+    pub fn start_child_workflow_by_name(
+        &self,
+        workflow_type: impl AsRef<str>,
+        input: Vec<Payload>,
+        options: impl Into<ChildWorkflowOptions>,
+    ) -> Result<ChildWorkflow<UntypedWorkflow>, InvalidId> {
+        let workflow_type = WorkflowType::new(workflow_type)?;
+        Ok(self.start_child(workflow_type, input, options.into()))
+    }
+
+    fn start_child<C: WorkflowDefinition>(
+        &self,
+        workflow_type: WorkflowType,
+        payloads: Vec<Payload>,
+        options: ChildWorkflowOptions,
+    ) -> ChildWorkflow<C> {
         let view = self.view();
         let cancellation_type = options.cancellation_type;
         let mut workflow_id = None;
@@ -193,8 +240,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
             workflow_id = Some(id.clone());
             StartChildWorkflowExecution {
                 workflow_id: id,
-                workflow_type: WorkflowType::new(R::Workflow::WORKFLOW_TYPE)
-                    .expect("the macro refuses empty and overlong names"),
+                workflow_type,
                 task_queue: options
                     .task_queue
                     .unwrap_or_else(|| view.task_queue().clone()),

@@ -19,4 +19,5 @@ mod operations;
 mod requests;
 mod sagas;
 mod scopes;
+mod untyped;
 mod worker;

@@ -43,7 +43,7 @@ const PAUSES: usize = 200;
 const SAMPLES: usize = 62;
 
 /// What a sample does with its value: one of three things that histories tell apart.
-async fn decide(ctx: &mut Ctx, value: u128) -> WorkflowResult<String> {
+async fn decide(ctx: &Ctx, value: u128) -> WorkflowResult<String> {
     match value % 3 {
         0 => {
             ctx.start_activity(Stage::quick, "one".to_owned(), options())

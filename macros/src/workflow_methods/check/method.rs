@@ -6,7 +6,7 @@ use syn::{GenericArgument, ImplItemFn, PathArguments, ReturnType, Type};
 use super::super::model::{Kind, Marked, Model, Target};
 use crate::{
     block,
-    diagnostics::{Diagnostics, article, list},
+    diagnostics::{Diagnostics, Page, article, list},
     options::Accepted,
     signature::{self, ContextKind, Mode, Receiver, receiver_span},
     types::{last_segment, show},
@@ -80,10 +80,11 @@ impl Check<'_> {
             );
         }
         if let Some(span) = self.receiver_start() {
-            diagnostics.error_at(
+            diagnostics.error_at_with_page(
                 span,
                 &format!("{label} must not take `self`"),
                 "write `ctx: &mut WorkflowContext<Self>`; it reaches the state through its context",
+                Page("state-and-await"),
             );
         }
         self.context(
@@ -152,14 +153,16 @@ impl Check<'_> {
         self.options(&["name"], "the only option is `name`", diagnostics);
         let label = self.label;
         if let Some(token) = &self.written.sig.asyncness {
-            diagnostics.error(
+            diagnostics.error_with_page(
                 token,
                 &format!("{label} must not be `async`"),
                 "remove `async`; a query reads workflow state and cannot await",
+                Page("queries"),
             );
         }
         self.shared_receiver(
             "write `&self`, or make it an `#[update]` if it has to change state",
+            Page("queries"),
             diagnostics,
         );
         self.context(
@@ -180,14 +183,16 @@ impl Check<'_> {
     fn validator(&self, diagnostics: &mut Diagnostics) {
         let label = self.label;
         if let Some(token) = &self.written.sig.asyncness {
-            diagnostics.error(
+            diagnostics.error_with_page(
                 token,
                 &format!("{label} must not be `async`"),
                 "remove `async`; whether an update is accepted is decided at once",
+                Page("validators"),
             );
         }
         self.shared_receiver(
             "write `&self`; an update that is refused leaves no trace, so nothing may change",
+            Page("validators"),
             diagnostics,
         );
         self.context(
@@ -287,11 +292,12 @@ impl Check<'_> {
         let signature = &self.marked.method.signature;
         if signature.is_async {
             if let Some(span) = self.receiver_start() {
-                diagnostics.error_at(
+                diagnostics.error_at_with_page(
                     span,
                     &format!("`async` {label} must not take `self`"),
                     "write `ctx: &mut WorkflowContext<Self>`, or remove `async`; while it waits, \
                      others change the state",
+                    Page("state-and-await"),
                 );
             }
             self.context(
@@ -325,14 +331,16 @@ impl Check<'_> {
         );
     }
 
-    fn shared_receiver(&self, help: &str, diagnostics: &mut Diagnostics) {
+    fn shared_receiver(&self, help: &str, page: Page, diagnostics: &mut Diagnostics) {
         let problem = format!("{} must take `&self`", self.label);
         match self.marked.method.signature.receiver {
             Receiver::Shared => {}
-            Receiver::None => diagnostics.error(&self.written.sig.ident, &problem, help),
+            Receiver::None => {
+                diagnostics.error_with_page(&self.written.sig.ident, &problem, help, page);
+            }
             Receiver::Mutable | Receiver::Arc(_) | Receiver::Other => {
                 if let Some(span) = self.receiver_start() {
-                    diagnostics.error_at(span, &problem, help);
+                    diagnostics.error_at_with_page(span, &problem, help, page);
                 }
             }
         }

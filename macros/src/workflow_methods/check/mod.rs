@@ -6,7 +6,11 @@ mod method;
 use syn::ImplItem;
 
 use super::model::{Kind, Marked, Model};
-use crate::{block, determinism, diagnostics::Diagnostics, options::Accepted};
+use crate::{
+    block, determinism,
+    diagnostics::{Diagnostics, Page},
+    options::Accepted,
+};
 
 const BLOCK: Accepted = Accepted {
     attribute: "workflow_methods",
@@ -125,13 +129,14 @@ fn check_init_and_run(model: &Model, wrong: &mut Vec<usize>, diagnostics: &mut D
     }
     if let Some(input) = run.method.signature.inputs.first() {
         let init = &init.method.signature.ident;
-        diagnostics.error(
+        diagnostics.error_with_page(
             &input.name,
             &format!(
                 "the input goes to `#[init]` method `{init}`, so {} gets none",
                 run.label()
             ),
             "keep what is needed in the state, or take the input here only",
+            Page("init-and-run"),
         );
         wrong.push(run.method.index);
     }

@@ -31,14 +31,14 @@ pub(super) fn expand(model: &Model, owner: &Ident, run: &Marked, krate: &Path) -
         .collect();
     let methods = methods(model, &definitions);
     let items = definitions.iter().map(|(marked, definition)| {
-        let shared = definition.items(&scope);
+        let (declared, call) = (definition.declaration(), definition.call(&scope));
         let own = match marked.kind {
             Kind::Signal => signal(&scope, marked, definition),
             Kind::Query => query(&scope, marked, definition),
             Kind::Update => update(&scope, marked, model.validator(marked), definition),
             Kind::Run | Kind::Init | Kind::Validator => run_definition(&scope, definition),
         };
-        quote!(#shared #own)
+        quote!(#declared #call #own)
     });
     let handle_name = model
         .options

@@ -11,7 +11,7 @@ use std::{
 use steadfast_core::{
     activation::Resolution,
     failure::Failure,
-    ids::{ActivityId, TaskQueue},
+    ids::{ActivityId, InvalidId, TaskQueue},
     options::{ActivityCancellationType, ActivityTimeouts},
     payload::Payload,
     retry::RetryPolicy,
@@ -65,6 +65,17 @@ impl<T> ActivityFuture<T> {
     ) -> Self {
         Self {
             state: State::Refused(Some(convert_error(error))),
+            decode,
+        }
+    }
+
+    pub(crate) fn misnamed(
+        error: &InvalidId,
+        decode: fn(Option<&Payload>) -> Result<T, ConvertError>,
+    ) -> Self {
+        let failure = Failure::application(error.to_string(), "InvalidId");
+        Self {
+            state: State::Refused(Some(ActivityExecutionError::new(failure, None))),
             decode,
         }
     }

@@ -13,7 +13,7 @@ use steadfast_core::{
     command::{RequestCancelExternalWorkflowExecution, SignalExternalWorkflowExecution},
     failure::Failure,
     ids::{RunId, SignalName, WorkflowId},
-    payload::PayloadMap,
+    payload::{Payload, PayloadMap},
 };
 
 use super::RawOperation;
@@ -60,16 +60,30 @@ impl ExternalWorkflow {
         reason = "arguments are given away, as in a call"
     )]
     pub fn signal<S: SignalDefinition>(&self, _signal: S, input: S::Input) -> ExternalFuture {
-        let payloads = match S::encode_input(&input) {
-            Ok(payloads) => payloads,
-            Err(error) => return ExternalFuture::refused(error.to_string()),
-        };
+        match S::encode_input(&input) {
+            Ok(payloads) => self.send(
+                SignalName::new(S::NAME).expect("the macro refuses empty names"),
+                payloads,
+            ),
+            Err(error) => ExternalFuture::refused(error.to_string()),
+        }
+    }
+
+    /// Signals it with a signal of which only the name is known here.
+    pub fn signal_by_name(&self, name: impl AsRef<str>, input: Vec<Payload>) -> ExternalFuture {
+        match SignalName::new(name) {
+            Ok(name) => self.send(name, input),
+            Err(error) => ExternalFuture::refused(error.to_string()),
+        }
+    }
+
+    fn send(&self, signal_name: SignalName, input: Vec<Payload>) -> ExternalFuture {
         let request = SignalExternalWorkflowExecution {
             namespace: None,
             workflow_id: self.workflow_id.clone(),
             run_id: self.run_id.clone(),
-            signal_name: SignalName::new(S::NAME).expect("the macro refuses empty names"),
-            input: payloads,
+            signal_name,
+            input,
             header: PayloadMap::new(),
             child_workflow_only: false,
         };

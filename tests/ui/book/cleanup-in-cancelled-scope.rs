@@ -1,0 +1,37 @@
+#![deny(warnings)]
+
+use std::time::Duration;
+
+use steadfast::prelude::*;
+
+pub struct Bookings;
+
+#[activities]
+impl Bookings {
+    #[activity]
+    pub async fn charge(card: String) -> Result<u64, ActivityError> {
+        Ok(card.len() as u64)
+    }
+}
+
+#[workflow]
+#[derive(Default)]
+pub struct Trip;
+
+#[workflow_methods]
+impl Trip {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>, card: String) -> WorkflowResult<()> {
+        if let Err(cancelled) = ctx.sleep(Duration::from_secs(3600)).await {
+            ctx.start_activity(Bookings::charge, card, options()).await?;
+            return Err(cancelled.into());
+        }
+        Ok(())
+    }
+}
+
+pub fn options() -> ActivityOptions {
+    ActivityOptions::start_to_close_timeout(Duration::from_secs(10))
+}
+
+fn main() {}
