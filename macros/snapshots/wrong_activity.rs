@@ -2,10 +2,10 @@
     "unknown option `retries` for `#[activity]`\nhelp: the options are `name` and `auto_heartbeat`; timeouts and retry policy are chosen by the caller in `ActivityOptions`"
 }
 ::core::compile_error! {
-    "`#[activity]` function `book_hotel` must own its inputs\nhelp: write `String`"
+    "`#[activity]` function `book_hotel` must own its inputs\nhelp: write `String`\nread: docs/errors/owned-inputs.md"
 }
 ::core::compile_error! {
-    "`#[activity]` function `book_hotel` must not take `&mut self`\nhelp: write `&self`; many activities run at once, so changing state needs a lock or an atomic"
+    "`#[activity]` function `book_hotel` must not take `&mut self`\nhelp: write `&self`; many activities run at once, so changing state needs a lock or an atomic\nread: docs/errors/activity-receiver.md"
 }
 impl Bookings {
     #[inline]

@@ -17,6 +17,8 @@ mod misplaced;
 mod options;
 mod select;
 mod signature;
+#[cfg(test)]
+mod tests;
 mod types;
 mod workflow;
 mod workflow_methods;
