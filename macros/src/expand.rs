@@ -5,7 +5,7 @@
 //! owner and the signature as type arguments, so that the compiler sees through it which private
 //! types it shows, and it takes generic owners without repeating their parameters.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, ImplItemFn, Path, Type, spanned::Spanned};
 
@@ -233,6 +233,53 @@ pub(crate) fn function(method: &Method, written: &ImplItemFn) -> TokenStream {
         #[allow(unreachable_pub)]
         #function
     }
+}
+
+/// Makes `self.name(..)` in the block call the method that became a constant of that name.
+pub(crate) fn call_hidden(block: TokenStream, definitions: &[&Definition<'_>]) -> TokenStream {
+    let names: Vec<&Ident> = definitions
+        .iter()
+        .map(|definition| &definition.method.signature)
+        .filter(|signature| !matches!(signature.receiver, Receiver::None))
+        .map(|signature| &signature.ident)
+        .collect();
+    call_hidden_in(&block, &names).unwrap_or(block)
+}
+
+/// The tokens with the calls replaced; nothing if there are none.
+fn call_hidden_in(tokens: &TokenStream, names: &[&Ident]) -> Option<TokenStream> {
+    let mut tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let mut is_changed = false;
+    for index in 0..tokens.len() {
+        if let TokenTree::Group(group) = &tokens[index]
+            && let Some(inside) = call_hidden_in(&group.stream(), names)
+        {
+            let mut changed = Group::new(group.delimiter(), inside);
+            changed.set_span(group.span());
+            tokens[index] = changed.into();
+            is_changed = true;
+        }
+        let hidden = match &tokens[..=index] {
+            [
+                ..,
+                TokenTree::Ident(this),
+                TokenTree::Punct(dot),
+                TokenTree::Ident(name),
+            ] if this == "self" && dot.as_char() == '.' && names.contains(&name) => {
+                casing::hidden_function(name)
+            }
+            _ => continue,
+        };
+        let is_call = matches!(
+            tokens.get(index + 1),
+            Some(TokenTree::Group(arguments)) if arguments.delimiter() == Delimiter::Parenthesis
+        );
+        if is_call {
+            tokens[index] = hidden.into();
+            is_changed = true;
+        }
+    }
+    is_changed.then(|| tokens.into_iter().collect())
 }
 
 /// Silences the lints against forms that our attributes ask for; what the user writes comes later

@@ -82,7 +82,7 @@ pub use steadfast_macros::workflow;
 ///
 /// Each marked method but `#[init]` and the validators becomes a value: `MyWorkflow::run` says which workflow
 /// to start, and can still be called as a function, `MyWorkflow::run(&mut ctx, input)`. Method-call syntax
-/// (`self.approve(..)`) does not work on a value; write `Self::approve(self, ..)`.
+/// (`self.approve(..)`) works inside the block; elsewhere write `Trip::approve(trip, ..)`.
 ///
 /// For a workflow `Trip` the block generates `TripHandle`, with a method for every signal, query and update.
 pub use steadfast_macros::workflow_methods;

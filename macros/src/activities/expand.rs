@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     expand::{
-        Convert, Definition, Scope, context_argument, function, input_codec, input_names,
-        input_pattern, input_type, into_result, output_codec, output_type,
+        Convert, Definition, Scope, call_hidden, context_argument, function, input_codec,
+        input_names, input_pattern, input_type, into_result, output_codec, output_type,
     },
     signature::Receiver,
     types::resolve_generics,
@@ -57,7 +57,8 @@ fn methods(model: &Model, definitions: &[(&Activity, Definition<'_>)]) -> TokenS
             block.items[definition.method.index] = ImplItem::Verbatim(quote!(#constant #function));
         }
     }
-    quote!(#block)
+    let definitions: Vec<&Definition<'_>> = definitions.iter().map(|(_, it)| it).collect();
+    call_hidden(quote!(#block), &definitions)
 }
 
 /// A function that `#[workflow_methods]` calls where a workflow waits until the activity has heard of

@@ -144,7 +144,8 @@ impl Flow {
 
     /// A helper, called by its path and by the method syntax.
     fn double(&self) -> u32 {
-        self.sum * 2
+        debug_assert!(self.sum() == self.sum, "{}", self.sum());
+        Self::sum(self) * 2
     }
 
     /// Calls the helper.

@@ -11,8 +11,9 @@ use super::model::{Kind, Marked, Model};
 use crate::{
     casing,
     expand::{
-        Convert, Definition, Scope, context_argument, function, input_codec, input_names,
-        input_pattern, input_type, into_result, output_codec, output_type, without_imposed_lints,
+        Convert, Definition, Scope, call_hidden, context_argument, function, input_codec,
+        input_names, input_pattern, input_type, into_result, output_codec, output_type,
+        without_imposed_lints,
     },
     signature::{Mode, Signature},
     types::resolve_generics,
@@ -70,7 +71,8 @@ fn methods(model: &Model, definitions: &[(&Marked, Definition<'_>)]) -> TokenStr
             block.items[marked.method.index] = ImplItem::Verbatim(function);
         }
     }
-    quote!(#block)
+    let definitions: Vec<&Definition<'_>> = definitions.iter().map(|(_, it)| it).collect();
+    call_hidden(quote!(#block), &definitions)
 }
 
 fn run_definition(scope: &Scope<'_>, definition: &Definition<'_>) -> TokenStream {
