@@ -37,7 +37,12 @@ impl Bookings {
     fn helper() {}
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+#[allow(
+    missing_debug_implementations,
+    non_camel_case_types,
+    unnameable_types,
+    unreachable_pub
+)]
 pub struct __x_Bookings_book_hotel<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Bookings_book_hotel<W, F> {
     fn clone(&self) -> Self {
@@ -45,11 +50,6 @@ impl<W, F> ::core::clone::Clone for __x_Bookings_book_hotel<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Bookings_book_hotel<W, F> {}
-impl<W, F> ::core::fmt::Debug for __x_Bookings_book_hotel<W, F> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("Bookings::book_hotel")
-    }
-}
 impl __x_Bookings_book_hotel<
     Bookings,
     for<'x> fn(

@@ -30,7 +30,12 @@ where
 }
 #[cfg(unix)]
 #[doc(hidden)]
-#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+#[allow(
+    missing_debug_implementations,
+    non_camel_case_types,
+    unnameable_types,
+    unreachable_pub
+)]
 pub struct __x_Tickets_render<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 #[cfg(unix)]
 impl<W, F> ::core::clone::Clone for __x_Tickets_render<W, F> {
@@ -40,12 +45,6 @@ impl<W, F> ::core::clone::Clone for __x_Tickets_render<W, F> {
 }
 #[cfg(unix)]
 impl<W, F> ::core::marker::Copy for __x_Tickets_render<W, F> {}
-#[cfg(unix)]
-impl<W, F> ::core::fmt::Debug for __x_Tickets_render<W, F> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("Tickets::render")
-    }
-}
 #[cfg(unix)]
 impl<
     T: Send + Sync + 'static,

@@ -148,7 +148,12 @@ impl Trip {
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+#[allow(
+    missing_debug_implementations,
+    non_camel_case_types,
+    unnameable_types,
+    unreachable_pub
+)]
 pub struct __x_Trip_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_run<W, F> {
     fn clone(&self) -> Self {
@@ -156,11 +161,6 @@ impl<W, F> ::core::clone::Clone for __x_Trip_run<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_run<W, F> {}
-impl<W, F> ::core::fmt::Debug for __x_Trip_run<W, F> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("Trip::run")
-    }
-}
 impl __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>> {
     fn __x_call() -> ::steadfast::__private::LocalBoxFuture<'static, ()> {
         ::std::boxed::Box::pin(<Trip>::__x_run())
@@ -178,7 +178,12 @@ for __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, (
     type Workflow = Trip;
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+#[allow(
+    missing_debug_implementations,
+    non_camel_case_types,
+    unnameable_types,
+    unreachable_pub
+)]
 pub struct __x_Trip_approve<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_approve<W, F> {
     fn clone(&self) -> Self {
@@ -186,11 +191,6 @@ impl<W, F> ::core::clone::Clone for __x_Trip_approve<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_approve<W, F> {}
-impl<W, F> ::core::fmt::Debug for __x_Trip_approve<W, F> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("Trip::approve")
-    }
-}
 impl __x_Trip_approve<
     Trip,
     for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
@@ -261,7 +261,12 @@ for __x_Trip_approve<
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+#[allow(
+    missing_debug_implementations,
+    non_camel_case_types,
+    unnameable_types,
+    unreachable_pub
+)]
 pub struct __x_Trip_cancel<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_cancel<W, F> {
     fn clone(&self) -> Self {
@@ -269,11 +274,6 @@ impl<W, F> ::core::clone::Clone for __x_Trip_cancel<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_cancel<W, F> {}
-impl<W, F> ::core::fmt::Debug for __x_Trip_cancel<W, F> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("Trip::cancel")
-    }
-}
 impl __x_Trip_cancel<
     Trip,
     for<'x> fn(
@@ -349,7 +349,12 @@ for __x_Trip_cancel<
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+#[allow(
+    missing_debug_implementations,
+    non_camel_case_types,
+    unnameable_types,
+    unreachable_pub
+)]
 pub struct __x_Trip_approved_by<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_approved_by<W, F> {
     fn clone(&self) -> Self {
@@ -357,11 +362,6 @@ impl<W, F> ::core::clone::Clone for __x_Trip_approved_by<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_approved_by<W, F> {}
-impl<W, F> ::core::fmt::Debug for __x_Trip_approved_by<W, F> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("Trip::approved_by")
-    }
-}
 impl __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
     fn __x_call<'x>(this: &'x Trip) -> Option<String> {
         <Trip>::__x_approved_by(this)
@@ -417,7 +417,12 @@ for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+#[allow(
+    missing_debug_implementations,
+    non_camel_case_types,
+    unnameable_types,
+    unreachable_pub
+)]
 pub struct __x_Trip_change<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Trip_change<W, F> {
     fn clone(&self) -> Self {
@@ -425,11 +430,6 @@ impl<W, F> ::core::clone::Clone for __x_Trip_change<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_change<W, F> {}
-impl<W, F> ::core::fmt::Debug for __x_Trip_change<W, F> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("Trip::change")
-    }
-}
 impl __x_Trip_change<
     Trip,
     for<'x> fn(

@@ -31,7 +31,12 @@ impl Greeting {
     }
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+#[allow(
+    missing_debug_implementations,
+    non_camel_case_types,
+    unnameable_types,
+    unreachable_pub
+)]
 pub struct __x_Greeting_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
 impl<W, F> ::core::clone::Clone for __x_Greeting_run<W, F> {
     fn clone(&self) -> Self {
@@ -39,11 +44,6 @@ impl<W, F> ::core::clone::Clone for __x_Greeting_run<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Greeting_run<W, F> {}
-impl<W, F> ::core::fmt::Debug for __x_Greeting_run<W, F> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("Greeting::run")
-    }
-}
 impl __x_Greeting_run<
     Greeting,
     for<'x> fn(

@@ -37,8 +37,6 @@ pub(crate) struct Definition<'a> {
     pub(crate) ty: TokenStream,
     pointer: TokenStream,
     output: TokenStream,
-    /// As a person would write it.
-    path: String,
 }
 
 impl<'a> Scope<'a> {
@@ -108,7 +106,6 @@ impl<'a> Scope<'a> {
             ty,
             pointer,
             output,
-            path: format!("{}::{}", self.owner, signature.ident),
         }
     }
 
@@ -151,11 +148,15 @@ impl Definition<'_> {
         let declaration = quote_spanned! {self.method.signature.ident.span()=>
             pub struct #ident<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
         };
-        let path = &self.path;
         quote! {
             #(#cfg)*
             #[doc(hidden)]
-            #[allow(non_camel_case_types, unnameable_types, unreachable_pub)]
+            #[allow(
+                missing_debug_implementations,
+                non_camel_case_types,
+                unnameable_types,
+                unreachable_pub
+            )]
             #declaration
 
             #(#cfg)*
@@ -168,12 +169,6 @@ impl Definition<'_> {
             #(#cfg)*
             impl<W, F> ::core::marker::Copy for #ident<W, F> {}
 
-            #(#cfg)*
-            impl<W, F> ::core::fmt::Debug for #ident<W, F> {
-                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                    f.write_str(#path)
-                }
-            }
         }
     }
 
