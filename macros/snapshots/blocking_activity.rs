@@ -46,17 +46,6 @@ impl<W, F> ::core::clone::Clone for __x_Tickets_render<W, F> {
 #[cfg(unix)]
 impl<W, F> ::core::marker::Copy for __x_Tickets_render<W, F> {}
 #[cfg(unix)]
-impl<
-    T: Send + Sync + 'static,
-> __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
-where
-    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
-{
-    fn __x_call(this: Arc<Tickets<T>>, input_0: Booking) -> Vec<u8> {
-        <Tickets<T>>::__x_render(this, input_0)
-    }
-}
-#[cfg(unix)]
 impl<T: Send + Sync + 'static> ::core::ops::Deref
 for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
 where
@@ -64,7 +53,7 @@ where
 {
     type Target = fn(Arc<Tickets<T>>, Booking) -> Vec<u8>;
     fn deref(&self) -> &Self::Target {
-        &(Self::__x_call as fn(Arc<Tickets<T>>, Booking) -> Vec<u8>)
+        &(<Tickets<T>>::__x_render as fn(Arc<Tickets<T>>, Booking) -> Vec<u8>)
     }
 }
 #[cfg(unix)]
@@ -131,7 +120,9 @@ where
         ::steadfast::__private::auto_heartbeat(
             beating,
             ::steadfast::__private::blocking(move || {
-                ::core::result::Result::Ok(Self::__x_call(implementer, input_0))
+                ::core::result::Result::Ok(
+                    <Tickets<T>>::__x_render(implementer, input_0),
+                )
             }),
         )
     }

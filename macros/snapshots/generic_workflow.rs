@@ -236,13 +236,3 @@ where
         Self(handle, ::core::marker::PhantomData)
     }
 }
-impl<T: Item> ::core::convert::From<BatchHandle<T, Batch<T>>>
-for ::steadfast::__private::WorkflowHandle<Batch<T>>
-where
-    Batch<T>: Sized,
-    Batch<T>: 'static,
-{
-    fn from(handle: BatchHandle<T, Batch<T>>) -> Self {
-        handle.0
-    }
-}

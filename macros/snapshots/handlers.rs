@@ -191,18 +191,6 @@ impl<W, F> ::core::clone::Clone for __x_Trip_approve<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_approve<W, F> {}
-impl __x_Trip_approve<
-    Trip,
-    for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
-> {
-    fn __x_call<'x>(
-        this: &'x mut Trip,
-        context: &'x mut SyncWorkflowContext<Trip>,
-        input_0: String,
-    ) -> () {
-        <Trip>::__x_approve(this, context, input_0)
-    }
-}
 impl ::core::ops::Deref
 for __x_Trip_approve<
     Trip,
@@ -214,7 +202,7 @@ for __x_Trip_approve<
         String,
     ) -> ();
     fn deref(&self) -> &Self::Target {
-        &(Self::__x_call
+        &(<Trip>::__x_approve
             as for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> ())
     }
 }
@@ -255,7 +243,9 @@ for __x_Trip_approve<
         ::steadfast::__private::Handled::Now(
             context
                 .call_sync(|state, context| {
-                    ::core::result::Result::Ok(Self::__x_call(state, context, input_0))
+                    ::core::result::Result::Ok(
+                        <Trip>::__x_approve(state, context, input_0),
+                    )
                 }),
         )
     }
@@ -362,16 +352,11 @@ impl<W, F> ::core::clone::Clone for __x_Trip_approved_by<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_approved_by<W, F> {}
-impl __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
-    fn __x_call<'x>(this: &'x Trip) -> Option<String> {
-        <Trip>::__x_approved_by(this)
-    }
-}
 impl ::core::ops::Deref
 for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
     type Target = for<'x> fn(&'x Trip) -> Option<String>;
     fn deref(&self) -> &Self::Target {
-        &(Self::__x_call as for<'x> fn(&'x Trip) -> Option<String>)
+        &(<Trip>::__x_approved_by as for<'x> fn(&'x Trip) -> Option<String>)
     }
 }
 impl ::steadfast::__private::QueryOf<Trip>
@@ -413,7 +398,7 @@ for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
         _: &::steadfast::__private::WorkflowContextView,
         (): Self::Input,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError> {
-        ::core::result::Result::Ok(Self::__x_call(state))
+        ::core::result::Result::Ok(<Trip>::__x_approved_by(state))
     }
 }
 #[doc(hidden)]
@@ -672,28 +657,37 @@ pub struct TripHandle<W: ::steadfast::__private::WorkflowDefinition = Trip>(
 )]
 impl TripHandle<Trip> {
     /// Approves.
-    pub async fn approve(
+    pub fn approve(
         &self,
         by: String,
-    ) -> ::core::result::Result<(), ::steadfast::__private::ClientError> {
-        self.0.signal(<Trip>::approve, by).await
+    ) -> ::steadfast::__private::BoxFuture<
+        '_,
+        ::core::result::Result<(), ::steadfast::__private::ClientError>,
+    > {
+        self.0.signal(<Trip>::approve, by)
     }
     ///Asks the query `approved_by`.
-    pub async fn approved_by(
+    pub fn approved_by(
         &self,
-    ) -> ::core::result::Result<Option<String>, ::steadfast::__private::ClientError> {
-        self.0.query(<Trip>::approved_by, ()).await
+    ) -> ::steadfast::__private::BoxFuture<
+        '_,
+        ::core::result::Result<Option<String>, ::steadfast::__private::ClientError>,
+    > {
+        self.0.query(<Trip>::approved_by, ())
     }
     ///Runs the update `change`.
-    pub async fn change(
+    pub fn change(
         &self,
         to: Place,
         at: Time,
-    ) -> ::core::result::Result<
-        <MyResult as ::steadfast::__private::Fallible>::Output,
-        ::steadfast::__private::ClientError,
+    ) -> ::steadfast::__private::BoxFuture<
+        '_,
+        ::core::result::Result<
+            <MyResult as ::steadfast::__private::Fallible>::Output,
+            ::steadfast::__private::ClientError,
+        >,
     > {
-        self.0.update(<Trip>::change, (to, at)).await
+        self.0.update(<Trip>::change, (to, at))
     }
 }
 impl ::core::clone::Clone for TripHandle<Trip> {
@@ -716,11 +710,5 @@ impl ::core::convert::From<::steadfast::__private::WorkflowHandle<Trip>>
 for TripHandle<Trip> {
     fn from(handle: ::steadfast::__private::WorkflowHandle<Trip>) -> Self {
         Self(handle)
-    }
-}
-impl ::core::convert::From<TripHandle<Trip>>
-for ::steadfast::__private::WorkflowHandle<Trip> {
-    fn from(handle: TripHandle<Trip>) -> Self {
-        handle.0
     }
 }

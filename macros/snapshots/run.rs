@@ -191,9 +191,3 @@ for GreetingHandle<Greeting> {
         Self(handle)
     }
 }
-impl ::core::convert::From<GreetingHandle<Greeting>>
-for ::steadfast::__private::WorkflowHandle<Greeting> {
-    fn from(handle: GreetingHandle<Greeting>) -> Self {
-        handle.0
-    }
-}

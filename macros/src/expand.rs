@@ -183,35 +183,46 @@ impl Definition<'_> {
             ..
         } = self;
         let (head, bounds) = scope.head();
-        let lifetimes = borrows(signature).then(|| quote!(<'x>));
-        let types = argument_types(scope, signature);
-        let names = argument_names(signature);
-        let (self_ty, function) = (scope.self_ty, casing::hidden_function(&signature.ident));
-        let call = quote!(<#self_ty>::#function(#(#names),*));
-        let call = if signature.is_async {
+        let callee = callee(scope, signature);
+        let wrapper = signature.is_async.then(|| {
+            let lifetimes = borrows(signature).then(|| quote!(<'x>));
+            let types = argument_types(scope, signature);
+            let names = argument_names(signature);
+            let (self_ty, function) = (scope.self_ty, casing::hidden_function(&signature.ident));
+            let call = quote!(<#self_ty>::#function(#(#names),*));
             // An error about the future (that it is not `Send`) belongs to the method's name.
-            quote_spanned!(signature.ident.span()=> ::std::boxed::Box::pin(#call))
-        } else {
-            call
-        };
-        quote! {
-            #(#cfg)*
-            #head #ty #bounds {
-                fn __x_call #lifetimes(#(#names: #types),*) -> #output {
-                    #call
+            let call = quote_spanned!(signature.ident.span()=> ::std::boxed::Box::pin(#call));
+            quote! {
+                #(#cfg)*
+                #head #ty #bounds {
+                    fn __x_call #lifetimes(#(#names: #types),*) -> #output {
+                        #call
+                    }
                 }
             }
+        });
+        quote! {
+            #wrapper
 
             #(#cfg)*
             #head ::core::ops::Deref for #ty #bounds {
                 type Target = #pointer;
 
                 fn deref(&self) -> &Self::Target {
-                    &(Self::__x_call as #pointer)
+                    &(#callee as #pointer)
                 }
             }
         }
     }
+}
+
+/// What a definition calls: the user's function, or what boxes the future of an `async` one.
+pub(crate) fn callee(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
+    if signature.is_async {
+        return quote!(Self::__x_call);
+    }
+    let (self_ty, function) = (scope.self_ty, casing::hidden_function(&signature.ident));
+    quote!(<#self_ty>::#function)
 }
 
 /// The user's function under its hidden name.

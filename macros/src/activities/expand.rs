@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     expand::{
-        Convert, Definition, Scope, call_hidden, context_argument, function, input_codec,
+        Convert, Definition, Scope, call_hidden, callee, context_argument, function, input_codec,
         input_names, input_pattern, input_type, into_result, output_codec, output_type,
     },
     signature::Receiver,
@@ -199,7 +199,8 @@ fn body(scope: &Scope<'_>, activity: &Activity) -> TokenStream {
         .into_iter()
         .map(|name| quote!(#name));
     let arguments = arguments.into_iter().chain(inputs);
-    let call = quote!(Self::__x_call(#(#arguments),*));
+    let callee = callee(scope, signature);
+    let call = quote!(#callee(#(#arguments),*));
     if signature.is_async {
         let result = into_result(
             scope,

@@ -2,6 +2,7 @@
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
+use futures_util::future::BoxFuture;
 use steadfast_core::{
     event::EventKind,
     failure::{Failure, FailureKind},
@@ -278,12 +279,17 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
     /// # Errors
     ///
     /// When there is no such open execution, the input cannot be encoded, or the engine fails.
-    pub async fn signal<S: SignalOf<W>>(
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are given away, as in a call"
+    )]
+    pub fn signal<S: SignalOf<W>>(
         &self,
         _signal: S,
         input: S::Input,
-    ) -> Result<(), ClientError> {
-        self.send(self.client.signal::<S>(&input)?).await
+    ) -> BoxFuture<'_, Result<(), ClientError>> {
+        let signal = self.client.signal::<S>(&input);
+        Box::pin(async move { self.send(signal?).await })
     }
 
     /// Sends a signal of which only the name is known here.
@@ -314,15 +320,20 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
     /// # Errors
     ///
     /// When there is no such execution, the handler refuses, or the engine fails.
-    pub async fn query<Q: QueryOf<W>>(
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are given away, as in a call"
+    )]
+    pub fn query<Q: QueryOf<W>>(
         &self,
         _query: Q,
         input: Q::Input,
-    ) -> Result<Q::Output, ClientError> {
-        let answer = self
-            .query_by_name(Q::NAME, Q::encode_input(&input)?)
-            .await?;
-        Ok(Q::decode_output(Some(&answer))?)
+    ) -> BoxFuture<'_, Result<Q::Output, ClientError>> {
+        let input = Q::encode_input(&input);
+        Box::pin(async move {
+            let answer = self.query_by_name(Q::NAME, input?).await?;
+            Ok(Q::decode_output(Some(&answer))?)
+        })
     }
 
     /// Asks a query of which only the name is known here.
@@ -353,13 +364,12 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
     ///
     /// When there is no such open execution, the validator or the handler refuses, or the engine
     /// fails.
-    pub async fn update<U: UpdateOf<W>>(
+    pub fn update<U: UpdateOf<W>>(
         &self,
         update: U,
         input: U::Input,
-    ) -> Result<U::Output, ClientError> {
+    ) -> BoxFuture<'_, Result<U::Output, ClientError>> {
         self.update_with_id(update, input, uuid::Uuid::new_v4().to_string())
-            .await
     }
 
     /// Sends an update under an id of the caller's: repeating it gets the outcome of the first.
@@ -367,16 +377,22 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
     /// # Errors
     ///
     /// As for [`update`](Self::update), and when the id is not valid.
-    pub async fn update_with_id<U: UpdateOf<W>>(
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are given away, as in a call"
+    )]
+    pub fn update_with_id<U: UpdateOf<W>>(
         &self,
         _update: U,
         input: U::Input,
         update_id: impl AsRef<str>,
-    ) -> Result<U::Output, ClientError> {
-        let result = self
-            .send_update(U::NAME, U::encode_input(&input)?, update_id.as_ref())
-            .await?;
-        Ok(U::decode_output(Some(&result))?)
+    ) -> BoxFuture<'_, Result<U::Output, ClientError>> {
+        let input = U::encode_input(&input);
+        let update_id = update_id.as_ref().to_owned();
+        Box::pin(async move {
+            let result = self.send_update(U::NAME, input?, &update_id).await?;
+            Ok(U::decode_output(Some(&result))?)
+        })
     }
 
     /// Sends an update of which only the name is known here, and waits for its outcome.

@@ -131,12 +131,6 @@ pub(super) fn handle(
                 Self(handle #phantom_value)
             }
         }
-
-        #head ::core::convert::From<#ty> for #private::WorkflowHandle<#self_ty> #bounds {
-            fn from(handle: #ty) -> Self {
-                handle.0
-            }
-        }
     }
 }
 
@@ -180,11 +174,14 @@ fn handle_method(scope: &Scope<'_>, marked: &Marked) -> Option<TokenStream> {
         #(#cfg)*
         #doc
         #(#public)*
-        #vis async fn #name(
+        #vis fn #name(
             &self,
             #(#names: #types),*
-        ) -> ::core::result::Result<#output, #private::ClientError> {
-            self.0.#verb(<#self_ty>::#name, #input).await
+        ) -> #private::BoxFuture<
+            '_,
+            ::core::result::Result<#output, #private::ClientError>,
+        > {
+            self.0.#verb(<#self_ty>::#name, #input)
         }
     })
 }

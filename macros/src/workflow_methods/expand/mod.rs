@@ -11,7 +11,7 @@ use super::model::{Kind, Marked, Model};
 use crate::{
     casing,
     expand::{
-        Convert, Definition, Scope, call_hidden, context_argument, function, input_codec,
+        Convert, Definition, Scope, call_hidden, callee, context_argument, function, input_codec,
         input_names, input_pattern, input_type, into_result, output_codec, output_type,
         without_imposed_lints,
     },
@@ -276,7 +276,8 @@ fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> Tok
         .into_iter()
         .map(ToTokens::into_token_stream);
     let arguments = view.into_iter().chain(inputs);
-    let call = quote!(Self::__x_call(state #(, #arguments)*));
+    let callee = callee(scope, signature);
+    let call = quote!(#callee(state #(, #arguments)*));
     let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     let returned = scope.result(&signature.output, "WorkflowError");
     let body = quote! {
@@ -360,7 +361,8 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
             .into_iter()
             .map(ToTokens::into_token_stream);
         let arguments = context.into_iter().chain(inputs);
-        let call = quote!(Self::__x_call(state #(, #arguments)*));
+        let callee = callee(scope, signature);
+        let call = quote!(#callee(state #(, #arguments)*));
         let result = into_result(scope, &signature.output, Convert::Workflow, &call);
         let body = quote! {
             #private::Handled::Now(context.call_sync(|state, #parameter| { #result }))
