@@ -67,7 +67,7 @@ async fn main() -> anyhow::Result<()> {
         "sqlite://{}",
         folder.path().join("cancellation.db").display()
     );
-    let client = Client::connect(&url).await?;
+    let client = steadfast_examples::client(&url).await?;
     let worker = Worker::builder(&client, "machines")
         .register_workflow::<Provisioning>()
         .register_activities(Machines)

@@ -96,7 +96,7 @@ impl YourWorkflow {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let client = Client::connect("memory:").await?;
+    let client = steadfast_examples::client("memory:").await?;
     let worker = Worker::builder(&client, "go")
         .register_workflow::<YourWorkflow>()
         .register_activities(Activities)

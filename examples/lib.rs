@@ -3,9 +3,28 @@
 use std::time::Duration;
 
 use steadfast::{
-    client::{ClientError, WorkflowHandle},
+    client::{Client, ClientError, WorkflowHandle},
     engine::PendingActivityState,
 };
+
+/// Opens the engine that the flag `--engine URL` or the variable `STEADFAST_ENGINE` names, or else the
+/// example's own. With the feature `temporal` of this package, that can be a Temporal Service:
+///
+/// ```sh
+/// cargo run --features temporal --example saga -- --engine temporal://127.0.0.1:7233/default
+/// ```
+///
+/// # Errors
+///
+/// When the URL is missing or not one of an engine, or the engine cannot be opened.
+pub async fn client(default_url: &str) -> Result<Client, ClientError> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--engine");
+    let url = match arguments.next() {
+        Some(_) => arguments.next().unwrap_or_default(),
+        None => std::env::var("STEADFAST_ENGINE").unwrap_or_else(|_| default_url.to_owned()),
+    };
+    Client::connect(&url).await
+}
 
 /// Waits until a worker runs an activity of the workflow: a cancellation before that would find
 /// nothing to cancel.

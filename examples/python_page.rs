@@ -85,7 +85,7 @@ impl GreetingWorkflow {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let client = Client::connect("memory:").await?;
+    let client = steadfast_examples::client("memory:").await?;
     let worker = Worker::builder(&client, "python")
         .register_workflow::<GreetingWorkflow>()
         .register_activities(Composing)

@@ -56,7 +56,7 @@ impl Order {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let client = Client::connect("memory:").await?; // or "sqlite://orders.db"
+    let client = steadfast_examples::client("memory:").await?; // or "sqlite://orders.db"
     let worker = Worker::builder(&client, "orders")
         .register_workflow::<Order>()
         .register_activities(Shop)

@@ -122,7 +122,7 @@ impl Right {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let client = Client::connect("memory:").await?;
+    let client = steadfast_examples::client("memory:").await?;
     let worker = Worker::builder(&client, "bank")
         .register_workflow::<Naive>()
         .register_workflow::<Right>()

@@ -69,13 +69,15 @@ impl Client {
     /// | --- | --- |
     /// | `memory:` | embedded, in memory: for tests |
     /// | `sqlite://orders.db`, `sqlite:///var/lib/orders.db` | embedded, in a file |
+    /// | `temporal://127.0.0.1:7233/default` | a Temporal Service: host, port, namespace |
+    /// | `temporals://..` | the same over TLS, with the credentials of the environment |
+    /// | `temporal:` | the Temporal Service that the environment or `temporal.toml` names |
     ///
     /// # Errors
     ///
     /// When the URL is not one of an engine, or the engine cannot be opened.
-    #[expect(clippy::unused_async, reason = "other engines connect over a network")]
     pub async fn connect(url: &str) -> Result<Self, ClientError> {
-        Ok(Self::new(open_engine(url)?))
+        Ok(Self::new(open_engine(url).await?))
     }
 
     /// A client of an engine that was opened before.
@@ -364,7 +366,11 @@ pub(crate) fn new_request_id() -> Result<RequestId, ClientError> {
 }
 
 /// Opens the engine that a URL names.
-fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
+#[cfg_attr(
+    not(feature = "temporal"),
+    expect(clippy::unused_async, reason = "other engines connect over a network")
+)]
+async fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
     let error = |message: &str| ClientError::Url {
         url: url.to_owned(),
         message: message.to_owned(),
@@ -384,9 +390,17 @@ fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
         },
         #[cfg(not(feature = "embedded"))]
         "memory" | "sqlite" => Err(error("turn on the feature `embedded` of steadfast")),
-        "temporal" => Err(error(
-            "this version has no Temporal engine yet; use `sqlite://`",
+        #[cfg(feature = "temporal")]
+        "temporal" | "temporals" => {
+            use crate::engine::temporal::{TemporalEngine, TemporalOptions};
+            let options =
+                TemporalOptions::from_url(url).map_err(|invalid| error(&invalid.to_string()))?;
+            Ok(TemporalEngine::connect(options).await?)
+        }
+        #[cfg(not(feature = "temporal"))]
+        "temporal" | "temporals" => Err(error("turn on the feature `temporal` of steadfast")),
+        _ => Err(error(
+            "the schemes are `memory:`, `sqlite://` and `temporal://`",
         )),
-        _ => Err(error("the schemes are `memory:` and `sqlite://`")),
     }
 }

@@ -26,6 +26,8 @@
 pub mod embedded;
 mod error;
 mod request;
+#[cfg(feature = "temporal")]
+pub mod temporal;
 
 use std::fmt;
 
@@ -119,6 +121,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     ) -> EngineFuture<'_, HeartbeatReply>;
 
     // The worker half.
+
+    /// How many polls of each kind a worker should have open at a time, as its slots allow. One is
+    /// enough where tasks come without delay.
+    fn concurrent_polls(&self) -> usize {
+        1
+    }
 
     /// Waits for a workflow task.
     fn poll_workflow_task(

@@ -14,7 +14,7 @@ use steadfast_core::{
 use super::error::{Problem, Read};
 
 /// The values of an enum.
-pub(super) struct Names<T: 'static> {
+pub(crate) struct Names<T: 'static> {
     /// What each name starts with.
     prefix: &'static str,
     /// Number, name without the prefix, and value. Of several names for one value the first is
@@ -26,7 +26,7 @@ pub(super) struct Names<T: 'static> {
 
 impl<T: Copy + PartialEq> Names<T> {
     /// Reads a value; `None` when it is not set.
-    pub(super) fn read(&self, value: Option<&Value>) -> Read<Option<T>> {
+    pub(in crate::history_json) fn read(&self, value: Option<&Value>) -> Read<Option<T>> {
         let (matching, unspecified) = match value {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::Number(number)) => {
@@ -51,9 +51,33 @@ impl<T: Copy + PartialEq> Names<T> {
     }
 
     /// The name of a value; `None` when Temporal has none.
-    pub(super) fn name(&self, value: T) -> Option<String> {
+    pub(in crate::history_json) fn name(&self, value: T) -> Option<String> {
         let (_, name, _) = self.values.iter().find(|entry| entry.2 == value)?;
         Some(format!("{}{name}", self.prefix))
+    }
+
+    /// The value of a number; `None` when it is not set, or not known.
+    #[cfg(feature = "temporal")]
+    pub(crate) fn of_number(&self, number: i32) -> Option<T> {
+        let number = i64::from(number);
+        let found = self.values.iter().find(|entry| entry.0 == number);
+        found
+            .map(|entry| entry.2)
+            .or_else(|| self.other.filter(|_| number != 0))
+    }
+
+    /// The value of a name in any spelling.
+    #[cfg(feature = "temporal")]
+    pub(crate) fn of_name(&self, name: &str) -> Option<T> {
+        let found = self.values.iter().find(|entry| same_name(entry.1, name));
+        found.map(|entry| entry.2)
+    }
+
+    /// The number of a value; 0 when Temporal has none.
+    #[cfg(feature = "temporal")]
+    pub(crate) fn number(&self, value: T) -> i32 {
+        let found = self.values.iter().find(|entry| entry.2 == value);
+        found.map_or(0, |entry| i32::try_from(entry.0).unwrap_or(0))
     }
 
     fn problem(&self, value: Option<&Value>) -> Problem {
@@ -77,7 +101,7 @@ fn letters(name: &str) -> impl Iterator<Item = u8> {
         .map(|byte| byte.to_ascii_lowercase())
 }
 
-pub(super) static RETRY_STATES: Names<RetryState> = Names {
+pub(crate) static RETRY_STATES: Names<RetryState> = Names {
     prefix: "RETRY_STATE_",
     values: &[
         (1, "IN_PROGRESS", RetryState::InProgress),
@@ -95,7 +119,7 @@ pub(super) static RETRY_STATES: Names<RetryState> = Names {
     other: None,
 };
 
-pub(super) static TIMEOUT_TYPES: Names<TimeoutType> = Names {
+pub(crate) static TIMEOUT_TYPES: Names<TimeoutType> = Names {
     prefix: "TIMEOUT_TYPE_",
     values: &[
         (1, "START_TO_CLOSE", TimeoutType::StartToClose),
@@ -106,7 +130,7 @@ pub(super) static TIMEOUT_TYPES: Names<TimeoutType> = Names {
     other: None,
 };
 
-pub(super) static INITIATORS: Names<ContinueAsNewInitiator> = Names {
+pub(crate) static INITIATORS: Names<ContinueAsNewInitiator> = Names {
     prefix: "CONTINUE_AS_NEW_INITIATOR_",
     values: &[
         (1, "WORKFLOW", ContinueAsNewInitiator::Workflow),
@@ -116,7 +140,7 @@ pub(super) static INITIATORS: Names<ContinueAsNewInitiator> = Names {
     other: None,
 };
 
-pub(super) static PARENT_CLOSE_POLICIES: Names<ParentClosePolicy> = Names {
+pub(crate) static PARENT_CLOSE_POLICIES: Names<ParentClosePolicy> = Names {
     prefix: "PARENT_CLOSE_POLICY_",
     values: &[
         (1, "TERMINATE", ParentClosePolicy::Terminate),
@@ -126,7 +150,7 @@ pub(super) static PARENT_CLOSE_POLICIES: Names<ParentClosePolicy> = Names {
     other: None,
 };
 
-pub(super) static REUSE_POLICIES: Names<WorkflowIdReusePolicy> = Names {
+pub(crate) static REUSE_POLICIES: Names<WorkflowIdReusePolicy> = Names {
     prefix: "WORKFLOW_ID_REUSE_POLICY_",
     values: &[
         (1, "ALLOW_DUPLICATE", WorkflowIdReusePolicy::AllowDuplicate),
@@ -150,7 +174,7 @@ pub(super) static REUSE_POLICIES: Names<WorkflowIdReusePolicy> = Names {
     other: None,
 };
 
-pub(super) static START_CHILD_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
+pub(crate) static START_CHILD_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     prefix: "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_",
     values: &[
         (
@@ -167,7 +191,7 @@ pub(super) static START_CHILD_FAILED_CAUSES: Names<ExternalFailedCause> = Names 
     other: Some(ExternalFailedCause::Unspecified),
 };
 
-pub(super) static CANCEL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
+pub(crate) static CANCEL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     prefix: "CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_",
     values: &[
         (
@@ -184,7 +208,7 @@ pub(super) static CANCEL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     other: Some(ExternalFailedCause::Unspecified),
 };
 
-pub(super) static SIGNAL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
+pub(crate) static SIGNAL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     prefix: "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_",
     values: &[
         (
@@ -206,7 +230,7 @@ pub(super) static SIGNAL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     other: Some(ExternalFailedCause::Unspecified),
 };
 
-pub(super) static TASK_FAILED_CAUSES: Names<WorkflowTaskFailedCause> = Names {
+pub(crate) static TASK_FAILED_CAUSES: Names<WorkflowTaskFailedCause> = Names {
     prefix: "WORKFLOW_TASK_FAILED_CAUSE_",
     values: &[
         (

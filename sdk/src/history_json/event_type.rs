@@ -13,13 +13,10 @@ const PREFIX: &str = "EVENT_TYPE_";
 /// The event type as `TimerStarted`, whatever way it is written.
 pub(super) fn read(value: Option<&Value>) -> Read<String> {
     match value {
-        Some(Value::Number(number)) => {
-            let position = number.as_u64().and_then(|number| number.checked_sub(1));
-            let name = position
-                .and_then(|position| usize::try_from(position).ok())
-                .and_then(|position| EVENT_TYPES.get(position));
-            Ok(name.map_or_else(|| number.to_string(), |name| (*name).to_owned()))
-        }
+        Some(Value::Number(number)) => Ok(number
+            .as_u64()
+            .and_then(of_number)
+            .map_or_else(|| number.to_string(), str::to_owned)),
         _ => match text(value) {
             Ok("") | Err(_) => Err(Problem::value(
                 "an event type such as `EVENT_TYPE_TIMER_STARTED`",
@@ -32,6 +29,12 @@ pub(super) fn read(value: Option<&Value>) -> Read<String> {
             }),
         },
     }
+}
+
+/// The event type of a number, if it is known.
+pub(crate) fn of_number(number: u64) -> Option<&'static str> {
+    let position = usize::try_from(number.checked_sub(1)?).ok()?;
+    EVENT_TYPES.get(position).copied()
 }
 
 /// The event type as Temporal writes it. One that is not known is written as it was read.
@@ -48,7 +51,7 @@ pub(super) fn write(event_type: &str) -> Value {
 }
 
 /// Whether workers pass over the events, whether the file says so or not.
-pub(super) fn is_ignored(event_type: &str) -> bool {
+pub(crate) fn is_ignored(event_type: &str) -> bool {
     IGNORED_EVENT_TYPES.contains(&event_type)
 }
 

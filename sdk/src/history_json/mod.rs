@@ -26,9 +26,9 @@
 //! Files come from anybody. Reading one never panics, and an error names the event and the field.
 
 mod base64;
-mod enums;
+pub(crate) mod enums;
 mod error;
-mod event_type;
+pub(crate) mod event_type;
 mod failure;
 mod fields;
 mod object;
@@ -44,7 +44,7 @@ use steadfast_core::history::History;
 pub use self::{error::HistoryJsonError, read::HistoryReader};
 
 /// How many failures may be nested as causes of each other, as in Temporal's own decoders.
-const MAX_CAUSES: usize = 100;
+pub(crate) const MAX_CAUSES: usize = 100;
 
 /// Reads a history.
 ///

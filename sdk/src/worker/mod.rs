@@ -269,11 +269,13 @@ impl Worker {
         });
         workflows.start_threads()?;
         let mut polls = tokio::task::JoinSet::new();
-        if inner.registry.has_workflows() {
-            polls.spawn(Arc::clone(&workflows).poll_all());
-        }
-        if inner.registry.has_activities() {
-            polls.spawn(activities.poll_all());
+        for _ in 0..inner.client.engine().concurrent_polls() {
+            if inner.registry.has_workflows() {
+                polls.spawn(Arc::clone(&workflows).poll_all());
+            }
+            if inner.registry.has_activities() {
+                polls.spawn(Arc::clone(&activities).poll_all());
+            }
         }
         let mut until = std::pin::pin!(until);
         let result = loop {

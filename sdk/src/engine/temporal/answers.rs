@@ -1,0 +1,361 @@
+//! Answers go out.
+
+use std::{sync::Arc, time::Duration};
+
+use prost::Message as _;
+use steadfast_core::{
+    event::WorkflowTaskFailedCause,
+    failure::{Failure, FailureKind},
+    payload::Payload,
+    task::{ActivityOutcome, HeartbeatReply, WorkflowTaskCompletion, WorkflowTaskFailure},
+};
+use temporalio_protos::temporal::api::{
+    enums::v1::QueryResultType,
+    query::v1::WorkflowQueryResult,
+    sdk::v1::WorkflowTaskCompletedMetadata,
+    taskqueue::v1::StickyExecutionAttributes,
+    workflowservice::v1::{
+        RecordActivityTaskHeartbeatRequest, RespondActivityTaskCanceledRequest,
+        RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
+        RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
+        RespondWorkflowTaskFailedRequest, respond_workflow_task_completed_request::Capabilities,
+    },
+};
+
+use super::{
+    Connection,
+    service::{Patience, is_too_large},
+    status::{answer_error, error_of},
+    tasks::ONLY_QUERY,
+    token::{ActivityToken, WorkflowToken},
+    wire::{Wired, duration_out, sticky_queue},
+};
+use crate::{engine::EngineError, history_json::enums::TASK_FAILED_CAUSES};
+
+/// The largest request that a service takes when nothing else is said to it.
+const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// The shortest and the longest wait before the failure of a task that failed before is reported.
+const PENANCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+impl Connection {
+    pub(super) async fn complete_workflow_task(
+        self: &Arc<Self>,
+        token: WorkflowToken,
+        completion: WorkflowTaskCompletion,
+    ) -> Result<(), EngineError> {
+        if token.query_only {
+            let mut results = completion.query_results;
+            let result = results.remove(ONLY_QUERY).unwrap_or_else(|| {
+                Err(Failure::application("the query was not answered", "Query"))
+            });
+            return self.answer_query(token, result).await;
+        }
+        let request = match self.completion_out(&token, completion) {
+            Ok(request) => request,
+            // Code and history agree; what they say cannot be written down.
+            Err(error) => {
+                let failure = WorkflowTaskFailure {
+                    cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                    failure: Failure::application(error.to_string(), "Conversion"),
+                };
+                self.fail_workflow_task(token, failure).await?;
+                return Err(error);
+            }
+        };
+        let bytes = request.encoded_len();
+        if bytes > MAX_REQUEST_BYTES {
+            let message = format!(
+                "the answer to a workflow task has {bytes} bytes, and a Temporal Service takes at most \
+                 {MAX_REQUEST_BYTES}; pass large values by reference, or in several tasks"
+            );
+            let cause = WorkflowTaskFailedCause::PayloadsTooLarge;
+            let failure = WorkflowTaskFailure {
+                cause,
+                failure: Failure::application(&message, "PayloadsTooLarge"),
+            };
+            self.fail_workflow_task(token, failure).await?;
+            return Err(EngineError::WorkflowTaskRefused { cause, message });
+        }
+        let sent = self
+            .service
+            .call(Patience::Worker, request, |mut stub, request| async move {
+                stub.respond_workflow_task_completed(request).await
+            });
+        sent.await.map_err(|status| answer_error(&status))?;
+        Ok(())
+    }
+
+    fn completion_out(
+        &self,
+        token: &WorkflowToken,
+        completion: WorkflowTaskCompletion,
+    ) -> Wired<RespondWorkflowTaskCompletedRequest> {
+        let answer = self.wire.answer_out(completion.commands, &token.requests)?;
+        let results = completion.query_results.into_iter();
+        let query_results = results.map(|(id, result)| Ok((id, self.query_result_out(result)?)));
+        Ok(RespondWorkflowTaskCompletedRequest {
+            task_token: token.token.clone(),
+            commands: answer.commands,
+            messages: answer.messages,
+            identity: token.identity.clone(),
+            sticky_attributes: Some(StickyExecutionAttributes {
+                worker_task_queue: sticky_queue(&token.sticky_queue, &token.task_queue),
+                schedule_to_start_timeout: Some(duration_out(self.sticky_timeout)),
+            }),
+            force_create_new_workflow_task: completion.force_new_workflow_task,
+            query_results: query_results.collect::<Wired<_>>()?,
+            namespace: self.namespace(),
+            sdk_metadata: Some(WorkflowTaskCompletedMetadata {
+                sdk_name: "steadfast".to_owned(),
+                sdk_version: env!("CARGO_PKG_VERSION").to_owned(),
+                ..WorkflowTaskCompletedMetadata::default()
+            }),
+            capabilities: Some(Capabilities {
+                discard_speculative_workflow_task_with_events: true,
+            }),
+            ..RespondWorkflowTaskCompletedRequest::default()
+        })
+    }
+
+    fn query_result_out(&self, result: Result<Payload, Failure>) -> Wired<WorkflowQueryResult> {
+        Ok(match result {
+            Ok(answer) => WorkflowQueryResult {
+                result_type: QueryResultType::Answered.into(),
+                answer: self.wire.single_out(Some(answer))?,
+                ..WorkflowQueryResult::default()
+            },
+            Err(failure) => WorkflowQueryResult {
+                result_type: QueryResultType::Failed.into(),
+                error_message: failure.message.clone(),
+                failure: Some(self.wire.failure_out(failure)?),
+                ..WorkflowQueryResult::default()
+            },
+        })
+    }
+
+    async fn answer_query(
+        &self,
+        token: WorkflowToken,
+        result: Result<Payload, Failure>,
+    ) -> Result<(), EngineError> {
+        let result = self.query_result_out(result)?;
+        let request = RespondQueryTaskCompletedRequest {
+            task_token: token.token,
+            completed_type: result.result_type,
+            query_result: result.answer,
+            error_message: result.error_message,
+            failure: result.failure,
+            namespace: self.namespace(),
+            ..RespondQueryTaskCompletedRequest::default()
+        };
+        let sent = self
+            .service
+            .call(Patience::Client, request, |mut stub, request| async move {
+                stub.respond_query_task_completed(request).await
+            });
+        sent.await.map_err(|status| error_of(&status))?;
+        Ok(())
+    }
+
+    /// Reports a failure. The service hands the task out again at once, so that the report of a task
+    /// that failed before waits a while, and nobody waits for the report.
+    pub(super) async fn fail_workflow_task(
+        self: &Arc<Self>,
+        token: WorkflowToken,
+        failure: WorkflowTaskFailure,
+    ) -> Result<(), EngineError> {
+        if token.query_only {
+            return self.answer_query(token, Err(failure.failure)).await;
+        }
+        let wait = penance(token.attempt);
+        let request = RespondWorkflowTaskFailedRequest {
+            task_token: token.token,
+            cause: TASK_FAILED_CAUSES.number(failure.cause),
+            failure: Some(self.wire.failure_out(failure.failure)?),
+            identity: token.identity,
+            namespace: self.namespace(),
+            ..RespondWorkflowTaskFailedRequest::default()
+        };
+        let connection = Arc::clone(self);
+        let report = async move {
+            let sent = connection.service.call(
+                Patience::Worker,
+                request,
+                |mut stub, request| async move { stub.respond_workflow_task_failed(request).await },
+            );
+            sent.await.map_err(|status| error_of(&status))
+        };
+        if wait.is_zero() {
+            report.await?;
+        } else {
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                if let Err(error) = report.await {
+                    tracing::debug!(%error, "the failure of a workflow task was not accepted");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) async fn complete_activity_task(
+        &self,
+        token: ActivityToken,
+        outcome: ActivityOutcome,
+    ) -> Result<(), EngineError> {
+        let ActivityToken { token, identity } = token;
+        let status = match outcome {
+            ActivityOutcome::Completed { result } => {
+                let result = match self.wire.single_out(result) {
+                    Ok(result) => result,
+                    Err(error) => return self.fail_conversion(token, identity, &error).await,
+                };
+                let request = RespondActivityTaskCompletedRequest {
+                    task_token: token.clone(),
+                    result,
+                    identity: identity.clone(),
+                    namespace: self.namespace(),
+                    ..RespondActivityTaskCompletedRequest::default()
+                };
+                let bytes = request.encoded_len();
+                if bytes > MAX_REQUEST_BYTES {
+                    let failure = too_large("result of an activity", bytes);
+                    return self.fail_activity(token, identity, failure, None).await;
+                }
+                let sent =
+                    self.service
+                        .call(Patience::Worker, request, |mut stub, request| async move {
+                            stub.respond_activity_task_completed(request).await
+                        });
+                match sent.await {
+                    Ok(_) => return Ok(()),
+                    Err(status) => status,
+                }
+            }
+            ActivityOutcome::Failed {
+                failure,
+                last_heartbeat_details,
+            } => {
+                return self
+                    .fail_activity(token, identity, failure, last_heartbeat_details)
+                    .await;
+            }
+            ActivityOutcome::Cancelled { details } => {
+                let request = RespondActivityTaskCanceledRequest {
+                    task_token: token.clone(),
+                    details: self.wire.payloads_out(details)?,
+                    identity: identity.clone(),
+                    namespace: self.namespace(),
+                    ..RespondActivityTaskCanceledRequest::default()
+                };
+                let sent =
+                    self.service
+                        .call(Patience::Worker, request, |mut stub, request| async move {
+                            stub.respond_activity_task_canceled(request).await
+                        });
+                match sent.await {
+                    Ok(_) => return Ok(()),
+                    Err(status) => status,
+                }
+            }
+        };
+        if is_too_large(&status) {
+            let failure = too_large("result of an activity", MAX_REQUEST_BYTES);
+            return self.fail_activity(token, identity, failure, None).await;
+        }
+        Err(error_of(&status))
+    }
+
+    async fn fail_conversion(
+        &self,
+        token: Vec<u8>,
+        identity: String,
+        error: &EngineError,
+    ) -> Result<(), EngineError> {
+        let failure = Failure::application(error.to_string(), "Conversion");
+        self.fail_activity(token, identity, failure, None).await
+    }
+
+    async fn fail_activity(
+        &self,
+        token: Vec<u8>,
+        identity: String,
+        failure: Failure,
+        last_heartbeat_details: Option<Vec<Payload>>,
+    ) -> Result<(), EngineError> {
+        let details = last_heartbeat_details.unwrap_or_default();
+        let mut request = RespondActivityTaskFailedRequest {
+            task_token: token,
+            failure: Some(self.wire.failure_out(failure)?),
+            identity,
+            namespace: self.namespace(),
+            last_heartbeat_details: self.wire.payloads_out(details)?,
+            ..RespondActivityTaskFailedRequest::default()
+        };
+        let bytes = request.encoded_len();
+        if bytes > MAX_REQUEST_BYTES {
+            let failure = too_large("failure of an activity", bytes);
+            request.failure = Some(self.wire.failure_out(failure)?);
+            request.last_heartbeat_details = None;
+        }
+        let sent = self
+            .service
+            .call(Patience::Worker, request, |mut stub, request| async move {
+                stub.respond_activity_task_failed(request).await
+            });
+        sent.await.map_err(|status| error_of(&status))?;
+        Ok(())
+    }
+
+    pub(super) async fn record_heartbeat(
+        &self,
+        token: ActivityToken,
+        details: Vec<Payload>,
+    ) -> Result<HeartbeatReply, EngineError> {
+        let request = RecordActivityTaskHeartbeatRequest {
+            task_token: token.token,
+            details: self.wire.payloads_out(details)?,
+            identity: token.identity,
+            namespace: self.namespace(),
+            ..RecordActivityTaskHeartbeatRequest::default()
+        };
+        let sent = self
+            .service
+            .call(Patience::Client, request, |mut stub, request| async move {
+                stub.record_activity_task_heartbeat(request).await
+            });
+        let reply = sent.await.map_err(|status| error_of(&status))?;
+        Ok(HeartbeatReply {
+            cancel_requested: reply.cancel_requested,
+            paused: reply.activity_paused,
+            reset: reply.activity_reset,
+        })
+    }
+}
+
+/// How long the failure of a task waits that failed before.
+fn penance(attempt: u32) -> Duration {
+    let (shortest, longest) = PENANCE;
+    match attempt {
+        0 | 1 => Duration::ZERO,
+        attempt => shortest
+            .saturating_mul(2_u32.saturating_pow(attempt.min(16) - 2))
+            .min(longest),
+    }
+}
+
+/// A value that is too large today is too large tomorrow.
+fn too_large(what: &str, bytes: usize) -> Failure {
+    Failure::new(
+        format!(
+            "the {what} has {bytes} bytes, and a Temporal Service takes at most {MAX_REQUEST_BYTES}; pass large \
+             values by reference"
+        ),
+        FailureKind::Application {
+            error_type: "PayloadsTooLarge".to_owned(),
+            non_retryable: true,
+            details: Vec::new(),
+            next_retry_delay: None,
+        },
+    )
+}

@@ -1,0 +1,260 @@
+//! Polls that lose no task (E7).
+//!
+//! A request to the service may bring a task although nobody waits any more. So requests belong to a
+//! [`Source`] and not to whoever waits: what they bring is put down there, and whoever comes next
+//! takes it. There are only as many requests as somebody waits for, and with a sticky queue at
+//! least one for either queue.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{sync::Semaphore, task::JoinSet};
+use tonic::Status;
+
+use super::{
+    service::{Backoff, may_pass},
+    status::error_of,
+};
+use crate::engine::EngineError;
+
+/// Which of a worker's queues is asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Queue {
+    /// The one that everybody knows.
+    Normal,
+    /// The one for runs that the worker has in memory.
+    Sticky,
+}
+
+/// Asks a queue once; `None` when it had nothing.
+pub(super) type Fetch<T> =
+    Box<dyn Fn(Queue) -> BoxFuture<'static, Result<Option<T>, Status>> + Send + Sync>;
+
+/// Tasks of one kind for one worker.
+pub(super) struct Source<T> {
+    fetch: Fetch<T>,
+    sticky: bool,
+    /// One permit for each task that was put down.
+    ready: Semaphore,
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    brought: VecDeque<Result<T, EngineError>>,
+    waiting: usize,
+    normal: usize,
+    sticky: usize,
+    requests: JoinSet<()>,
+}
+
+impl<T> fmt::Debug for Source<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + 'static> Source<T> {
+    pub(super) fn new(sticky: bool, fetch: Fetch<T>) -> Arc<Self> {
+        Arc::new(Self {
+            fetch,
+            sticky,
+            ready: Semaphore::new(0),
+            state: Mutex::new(State {
+                brought: VecDeque::new(),
+                waiting: 0,
+                normal: 0,
+                sticky: 0,
+                requests: JoinSet::new(),
+            }),
+        })
+    }
+
+    /// Waits for a task. Nothing is lost when this is dropped.
+    pub(super) async fn next(self: &Arc<Self>) -> Result<T, EngineError> {
+        let _waiting = Waiting::new(self);
+        let permit = self.ready.acquire().await;
+        let mut state = self.lock();
+        if let Ok(permit) = permit {
+            permit.forget();
+        }
+        state.brought.pop_front().unwrap_or_else(|| {
+            Err(EngineError::not_found(
+                "a task was counted and is not there",
+            ))
+        })
+    }
+
+    /// Starts as many requests as are wanted and not under way.
+    fn ask(self: &Arc<Self>) {
+        let mut state = self.lock();
+        while state.requests.try_join_next().is_some() {}
+        while let Some(queue) = state.wanted(self.sticky) {
+            *state.under_way(queue) += 1;
+            let request = request(Arc::downgrade(self), queue);
+            state.requests.spawn(request);
+        }
+    }
+
+    fn put(&self, task: Result<T, EngineError>) {
+        self.lock().brought.push_back(task);
+        self.ready.add_permits(1);
+    }
+
+    /// Which queue is asked next by a request that ended; `None` when it is over.
+    fn again(&self, queue: Queue) -> Option<Queue> {
+        let mut state = self.lock();
+        *state.under_way(queue) -= 1;
+        let next = state.wanted(self.sticky)?;
+        *state.under_way(next) += 1;
+        Some(next)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    /// The queue that one more request should go to.
+    fn wanted(&self, has_sticky: bool) -> Option<Queue> {
+        let waiting = self.waiting.saturating_sub(self.brought.len());
+        match (waiting, has_sticky) {
+            (0, _) => None,
+            (_, false) => (self.normal < waiting).then_some(Queue::Normal),
+            (_, true) if self.normal == 0 => Some(Queue::Normal),
+            (_, true) if self.sticky == 0 => Some(Queue::Sticky),
+            (_, true) if self.normal + self.sticky >= waiting => None,
+            (_, true) if self.normal < self.sticky => Some(Queue::Normal),
+            (_, true) => Some(Queue::Sticky),
+        }
+    }
+
+    fn under_way(&mut self, queue: Queue) -> &mut usize {
+        match queue {
+            Queue::Normal => &mut self.normal,
+            Queue::Sticky => &mut self.sticky,
+        }
+    }
+}
+
+/// Counts whoever waits.
+struct Waiting<'a, T>(&'a Source<T>);
+
+impl<'a, T: Send + 'static> Waiting<'a, T> {
+    fn new(source: &'a Arc<Source<T>>) -> Self {
+        source.lock().waiting += 1;
+        let waiting = Self(source);
+        source.ask();
+        waiting
+    }
+}
+
+impl<T> Drop for Waiting<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+    }
+}
+
+/// Asks a queue for as long as that is wanted. What may pass is tried again with backoff.
+async fn request<T: Send + 'static>(source: Weak<Source<T>>, mut queue: Queue) {
+    let mut backoff = Backoff::default();
+    let mut failing = false;
+    loop {
+        let fetched = match source.upgrade() {
+            Some(source) => (source.fetch)(queue),
+            None => return,
+        };
+        let fetched = fetched.await;
+        let Some(source) = source.upgrade() else {
+            return;
+        };
+        match fetched {
+            Ok(task) => {
+                if failing {
+                    tracing::info!("the Temporal Service answers again");
+                }
+                (backoff, failing) = (Backoff::default(), false);
+                if let Some(task) = task {
+                    source.put(Ok(task));
+                }
+            }
+            Err(status) if may_pass(&status) => {
+                if !failing {
+                    tracing::warn!(
+                        code = ?status.code(),
+                        message = status.message(),
+                        "polling the Temporal Service failed; it is tried again"
+                    );
+                }
+                failing = true;
+                let wait = backoff.after(&status);
+                drop(source);
+                tokio::time::sleep(wait).await;
+                continue;
+            }
+            Err(status) => source.put(Err(error_of(&status))),
+        }
+        match source.again(queue) {
+            Some(next) => queue = next,
+            None => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// A source whose requests each take one task from a channel.
+    fn source(tasks: mpsc::UnboundedReceiver<u32>) -> Arc<Source<u32>> {
+        let tasks = Arc::new(tokio::sync::Mutex::new(tasks));
+        let fetch: Fetch<u32> = Box::new(move |_| {
+            let tasks = Arc::clone(&tasks);
+            Box::pin(async move { Ok(tasks.lock().await.recv().await) })
+        });
+        Source::new(true, fetch)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn polls_that_are_dropped_lose_no_task_e7() {
+        let (send, tasks) = mpsc::unbounded_channel();
+        let source = source(tasks);
+        let mut found = BTreeSet::new();
+        for number in 0..100 {
+            // Given up at once, or just when the task may have come.
+            let poll = tokio::time::timeout(Duration::from_millis(number % 3), source.next());
+            if let Ok(task) = poll.await {
+                found.insert(task.unwrap());
+            }
+            send.send(u32::try_from(number).unwrap()).unwrap();
+            tokio::task::yield_now().await;
+        }
+        while found.len() < 100 {
+            found.insert(source.next().await.unwrap());
+        }
+        assert_eq!(found, (0..100).collect());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_and_nothing_is_asked() {
+        let (send, tasks) = mpsc::unbounded_channel();
+        let source = source(tasks);
+        send.send(1).unwrap();
+        assert_eq!(source.next().await.unwrap(), 1);
+        let state = source.lock();
+        assert!(
+            state.normal + state.sticky <= 1,
+            "the other queue's request"
+        );
+        assert_eq!(state.waiting, 0);
+    }
+}

@@ -1,0 +1,386 @@
+//! The values that every message of the service has: payloads, ids, times.
+//!
+//! What comes in may be anything: nothing here panics, and what cannot be understood is an error that
+//! names it.
+
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
+
+use prost_wkt_types::{Duration as ProtoDuration, Timestamp as ProtoTimestamp};
+use steadfast_core::{
+    ids::{EventId, InvalidId, RunId, WorkflowExecution, WorkflowId},
+    options::ActivityTimeouts,
+    payload::{Bytes, Payload, PayloadMap},
+    retry::RetryPolicy,
+    time::Timestamp,
+};
+use temporalio_protos::temporal::api::{
+    common::v1 as common, enums::v1::TaskQueueKind, taskqueue::v1::TaskQueue,
+};
+
+use crate::{
+    codec::{CodecError, PayloadCodec},
+    engine::EngineError,
+};
+
+/// What a conversion gives.
+pub(super) type Wired<T> = Result<T, EngineError>;
+
+const ENCODING: &str = "encoding";
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+/// The longest duration of protobuf.
+const MAX_SECONDS: u64 = 315_576_000_000;
+
+/// Takes payloads through the codec, if there is one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wire {
+    pub(super) codec: Option<Arc<dyn PayloadCodec>>,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
+fn refused(error: CodecError) -> EngineError {
+    EngineError::invalid(error.to_string())
+}
+
+impl Wire {
+    pub(super) fn payload_out(&self, payload: Payload) -> Wired<common::Payload> {
+        let payload = match &self.codec {
+            // No value has nothing to hide, and the service has to see it where it removes one.
+            Some(codec) if payload.encoding != Payload::NULL => {
+                codec.encode(payload).map_err(refused)?
+            }
+            _ => payload,
+        };
+        Ok(plain_out(payload))
+    }
+
+    pub(super) fn payload_in(&self, payload: common::Payload) -> Wired<Payload> {
+        let payload = plain_in(payload);
+        Ok(match &self.codec {
+            Some(codec) => codec.decode(payload).map_err(refused)?,
+            None => payload,
+        })
+    }
+
+    /// No payloads are no message, as the official SDKs write it.
+    pub(super) fn payloads_out(&self, payloads: Vec<Payload>) -> Wired<Option<common::Payloads>> {
+        if payloads.is_empty() {
+            return Ok(None);
+        }
+        let payloads = payloads
+            .into_iter()
+            .map(|payload| self.payload_out(payload));
+        Ok(Some(common::Payloads {
+            payloads: payloads.collect::<Wired<_>>()?,
+        }))
+    }
+
+    pub(super) fn payloads_in(&self, payloads: Option<common::Payloads>) -> Wired<Vec<Payload>> {
+        let payloads = payloads.map(|payloads| payloads.payloads);
+        payloads
+            .unwrap_or_default()
+            .into_iter()
+            .map(|payload| self.payload_in(payload))
+            .collect()
+    }
+
+    pub(super) fn single_out(&self, payload: Option<Payload>) -> Wired<Option<common::Payloads>> {
+        self.payloads_out(payload.into_iter().collect())
+    }
+
+    /// The first of some payloads: a result is one value.
+    pub(super) fn single_in(&self, payloads: Option<common::Payloads>) -> Wired<Option<Payload>> {
+        let payloads = payloads.map(|payloads| payloads.payloads);
+        let first = payloads.and_then(|payloads| payloads.into_iter().next());
+        first.map(|payload| self.payload_in(payload)).transpose()
+    }
+
+    pub(super) fn map_out(&self, map: PayloadMap) -> Wired<HashMap<String, common::Payload>> {
+        map.into_iter()
+            .map(|(key, payload)| Ok((key, self.payload_out(payload)?)))
+            .collect()
+    }
+
+    pub(super) fn map_in(&self, map: HashMap<String, common::Payload>) -> Wired<PayloadMap> {
+        let mut sorted = PayloadMap::new();
+        #[expect(clippy::iter_over_hash_type, reason = "the result is sorted")]
+        for (key, payload) in map {
+            sorted.insert(key, self.payload_in(payload)?);
+        }
+        Ok(sorted)
+    }
+
+    pub(super) fn header_out(&self, header: PayloadMap) -> Wired<Option<common::Header>> {
+        if header.is_empty() {
+            return Ok(None);
+        }
+        let fields = self.map_out(header)?;
+        Ok(Some(common::Header { fields }))
+    }
+
+    pub(super) fn header_in(&self, header: Option<common::Header>) -> Wired<PayloadMap> {
+        self.map_in(header.map(|header| header.fields).unwrap_or_default())
+    }
+
+    pub(super) fn memo_out(&self, memo: PayloadMap) -> Wired<Option<common::Memo>> {
+        if memo.is_empty() {
+            return Ok(None);
+        }
+        let fields = self.map_out(memo)?;
+        Ok(Some(common::Memo { fields }))
+    }
+
+    pub(super) fn memo_in(&self, memo: Option<common::Memo>) -> Wired<PayloadMap> {
+        self.map_in(memo.map(|memo| memo.fields).unwrap_or_default())
+    }
+}
+
+/// Search attributes do not go through the codec: the service has to read them.
+pub(super) fn search_attributes_out(map: PayloadMap) -> Option<common::SearchAttributes> {
+    if map.is_empty() {
+        return None;
+    }
+    let attributes = map.into_iter();
+    Some(common::SearchAttributes {
+        indexed_fields: attributes
+            .map(|(key, payload)| (key, plain_out(payload)))
+            .collect(),
+    })
+}
+
+pub(super) fn search_attributes_in(attributes: Option<common::SearchAttributes>) -> PayloadMap {
+    let fields = attributes.map(|attributes| attributes.indexed_fields);
+    fields
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(key, payload)| (key, plain_in(payload)))
+        .collect()
+}
+
+fn plain_out(payload: Payload) -> common::Payload {
+    let mut metadata: HashMap<String, Vec<u8>> = payload
+        .metadata
+        .into_iter()
+        .map(|(key, value)| (key, value.as_slice().to_vec()))
+        .collect();
+    if !payload.encoding.is_empty() {
+        let encoding = payload.encoding.into_owned().into_bytes();
+        metadata.insert(ENCODING.to_owned(), encoding);
+    }
+    common::Payload {
+        metadata,
+        data: payload.data.as_slice().to_vec(),
+        ..common::Payload::default()
+    }
+}
+
+fn plain_in(payload: common::Payload) -> Payload {
+    let mut metadata = payload.metadata;
+    let encoding = match metadata.remove(ENCODING).map(String::from_utf8) {
+        None => Cow::Borrowed(""),
+        Some(Ok(text)) if text == Payload::JSON => Cow::Borrowed(Payload::JSON),
+        Some(Ok(text)) => Cow::Owned(text),
+        Some(Err(error)) => Cow::Owned(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+    };
+    Payload {
+        encoding,
+        data: Bytes::from(payload.data),
+        metadata: metadata
+            .into_iter()
+            .map(|(key, value)| (key, Bytes::from(value)))
+            .collect(),
+    }
+}
+
+/// What a message of the service lacks.
+pub(super) fn lacks(what: &str) -> EngineError {
+    EngineError::Unsupported {
+        message: format!("a message of the service has no {what}, which this version needs"),
+    }
+}
+
+/// An id that must be there.
+pub(super) fn id<T>(text: &str) -> Wired<T>
+where
+    for<'a> T: TryFrom<&'a str, Error = InvalidId>,
+{
+    T::try_from(text).map_err(|error| lacks(&error.to_string()))
+}
+
+/// An id that may be left out.
+pub(super) fn optional_id<T>(text: &str) -> Wired<Option<T>>
+where
+    for<'a> T: TryFrom<&'a str, Error = InvalidId>,
+{
+    if text.is_empty() {
+        return Ok(None);
+    }
+    id(text).map(Some)
+}
+
+pub(super) fn text(id: Option<impl AsRef<str>>) -> String {
+    id.map(|id| id.as_ref().to_owned()).unwrap_or_default()
+}
+
+pub(super) fn event_id(id: i64) -> EventId {
+    EventId(u64::try_from(id).unwrap_or(0))
+}
+
+pub(super) fn event_id_out(id: EventId) -> i64 {
+    i64::try_from(id.0).unwrap_or(i64::MAX)
+}
+
+pub(super) fn count(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+/// An attempt is counted from 1, and 0 on the wire means that nobody said.
+pub(super) fn attempt(attempt: i32) -> u32 {
+    u32::try_from(attempt).unwrap_or(1).max(1)
+}
+
+pub(super) fn execution_in(
+    execution: Option<common::WorkflowExecution>,
+) -> Wired<WorkflowExecution> {
+    optional_execution(execution)?.ok_or_else(|| lacks("workflow execution"))
+}
+
+pub(super) fn optional_execution(
+    execution: Option<common::WorkflowExecution>,
+) -> Wired<Option<WorkflowExecution>> {
+    let Some(execution) = execution.filter(|execution| !execution.workflow_id.is_empty()) else {
+        return Ok(None);
+    };
+    Ok(Some(WorkflowExecution {
+        workflow_id: id(&execution.workflow_id)?,
+        run_id: id(&execution.run_id)?,
+    }))
+}
+
+/// An execution of which the run may be left open.
+pub(super) fn target(
+    execution: Option<common::WorkflowExecution>,
+) -> Wired<(WorkflowId, Option<RunId>)> {
+    let execution = execution.unwrap_or_default();
+    Ok((id(&execution.workflow_id)?, optional_id(&execution.run_id)?))
+}
+
+pub(super) fn execution_out(
+    workflow_id: &WorkflowId,
+    run_id: Option<&RunId>,
+) -> Option<common::WorkflowExecution> {
+    Some(common::WorkflowExecution {
+        workflow_id: workflow_id.as_str().to_owned(),
+        run_id: text(run_id),
+    })
+}
+
+pub(super) fn workflow_type(name: impl AsRef<str>) -> Option<common::WorkflowType> {
+    Some(common::WorkflowType {
+        name: name.as_ref().to_owned(),
+    })
+}
+
+pub(super) fn type_name(workflow_type: Option<common::WorkflowType>) -> String {
+    workflow_type.unwrap_or_default().name
+}
+
+pub(super) fn normal_queue(name: impl AsRef<str>) -> Option<TaskQueue> {
+    Some(TaskQueue {
+        name: name.as_ref().to_owned(),
+        kind: TaskQueueKind::Normal.into(),
+        ..TaskQueue::default()
+    })
+}
+
+/// The queue of the tasks for runs that one worker has in memory.
+pub(super) fn sticky_queue(name: &str, normal: &str) -> Option<TaskQueue> {
+    Some(TaskQueue {
+        name: name.to_owned(),
+        kind: TaskQueueKind::Sticky.into(),
+        normal_name: normal.to_owned(),
+    })
+}
+
+pub(super) fn queue_name<T>(queue: Option<TaskQueue>) -> Wired<T>
+where
+    for<'a> T: TryFrom<&'a str, Error = InvalidId>,
+{
+    // The sticky queue of a worker stands for the queue that it was made for.
+    let queue = queue.unwrap_or_default();
+    if queue.normal_name.is_empty() {
+        id(&queue.name)
+    } else {
+        id(&queue.normal_name)
+    }
+}
+
+pub(super) fn duration_out(duration: Duration) -> ProtoDuration {
+    let seconds = duration.as_secs().min(MAX_SECONDS);
+    ProtoDuration {
+        seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+pub(super) fn duration_in(duration: Option<ProtoDuration>) -> Duration {
+    let duration = duration.unwrap_or_default();
+    let seconds = u64::try_from(duration.seconds).unwrap_or(0);
+    let nanos = u32::try_from(duration.nanos).unwrap_or(0).min(999_999_999);
+    Duration::new(seconds, nanos)
+}
+
+/// A limit; zero means that there is none.
+pub(super) fn timeout_in(duration: Option<ProtoDuration>) -> Option<Duration> {
+    Some(duration_in(duration)).filter(|duration| !duration.is_zero())
+}
+
+pub(super) fn timeout_out(timeout: Option<Duration>) -> Option<ProtoDuration> {
+    timeout.map(duration_out)
+}
+
+pub(super) fn activity_timeouts(
+    schedule_to_close: Option<ProtoDuration>,
+    schedule_to_start: Option<ProtoDuration>,
+    start_to_close: Option<ProtoDuration>,
+    heartbeat: Option<ProtoDuration>,
+) -> ActivityTimeouts {
+    ActivityTimeouts {
+        schedule_to_close_timeout: timeout_in(schedule_to_close),
+        schedule_to_start_timeout: timeout_in(schedule_to_start),
+        start_to_close_timeout: timeout_in(start_to_close),
+        heartbeat_timeout: timeout_in(heartbeat),
+    }
+}
+
+pub(super) fn optional_time(time: Option<ProtoTimestamp>) -> Option<Timestamp> {
+    let time = time?;
+    let nanos = time.seconds.saturating_mul(NANOS_PER_SECOND);
+    Some(Timestamp::from_unix_nanos(
+        nanos.saturating_add(i64::from(time.nanos)),
+    ))
+}
+
+pub(super) fn time_in(time: Option<ProtoTimestamp>) -> Timestamp {
+    optional_time(time).unwrap_or(Timestamp::EPOCH)
+}
+
+pub(super) fn retry_policy_out(policy: RetryPolicy) -> common::RetryPolicy {
+    common::RetryPolicy {
+        initial_interval: Some(duration_out(policy.initial_interval)),
+        backoff_coefficient: policy.backoff_coefficient,
+        maximum_interval: timeout_out(policy.maximum_interval),
+        maximum_attempts: i32::try_from(policy.maximum_attempts).unwrap_or(i32::MAX),
+        non_retryable_error_types: policy.non_retryable_error_types,
+    }
+}
+
+pub(super) fn retry_policy_in(policy: Option<common::RetryPolicy>) -> Option<RetryPolicy> {
+    let policy = policy?;
+    Some(RetryPolicy {
+        initial_interval: duration_in(policy.initial_interval),
+        backoff_coefficient: policy.backoff_coefficient,
+        maximum_interval: timeout_in(policy.maximum_interval),
+        maximum_attempts: u32::try_from(policy.maximum_attempts).unwrap_or(0),
+        non_retryable_error_types: policy.non_retryable_error_types,
+    })
+}
