@@ -30,6 +30,7 @@ mod matching;
 mod mismatch;
 mod operations;
 mod tasks;
+mod waiting;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -6,7 +6,10 @@ use std::{
 };
 
 use steadfast_core::{options::ActivityTimeouts, payload::Payload, task::TaskToken};
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use super::{ActivityError, CancelCause};
 use crate::engine::{Engine, EngineError};
@@ -58,6 +61,7 @@ struct Shared {
     state: Mutex<State>,
     wake: Notify,
     runtime: tokio::runtime::Handle,
+    started: Instant,
 }
 
 #[derive(Default)]
@@ -68,6 +72,8 @@ struct State {
     last: Vec<Payload>,
     running: bool,
     stopped: bool,
+    /// When the engine last took one; the start counts as one.
+    taken: Option<Instant>,
 }
 
 impl Heartbeater {
@@ -85,12 +91,19 @@ impl Heartbeater {
             state: Mutex::default(),
             wake: Notify::new(),
             runtime: tokio::runtime::Handle::current(),
+            started: Instant::now(),
         }))
     }
 
     /// The time between two heartbeats that are sent.
     pub(crate) fn interval(&self) -> Duration {
         self.0.interval
+    }
+
+    /// When the engine last took a heartbeat, or the attempt started.
+    pub(crate) fn last_taken(&self) -> Instant {
+        let taken = self.lock().taken;
+        taken.unwrap_or(self.0.started)
     }
 
     /// Takes a heartbeat that says what the last one said.
@@ -143,11 +156,14 @@ impl Heartbeater {
 
     async fn send(&self, details: Vec<Payload>) {
         let shared = &self.0;
-        let cause = match shared
+        let reply = shared
             .engine
             .record_heartbeat(shared.token.clone(), details)
-            .await
-        {
+            .await;
+        if reply.is_ok() {
+            self.lock().taken = Some(Instant::now());
+        }
+        let cause = match reply {
             Ok(reply) => match CancelCause::of_reply(&reply) {
                 Some(cause) => cause,
                 None => return,

@@ -33,7 +33,7 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 use steadfast_core::{
-    ids::{Namespace, RunId},
+    ids::{Identity, Namespace, RunId, TaskQueue},
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -48,8 +48,8 @@ pub use self::{
         HistoryPage, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
         PendingActivity, PendingActivityState, PollActivityTaskRequest, PollWorkflowTaskRequest,
         QueryWorkflowRequest, ResetWorkflowRequest, Signal, SignalWorkflowRequest,
-        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UpdateReply, UpdateStage,
-        UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
+        UpdateStage, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
     },
 };
 
@@ -133,6 +133,16 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         &self,
         request: PollWorkflowTaskRequest,
     ) -> EngineFuture<'_, WorkflowTask>;
+
+    /// Says that a worker polls a queue no more, and gives the tasks that came for it and that nobody
+    /// took. It has to run them: they are with it.
+    fn end_polls(
+        &self,
+        _task_queue: TaskQueue,
+        _worker: Identity,
+    ) -> EngineFuture<'_, UntakenTasks> {
+        Box::pin(std::future::ready(Ok(UntakenTasks::default())))
+    }
 
     /// Answers a workflow task.
     fn complete_workflow_task(

@@ -12,7 +12,7 @@ use steadfast_core::{
     options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
     payload::{Payload, PayloadMap},
     retry::RetryPolicy,
-    task::ActivityTask,
+    task::{ActivityTask, WorkflowTask},
     time::Timestamp,
 };
 use tokio::sync::watch;
@@ -372,6 +372,15 @@ pub struct PollActivityTaskRequest {
     pub task_queue: TaskQueue,
     /// Who polls.
     pub worker: Identity,
+}
+
+/// Tasks that came for a worker which polls no more.
+#[derive(Debug, Default)]
+pub struct UntakenTasks {
+    /// Workflow tasks.
+    pub workflow_tasks: Vec<WorkflowTask>,
+    /// Activity tasks.
+    pub activity_tasks: Vec<ActivityLease>,
 }
 
 /// An activity task and the way by which an engine that can tells its worker about a

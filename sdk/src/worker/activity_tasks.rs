@@ -6,10 +6,14 @@ use futures_util::FutureExt as _;
 use steadfast_core::{
     failure::Failure,
     ids::{Identity, TaskQueue},
+    options::ActivityTimeouts,
     payload::Payload,
     task::{ActivityOutcome, ActivityTask, TaskToken},
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::Instant,
+};
 use tracing::Instrument as _;
 
 use super::{registry::Registry, shutdown::Shutdown};
@@ -36,7 +40,7 @@ impl ActivityTasks {
     /// Polls until the worker is to stop.
     pub(crate) async fn poll_all(self: Arc<Self>) -> Result<(), EngineError> {
         loop {
-            let Some(slot) = self
+            let Some(Ok(slot)) = self
                 .shutdown
                 .unless_stopping(self.slots.clone().acquire_owned())
                 .await
@@ -58,23 +62,34 @@ impl ActivityTasks {
                     continue;
                 }
             };
-            let tasks = Arc::clone(&self);
-            let span = tracing::info_span!(
-                "activity",
-                workflow_id = ?lease.task.execution.workflow_id,
-                run_id = %lease.task.execution.run_id,
-                activity_id = ?lease.task.activity_id,
-                activity_type = ?lease.task.activity_type,
-                attempt = lease.task.attempt,
-            );
-            self.shutdown.track(
-                async move {
-                    tasks.run(lease).await;
-                    drop(slot);
-                }
-                .instrument(span),
-            );
+            self.take(lease, slot);
         }
+    }
+
+    /// Runs a task that came when the worker had begun to stop.
+    pub(super) async fn take_untaken(self: &Arc<Self>, lease: ActivityLease) {
+        if let Ok(slot) = self.slots.clone().acquire_owned().await {
+            self.take(lease, slot);
+        }
+    }
+
+    fn take(self: &Arc<Self>, lease: ActivityLease, slot: OwnedSemaphorePermit) {
+        let tasks = Arc::clone(self);
+        let span = tracing::info_span!(
+            "activity",
+            workflow_id = ?lease.task.execution.workflow_id,
+            run_id = %lease.task.execution.run_id,
+            activity_id = ?lease.task.activity_id,
+            activity_type = ?lease.task.activity_type,
+            attempt = lease.task.attempt,
+        );
+        self.shutdown.track(
+            async move {
+                tasks.run(lease).await;
+                drop(slot);
+            }
+            .instrument(span),
+        );
     }
 
     /// Runs one task to its end.
@@ -125,9 +140,10 @@ impl ActivityTasks {
             Err(message) => return Some(failed(Failure::application(message, "NotFound"))),
         };
         let input = std::mem::take(&mut task.input);
+        let limits = Limits::new(&task.timeouts, heartbeater.clone(), notices.is_none());
         let context = ActivityContext::new(task, cause.clone(), heartbeater);
         let call = AssertUnwindSafe(async move { function(context, input).await }).catch_unwind();
-        let listen = self.listen(cause, notices);
+        let listen = self.listen(cause, notices, limits);
         let result = tokio::select! {
             biased;
             result = call => result,
@@ -174,6 +190,7 @@ impl ActivityTasks {
         &self,
         cause: &watch::Sender<Option<CancelCause>>,
         notices: Option<watch::Receiver<ActivityNotice>>,
+        limits: Limits,
     ) -> std::convert::Infallible {
         let tell = |news: CancelCause| {
             cause.send_if_modified(|known| {
@@ -203,9 +220,15 @@ impl ActivityTasks {
             tell(CancelCause::WorkerShutdown);
             std::future::pending::<std::convert::Infallible>().await
         };
+        let time = async {
+            limits.passed().await;
+            tell(CancelCause::TimedOut);
+            std::future::pending::<std::convert::Infallible>().await
+        };
         tokio::select! {
             never = engine => never,
             never = worker => never,
+            never = time => never,
         }
     }
 
@@ -251,6 +274,44 @@ impl ActivityTasks {
                     return;
                 }
             }
+        }
+    }
+}
+
+/// The time limits of an attempt, for when the engine does not tell that one passed.
+///
+/// They are counted from when the worker got the task and from the heartbeats that the engine took,
+/// so that they never pass before the engine's.
+struct Limits {
+    end: Option<Instant>,
+    heartbeat_timeout: Option<Duration>,
+    heartbeater: Heartbeater,
+}
+
+impl Limits {
+    fn new(timeouts: &ActivityTimeouts, heartbeater: Heartbeater, watched: bool) -> Self {
+        let end = timeouts.start_to_close_timeout.filter(|_| watched);
+        Self {
+            // A limit beyond the end of time is none.
+            end: end.and_then(|limit| Instant::now().checked_add(limit)),
+            heartbeat_timeout: timeouts.heartbeat_timeout.filter(|_| watched),
+            heartbeater,
+        }
+    }
+
+    /// Waits until one has passed.
+    async fn passed(&self) {
+        loop {
+            let silent = self
+                .heartbeat_timeout
+                .and_then(|limit| self.heartbeater.last_taken().checked_add(limit));
+            let Some(next) = silent.into_iter().chain(self.end).min() else {
+                return std::future::pending().await;
+            };
+            if Instant::now() >= next {
+                return;
+            }
+            tokio::time::sleep_until(next).await;
         }
     }
 }

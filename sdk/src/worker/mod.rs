@@ -290,18 +290,41 @@ impl Worker {
                 },
             }
         };
-        self.stop(&mut polls).await;
+        self.stop(&mut polls, &workflows, &activities).await;
         workflows.stop_threads();
         result
     }
 
     /// Takes no new tasks and waits for those that run.
-    async fn stop(&self, polls: &mut tokio::task::JoinSet<Result<(), EngineError>>) {
+    async fn stop(
+        &self,
+        polls: &mut tokio::task::JoinSet<Result<(), EngineError>>,
+        workflows: &Arc<WorkflowTasks>,
+        activities: &Arc<ActivityTasks>,
+    ) {
         let Inner {
-            shutdown, options, ..
+            client,
+            task_queue,
+            shutdown,
+            options,
+            ..
         } = &*self.inner;
         shutdown.stop();
         while polls.join_next().await.is_some() {}
+        let ended = client
+            .engine()
+            .end_polls(task_queue.clone(), client.identity().clone());
+        match ended.await {
+            Ok(untaken) => {
+                for task in untaken.workflow_tasks {
+                    workflows.take_untaken(task).await;
+                }
+                for lease in untaken.activity_tasks {
+                    activities.take_untaken(lease).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the polls could not be ended"),
+        }
         let grace = options.graceful_shutdown_timeout;
         if tokio::time::timeout(grace, shutdown.all_ended())
             .await

@@ -14,7 +14,7 @@ use steadfast_core::{
     ids::{EventId, Identity, RunId, TaskQueue},
     task::{TaskToken, WorkflowTask, WorkflowTaskFailure},
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{
     local_activities::LocalActivities,
@@ -89,7 +89,7 @@ impl WorkflowTasks {
     /// Polls until the worker is to stop.
     pub(super) async fn poll_all(self: Arc<Self>) -> Result<(), EngineError> {
         loop {
-            let Some(slot) = self
+            let Some(Ok(slot)) = self
                 .shutdown
                 .unless_stopping(self.slots.clone().acquire_owned())
                 .await
@@ -111,17 +111,28 @@ impl WorkflowTasks {
                     continue;
                 }
             };
-            // Handed over here and not in the task that waits: that saves a switch of threads.
-            let token = task.token.clone();
-            let again = task.clone_without_events();
-            let thread = self.thread_of(&again.execution.run_id);
-            let reply = thread.send(Box::new(task));
-            let tasks = Arc::clone(&self);
-            self.shutdown.track(async move {
-                tasks.await_answer(token, again, thread, reply).await;
-                drop(slot);
-            });
+            self.take(task, slot);
         }
+    }
+
+    /// Works through a task that came when the worker had begun to stop.
+    pub(super) async fn take_untaken(self: &Arc<Self>, task: WorkflowTask) {
+        if let Ok(slot) = self.slots.clone().acquire_owned().await {
+            self.take(task, slot);
+        }
+    }
+
+    fn take(self: &Arc<Self>, task: WorkflowTask, slot: OwnedSemaphorePermit) {
+        // Handed over here and not in the task that waits: that saves a switch of threads.
+        let token = task.token.clone();
+        let again = task.clone_without_events();
+        let thread = self.thread_of(&again.execution.run_id);
+        let reply = thread.send(Box::new(task));
+        let tasks = Arc::clone(self);
+        self.shutdown.track(async move {
+            tasks.await_answer(token, again, thread, reply).await;
+            drop(slot);
+        });
     }
 
     async fn await_answer(

@@ -146,6 +146,9 @@ pub(crate) struct Instance<W: WorkflowDefinition> {
     ended: bool,
 }
 
+/// The query by which Temporal's tools ask where a workflow stands.
+const STACK_TRACE: &str = "__stack_trace";
+
 impl<W: WorkflowDefinition> Instance<W> {
     pub(crate) fn new(run: Run) -> Self {
         let cell = RunCell::new(run);
@@ -434,6 +437,12 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
     }
 
     fn query(&mut self, query: &Query) -> Result<Payload, Failure> {
+        if query.name.as_str() == STACK_TRACE {
+            // A future has no stack while it waits; what it waits for is what people want to know.
+            let text = self.cell.peek(Run::waits_for).join("\n");
+            return crate::convert::to_payload(&text)
+                .map_err(|error| Failure::application(error.to_string(), "QueryFailed"));
+        }
         if self.shared.state.borrow().is_none() {
             return Err(Failure::application(
                 "the workflow has not started yet",

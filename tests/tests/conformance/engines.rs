@@ -3,14 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use steadfast::{
-    core::time::Timestamp,
-    engine::{
-        Engine,
-        embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock},
-    },
-};
-use tempfile::TempDir;
+use steadfast::engine::Engine;
 
 /// An engine that is judged, and how its time is moved.
 pub(crate) struct Judged {
@@ -26,52 +19,20 @@ pub(crate) trait Time: Send + Sync {
 
     /// Waits until no task is with a worker or on its way to one.
     fn rest(&self) -> BoxFuture<'_, ()>;
-}
 
-/// The embedded engine with a clock that is moved by hand, and the folder of its file.
-struct Embedded {
-    engine: Arc<EmbeddedEngine>,
-    clock: ManualClock,
-    _folder: Option<TempDir>,
-}
-
-impl Embedded {
-    fn judged(name: &'static str, options: EmbeddedOptions, folder: Option<TempDir>) -> Judged {
-        let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
-        let engine = EmbeddedEngine::open(options.clock(clock.clone())).unwrap();
-        Judged {
-            name,
-            engine: Arc::clone(&engine) as Arc<dyn Engine>,
-            time: Box::new(Self {
-                engine,
-                clock,
-                _folder: folder,
-            }),
-        }
-    }
-}
-
-impl Time for Embedded {
-    fn pass(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        self.clock.advance(duration);
+    /// Waits until every execution that was started is listed.
+    fn found(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
-
-    fn rest(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            self.engine.idle().await.unwrap();
-        })
-    }
 }
 
+/// Opens an engine; `None` when it is not there to be judged.
+pub(crate) type Open = fn() -> BoxFuture<'static, Option<Judged>>;
+
 /// Every engine that the scenarios judge. One that is added here is judged by all of them.
-pub(crate) fn engines() -> [fn() -> Judged; 2] {
-    [
-        || Embedded::judged("embedded, in memory", EmbeddedOptions::in_memory(), None),
-        || {
-            let folder = tempfile::tempdir().unwrap();
-            let options = EmbeddedOptions::file(folder.path().join("judged.db"));
-            Embedded::judged("embedded, in a file", options, Some(folder))
-        },
-    ]
+pub(crate) fn engines() -> &'static [Open] {
+    #[cfg(not(feature = "temporal"))]
+    return &crate::embedded::ENGINES;
+    #[cfg(feature = "temporal")]
+    return &crate::temporal::ENGINES;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use steadfast::{
     core::{
-        ids::{Namespace, RunId},
+        ids::{Identity, Namespace, RunId, TaskQueue},
         payload::Payload,
         task::{
             ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -16,8 +16,8 @@ use steadfast::{
         ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
         PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
         ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
-        TerminateWorkflowRequest, UpdateReply, UpdateWorkflowRequest, WorkflowDescription,
-        WorkflowPage,
+        TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateWorkflowRequest,
+        WorkflowDescription, WorkflowPage,
     },
 };
 use tokio::sync::watch;
@@ -110,6 +110,10 @@ impl Engine for Gated {
         self.engine.namespace()
     }
 
+    fn concurrent_polls(&self) -> usize {
+        self.engine.concurrent_polls()
+    }
+
     pass_on! {
         start_workflow(request: StartWorkflowRequest) -> StartedWorkflow;
         signal_with_start_workflow(start: StartWorkflowRequest, signal: Signal) -> StartedWorkflow;
@@ -130,6 +134,7 @@ impl Engine for Gated {
         poll_workflow_task(request: PollWorkflowTaskRequest) -> WorkflowTask;
         fail_workflow_task(token: TaskToken, failure: WorkflowTaskFailure) -> ();
         poll_activity_task(request: PollActivityTaskRequest) -> ActivityLease;
+        end_polls(task_queue: TaskQueue, worker: Identity) -> UntakenTasks;
         complete_activity_task(token: TaskToken, outcome: ActivityOutcome) -> ();
         record_heartbeat(token: TaskToken, details: Vec<Payload>) -> HeartbeatReply;
     }

@@ -9,6 +9,8 @@
 mod activities;
 mod children;
 mod complete;
+#[cfg(not(feature = "temporal"))]
+mod embedded;
 mod engines;
 mod executions;
 mod gate;
@@ -18,5 +20,10 @@ mod notation;
 mod races;
 mod resets;
 mod scopes;
+#[cfg(feature = "temporal")]
+#[path = "../../service.rs"]
+mod service;
 mod stage;
+#[cfg(feature = "temporal")]
+mod temporal;
 mod workflows;

@@ -7,7 +7,7 @@ use steadfast::{
 };
 
 use crate::harness::{
-    Ctx, Flow, HOUR, SECOND, Stage, WORKFLOWS, World, cancelled_by, cases, options, saw,
+    Ctx, Flow, HOUR, MINUTE, SECOND, Stage, WORKFLOWS, World, cancelled_by, cases, options, saw,
 };
 
 use ActivityCancellationType::{TryCancel, WaitCancellationCompleted};
@@ -399,7 +399,7 @@ async fn compensation_before_the_activity_ends(world: &World) {
                 .start_activity(Stage::linger, "main".to_owned(), cancelled_by(TryCancel))
                 .await;
             let undone = undone(ctx, main, "compensate").await;
-            ctx.disconnected(async |ctx| ctx.sleep(SECOND).await)
+            ctx.disconnected(async |ctx| ctx.sleep(2 * MINUTE).await)
                 .await?;
             undone
         })
@@ -412,7 +412,7 @@ async fn compensation_before_the_activity_ends(world: &World) {
     world.board.open("main");
     flow.reaches("ActCanceled", 1).await;
     flow.settle().await;
-    world.advance(SECOND).await;
+    world.advance(2 * MINUTE).await;
     flow.ends(
         Cancelled,
         "the workflow was cancelled: undo",

@@ -64,7 +64,7 @@ impl Stage {
     }
 
     /// Heartbeats, and runs until it is let go or told to stop.
-    #[activity]
+    #[activity(auto_heartbeat)]
     pub(crate) async fn hold(
         &self,
         ctx: ActivityContext,
@@ -81,6 +81,20 @@ impl Stage {
         }
     }
 
+    /// Heartbeats once, and stops when it is told to.
+    #[activity]
+    pub(crate) async fn silent(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        ctx.heartbeat(&name)?;
+        self.0.say(format!("{name} started"));
+        let cause = ctx.cancelled().await;
+        self.0.say(format!("{name} heard {cause:?}"));
+        Err(ActivityError::cancelled())
+    }
+
     /// Never calls `heartbeat`, and stops when it is told to.
     #[activity(auto_heartbeat)]
     pub(crate) async fn listen(
@@ -95,7 +109,7 @@ impl Stage {
     }
 
     /// Stops as it is told to, but only when it is let go.
-    #[activity]
+    #[activity(auto_heartbeat)]
     pub(crate) async fn linger(
         &self,
         ctx: ActivityContext,
@@ -110,7 +124,7 @@ impl Stage {
     }
 
     /// Ends with a result when it is told to stop.
-    #[activity]
+    #[activity(auto_heartbeat)]
     pub(crate) async fn swallow(
         &self,
         ctx: ActivityContext,
@@ -131,7 +145,13 @@ impl Stage {
     ) -> Result<String, ActivityError> {
         ctx.heartbeat(&"before")?;
         self.0.say(format!("{name} started"));
-        ctx.cancelled().await;
+        loop {
+            tokio::select! {
+                _ = ctx.cancelled() => break,
+                // A service tells only those that heartbeat.
+                () = tokio::time::sleep(crate::harness::MINUTE / 4) => ctx.heartbeat(&"before")?,
+            };
+        }
         ctx.heartbeat(&"after")?;
         self.0.opened(&name).await;
         Ok(format!("{name} done"))
@@ -146,7 +166,7 @@ impl Stage {
     }
 
     /// Fails when it is let go or told to stop.
-    #[activity]
+    #[activity(auto_heartbeat)]
     pub(crate) async fn fail(
         &self,
         ctx: ActivityContext,
@@ -162,7 +182,7 @@ impl Stage {
     }
 
     /// Heartbeats and fails; its second attempt goes on where the first stopped.
-    #[activity]
+    #[activity(auto_heartbeat)]
     pub(crate) async fn resume(
         &self,
         ctx: ActivityContext,

@@ -38,7 +38,7 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use steadfast_core::{
-    ids::{Namespace, RunId},
+    ids::{Identity, Namespace, RunId, TaskQueue},
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -53,7 +53,7 @@ use super::{
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
     Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+    UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
 };
 
 /// A Temporal Service as an engine; see the [module](self) for how it works.
@@ -164,8 +164,19 @@ impl Engine for TemporalEngine {
         request: PollWorkflowTaskRequest,
     ) -> EngineFuture<'_, WorkflowTask> {
         let PollWorkflowTaskRequest { task_queue, worker } = request;
-        let source = self.sources.workflow(&self.connection, task_queue, worker);
-        Box::pin(async move { source.next().await })
+        Box::pin(async move {
+            loop {
+                let sources = self.sources.of(&self.connection, &task_queue, &worker);
+                // Another worker of the same name has ended, and its polls with it.
+                if let Some(task) = sources.workflow.next().await {
+                    return task;
+                }
+            }
+        })
+    }
+
+    fn end_polls(&self, task_queue: TaskQueue, worker: Identity) -> EngineFuture<'_, UntakenTasks> {
+        Box::pin(async move { Ok(self.sources.end(task_queue, worker).await) })
     }
 
     fn complete_workflow_task(
@@ -197,8 +208,14 @@ impl Engine for TemporalEngine {
         request: PollActivityTaskRequest,
     ) -> EngineFuture<'_, ActivityLease> {
         let PollActivityTaskRequest { task_queue, worker } = request;
-        let source = self.sources.activity(&self.connection, task_queue, worker);
-        Box::pin(async move { source.next().await })
+        Box::pin(async move {
+            loop {
+                let sources = self.sources.of(&self.connection, &task_queue, &worker);
+                if let Some(task) = sources.activity.next().await {
+                    return task;
+                }
+            }
+        })
     }
 
     fn complete_activity_task(

@@ -3,12 +3,14 @@
 //! A request to the service may bring a task although nobody waits any more. So requests belong to a
 //! [`Source`] and not to whoever waits: what they bring is put down there, and whoever comes next
 //! takes it. There are only as many requests as somebody waits for, and with a sticky queue at
-//! least one for either queue.
+//! least one for either queue. When a worker stops, the service is told to answer its requests, and
+//! what they still bring is handed to the worker.
 
 use std::{
     collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -49,6 +51,7 @@ struct State<T> {
     normal: usize,
     sticky: usize,
     requests: JoinSet<()>,
+    closed: bool,
 }
 
 impl<T> fmt::Debug for Source<T> {
@@ -69,23 +72,40 @@ impl<T: Send + 'static> Source<T> {
                 normal: 0,
                 sticky: 0,
                 requests: JoinSet::new(),
+                closed: false,
             }),
         })
     }
 
-    /// Waits for a task. Nothing is lost when this is dropped.
-    pub(super) async fn next(self: &Arc<Self>) -> Result<T, EngineError> {
+    /// Waits for a task; `None` when the source has ended. Nothing is lost when this is dropped.
+    pub(super) async fn next(self: &Arc<Self>) -> Option<Result<T, EngineError>> {
         let _waiting = Waiting::new(self);
-        let permit = self.ready.acquire().await;
+        let permit = self.ready.acquire().await.ok()?;
+        let task = self.lock().brought.pop_front();
+        permit.forget();
+        task
+    }
+
+    /// Makes no more requests, and wakes whoever waits.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.ready.close();
+    }
+
+    /// Waits for the requests that are under way, at most for a time. `false` when some are left.
+    pub(super) async fn rest(&self, at_most: Duration) -> bool {
+        let mut requests = std::mem::take(&mut self.lock().requests);
+        let all = async { while requests.join_next().await.is_some() {} };
+        let ended = tokio::time::timeout(at_most, all).await.is_ok();
+        self.lock().requests = requests;
+        ended
+    }
+
+    /// Gives what was brought and not taken, and gives up the requests that are left.
+    pub(super) fn untaken(&self) -> Vec<T> {
         let mut state = self.lock();
-        if let Ok(permit) = permit {
-            permit.forget();
-        }
-        state.brought.pop_front().unwrap_or_else(|| {
-            Err(EngineError::not_found(
-                "a task was counted and is not there",
-            ))
-        })
+        state.requests.abort_all();
+        state.brought.drain(..).filter_map(Result::ok).collect()
     }
 
     /// Starts as many requests as are wanted and not under way.
@@ -123,6 +143,7 @@ impl<T> State<T> {
     fn wanted(&self, has_sticky: bool) -> Option<Queue> {
         let waiting = self.waiting.saturating_sub(self.brought.len());
         match (waiting, has_sticky) {
+            _ if self.closed => None,
             (0, _) => None,
             (_, false) => (self.normal < waiting).then_some(Queue::Normal),
             (_, true) if self.normal == 0 => Some(Queue::Normal),
@@ -192,6 +213,9 @@ async fn request<T: Send + 'static>(source: Weak<Source<T>>, mut queue: Queue) {
                     );
                 }
                 failing = true;
+                if source.lock().closed {
+                    return;
+                }
                 let wait = backoff.after(&status);
                 drop(source);
                 tokio::time::sleep(wait).await;
@@ -208,7 +232,7 @@ async fn request<T: Send + 'static>(source: Weak<Source<T>>, mut queue: Queue) {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, time::Duration};
+    use std::collections::BTreeSet;
 
     use tokio::sync::mpsc;
 
@@ -233,15 +257,29 @@ mod tests {
             // Given up at once, or just when the task may have come.
             let poll = tokio::time::timeout(Duration::from_millis(number % 3), source.next());
             if let Ok(task) = poll.await {
-                found.insert(task.unwrap());
+                found.insert(task.unwrap().unwrap());
             }
             send.send(u32::try_from(number).unwrap()).unwrap();
             tokio::task::yield_now().await;
         }
         while found.len() < 100 {
-            found.insert(source.next().await.unwrap());
+            found.insert(source.next().await.unwrap().unwrap());
         }
         assert_eq!(found, (0..100).collect());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_at_the_end_is_given_back_e7() {
+        let (send, tasks) = mpsc::unbounded_channel();
+        let source = source(tasks);
+        let waiting = tokio::time::timeout(Duration::from_millis(1), source.next());
+        assert!(waiting.await.is_err());
+        source.close();
+        send.send(7).unwrap();
+        drop(send);
+        assert!(source.rest(Duration::from_secs(1)).await);
+        assert_eq!(source.untaken(), [7]);
+        assert!(source.next().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -249,7 +287,7 @@ mod tests {
         let (send, tasks) = mpsc::unbounded_channel();
         let source = source(tasks);
         send.send(1).unwrap();
-        assert_eq!(source.next().await.unwrap(), 1);
+        assert_eq!(source.next().await.unwrap().unwrap(), 1);
         let state = source.lock();
         assert!(
             state.normal + state.sticky <= 1,

@@ -1,8 +1,9 @@
 //! Tasks come in.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use steadfast_core::{
@@ -10,9 +11,13 @@ use steadfast_core::{
     ids::{Identity, TaskQueue},
     task::{ActivityOutcome, ActivityTask, Query, Update, WorkflowTask, WorkflowTaskFailure},
 };
-use temporalio_protos::temporal::api::workflowservice::v1::{
-    GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest,
-    PollActivityTaskQueueResponse, PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse,
+use temporalio_protos::temporal::api::{
+    enums::v1::TaskQueueType,
+    workflowservice::v1::{
+        GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest,
+        PollActivityTaskQueueResponse, PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse,
+        ShutdownWorkerRequest,
+    },
 };
 use tonic::Status;
 use uuid::Uuid;
@@ -22,75 +27,119 @@ use super::{
     commands::request_of,
     events::EventReader,
     polls::{Fetch, Queue, Source},
-    service::{POLL_TIMEOUT, Patience},
+    service::{CALL_TIMEOUT, POLL_TIMEOUT, Patience},
     token::{ActivityToken, WorkflowToken, seal},
     wire::{
         Wired, activity_timeouts, attempt, event_id, execution_in, id, lacks, normal_queue,
         optional_id, retry_policy_in, sticky_queue, time_in, type_name,
     },
 };
-use crate::engine::ActivityLease;
+use crate::engine::{ActivityLease, UntakenTasks};
 
 /// The question of a task that is only a question.
 pub(super) const ONLY_QUERY: &str = "query";
 
-/// Where a worker's tasks come from.
+/// How long the service may take to answer the last polls of a worker that stops, and how often it is
+/// told to.
+const LAST_POLL: Duration = Duration::from_secs(1);
+const LAST_POLLS: usize = 3;
+
+/// Where the tasks of the workers come from.
 #[derive(Debug, Default)]
-pub(super) struct Sources {
-    workflow: Mutex<ByPoller<WorkflowTask>>,
-    activity: Mutex<ByPoller<ActivityLease>>,
+pub(super) struct Sources(Mutex<BTreeMap<(TaskQueue, Identity), Arc<WorkerSources>>>);
+
+/// Where the tasks of one worker come from.
+#[derive(Debug)]
+pub(super) struct WorkerSources {
+    poller: Arc<Poller>,
+    pub(super) workflow: Arc<Source<WorkflowTask>>,
+    pub(super) activity: Arc<Source<ActivityLease>>,
 }
 
-type ByPoller<T> = HashMap<(TaskQueue, Identity), Arc<Source<T>>>;
-
 impl Sources {
-    pub(super) fn workflow(
+    pub(super) fn of(
         &self,
         connection: &Arc<Connection>,
-        task_queue: TaskQueue,
-        worker: Identity,
-    ) -> Arc<Source<WorkflowTask>> {
-        let mut sources = self.workflow.lock().unwrap_or_else(PoisonError::into_inner);
+        task_queue: &TaskQueue,
+        worker: &Identity,
+    ) -> Arc<WorkerSources> {
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let source = sources
-            .entry((task_queue, worker))
-            .or_insert_with_key(|(queue, worker)| {
-                let poller = Arc::new(Poller::new(connection, queue, worker));
-                let fetch: Fetch<WorkflowTask> = Box::new(move |queue| {
-                    let poller = Arc::clone(&poller);
-                    Box::pin(async move { poller.workflow_task(queue).await })
-                });
-                Source::new(true, fetch)
-            });
+            .entry((task_queue.clone(), worker.clone()))
+            .or_insert_with(|| Arc::new(WorkerSources::new(connection, task_queue, worker)));
         Arc::clone(source)
     }
 
-    pub(super) fn activity(
-        &self,
-        connection: &Arc<Connection>,
-        task_queue: TaskQueue,
-        worker: Identity,
-    ) -> Arc<Source<ActivityLease>> {
-        let mut sources = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
-        let source = sources
-            .entry((task_queue, worker))
-            .or_insert_with_key(|(queue, worker)| {
-                let poller = Arc::new(Poller::new(connection, queue, worker));
-                let fetch: Fetch<ActivityLease> = Box::new(move |_| {
-                    let poller = Arc::clone(&poller);
-                    Box::pin(async move { poller.activity_task().await })
-                });
-                Source::new(false, fetch)
-            });
-        Arc::clone(source)
+    /// Ends the polls of a worker.
+    pub(super) async fn end(&self, task_queue: TaskQueue, worker: Identity) -> UntakenTasks {
+        let ended = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(task_queue, worker));
+        match ended {
+            Some(sources) => sources.end().await,
+            None => UntakenTasks::default(),
+        }
+    }
+}
+
+impl WorkerSources {
+    fn new(connection: &Arc<Connection>, task_queue: &TaskQueue, worker: &Identity) -> Self {
+        let poller = Arc::new(Poller::new(connection, task_queue, worker));
+        let workflow_poller = Arc::clone(&poller);
+        let fetch: Fetch<WorkflowTask> = Box::new(move |queue| {
+            let poller = Arc::clone(&workflow_poller);
+            Box::pin(async move { poller.workflow_task(queue).await })
+        });
+        let workflow = Source::new(true, fetch);
+        let activity_poller = Arc::clone(&poller);
+        let fetch: Fetch<ActivityLease> = Box::new(move |_| {
+            let poller = Arc::clone(&activity_poller);
+            Box::pin(async move { poller.activity_task().await })
+        });
+        Self {
+            workflow,
+            activity: Source::new(false, fetch),
+            poller,
+        }
+    }
+
+    async fn end(&self) -> UntakenTasks {
+        self.workflow.close();
+        self.activity.close();
+        // The service answers the polls, and gives the tasks of the sticky queue to others. It does not
+        // know of a poll that comes after it was told, and so it is told again.
+        for _ in 0..LAST_POLLS {
+            if let Err(status) = self.poller.shut_down().await {
+                tracing::debug!(
+                    message = status.message(),
+                    "the service was not told of the shutdown"
+                );
+                break;
+            }
+            let (workflow, activity) =
+                tokio::join!(self.workflow.rest(LAST_POLL), self.activity.rest(LAST_POLL));
+            if workflow && activity {
+                break;
+            }
+        }
+        UntakenTasks {
+            workflow_tasks: self.workflow.untaken(),
+            activity_tasks: self.activity.untaken(),
+        }
     }
 }
 
 /// Who polls, and where.
+#[derive(Debug)]
 struct Poller {
     connection: Arc<Connection>,
     task_queue: String,
     sticky_queue: String,
     identity: String,
+    /// By which the service knows the polls of this worker.
+    instance: String,
 }
 
 impl Poller {
@@ -100,7 +149,31 @@ impl Poller {
             task_queue: task_queue.as_str().to_owned(),
             sticky_queue: format!("steadfast-{}", Uuid::new_v4()),
             identity: worker.as_str().to_owned(),
+            instance: Uuid::new_v4().to_string(),
         }
+    }
+
+    async fn shut_down(&self) -> Result<(), Status> {
+        let request = ShutdownWorkerRequest {
+            namespace: self.connection.namespace(),
+            sticky_task_queue: self.sticky_queue.clone(),
+            identity: self.identity.clone(),
+            reason: "the worker stops".to_owned(),
+            worker_instance_key: self.instance.clone(),
+            task_queue: self.task_queue.clone(),
+            task_queue_types: vec![
+                TaskQueueType::Workflow.into(),
+                TaskQueueType::Activity.into(),
+            ],
+            ..ShutdownWorkerRequest::default()
+        };
+        let told =
+            self.connection
+                .service
+                .hold(CALL_TIMEOUT, request, |mut stub, request| async move {
+                    stub.shutdown_worker(request).await
+                });
+        told.await.map(drop)
     }
 
     async fn workflow_task(&self, queue: Queue) -> Result<Option<WorkflowTask>, Status> {
@@ -111,6 +184,7 @@ impl Poller {
                 Queue::Sticky => sticky_queue(&self.sticky_queue, &self.task_queue),
             },
             identity: self.identity.clone(),
+            worker_instance_key: self.instance.clone(),
             ..PollWorkflowTaskQueueRequest::default()
         };
         let polled =
@@ -191,6 +265,7 @@ impl Poller {
             namespace: self.connection.namespace(),
             task_queue: normal_queue(&self.task_queue),
             identity: self.identity.clone(),
+            worker_instance_key: self.instance.clone(),
             ..PollActivityTaskQueueRequest::default()
         };
         let polled =

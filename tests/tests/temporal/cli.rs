@@ -1,0 +1,218 @@
+//! Temporal's command line on our workflows, with the commands of Temporal's pages.
+
+use std::time::Duration;
+
+use steadfast::{client::WorkflowHandle, core::event::ExecutionStatus, prelude::*};
+use tokio::process::Command;
+
+use crate::{
+    service::{DELAY, fresh_engine, variable},
+    shop::{Order, OrderHandle, Packing, QUEUE, item, worker},
+};
+
+/// A command line for a namespace.
+struct Cli {
+    command: String,
+    address: String,
+    namespace: String,
+}
+
+impl Cli {
+    /// Runs a command and gives what it printed.
+    async fn run(&self, arguments: &[&str]) -> String {
+        let output = Command::new(&self.command)
+            .args(arguments)
+            .args(["--address", &self.address, "--namespace", &self.namespace])
+            .output()
+            .await
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {text}{errors}");
+        text
+    }
+}
+
+async fn with_cli(scenario: impl AsyncFnOnce(&Cli, &Client)) {
+    let (Some(address), Some(command)) = (
+        variable("STEADFAST_TEMPORAL_ADDRESS"),
+        variable("STEADFAST_TEMPORAL_CLI"),
+    ) else {
+        return;
+    };
+    let client = Client::new(fresh_engine(&address).await);
+    let cli = Cli {
+        command,
+        address,
+        namespace: client.engine().namespace().to_string(),
+    };
+    worker(&client)
+        .run_until(scenario(&cli, &client))
+        .await
+        .unwrap();
+}
+
+async fn order(client: &Client, id: &str) -> OrderHandle {
+    let order = client
+        .start_workflow(
+            Order::run,
+            item("bell"),
+            WorkflowStartOptions::new(QUEUE, id),
+        )
+        .await
+        .unwrap();
+    // Its first task is done.
+    assert_eq!(order.count().await.unwrap(), 1);
+    order
+}
+
+async fn status<W>(handle: &WorkflowHandle<W>) -> ExecutionStatus {
+    handle.describe().await.unwrap().status
+}
+
+#[tokio::test]
+async fn it_cancels_and_terminates() {
+    with_cli(async |cli, client| {
+        let packing = client
+            .start_workflow(
+                Packing::run,
+                item("bell"),
+                WorkflowStartOptions::new(QUEUE, "packing"),
+            )
+            .await
+            .unwrap();
+        while packing
+            .describe()
+            .await
+            .unwrap()
+            .pending_activities
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        cli.run(&["workflow", "cancel", "--workflow-id", "packing"])
+            .await;
+        let error = packing.result().await.unwrap_err();
+        assert_eq!(error.to_string(), "the workflow was cancelled");
+
+        let order = order(client, "order").await;
+        cli.run(&[
+            "workflow",
+            "terminate",
+            "--workflow-id",
+            "order",
+            "--reason",
+            "enough",
+        ])
+        .await;
+        let error = order.result().await.unwrap_err();
+        assert_eq!(error.to_string(), "the workflow was terminated: enough");
+    })
+    .await;
+}
+
+/// `temporal workflow reset --workflow-id .. --event-id 4 --reason ..`, as every page has it.
+#[tokio::test]
+async fn it_resets_a_background_check() {
+    with_cli(async |cli, client| {
+        let base = order(client, "my-background-check").await;
+        base.close().await.unwrap();
+        base.result().await.unwrap();
+        cli.run(&[
+            "workflow",
+            "reset",
+            "--workflow-id",
+            "my-background-check",
+            "--event-id",
+            "4",
+            "--reason",
+            "Fixed non-deterministic code",
+        ])
+        .await;
+        let new = client.workflow::<Order>("my-background-check").unwrap();
+        let prices = new.result().await.unwrap();
+        assert_eq!(prices["bell"], 10);
+        let described = base.describe().await.unwrap();
+        assert_ne!(described.execution.run_id, *base.run_id().unwrap());
+        let history = new.history().await.unwrap().to_string();
+        assert!(
+            history.contains("Fixed non-deterministic code"),
+            "{history}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_shows_lists_queries_and_signals() {
+    with_cli(async |cli, client| {
+        let order = order(client, "order").await;
+        let query = [
+            "workflow",
+            "query",
+            "--workflow-id",
+            "order",
+            "--type",
+            "count",
+            "-o",
+            "json",
+        ];
+        let answer = cli.run(&query).await;
+        assert!(
+            answer
+                .split_whitespace()
+                .collect::<String>()
+                .contains("\"queryResult\":[1]"),
+            "{answer}"
+        );
+
+        let stack = cli
+            .run(&["workflow", "stack", "--workflow-id", "order"])
+            .await;
+        assert!(
+            stack.contains("waits for a condition, a scope or a task of its own"),
+            "{stack}"
+        );
+
+        tokio::time::sleep(DELAY).await;
+        let list = cli
+            .run(&["workflow", "list", "--query", "ExecutionStatus='Running'"])
+            .await;
+        assert!(list.contains("order") && list.contains("Order"), "{list}");
+
+        let input = "{\"name\":\"ball\",\"count\":2}";
+        let update = [
+            "workflow",
+            "update",
+            "execute",
+            "--workflow-id",
+            "order",
+            "--name",
+            "add",
+            "--input",
+            input,
+        ];
+        cli.run(&update).await;
+        cli.run(&[
+            "workflow",
+            "signal",
+            "--workflow-id",
+            "order",
+            "--name",
+            "close",
+        ])
+        .await;
+        let prices = order.result().await.unwrap();
+        assert_eq!((prices["bell"], prices["ball"]), (10, 20));
+        assert_eq!(status(&order).await, ExecutionStatus::Completed);
+
+        let shown = cli
+            .run(&["workflow", "show", "--workflow-id", "order"])
+            .await;
+        assert!(
+            shown.contains("WorkflowExecutionUpdateCompleted"),
+            "{shown}"
+        );
+    })
+    .await;
+}

@@ -1,0 +1,81 @@
+"""Drives the workflows of a Rust worker with Temporal's Python client and prints what it sees."""
+
+import asyncio
+import sys
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError, WorkflowUpdateFailedError
+
+QUEUE = "shop"
+BELL = {"name": "bell", "count": 1}
+
+
+async def main() -> None:
+    address, namespace = sys.argv[1:3]
+    client = await Client.connect(address, namespace=namespace)
+
+    order = await client.start_workflow("Order", BELL, id="order", task_queue=QUEUE)
+    print("query", await order.query("count"))
+    print("update", await order.execute_update("add", {"name": "ball", "count": 1}))
+    try:
+        await order.execute_update("add", {"name": "nothing", "count": 0})
+    except WorkflowUpdateFailedError as error:
+        print("rejected", error.cause.message)
+    await order.signal("close")
+    print("result", await order.result())
+
+    broken = await client.start_workflow(
+        "Order",
+        {"name": "broken", "count": 1},
+        id="broken",
+        task_queue=QUEUE,
+        start_signal="close",
+    )
+    try:
+        await broken.result()
+    except WorkflowFailureError as error:
+        activity = error.cause
+        cause = activity.cause
+        print(
+            "failed",
+            type(activity).__name__,
+            "<-",
+            type(cause).__name__,
+            cause.type,
+            cause.message,
+            cause.non_retryable,
+            list(cause.details),
+        )
+
+    packing = await client.start_workflow("Packing", BELL, id="packing", task_queue=QUEUE)
+    await until_running(packing)
+    await packing.cancel()
+    try:
+        await packing.result()
+    except WorkflowFailureError as error:
+        print("cancelled", type(error.cause).__name__)
+
+    order = await client.start_workflow("Order", BELL, id="second", task_queue=QUEUE)
+    await order.terminate(reason="enough")
+    try:
+        await order.result()
+    except WorkflowFailureError as error:
+        print("terminated", type(error.cause).__name__)
+    print("because", (await last_event(order)).workflow_execution_terminated_event_attributes.reason)
+
+    order = await client.start_workflow("Order", BELL, id="third", task_queue=QUEUE)
+    try:
+        await order.query("nothing")
+    except WorkflowQueryFailedError as error:
+        print("query failed", str(error).split(";")[0])
+
+
+async def until_running(handle) -> None:
+    while not (await handle.describe()).raw_description.pending_activities:
+        await asyncio.sleep(0.05)
+
+
+async def last_event(handle):
+    return (await handle.fetch_history()).events[-1]
+
+
+asyncio.run(main())

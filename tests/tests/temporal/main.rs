@@ -1,0 +1,12 @@
+//! Tests that need a Temporal Service: other languages, Temporal's command line, faults.
+//!
+//! `.ci/run` starts the service and says where it is; without it each test says that it is skipped.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cli;
+mod connection;
+mod python;
+#[path = "../../service.rs"]
+mod service;
+mod shop;
