@@ -372,6 +372,9 @@ pub struct PollActivityTaskRequest {
     pub task_queue: TaskQueue,
     /// Who polls.
     pub worker: Identity,
+    /// How many tasks of the queue all its workers together may be given in a second, for an engine
+    /// that more than one process polls.
+    pub max_tasks_per_second: Option<f64>,
 }
 
 /// Tasks that came for a worker which polls no more.

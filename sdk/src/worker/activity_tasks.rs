@@ -33,6 +33,7 @@ pub(crate) struct ActivityTasks {
     pub(crate) task_queue: TaskQueue,
     pub(crate) identity: Identity,
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) max_tasks_per_second: Option<f64>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -50,6 +51,7 @@ impl ActivityTasks {
             let request = PollActivityTaskRequest {
                 task_queue: self.task_queue.clone(),
                 worker: self.identity.clone(),
+                max_tasks_per_second: self.max_tasks_per_second,
             };
             let poll = self.engine.poll_activity_task(request);
             let Some(polled) = self.shutdown.unless_stopping(poll).await else {

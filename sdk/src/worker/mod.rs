@@ -265,6 +265,7 @@ impl Worker {
             task_queue: inner.task_queue.clone(),
             identity: inner.client.identity().clone(),
             slots: Arc::new(Semaphore::new(inner.options.max_concurrent_activities)),
+            max_tasks_per_second: inner.options.max_task_queue_activities_per_second,
             shutdown: inner.shutdown.clone(),
         });
         workflows.start_threads()?;

@@ -109,6 +109,7 @@ async fn work(world: &World) -> Result<bool, EngineError> {
     let poll = world.engine.poll_activity_task(PollActivityTaskRequest {
         task_queue: queue("a"),
         worker: identity("worker"),
+        max_tasks_per_second: None,
     });
     let lease = tokio::select! {
         biased;

@@ -297,6 +297,7 @@ impl World {
                 let request = PollActivityTaskRequest {
                     task_queue: queue(word(0)),
                     worker: identity("worker"),
+                    max_tasks_per_second: None,
                 };
                 let lease = self.engine.poll_activity_task(request).await?;
                 if let Some(attempt) = option("attempt") {
@@ -318,6 +319,7 @@ impl World {
                 let request = PollActivityTaskRequest {
                     task_queue: queue(word(0)),
                     worker: identity("worker"),
+                    max_tasks_per_second: None,
                 };
                 let poll = self.engine.poll_activity_task(request);
                 assert!(

@@ -547,6 +547,7 @@ fn a_poll_that_is_dropped_loses_no_task() {
             let lease = engine.poll_activity_task(PollActivityTaskRequest {
                 task_queue: queue("a"),
                 worker: identity("worker"),
+                max_tasks_per_second: None,
             });
             futures_util::pin_mut!(lease);
             assert!((&mut lease).now_or_never().is_none());

@@ -133,6 +133,7 @@ async fn act(engine: Arc<EmbeddedEngine>, ran: Arc<Mutex<HashMap<String, usize>>
         let request = PollActivityTaskRequest {
             task_queue: queue("all"),
             worker: identity("activities"),
+            max_tasks_per_second: None,
         };
         let Ok(lease) = engine.poll_activity_task(request).await else {
             return;

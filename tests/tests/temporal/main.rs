@@ -6,7 +6,11 @@
 
 mod cli;
 mod connection;
+mod faults;
+mod options;
 mod python;
+mod replay;
+mod server;
 #[path = "../../service.rs"]
 mod service;
 mod shop;

@@ -38,6 +38,7 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use steadfast_core::{
+    history::History,
     ids::{Identity, Namespace, RunId, TaskQueue},
     payload::Payload,
     task::{
@@ -47,7 +48,10 @@ use steadfast_core::{
 };
 
 pub use self::options::{TemporalOptions, TlsOptions};
-use self::{history::Bookmarks, service::Service, tasks::Sources, token::open, wire::Wire};
+use self::{
+    events::EventReader, history::Bookmarks, service::Service, tasks::Sources, token::open,
+    wire::Wire,
+};
 use super::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
@@ -55,6 +59,7 @@ use super::{
     Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
     UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
 };
+use crate::history_json::execution_of;
 
 /// A Temporal Service as an engine; see the [module](self) for how it works.
 ///
@@ -75,6 +80,24 @@ pub struct TemporalEngine {
     sources: Sources,
     namespace: Namespace,
     polls: usize,
+}
+
+/// Reads a history in its protobuf form, the message `temporal.api.history.v1.History`.
+///
+/// The run id is that of the run that the history shows: after a reset the id of the new run, else the
+/// original one.
+///
+/// # Errors
+///
+/// When the bytes are no such message, or an event is not as expected.
+pub fn read_history(bytes: &[u8]) -> Result<History, EngineError> {
+    let message = prost::Message::decode(bytes)
+        .map_err(|error| EngineError::invalid(format!("this is not a history: {error}")))?;
+    let events = EventReader::new(&Wire::default()).read(Some(message))?;
+    let execution = execution_of(&events).ok_or_else(|| {
+        EngineError::invalid("a history starts with WorkflowExecutionStarted; this one does not")
+    })?;
+    Ok(History { execution, events })
 }
 
 /// What every request needs.
@@ -207,10 +230,15 @@ impl Engine for TemporalEngine {
         &self,
         request: PollActivityTaskRequest,
     ) -> EngineFuture<'_, ActivityLease> {
-        let PollActivityTaskRequest { task_queue, worker } = request;
+        let PollActivityTaskRequest {
+            task_queue,
+            worker,
+            max_tasks_per_second,
+        } = request;
         Box::pin(async move {
             loop {
                 let sources = self.sources.of(&self.connection, &task_queue, &worker);
+                sources.limit(max_tasks_per_second);
                 if let Some(task) = sources.activity.next().await {
                     return task;
                 }

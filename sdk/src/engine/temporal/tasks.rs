@@ -13,6 +13,7 @@ use steadfast_core::{
 };
 use temporalio_protos::temporal::api::{
     enums::v1::TaskQueueType,
+    taskqueue::v1::TaskQueueMetadata,
     workflowservice::v1::{
         GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest,
         PollActivityTaskQueueResponse, PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse,
@@ -105,6 +106,15 @@ impl WorkerSources {
         }
     }
 
+    /// Limits how many activity tasks the queue gives in a second.
+    pub(super) fn limit(&self, limit: Option<f64>) {
+        *self
+            .poller
+            .limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = limit;
+    }
+
     async fn end(&self) -> UntakenTasks {
         self.workflow.close();
         self.activity.close();
@@ -140,6 +150,8 @@ struct Poller {
     identity: String,
     /// By which the service knows the polls of this worker.
     instance: String,
+    /// How many activity tasks the queue may give in a second.
+    limit: Mutex<Option<f64>>,
 }
 
 impl Poller {
@@ -150,6 +162,7 @@ impl Poller {
             sticky_queue: format!("steadfast-{}", Uuid::new_v4()),
             identity: worker.as_str().to_owned(),
             instance: Uuid::new_v4().to_string(),
+            limit: Mutex::new(None),
         }
     }
 
@@ -261,11 +274,15 @@ impl Poller {
     }
 
     async fn activity_task(&self) -> Result<Option<ActivityLease>, Status> {
+        let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
         let request = PollActivityTaskQueueRequest {
             namespace: self.connection.namespace(),
             task_queue: normal_queue(&self.task_queue),
             identity: self.identity.clone(),
             worker_instance_key: self.instance.clone(),
+            task_queue_metadata: limit.map(|limit| TaskQueueMetadata {
+                max_tasks_per_second: Some(limit),
+            }),
             ..PollActivityTaskQueueRequest::default()
         };
         let polled =

@@ -305,13 +305,7 @@ pub(super) fn queue_name<T>(queue: Option<TaskQueue>) -> Wired<T>
 where
     for<'a> T: TryFrom<&'a str, Error = InvalidId>,
 {
-    // The sticky queue of a worker stands for the queue that it was made for.
-    let queue = queue.unwrap_or_default();
-    if queue.normal_name.is_empty() {
-        id(&queue.name)
-    } else {
-        id(&queue.normal_name)
-    }
+    id(&queue.unwrap_or_default().name)
 }
 
 pub(super) fn duration_out(duration: Duration) -> ProtoDuration {

@@ -146,40 +146,50 @@ impl HistoryReader {
             .map(|started| EventKind::WorkflowExecutionStarted(Box::new(started)))
     }
 
-    /// The run that the events are of. Its first events may be copied from the run that it was
-    /// reset from, and then say the id of that one.
     fn execution(&self, events: &[HistoryEvent]) -> Result<WorkflowExecution, HistoryJsonError> {
-        let started: Option<&WorkflowExecutionStarted> =
-            events.iter().find_map(|event| match &event.kind {
-                EventKind::WorkflowExecutionStarted(started) => Some(&**started),
-                _ => None,
-            });
-        let reset = events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::WorkflowTaskFailed {
-                cause: WorkflowTaskFailedCause::ResetWorkflow,
-                new_run_id,
-                ..
-            } => new_run_id.as_ref(),
-            _ => None,
-        });
-        let original = started.map(|started| &started.original_execution_run_id);
-        let workflow_id = started.map(|started| &started.workflow_id);
+        let (workflow_id, run_id) = ids_of(events);
+        let ids = self.workflow_id.as_ref().or(workflow_id);
+        let (Some(workflow_id), Some(run_id)) = (ids, self.run_id.as_ref().or(run_id)) else {
+            return Err(HistoryJsonError::NoFirstEvent);
+        };
         Ok(WorkflowExecution {
-            workflow_id: self
-                .workflow_id
-                .as_ref()
-                .or(workflow_id)
-                .ok_or(HistoryJsonError::NoFirstEvent)?
-                .clone(),
-            run_id: self
-                .run_id
-                .as_ref()
-                .or(reset)
-                .or(original)
-                .ok_or(HistoryJsonError::NoFirstEvent)?
-                .clone(),
+            workflow_id: workflow_id.clone(),
+            run_id: run_id.clone(),
         })
     }
+}
+
+/// The run that events are of, if the first one is among them.
+#[cfg(feature = "temporal")]
+pub(crate) fn execution_of(events: &[HistoryEvent]) -> Option<WorkflowExecution> {
+    let (workflow_id, run_id) = ids_of(events);
+    Some(WorkflowExecution {
+        workflow_id: workflow_id?.clone(),
+        run_id: run_id?.clone(),
+    })
+}
+
+/// The ids of the run that events are of. Its first events may be copied from the run that it was reset
+/// from, and then say the id of that one.
+fn ids_of(events: &[HistoryEvent]) -> (Option<&WorkflowId>, Option<&RunId>) {
+    let started: Option<&WorkflowExecutionStarted> =
+        events.iter().find_map(|event| match &event.kind {
+            EventKind::WorkflowExecutionStarted(started) => Some(&**started),
+            _ => None,
+        });
+    let reset = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::WorkflowTaskFailed {
+            cause: WorkflowTaskFailedCause::ResetWorkflow,
+            new_run_id,
+            ..
+        } => new_run_id.as_ref(),
+        _ => None,
+    });
+    let original = started.map(|started| &started.original_execution_run_id);
+    (
+        started.map(|started| &started.workflow_id),
+        reset.or(original),
+    )
 }
 
 /// The events of a file: an array, an object with one, or the response of a server's HTTP API.

@@ -89,6 +89,7 @@ impl Driver {
             registry: Arc::clone(&self.registry),
             task_queue: self.task_queue.clone(),
             identity: self.worker.clone(),
+            max_tasks_per_second: None,
             slots: Arc::new(Semaphore::new(1)),
             shutdown: Shutdown::new(),
         });
@@ -165,6 +166,7 @@ impl Driver {
             let request = PollActivityTaskRequest {
                 task_queue: self.task_queue.clone(),
                 worker: self.worker.clone(),
+                max_tasks_per_second: None,
             };
             let lease = self.taken(self.engine.poll_activity_task(request)).await?;
             if let Some(lease) = lease {

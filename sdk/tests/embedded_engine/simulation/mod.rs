@@ -310,6 +310,7 @@ impl Simulation {
         let request = PollActivityTaskRequest {
             task_queue: queue(QUEUE),
             worker: identity("worker"),
+            max_tasks_per_second: None,
         };
         let engine = Arc::clone(&self.engine);
         self.poll(Kind::Activity, async move {
