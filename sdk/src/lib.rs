@@ -111,6 +111,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/determinism.md")]
     pub mod determinism {}
+    #[cfg(feature = "temporal")]
+    #[doc = include_str!("../docs/cluster.md")]
+    pub mod cluster {}
 }
 
 /// The spelling of Temporal's own SDK for what activities need.
