@@ -43,7 +43,7 @@ use std::{
 use ::metrics::{counter, histogram};
 use steadfast_core::{
     command::Command,
-    ids::Namespace,
+    ids::{Identity, Namespace, TaskQueue},
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -56,7 +56,7 @@ use crate::engine::{
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
     Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+    UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
 };
 
 /// An engine whose use is measured. Clients and workers made with it are measured too.
@@ -147,6 +147,14 @@ macro_rules! counted {
 impl Engine for Measured {
     fn namespace(&self) -> &Namespace {
         self.engine.namespace()
+    }
+
+    fn concurrent_polls(&self) -> usize {
+        self.engine.concurrent_polls()
+    }
+
+    fn end_polls(&self, task_queue: TaskQueue, worker: Identity) -> EngineFuture<'_, UntakenTasks> {
+        self.engine.end_polls(task_queue, worker)
     }
 
     counted! {

@@ -10,15 +10,17 @@ use steadfast_core::{
     task::{ActivityOutcome, HeartbeatReply, WorkflowTaskCompletion, WorkflowTaskFailure},
 };
 use temporalio_protos::temporal::api::{
+    command::v1::{Command, command::Attributes},
     enums::v1::QueryResultType,
     query::v1::WorkflowQueryResult,
     sdk::v1::WorkflowTaskCompletedMetadata,
     taskqueue::v1::StickyExecutionAttributes,
     workflowservice::v1::{
-        RecordActivityTaskHeartbeatRequest, RespondActivityTaskCanceledRequest,
-        RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
-        RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
-        RespondWorkflowTaskFailedRequest, respond_workflow_task_completed_request::Capabilities,
+        PollActivityTaskQueueResponse, RecordActivityTaskHeartbeatRequest,
+        RespondActivityTaskCanceledRequest, RespondActivityTaskCompletedRequest,
+        RespondActivityTaskFailedRequest, RespondQueryTaskCompletedRequest,
+        RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
+        respond_workflow_task_completed_request::Capabilities,
     },
 };
 
@@ -38,19 +40,23 @@ const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
 const PENANCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 impl Connection {
+    /// Answers a workflow task. The service may hand out up to `eager` of the activities that the
+    /// answer schedules on the worker's own queue right away: these are given back.
     pub(super) async fn complete_workflow_task(
         self: &Arc<Self>,
         token: WorkflowToken,
         completion: WorkflowTaskCompletion,
-    ) -> Result<(), EngineError> {
+        eager: usize,
+    ) -> Result<Vec<PollActivityTaskQueueResponse>, EngineError> {
         if token.query_only {
             let mut results = completion.query_results;
             let result = results.remove(ONLY_QUERY).unwrap_or_else(|| {
                 Err(Failure::application("the query was not answered", "Query"))
             });
-            return self.answer_query(token, result).await;
+            self.answer_query(token, result).await?;
+            return Ok(Vec::new());
         }
-        let request = match self.completion_out(&token, completion) {
+        let mut request = match self.completion_out(&token, completion) {
             Ok(request) => request,
             // Code and history agree; what they say cannot be written down.
             Err(error) => {
@@ -62,6 +68,7 @@ impl Connection {
                 return Err(error);
             }
         };
+        ask_eagerly(&mut request.commands, &token.task_queue, eager);
         let bytes = request.encoded_len();
         if bytes > MAX_REQUEST_BYTES {
             let message = format!(
@@ -81,8 +88,8 @@ impl Connection {
             .call(Patience::Worker, request, |mut stub, request| async move {
                 stub.respond_workflow_task_completed(request).await
             });
-        sent.await.map_err(|status| answer_error(&status))?;
-        Ok(())
+        let response = sent.await.map_err(|status| answer_error(&status))?;
+        Ok(response.activity_tasks)
     }
 
     fn completion_out(
@@ -330,6 +337,23 @@ impl Connection {
             paused: reply.activity_paused,
             reset: reply.activity_reset,
         })
+    }
+}
+
+/// Asks for the first activities of a queue in the answer itself, which saves them the way through the
+/// queue.
+fn ask_eagerly(commands: &mut [Command], task_queue: &str, mut eager: usize) {
+    for command in commands {
+        let Some(Attributes::ScheduleActivityTaskCommandAttributes(activity)) =
+            &mut command.attributes
+        else {
+            continue;
+        };
+        let queue = activity.task_queue.as_ref();
+        if eager > 0 && queue.is_some_and(|queue| queue.name == task_queue) {
+            activity.request_eager_execution = true;
+            eager -= 1;
+        }
     }
 }
 

@@ -49,7 +49,11 @@ use steadfast_core::{
 
 pub use self::options::{TemporalOptions, TlsOptions};
 use self::{
-    events::EventReader, history::Bookmarks, service::Service, tasks::Sources, token::open,
+    events::EventReader,
+    history::Bookmarks,
+    service::Service,
+    tasks::Sources,
+    token::{WorkflowToken, open},
     wire::Wire,
 };
 use super::{
@@ -208,10 +212,17 @@ impl Engine for TemporalEngine {
         completion: WorkflowTaskCompletion,
     ) -> EngineFuture<'_, ()> {
         Box::pin(async move {
-            let token = open(&token)?;
-            self.connection
-                .complete_workflow_task(token, completion)
-                .await
+            let token: WorkflowToken = open(&token)?;
+            let sources = self.sources.find(&token.task_queue, &token.identity);
+            let eager = sources.as_ref().map_or(0, |sources| sources.eager());
+            let brought = self
+                .connection
+                .complete_workflow_task(token, completion, eager)
+                .await?;
+            if let Some(sources) = sources {
+                sources.bring(brought).await;
+            }
+            Ok(())
         })
     }
 

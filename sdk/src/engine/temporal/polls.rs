@@ -119,6 +119,24 @@ impl<T: Send + 'static> Source<T> {
         }
     }
 
+    /// How many more tasks could be taken at once, with one to spare for a request that brings one.
+    pub(super) fn spare(&self) -> usize {
+        let state = self.lock();
+        state.waiting.saturating_sub(state.brought.len() + 1)
+    }
+
+    /// Puts down a task for whoever waits; gives it back when nobody will.
+    pub(super) fn offer(&self, task: T) -> Result<(), T> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(task);
+        }
+        state.brought.push_back(Ok(task));
+        self.ready.add_permits(1);
+        Ok(())
+    }
+
+    /// Puts down what a request brought.
     fn put(&self, task: Result<T, EngineError>) {
         self.lock().brought.push_back(task);
         self.ready.add_permits(1);

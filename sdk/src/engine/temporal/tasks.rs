@@ -9,7 +9,9 @@ use std::{
 use steadfast_core::{
     failure::Failure,
     ids::{Identity, TaskQueue},
-    task::{ActivityOutcome, ActivityTask, Query, Update, WorkflowTask, WorkflowTaskFailure},
+    task::{
+        ActivityOutcome, ActivityTask, Query, TaskToken, Update, WorkflowTask, WorkflowTaskFailure,
+    },
 };
 use temporalio_protos::temporal::api::{
     enums::v1::TaskQueueType,
@@ -29,7 +31,7 @@ use super::{
     events::EventReader,
     polls::{Fetch, Queue, Source},
     service::{CALL_TIMEOUT, POLL_TIMEOUT, Patience},
-    token::{ActivityToken, WorkflowToken, seal},
+    token::{ActivityToken, WorkflowToken, open, seal},
     wire::{
         Wired, activity_timeouts, attempt, event_id, execution_in, id, lacks, normal_queue,
         optional_id, retry_policy_in, sticky_queue, time_in, type_name,
@@ -40,6 +42,8 @@ use crate::engine::{ActivityLease, UntakenTasks};
 /// The question of a task that is only a question.
 pub(super) const ONLY_QUERY: &str = "query";
 
+/// How many activities an answer to a workflow task brings at most, as in Temporal's SDKs.
+const MAX_EAGER: usize = 3;
 /// How long the service may take to answer the last polls of a worker that stops, and how often it is
 /// told to.
 const LAST_POLL: Duration = Duration::from_secs(1);
@@ -69,6 +73,16 @@ impl Sources {
             .entry((task_queue.clone(), worker.clone()))
             .or_insert_with(|| Arc::new(WorkerSources::new(connection, task_queue, worker)));
         Arc::clone(source)
+    }
+
+    /// Those of a worker that polls.
+    pub(super) fn find(&self, task_queue: &str, worker: &str) -> Option<Arc<WorkerSources>> {
+        let key = (
+            TaskQueue::new(task_queue).ok()?,
+            Identity::new(worker).ok()?,
+        );
+        let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.get(&key).cloned()
     }
 
     /// Ends the polls of a worker.
@@ -103,6 +117,23 @@ impl WorkerSources {
             workflow,
             activity: Source::new(false, fetch),
             poller,
+        }
+    }
+
+    /// How many activities an answer to a workflow task may bring with it.
+    pub(super) fn eager(&self) -> usize {
+        self.activity.spare().min(MAX_EAGER)
+    }
+
+    /// Takes in the activities that an answer brought.
+    pub(super) async fn bring(&self, tasks: Vec<PollActivityTaskQueueResponse>) {
+        for task in tasks {
+            let Some(lease) = self.poller.lease(task).await else {
+                continue;
+            };
+            if let Err(lease) = self.activity.offer(lease) {
+                self.poller.give_back(lease.task.token).await;
+            }
         }
     }
 
@@ -291,10 +322,30 @@ impl Poller {
                 .hold(POLL_TIMEOUT, request, |mut stub, request| async move {
                     stub.poll_activity_task_queue(request).await
                 });
-        let mut response = polled.await?;
+        let response = polled.await?;
         if response.task_token.is_empty() {
             return Ok(None);
         }
+        Ok(self.lease(response).await)
+    }
+
+    /// Lets another worker have an activity that came when this one had ended.
+    async fn give_back(&self, token: TaskToken) {
+        let outcome = ActivityOutcome::Failed {
+            failure: Failure::application("the worker has shut down", "WorkerShutdown"),
+            last_heartbeat_details: None,
+        };
+        let given = match open(&token) {
+            Ok(token) => self.connection.complete_activity_task(token, outcome).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = given {
+            tracing::warn!(%error, "an activity could not be given back");
+        }
+    }
+
+    /// Makes a lease of a task. One that cannot be understood fails, and is none.
+    async fn lease(&self, mut response: PollActivityTaskQueueResponse) -> Option<ActivityLease> {
         let token = ActivityToken {
             token: std::mem::take(&mut response.task_token),
             identity: self.identity.clone(),
@@ -303,10 +354,10 @@ impl Poller {
             .connection
             .activity_task_in(&token, &self.task_queue, response)
         {
-            Ok(task) => Ok(Some(ActivityLease {
+            Ok(task) => Some(ActivityLease {
                 task,
                 notices: None,
-            })),
+            }),
             Err(error) => {
                 tracing::error!(%error, "an activity task cannot be understood; it fails");
                 let outcome = ActivityOutcome::Failed {
@@ -317,7 +368,7 @@ impl Poller {
                 if let Err(error) = failed.await {
                     tracing::warn!(%error, "the failure of an activity was not accepted");
                 }
-                Ok(None)
+                None
             }
         }
     }
