@@ -120,9 +120,13 @@ impl WorkerSources {
         }
     }
 
-    /// How many activities an answer to a workflow task may bring with it.
+    /// How many activities an answer to a workflow task may bring with it: none where the queue is
+    /// limited, because they do not pass it.
     pub(super) fn eager(&self) -> usize {
-        self.activity.spare().min(MAX_EAGER)
+        match self.poller.limit() {
+            Some(_) => 0,
+            None => self.activity.spare().min(MAX_EAGER),
+        }
     }
 
     /// Takes in the activities that an answer brought.
@@ -195,6 +199,10 @@ impl Poller {
             instance: Uuid::new_v4().to_string(),
             limit: Mutex::new(None),
         }
+    }
+
+    fn limit(&self) -> Option<f64> {
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn shut_down(&self) -> Result<(), Status> {
@@ -305,13 +313,12 @@ impl Poller {
     }
 
     async fn activity_task(&self) -> Result<Option<ActivityLease>, Status> {
-        let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
         let request = PollActivityTaskQueueRequest {
             namespace: self.connection.namespace(),
             task_queue: normal_queue(&self.task_queue),
             identity: self.identity.clone(),
             worker_instance_key: self.instance.clone(),
-            task_queue_metadata: limit.map(|limit| TaskQueueMetadata {
+            task_queue_metadata: self.limit().map(|limit| TaskQueueMetadata {
                 max_tasks_per_second: Some(limit),
             }),
             ..PollActivityTaskQueueRequest::default()
