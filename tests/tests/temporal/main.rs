@@ -14,3 +14,4 @@ mod server;
 #[path = "../../service.rs"]
 mod service;
 mod shop;
+mod tls;
