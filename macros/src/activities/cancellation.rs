@@ -95,6 +95,8 @@ impl Uses {
         for (index, token) in tokens.iter().enumerate() {
             match token {
                 TokenTree::Group(group) => self.scan(group.stream(), context),
+                // It goes on elsewhere, and whoever ends it there may heartbeat.
+                TokenTree::Ident(ident) if ident == "complete_async" => self.escapes = true,
                 TokenTree::Ident(ident) if ident == "cancelled" => {
                     if follows_error(&tokens[..index]) {
                         self.reports.get_or_insert_with(|| ident.clone());

@@ -6,6 +6,7 @@
 
 mod cli;
 mod connection;
+mod elsewhere;
 mod faults;
 mod options;
 mod python;

@@ -55,7 +55,11 @@ async fn a_service_that_proves_itself_and_asks_for_a_proof() {
     let Some((_proxy, port)) = proxy().await else {
         return;
     };
-    let named = || TlsOptions::new().server_ca(read("ca.pem")).server_name("service.test");
+    let named = || {
+        TlsOptions::new()
+            .server_ca(read("ca.pem"))
+            .server_name("service.test")
+    };
     let whole = named().client_certificate(read("client.pem"), read("client.key"));
     ask(port, whole).await.unwrap();
 
