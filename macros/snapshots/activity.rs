@@ -50,7 +50,8 @@ impl<W, F> ::core::clone::Clone for __x_Bookings_book_hotel<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Bookings_book_hotel<W, F> {}
-impl __x_Bookings_book_hotel<
+#[allow(non_camel_case_types, clippy::type_complexity)]
+type __x_type__x_Bookings_book_hotel = __x_Bookings_book_hotel<
     Bookings,
     for<'x> fn(
         &'x Bookings,
@@ -58,7 +59,8 @@ impl __x_Bookings_book_hotel<
         Trip,
         u32,
     ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
-> {
+>;
+impl __x_type__x_Bookings_book_hotel {
     fn __x_call<'x>(
         this: &'x Bookings,
         context: ActivityContext,
@@ -70,16 +72,7 @@ impl __x_Bookings_book_hotel<
         )
     }
 }
-impl ::core::ops::Deref
-for __x_Bookings_book_hotel<
-    Bookings,
-    for<'x> fn(
-        &'x Bookings,
-        ActivityContext,
-        Trip,
-        u32,
-    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
-> {
+impl ::core::ops::Deref for __x_type__x_Bookings_book_hotel {
     type Target = for<'x> fn(
         &'x Bookings,
         ActivityContext,
@@ -87,78 +80,38 @@ for __x_Bookings_book_hotel<
         u32,
     ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>;
     fn deref(&self) -> &Self::Target {
-        &(Self::__x_call
-            as for<'x> fn(
-                &'x Bookings,
-                ActivityContext,
-                Trip,
-                u32,
-            ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>)
+        &(Self::__x_call as Self::Target)
     }
 }
 impl<W, F> __x_Bookings_book_hotel<W, F> {
     #[allow(dead_code)]
     pub const fn __x_waits_for_cancellation(self) {}
 }
-impl ::steadfast::__private::ActivityDefinition
-for __x_Bookings_book_hotel<
-    Bookings,
-    for<'x> fn(
-        &'x Bookings,
-        ActivityContext,
-        Trip,
-        u32,
-    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
-> {
+impl ::steadfast::__private::ActivityDefinition for __x_type__x_Bookings_book_hotel {
     type Input = (Trip, u32);
     type Output = Booking;
     const ACTIVITY_TYPE: &'static str = "book-hotel";
-    fn encode_input(
-        input: &Self::Input,
-    ) -> ::core::result::Result<
-        ::std::vec::Vec<::steadfast::__private::Payload>,
-        ::steadfast::__private::ConvertError,
-    > {
-        ::core::result::Result::Ok(
-            ::core::convert::From::from([
-                <Trip as ::steadfast::__private::Input>::codec().encode(&input.0)?,
-                <u32 as ::steadfast::__private::Input>::codec().encode(&input.1)?,
-            ]),
+    fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
+        ::steadfast::__private::Arguments::new(
+            |input| ::core::result::Result::Ok(
+                ::core::convert::From::from([
+                    <Trip as ::steadfast::__private::Input>::codec().encode(&input.0)?,
+                    <u32 as ::steadfast::__private::Input>::codec().encode(&input.1)?,
+                ]),
+            ),
+            |payloads| ::core::result::Result::Ok((
+                <Trip as ::steadfast::__private::Input>::codec()
+                    .decode_at(payloads, 0usize)?,
+                <u32 as ::steadfast::__private::Input>::codec()
+                    .decode_at(payloads, 1usize)?,
+            )),
         )
     }
-    fn decode_input(
-        payloads: &[::steadfast::__private::Payload],
-    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        ::core::result::Result::Ok((
-            <Trip as ::steadfast::__private::Input>::codec()
-                .decode_at(payloads, 0usize)?,
-            <u32 as ::steadfast::__private::Input>::codec().decode_at(payloads, 1usize)?,
-        ))
-    }
-    fn encode_output(
-        output: &Self::Output,
-    ) -> ::core::result::Result<
-        ::steadfast::__private::Payload,
-        ::steadfast::__private::ConvertError,
-    > {
-        <Booking as ::steadfast::__private::Output>::codec().encode(output)
-    }
-    fn decode_output(
-        payload: ::core::option::Option<&::steadfast::__private::Payload>,
-    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        <Booking as ::steadfast::__private::Output>::codec().decode(payload)
+    fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
+        <Booking as ::steadfast::__private::Output>::codec()
     }
 }
-impl ::steadfast::__private::ActivityImplementation
-for __x_Bookings_book_hotel<
-    Bookings,
-    for<'x> fn(
-        &'x Bookings,
-        ActivityContext,
-        Trip,
-        u32,
-    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
-> {
+impl ::steadfast::__private::ActivityImplementation for __x_type__x_Bookings_book_hotel {
     type Implementer = Bookings;
     fn execute(
         implementer: ::steadfast::__private::Arc<Self::Implementer>,
@@ -179,20 +132,6 @@ for __x_Bookings_book_hotel<
 }
 impl ::steadfast::__private::Activities for Bookings {
     fn register(registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>) {
-        registrar
-            .add::<
-                __x_Bookings_book_hotel<
-                    Bookings,
-                    for<'x> fn(
-                        &'x Bookings,
-                        ActivityContext,
-                        Trip,
-                        u32,
-                    ) -> ::steadfast::__private::BoxFuture<
-                        'x,
-                        Result<Booking, ActivityError>,
-                    >,
-                >,
-            >();
+        registrar.add::<__x_type__x_Bookings_book_hotel>();
     }
 }

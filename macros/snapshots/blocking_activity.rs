@@ -53,7 +53,7 @@ where
 {
     type Target = fn(Arc<Tickets<T>>, Booking) -> Vec<u8>;
     fn deref(&self) -> &Self::Target {
-        &(<Tickets<T>>::__x_render as fn(Arc<Tickets<T>>, Booking) -> Vec<u8>)
+        &(<Tickets<T>>::__x_render as Self::Target)
     }
 }
 #[cfg(unix)]
@@ -70,35 +70,11 @@ where
     type Input = Booking;
     type Output = Vec<u8>;
     const ACTIVITY_TYPE: &'static str = "render";
-    fn encode_input(
-        input: &Self::Input,
-    ) -> ::core::result::Result<
-        ::std::vec::Vec<::steadfast::__private::Payload>,
-        ::steadfast::__private::ConvertError,
-    > {
-        ::core::result::Result::Ok(
-            ::core::convert::From::from([
-                <Booking as ::steadfast::__private::Input>::codec().encode(input)?,
-            ]),
-        )
+    fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
+        <Booking as ::steadfast::__private::Input>::arguments()
     }
-    fn decode_input(
-        payloads: &[::steadfast::__private::Payload],
-    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        <Booking as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
-    }
-    fn encode_output(
-        output: &Self::Output,
-    ) -> ::core::result::Result<
-        ::steadfast::__private::Payload,
-        ::steadfast::__private::ConvertError,
-    > {
-        <Vec<u8> as ::steadfast::__private::Output>::codec().encode(output)
-    }
-    fn decode_output(
-        payload: ::core::option::Option<&::steadfast::__private::Payload>,
-    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        <Vec<u8> as ::steadfast::__private::Output>::codec().decode(payload)
+    fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
+        <Vec<u8> as ::steadfast::__private::Output>::codec()
     }
 }
 #[cfg(unix)]

@@ -81,11 +81,7 @@ where
         T,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>;
     fn deref(&self) -> &Self::Target {
-        &(Self::__x_call
-            as for<'x> fn(
-                &'x mut WorkflowContext<Batch<T>>,
-                T,
-            ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>)
+        &(Self::__x_call as Self::Target)
     }
 }
 impl<T: Item> ::steadfast::__private::RunDefinition
@@ -113,35 +109,11 @@ where
     const WORKFLOW_TYPE: &'static str = <Batch<
         T,
     > as ::steadfast::__private::WorkflowName>::WORKFLOW_TYPE;
-    fn encode_input(
-        input: &Self::Input,
-    ) -> ::core::result::Result<
-        ::std::vec::Vec<::steadfast::__private::Payload>,
-        ::steadfast::__private::ConvertError,
-    > {
-        ::core::result::Result::Ok(
-            ::core::convert::From::from([
-                <T as ::steadfast::__private::Input>::codec().encode(input)?,
-            ]),
-        )
+    fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
+        <T as ::steadfast::__private::Input>::arguments()
     }
-    fn decode_input(
-        payloads: &[::steadfast::__private::Payload],
-    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        <T as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
-    }
-    fn encode_output(
-        output: &Self::Output,
-    ) -> ::core::result::Result<
-        ::steadfast::__private::Payload,
-        ::steadfast::__private::ConvertError,
-    > {
-        <T::Output as ::steadfast::__private::Output>::codec().encode(output)
-    }
-    fn decode_output(
-        payload: ::core::option::Option<&::steadfast::__private::Payload>,
-    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        <T::Output as ::steadfast::__private::Output>::codec().decode(payload)
+    fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
+        <T::Output as ::steadfast::__private::Output>::codec()
     }
     fn init(
         _: &::steadfast::__private::WorkflowContextView,

@@ -161,20 +161,23 @@ impl<W, F> ::core::clone::Clone for __x_Trip_run<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_run<W, F> {}
-impl __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>> {
+#[allow(non_camel_case_types, clippy::type_complexity)]
+type __x_type__x_Trip_run = __x_Trip_run<
+    Trip,
+    fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
+>;
+impl __x_type__x_Trip_run {
     fn __x_call() -> ::steadfast::__private::LocalBoxFuture<'static, ()> {
         ::std::boxed::Box::pin(<Trip>::__x_run())
     }
 }
-impl ::core::ops::Deref
-for __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>> {
+impl ::core::ops::Deref for __x_type__x_Trip_run {
     type Target = fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>;
     fn deref(&self) -> &Self::Target {
-        &(Self::__x_call as fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>)
+        &(Self::__x_call as Self::Target)
     }
 }
-impl ::steadfast::__private::RunDefinition
-for __x_Trip_run<Trip, fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>> {
+impl ::steadfast::__private::RunDefinition for __x_type__x_Trip_run {
     type Workflow = Trip;
 }
 #[doc(hidden)]
@@ -191,50 +194,28 @@ impl<W, F> ::core::clone::Clone for __x_Trip_approve<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_approve<W, F> {}
-impl ::core::ops::Deref
-for __x_Trip_approve<
+#[allow(non_camel_case_types, clippy::type_complexity)]
+type __x_type__x_Trip_approve = __x_Trip_approve<
     Trip,
     for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
-> {
+>;
+impl ::core::ops::Deref for __x_type__x_Trip_approve {
     type Target = for<'x> fn(
         &'x mut Trip,
         &'x mut SyncWorkflowContext<Trip>,
         String,
     ) -> ();
     fn deref(&self) -> &Self::Target {
-        &(<Trip>::__x_approve
-            as for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> ())
+        &(<Trip>::__x_approve as Self::Target)
     }
 }
-impl ::steadfast::__private::SignalOf<Trip>
-for __x_Trip_approve<
-    Trip,
-    for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
-> {}
-impl ::steadfast::__private::SignalDefinition
-for __x_Trip_approve<
-    Trip,
-    for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
-> {
+impl ::steadfast::__private::SignalOf<Trip> for __x_type__x_Trip_approve {}
+impl ::steadfast::__private::SignalDefinition for __x_type__x_Trip_approve {
     type Workflow = Trip;
     type Input = String;
     const NAME: &'static str = "approve-trip";
-    fn encode_input(
-        input: &Self::Input,
-    ) -> ::core::result::Result<
-        ::std::vec::Vec<::steadfast::__private::Payload>,
-        ::steadfast::__private::ConvertError,
-    > {
-        ::core::result::Result::Ok(
-            ::core::convert::From::from([
-                <String as ::steadfast::__private::Input>::codec().encode(input)?,
-            ]),
-        )
-    }
-    fn decode_input(
-        payloads: &[::steadfast::__private::Payload],
-    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        <String as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
+    fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
+        <String as ::steadfast::__private::Input>::arguments()
     }
     fn handle(
         context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
@@ -264,64 +245,35 @@ impl<W, F> ::core::clone::Clone for __x_Trip_cancel<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_cancel<W, F> {}
-impl __x_Trip_cancel<
+#[allow(non_camel_case_types, clippy::type_complexity)]
+type __x_type__x_Trip_cancel = __x_Trip_cancel<
     Trip,
     for<'x> fn(
         &'x mut WorkflowContext<Trip>,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
-> {
+>;
+impl __x_type__x_Trip_cancel {
     fn __x_call<'x>(
         context: &'x mut WorkflowContext<Trip>,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>> {
         ::std::boxed::Box::pin(<Trip>::__x_cancel(context))
     }
 }
-impl ::core::ops::Deref
-for __x_Trip_cancel<
-    Trip,
-    for<'x> fn(
-        &'x mut WorkflowContext<Trip>,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
-> {
+impl ::core::ops::Deref for __x_type__x_Trip_cancel {
     type Target = for<'x> fn(
         &'x mut WorkflowContext<Trip>,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>;
     fn deref(&self) -> &Self::Target {
-        &(Self::__x_call
-            as for<'x> fn(
-                &'x mut WorkflowContext<Trip>,
-            ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>)
+        &(Self::__x_call as Self::Target)
     }
 }
-impl ::steadfast::__private::SignalOf<Trip>
-for __x_Trip_cancel<
-    Trip,
-    for<'x> fn(
-        &'x mut WorkflowContext<Trip>,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
-> {}
-impl ::steadfast::__private::SignalDefinition
-for __x_Trip_cancel<
-    Trip,
-    for<'x> fn(
-        &'x mut WorkflowContext<Trip>,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
-> {
+impl ::steadfast::__private::SignalOf<Trip> for __x_type__x_Trip_cancel {}
+impl ::steadfast::__private::SignalDefinition for __x_type__x_Trip_cancel {
     type Workflow = Trip;
     type Input = ();
     const NAME: &'static str = "cancel";
-    fn encode_input(
-        _: &Self::Input,
-    ) -> ::core::result::Result<
-        ::std::vec::Vec<::steadfast::__private::Payload>,
-        ::steadfast::__private::ConvertError,
-    > {
-        ::core::result::Result::Ok(::std::vec::Vec::new())
-    }
-    fn decode_input(
-        _: &[::steadfast::__private::Payload],
-    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        ::core::result::Result::Ok(())
+    fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
+        ::steadfast::__private::Arguments::none()
     }
     fn handle(
         mut context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
@@ -352,46 +304,28 @@ impl<W, F> ::core::clone::Clone for __x_Trip_approved_by<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_approved_by<W, F> {}
-impl ::core::ops::Deref
-for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
+#[allow(non_camel_case_types, clippy::type_complexity)]
+type __x_type__x_Trip_approved_by = __x_Trip_approved_by<
+    Trip,
+    for<'x> fn(&'x Trip) -> Option<String>,
+>;
+impl ::core::ops::Deref for __x_type__x_Trip_approved_by {
     type Target = for<'x> fn(&'x Trip) -> Option<String>;
     fn deref(&self) -> &Self::Target {
-        &(<Trip>::__x_approved_by as for<'x> fn(&'x Trip) -> Option<String>)
+        &(<Trip>::__x_approved_by as Self::Target)
     }
 }
-impl ::steadfast::__private::QueryOf<Trip>
-for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {}
-impl ::steadfast::__private::QueryDefinition
-for __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>> {
+impl ::steadfast::__private::QueryOf<Trip> for __x_type__x_Trip_approved_by {}
+impl ::steadfast::__private::QueryDefinition for __x_type__x_Trip_approved_by {
     type Output = Option<String>;
     type Workflow = Trip;
     type Input = ();
     const NAME: &'static str = "approved_by";
-    fn encode_input(
-        _: &Self::Input,
-    ) -> ::core::result::Result<
-        ::std::vec::Vec<::steadfast::__private::Payload>,
-        ::steadfast::__private::ConvertError,
-    > {
-        ::core::result::Result::Ok(::std::vec::Vec::new())
+    fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
+        ::steadfast::__private::Arguments::none()
     }
-    fn decode_input(
-        _: &[::steadfast::__private::Payload],
-    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        ::core::result::Result::Ok(())
-    }
-    fn encode_output(
-        output: &Self::Output,
-    ) -> ::core::result::Result<
-        ::steadfast::__private::Payload,
-        ::steadfast::__private::ConvertError,
-    > {
-        <Option<String> as ::steadfast::__private::Output>::codec().encode(output)
-    }
-    fn decode_output(
-        payload: ::core::option::Option<&::steadfast::__private::Payload>,
-    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        <Option<String> as ::steadfast::__private::Output>::codec().decode(payload)
+    fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
+        <Option<String> as ::steadfast::__private::Output>::codec()
     }
     fn handle(
         state: &Self::Workflow,
@@ -415,14 +349,16 @@ impl<W, F> ::core::clone::Clone for __x_Trip_change<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Trip_change<W, F> {}
-impl __x_Trip_change<
+#[allow(non_camel_case_types, clippy::type_complexity)]
+type __x_type__x_Trip_change = __x_Trip_change<
     Trip,
     for<'x> fn(
         &'x mut WorkflowContext<Trip>,
         Place,
         Time,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
-> {
+>;
+impl __x_type__x_Trip_change {
     fn __x_call<'x>(
         context: &'x mut WorkflowContext<Trip>,
         input_0: Place,
@@ -431,87 +367,40 @@ impl __x_Trip_change<
         ::std::boxed::Box::pin(<Trip>::__x_change(context, input_0, input_1))
     }
 }
-impl ::core::ops::Deref
-for __x_Trip_change<
-    Trip,
-    for<'x> fn(
-        &'x mut WorkflowContext<Trip>,
-        Place,
-        Time,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
-> {
+impl ::core::ops::Deref for __x_type__x_Trip_change {
     type Target = for<'x> fn(
         &'x mut WorkflowContext<Trip>,
         Place,
         Time,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>;
     fn deref(&self) -> &Self::Target {
-        &(Self::__x_call
-            as for<'x> fn(
-                &'x mut WorkflowContext<Trip>,
-                Place,
-                Time,
-            ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>)
+        &(Self::__x_call as Self::Target)
     }
 }
-impl ::steadfast::__private::UpdateOf<Trip>
-for __x_Trip_change<
-    Trip,
-    for<'x> fn(
-        &'x mut WorkflowContext<Trip>,
-        Place,
-        Time,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
-> {}
-impl ::steadfast::__private::UpdateDefinition
-for __x_Trip_change<
-    Trip,
-    for<'x> fn(
-        &'x mut WorkflowContext<Trip>,
-        Place,
-        Time,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
-> {
+impl ::steadfast::__private::UpdateOf<Trip> for __x_type__x_Trip_change {}
+impl ::steadfast::__private::UpdateDefinition for __x_type__x_Trip_change {
     type Output = <MyResult as ::steadfast::__private::Fallible>::Output;
     type Workflow = Trip;
     type Input = (Place, Time);
     const NAME: &'static str = "change";
-    fn encode_input(
-        input: &Self::Input,
-    ) -> ::core::result::Result<
-        ::std::vec::Vec<::steadfast::__private::Payload>,
-        ::steadfast::__private::ConvertError,
-    > {
-        ::core::result::Result::Ok(
-            ::core::convert::From::from([
-                <Place as ::steadfast::__private::Input>::codec().encode(&input.0)?,
-                <Time as ::steadfast::__private::Input>::codec().encode(&input.1)?,
-            ]),
+    fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
+        ::steadfast::__private::Arguments::new(
+            |input| ::core::result::Result::Ok(
+                ::core::convert::From::from([
+                    <Place as ::steadfast::__private::Input>::codec().encode(&input.0)?,
+                    <Time as ::steadfast::__private::Input>::codec().encode(&input.1)?,
+                ]),
+            ),
+            |payloads| ::core::result::Result::Ok((
+                <Place as ::steadfast::__private::Input>::codec()
+                    .decode_at(payloads, 0usize)?,
+                <Time as ::steadfast::__private::Input>::codec()
+                    .decode_at(payloads, 1usize)?,
+            )),
         )
     }
-    fn decode_input(
-        payloads: &[::steadfast::__private::Payload],
-    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        ::core::result::Result::Ok((
-            <Place as ::steadfast::__private::Input>::codec()
-                .decode_at(payloads, 0usize)?,
-            <Time as ::steadfast::__private::Input>::codec().decode_at(payloads, 1usize)?,
-        ))
-    }
-    fn encode_output(
-        output: &Self::Output,
-    ) -> ::core::result::Result<
-        ::steadfast::__private::Payload,
-        ::steadfast::__private::ConvertError,
-    > {
+    fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
         <<MyResult as ::steadfast::__private::Fallible>::Output as ::steadfast::__private::Output>::codec()
-            .encode(output)
-    }
-    fn decode_output(
-        payload: ::core::option::Option<&::steadfast::__private::Payload>,
-    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        <<MyResult as ::steadfast::__private::Fallible>::Output as ::steadfast::__private::Output>::codec()
-            .decode(payload)
     }
     fn validate(
         state: &Self::Workflow,
@@ -544,35 +433,11 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
     type Output = ();
     type Handle = TripHandle<Trip>;
     const WORKFLOW_TYPE: &'static str = <Trip as ::steadfast::__private::WorkflowName>::WORKFLOW_TYPE;
-    fn encode_input(
-        input: &Self::Input,
-    ) -> ::core::result::Result<
-        ::std::vec::Vec<::steadfast::__private::Payload>,
-        ::steadfast::__private::ConvertError,
-    > {
-        ::core::result::Result::Ok(
-            ::core::convert::From::from([
-                <u32 as ::steadfast::__private::Input>::codec().encode(input)?,
-            ]),
-        )
+    fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
+        <u32 as ::steadfast::__private::Input>::arguments()
     }
-    fn decode_input(
-        payloads: &[::steadfast::__private::Payload],
-    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        <u32 as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
-    }
-    fn encode_output(
-        output: &Self::Output,
-    ) -> ::core::result::Result<
-        ::steadfast::__private::Payload,
-        ::steadfast::__private::ConvertError,
-    > {
-        <() as ::steadfast::__private::Output>::codec().encode(output)
-    }
-    fn decode_output(
-        payload: ::core::option::Option<&::steadfast::__private::Payload>,
-    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        <() as ::steadfast::__private::Output>::codec().decode(payload)
+    fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
+        <() as ::steadfast::__private::Output>::codec()
     }
     fn init(
         view: &::steadfast::__private::WorkflowContextView,
@@ -603,41 +468,10 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
         let set = ::steadfast::__private::HandlerSet::new();
-        let set = set
-            .signal::<
-                __x_Trip_approve<
-                    Trip,
-                    for<'x> fn(
-                        &'x mut Trip,
-                        &'x mut SyncWorkflowContext<Trip>,
-                        String,
-                    ) -> (),
-                >,
-            >();
-        let set = set
-            .signal::<
-                __x_Trip_cancel<
-                    Trip,
-                    for<'x> fn(
-                        &'x mut WorkflowContext<Trip>,
-                    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
-                >,
-            >();
-        let set = set
-            .query::<
-                __x_Trip_approved_by<Trip, for<'x> fn(&'x Trip) -> Option<String>>,
-            >();
-        let set = set
-            .update::<
-                __x_Trip_change<
-                    Trip,
-                    for<'x> fn(
-                        &'x mut WorkflowContext<Trip>,
-                        Place,
-                        Time,
-                    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
-                >,
-            >();
+        let set = set.signal::<__x_type__x_Trip_approve>();
+        let set = set.signal::<__x_type__x_Trip_cancel>();
+        let set = set.query::<__x_type__x_Trip_approved_by>();
+        let set = set.update::<__x_type__x_Trip_change>();
         set
     }
 }

@@ -44,13 +44,15 @@ impl<W, F> ::core::clone::Clone for __x_Greeting_run<W, F> {
     }
 }
 impl<W, F> ::core::marker::Copy for __x_Greeting_run<W, F> {}
-impl __x_Greeting_run<
+#[allow(non_camel_case_types, clippy::type_complexity)]
+type __x_type__x_Greeting_run = __x_Greeting_run<
     Greeting,
     for<'x> fn(
         &'x mut WorkflowContext<Greeting>,
         String,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
-> {
+>;
+impl __x_type__x_Greeting_run {
     fn __x_call<'x>(
         context: &'x mut WorkflowContext<Greeting>,
         input_0: String,
@@ -58,34 +60,16 @@ impl __x_Greeting_run<
         ::std::boxed::Box::pin(<Greeting>::__x_run(context, input_0))
     }
 }
-impl ::core::ops::Deref
-for __x_Greeting_run<
-    Greeting,
-    for<'x> fn(
-        &'x mut WorkflowContext<Greeting>,
-        String,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
-> {
+impl ::core::ops::Deref for __x_type__x_Greeting_run {
     type Target = for<'x> fn(
         &'x mut WorkflowContext<Greeting>,
         String,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>;
     fn deref(&self) -> &Self::Target {
-        &(Self::__x_call
-            as for<'x> fn(
-                &'x mut WorkflowContext<Greeting>,
-                String,
-            ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>)
+        &(Self::__x_call as Self::Target)
     }
 }
-impl ::steadfast::__private::RunDefinition
-for __x_Greeting_run<
-    Greeting,
-    for<'x> fn(
-        &'x mut WorkflowContext<Greeting>,
-        String,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
-> {
+impl ::steadfast::__private::RunDefinition for __x_type__x_Greeting_run {
     type Workflow = Greeting;
 }
 impl ::steadfast::__private::WorkflowDefinition for Greeting {
@@ -93,35 +77,11 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
     type Output = String;
     type Handle = GreetingHandle<Greeting>;
     const WORKFLOW_TYPE: &'static str = <Greeting as ::steadfast::__private::WorkflowName>::WORKFLOW_TYPE;
-    fn encode_input(
-        input: &Self::Input,
-    ) -> ::core::result::Result<
-        ::std::vec::Vec<::steadfast::__private::Payload>,
-        ::steadfast::__private::ConvertError,
-    > {
-        ::core::result::Result::Ok(
-            ::core::convert::From::from([
-                <String as ::steadfast::__private::Input>::codec().encode(input)?,
-            ]),
-        )
+    fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
+        <String as ::steadfast::__private::Input>::arguments()
     }
-    fn decode_input(
-        payloads: &[::steadfast::__private::Payload],
-    ) -> ::core::result::Result<Self::Input, ::steadfast::__private::ConvertError> {
-        <String as ::steadfast::__private::Input>::codec().decode_at(payloads, 0usize)
-    }
-    fn encode_output(
-        output: &Self::Output,
-    ) -> ::core::result::Result<
-        ::steadfast::__private::Payload,
-        ::steadfast::__private::ConvertError,
-    > {
-        <String as ::steadfast::__private::Output>::codec().encode(output)
-    }
-    fn decode_output(
-        payload: ::core::option::Option<&::steadfast::__private::Payload>,
-    ) -> ::core::result::Result<Self::Output, ::steadfast::__private::ConvertError> {
-        <String as ::steadfast::__private::Output>::codec().decode(payload)
+    fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
+        <String as ::steadfast::__private::Output>::codec()
     }
     fn init(
         _: &::steadfast::__private::WorkflowContextView,

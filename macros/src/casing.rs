@@ -32,6 +32,11 @@ pub(crate) fn definition(owner: &Ident, method: &Ident) -> Ident {
     }
 }
 
+/// The alias of a definition type with its arguments.
+pub(crate) fn definition_alias(definition: &Ident) -> Ident {
+    format_ident!("{GENERATED}type{definition}")
+}
+
 /// The typed handle of a workflow.
 pub(crate) fn handle(workflow: &Ident) -> Ident {
     format_ident!("{}Handle", workflow.unraw())

@@ -33,8 +33,10 @@ pub(crate) struct Scope<'a> {
 pub(crate) struct Definition<'a> {
     pub(crate) method: &'a Method,
     pub(crate) ident: Ident,
-    /// The type with its arguments.
+    /// The type with its arguments: the name of an alias where there is one.
     pub(crate) ty: TokenStream,
+    /// The type with its arguments, written out.
+    full: TokenStream,
     pointer: TokenStream,
     output: TokenStream,
 }
@@ -99,11 +101,17 @@ impl<'a> Scope<'a> {
         };
         let lifetimes = borrows.then(|| quote!(for<'x>));
         let pointer = quote!(#lifetimes fn(#(#arguments),*) -> #output);
-        let ty = quote!(#ident<#self_ty, #pointer>);
+        let full = quote!(#ident<#self_ty, #pointer>);
+        let ty = if self.generics.params.is_empty() {
+            casing::definition_alias(&ident).into_token_stream()
+        } else {
+            full.clone()
+        };
         Definition {
             method,
             ident,
             ty,
+            full,
             pointer,
             output,
         }
@@ -126,7 +134,8 @@ impl Definition<'_> {
             ..
         } = self.method;
         let (cfg, public) = (&attributes.cfg, &attributes.public);
-        let (name, ident, ty) = (&signature.ident, &self.ident, &self.ty);
+        // Written out, because documentation shows it.
+        let (name, ident, ty) = (&signature.ident, &self.ident, &self.full);
         // The item belongs to the method's name: that is where a missing documentation is reported.
         let constant = quote_spanned! {name.span()=>
             #vis const #name: #ty = #ident(::core::marker::PhantomData);
@@ -141,9 +150,19 @@ impl Definition<'_> {
     }
 
     /// The definition type.
-    pub(crate) fn declaration(&self) -> TokenStream {
+    pub(crate) fn declaration(&self, scope: &Scope<'_>) -> TokenStream {
         let cfg = &self.method.attributes.cfg;
-        let ident = &self.ident;
+        let Self {
+            ident, ty, full, ..
+        } = self;
+        // The signature is spelled once, which is shorter to read and quicker to compile.
+        let alias = scope.generics.params.is_empty().then(|| {
+            quote! {
+                #(#cfg)*
+                #[allow(non_camel_case_types, clippy::type_complexity)]
+                type #ty = #full;
+            }
+        });
         // What is said about the type points at the method.
         let declaration = quote_spanned! {self.method.signature.ident.span()=>
             pub struct #ident<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
@@ -169,6 +188,7 @@ impl Definition<'_> {
             #(#cfg)*
             impl<W, F> ::core::marker::Copy for #ident<W, F> {}
 
+            #alias
         }
     }
 
@@ -209,7 +229,7 @@ impl Definition<'_> {
                 type Target = #pointer;
 
                 fn deref(&self) -> &Self::Target {
-                    &(#callee as #pointer)
+                    &(#callee as Self::Target)
                 }
             }
         }
@@ -323,50 +343,38 @@ pub(crate) fn input_names(inputs: &[Input]) -> Vec<Ident> {
         .collect()
 }
 
-/// `encode_input` and `decode_input`.
+/// `arguments`: how the inputs are encoded, one payload each.
 pub(crate) fn input_codec(scope: &Scope<'_>, inputs: &[Input]) -> TokenStream {
     let private = &scope.private;
-    let codecs: Vec<TokenStream> = inputs
-        .iter()
-        .map(|Input { ty, .. }| quote_spanned!(ty.span()=> <#ty as #private::Input>::codec()))
-        .collect();
-    let (input, payloads, encoded) = match codecs.as_slice() {
-        [] => (quote!(_), quote!(_), quote!(::std::vec::Vec::new())),
-        [codec] => (
-            quote!(input),
-            quote!(payloads),
-            quote!(::core::convert::From::from([#codec.encode(input)?])),
-        ),
-        several => {
-            let fields = (0..several.len()).map(syn::Index::from);
-            let encoded =
-                quote!(::core::convert::From::from([#(#several.encode(&input.#fields)?),*]));
-            (quote!(input), quote!(payloads), encoded)
+    let body = match inputs {
+        [] => quote!(#private::Arguments::none()),
+        [Input { ty, .. }] => {
+            quote_spanned!(ty.span()=> <#ty as #private::Input>::arguments())
         }
-    };
-    let decoded = match codecs.as_slice() {
-        [codec] => quote!(#codec.decode_at(payloads, 0usize)),
         several => {
-            let parts: Vec<TokenStream> = several
+            let codecs: Vec<TokenStream> = several
                 .iter()
-                .enumerate()
-                .map(|(position, codec)| quote!(#codec.decode_at(payloads, #position)?))
+                .map(|Input { ty, .. }| {
+                    quote_spanned!(ty.span()=> <#ty as #private::Input>::codec())
+                })
                 .collect();
-            let parts = tuple(&parts);
-            quote!(::core::result::Result::Ok(#parts))
+            let positions = 0..codecs.len();
+            let fields = positions.clone().map(syn::Index::from);
+            quote! {
+                #private::Arguments::new(
+                    |input| ::core::result::Result::Ok(
+                        ::core::convert::From::from([#(#codecs.encode(&input.#fields)?),*]),
+                    ),
+                    |payloads| ::core::result::Result::Ok(
+                        (#(#codecs.decode_at(payloads, #positions)?),*),
+                    ),
+                )
+            }
         }
     };
     quote! {
-        fn encode_input(
-            #input: &Self::Input,
-        ) -> ::core::result::Result<::std::vec::Vec<#private::Payload>, #private::ConvertError> {
-            ::core::result::Result::Ok(#encoded)
-        }
-
-        fn decode_input(
-            #payloads: &[#private::Payload],
-        ) -> ::core::result::Result<Self::Input, #private::ConvertError> {
-            #decoded
+        fn arguments() -> #private::Arguments<Self::Input> {
+            #body
         }
     }
 }
@@ -383,7 +391,7 @@ pub(crate) fn output_type(scope: &Scope<'_>, output: &Output) -> TokenStream {
     }
 }
 
-/// `encode_output` and `decode_output`.
+/// `output_codec`: how a success is encoded.
 pub(crate) fn output_codec(scope: &Scope<'_>, output: &Output) -> TokenStream {
     let ty = output_type(scope, output);
     // Whatever is wrong with the type is said once, where it is written.
@@ -394,16 +402,8 @@ pub(crate) fn output_codec(scope: &Scope<'_>, output: &Output) -> TokenStream {
     let private = scope.private_at(at);
     let codec = quote_spanned!(ty.span()=> <#ty as #private::Output>::codec());
     quote_spanned! {at=>
-        fn encode_output(
-            output: &Self::Output,
-        ) -> ::core::result::Result<#private::Payload, #private::ConvertError> {
-            #codec.encode(output)
-        }
-
-        fn decode_output(
-            payload: ::core::option::Option<&#private::Payload>,
-        ) -> ::core::result::Result<Self::Output, #private::ConvertError> {
-            #codec.decode(payload)
+        fn output_codec() -> #private::Codec<Self::Output> {
+            #codec
         }
     }
 }

@@ -10,7 +10,7 @@ pub use steadfast_core::payload::Payload;
 pub use crate::{
     activity::{ActivityContext, ActivityError, ActivityRegistrar},
     client::{ClientError, WorkflowHandle},
-    convert::{Codec, ConvertError, Input, Output},
+    convert::{Arguments, Codec, Input, Output},
     definition::{
         Activities, ActivityDefinition, ActivityImplementation, Handled, QueryDefinition, QueryOf,
         RunDefinition, SignalDefinition, SignalOf, UpdateDefinition, UpdateOf, WorkflowDefinition,

@@ -45,8 +45,11 @@ pub enum ConvertError {
     note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}` and for the types in it"
 )]
 pub trait Input: Sized + 'static {
-    /// Encodes and decodes arguments.
+    /// Encodes and decodes one of several arguments.
     fn codec() -> Codec<Self>;
+
+    /// Encodes and decodes the only argument.
+    fn arguments() -> Arguments<Self>;
 }
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Input for T {
@@ -55,6 +58,13 @@ impl<T: Serialize + DeserializeOwned + 'static> Input for T {
             encode: to_payload,
             decode: from_payload,
         }
+    }
+
+    fn arguments() -> Arguments<Self> {
+        Arguments::new(
+            |value| Ok(vec![to_payload(value)?]),
+            |payloads| from_payload(payloads.first()),
+        )
     }
 }
 
@@ -114,6 +124,60 @@ impl<T> Codec<T> {
     /// When the payload is not of the expected type.
     pub fn decode_at(&self, payloads: &[Payload], index: usize) -> Result<T, ConvertError> {
         self.decode(payloads.get(index))
+    }
+}
+
+impl Codec<Payload> {
+    /// Leaves payloads as they are.
+    pub(crate) fn of_payloads() -> Self {
+        Self {
+            encode: |payload| Ok(payload.clone()),
+            decode: |payload| Ok(payload.cloned().unwrap_or_else(Payload::null)),
+        }
+    }
+}
+
+/// Encodes and decodes all arguments of a function: `()`, one type, or a tuple of several.
+#[derive(Debug)]
+pub struct Arguments<T> {
+    encode: fn(&T) -> Result<Vec<Payload>, ConvertError>,
+    decode: fn(&[Payload]) -> Result<T, ConvertError>,
+}
+
+impl<T> Arguments<T> {
+    /// Takes what turns the arguments into payloads and back.
+    #[must_use]
+    pub fn new(
+        encode: fn(&T) -> Result<Vec<Payload>, ConvertError>,
+        decode: fn(&[Payload]) -> Result<T, ConvertError>,
+    ) -> Self {
+        Self { encode, decode }
+    }
+
+    /// Encodes the arguments, one payload each.
+    ///
+    /// # Errors
+    ///
+    /// When an argument cannot be serialized.
+    pub fn encode(&self, arguments: &T) -> Result<Vec<Payload>, ConvertError> {
+        (self.encode)(arguments)
+    }
+
+    /// Decodes the arguments; a missing payload is null.
+    ///
+    /// # Errors
+    ///
+    /// When a payload is not of the expected type.
+    pub fn decode(&self, payloads: &[Payload]) -> Result<T, ConvertError> {
+        (self.decode)(payloads)
+    }
+}
+
+impl Arguments<()> {
+    /// No arguments, whatever was sent.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::new(|()| Ok(Vec::new()), |_| Ok(()))
     }
 }
 

@@ -10,11 +10,10 @@
 use std::{fmt, sync::Arc};
 
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use steadfast_core::payload::Payload;
 
 use crate::{
     activity::{ActivityContext, ActivityError, ActivityRegistrar},
-    convert::ConvertError,
+    convert::{Arguments, Codec},
     error::WorkflowError,
     workflow::{HandlerSet, WorkflowContext, WorkflowContextView},
 };
@@ -48,33 +47,11 @@ pub trait WorkflowDefinition: Sized + 'static {
     /// The typed handle that the macro generated, a wrapper of [`WorkflowHandle`](crate::client::WorkflowHandle).
     type Handle: From<crate::client::WorkflowHandle<Self>> + fmt::Debug;
 
-    /// Encodes the arguments of the run method, one payload each.
-    ///
-    /// # Errors
-    ///
-    /// When an argument cannot be serialized.
-    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
+    /// Encodes and decodes the arguments, one payload each.
+    fn arguments() -> Arguments<Self::Input>;
 
-    /// Decodes the arguments of the run method.
-    ///
-    /// # Errors
-    ///
-    /// When a payload is missing or is not of the expected type.
-    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
-
-    /// Encodes the result.
-    ///
-    /// # Errors
-    ///
-    /// When the result cannot be serialized.
-    fn encode_output(output: &Self::Output) -> Result<Payload, ConvertError>;
-
-    /// Decodes the result.
-    ///
-    /// # Errors
-    ///
-    /// When the payload is missing or is not of the expected type.
-    fn decode_output(payload: Option<&Payload>) -> Result<Self::Output, ConvertError>;
+    /// Encodes and decodes the result.
+    fn output_codec() -> Codec<Self::Output>;
 
     /// Creates the workflow's state, by `#[init]` or `Default`. An `#[init]` that takes the input
     /// consumes it; otherwise the input comes back for [`run`](Self::run).
@@ -122,19 +99,8 @@ pub trait SignalDefinition: Copy + 'static {
     /// The signal's name.
     const NAME: &'static str;
 
-    /// Encodes the arguments.
-    ///
-    /// # Errors
-    ///
-    /// When an argument cannot be serialized.
-    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
-
-    /// Decodes the arguments.
-    ///
-    /// # Errors
-    ///
-    /// When a payload is missing or is not of the expected type.
-    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
+    /// Encodes and decodes the arguments, one payload each.
+    fn arguments() -> Arguments<Self::Input>;
 
     /// Calls the handler: at once when it is a plain function, as a future when it is `async`.
     fn handle(context: WorkflowContext<Self::Workflow>, input: Self::Input) -> Handled<()>;
@@ -164,33 +130,11 @@ pub trait QueryDefinition: Copy + 'static {
     /// The query's name.
     const NAME: &'static str;
 
-    /// Encodes the arguments.
-    ///
-    /// # Errors
-    ///
-    /// When an argument cannot be serialized.
-    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
+    /// Encodes and decodes the arguments, one payload each.
+    fn arguments() -> Arguments<Self::Input>;
 
-    /// Decodes the arguments.
-    ///
-    /// # Errors
-    ///
-    /// When a payload is missing or is not of the expected type.
-    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
-
-    /// Encodes the answer.
-    ///
-    /// # Errors
-    ///
-    /// When the answer cannot be serialized.
-    fn encode_output(output: &Self::Output) -> Result<Payload, ConvertError>;
-
-    /// Decodes the answer.
-    ///
-    /// # Errors
-    ///
-    /// When the payload is missing or is not of the expected type.
-    fn decode_output(payload: Option<&Payload>) -> Result<Self::Output, ConvertError>;
+    /// Encodes and decodes the answer.
+    fn output_codec() -> Codec<Self::Output>;
 
     /// Answers from the state, which a query cannot change.
     ///
@@ -228,33 +172,11 @@ pub trait UpdateDefinition: Copy + 'static {
     /// The update's name.
     const NAME: &'static str;
 
-    /// Encodes the arguments.
-    ///
-    /// # Errors
-    ///
-    /// When an argument cannot be serialized.
-    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
+    /// Encodes and decodes the arguments, one payload each.
+    fn arguments() -> Arguments<Self::Input>;
 
-    /// Decodes the arguments.
-    ///
-    /// # Errors
-    ///
-    /// When a payload is missing or is not of the expected type.
-    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
-
-    /// Encodes the result.
-    ///
-    /// # Errors
-    ///
-    /// When the result cannot be serialized.
-    fn encode_output(output: &Self::Output) -> Result<Payload, ConvertError>;
-
-    /// Decodes the result.
-    ///
-    /// # Errors
-    ///
-    /// When the payload is missing or is not of the expected type.
-    fn decode_output(payload: Option<&Payload>) -> Result<Self::Output, ConvertError>;
+    /// Encodes and decodes the result.
+    fn output_codec() -> Codec<Self::Output>;
 
     /// Says whether the update may run; an update that is refused leaves no trace in history.
     /// Without an `#[update_validator]` everything is accepted.
@@ -323,33 +245,11 @@ pub trait ActivityDefinition: Copy + 'static {
     /// The activity type as it is recorded in histories.
     const ACTIVITY_TYPE: &'static str;
 
-    /// Encodes the arguments, one payload each.
-    ///
-    /// # Errors
-    ///
-    /// When an argument cannot be serialized.
-    fn encode_input(input: &Self::Input) -> Result<Vec<Payload>, ConvertError>;
+    /// Encodes and decodes the arguments, one payload each.
+    fn arguments() -> Arguments<Self::Input>;
 
-    /// Decodes the arguments.
-    ///
-    /// # Errors
-    ///
-    /// When a payload is missing or is not of the expected type.
-    fn decode_input(payloads: &[Payload]) -> Result<Self::Input, ConvertError>;
-
-    /// Encodes the result.
-    ///
-    /// # Errors
-    ///
-    /// When the result cannot be serialized.
-    fn encode_output(output: &Self::Output) -> Result<Payload, ConvertError>;
-
-    /// Decodes the result.
-    ///
-    /// # Errors
-    ///
-    /// When the payload is missing or is not of the expected type.
-    fn decode_output(payload: Option<&Payload>) -> Result<Self::Output, ConvertError>;
+    /// Encodes and decodes the result.
+    fn output_codec() -> Codec<Self::Output>;
 }
 
 /// The value behind a method marked `#[activity]` in an `#[activities]` block: what a worker runs.

@@ -11,7 +11,7 @@ use steadfast_core::payload::Payload;
 
 use crate::{
     client::WorkflowHandle,
-    convert::ConvertError,
+    convert::{Arguments, Codec},
     definition::WorkflowDefinition,
     error::{WorkflowError, WorkflowResult},
     workflow::{HandlerSet, WorkflowContext, WorkflowContextView},
@@ -81,20 +81,12 @@ impl<D: DynamicWorkflow> WorkflowDefinition for Dynamic<D> {
 
     const WORKFLOW_TYPE: &'static str = "";
 
-    fn encode_input(input: &Vec<Payload>) -> Result<Vec<Payload>, ConvertError> {
-        Ok(input.clone())
+    fn arguments() -> Arguments<Vec<Payload>> {
+        Arguments::new(|input| Ok(input.clone()), |payloads| Ok(payloads.to_vec()))
     }
 
-    fn decode_input(payloads: &[Payload]) -> Result<Vec<Payload>, ConvertError> {
-        Ok(payloads.to_vec())
-    }
-
-    fn encode_output(output: &Payload) -> Result<Payload, ConvertError> {
-        Ok(output.clone())
-    }
-
-    fn decode_output(payload: Option<&Payload>) -> Result<Payload, ConvertError> {
-        Ok(payload.cloned().unwrap_or_else(Payload::null))
+    fn output_codec() -> Codec<Payload> {
+        Codec::of_payloads()
     }
 
     fn init(

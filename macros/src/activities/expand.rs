@@ -32,7 +32,7 @@ pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream 
     let methods = methods(model, &definitions);
     let register = is_implemented.then(|| register(&scope, &definitions));
     let items = definitions.iter().map(|(activity, definition)| {
-        let declared = definition.declaration();
+        let declared = definition.declaration(&scope);
         let call = is_implemented.then(|| definition.call(&scope));
         let waits = waits(model, activity, definition);
         let described = description(&scope, activity, definition);

@@ -18,16 +18,10 @@ pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
             type Input = ();
             type Output = ();
             type Handle = #private::WorkflowHandle<Self>;
-            fn encode_input(_: &()) -> Result<Vec<#private::Payload>, #private::ConvertError> {
+            fn arguments() -> #private::Arguments<()> {
                 ::core::unreachable!()
             }
-            fn decode_input(_: &[#private::Payload]) -> Result<(), #private::ConvertError> {
-                ::core::unreachable!()
-            }
-            fn encode_output(_: &()) -> Result<#private::Payload, #private::ConvertError> {
-                ::core::unreachable!()
-            }
-            fn decode_output(_: Option<&#private::Payload>) -> Result<(), #private::ConvertError> {
+            fn output_codec() -> #private::Codec<()> {
                 ::core::unreachable!()
             }
             fn init(

@@ -26,9 +26,13 @@ where
     Arc::new(move |context, payloads: Vec<Payload>| {
         let function = Arc::clone(&function);
         Box::pin(async move {
-            let input = D::decode_input(&payloads).map_err(ActivityError::non_retryable)?;
+            let input = D::arguments()
+                .decode(&payloads)
+                .map_err(ActivityError::non_retryable)?;
             let output = function(context, input).await?;
-            D::encode_output(&output).map_err(ActivityError::non_retryable)
+            D::output_codec()
+                .encode(&output)
+                .map_err(ActivityError::non_retryable)
         })
     })
 }

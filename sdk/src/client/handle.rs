@@ -226,7 +226,7 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
                     ..
                 } => next,
                 EventKind::WorkflowExecutionCompleted { result, .. } => {
-                    return Ok(W::decode_output(result.as_ref())?);
+                    return Ok(W::output_codec().decode(result.as_ref())?);
                 }
                 EventKind::WorkflowExecutionFailed { failure, .. } => {
                     return Err(WorkflowExecutionError::Failed(Arc::new(*failure)).into());
@@ -329,10 +329,10 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         _query: Q,
         input: Q::Input,
     ) -> BoxFuture<'_, Result<Q::Output, ClientError>> {
-        let input = Q::encode_input(&input);
+        let input = Q::arguments().encode(&input);
         Box::pin(async move {
             let answer = self.query_by_name(Q::NAME, input?).await?;
-            Ok(Q::decode_output(Some(&answer))?)
+            Ok(Q::output_codec().decode(Some(&answer))?)
         })
     }
 
@@ -387,11 +387,11 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         input: U::Input,
         update_id: impl AsRef<str>,
     ) -> BoxFuture<'_, Result<U::Output, ClientError>> {
-        let input = U::encode_input(&input);
+        let input = U::arguments().encode(&input);
         let update_id = update_id.as_ref().to_owned();
         Box::pin(async move {
             let result = self.send_update(U::NAME, input?, &update_id).await?;
-            Ok(U::decode_output(Some(&result))?)
+            Ok(U::output_codec().decode(Some(&result))?)
         })
     }
 

@@ -135,7 +135,7 @@ impl Client {
     ) -> Result<<R::Workflow as WorkflowDefinition>::Handle, ClientError> {
         self.start::<R::Workflow>(
             R::Workflow::WORKFLOW_TYPE,
-            R::Workflow::encode_input(&input)?,
+            R::Workflow::arguments().encode(&input)?,
             options.into(),
         )
         .await
@@ -189,7 +189,7 @@ impl Client {
     {
         let request = self.start_request(
             R::Workflow::WORKFLOW_TYPE,
-            R::Workflow::encode_input(&input)?,
+            R::Workflow::arguments().encode(&input)?,
             options.into(),
         )?;
         let signal = self.signal::<S>(&signal_input)?;
@@ -218,7 +218,7 @@ impl Client {
         &self,
         input: &S::Input,
     ) -> Result<Signal, ClientError> {
-        self.signal_by_name(S::NAME, S::encode_input(input)?)
+        self.signal_by_name(S::NAME, S::arguments().encode(input)?)
     }
 
     pub(crate) fn signal_by_name(

@@ -91,14 +91,16 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         input: A::Input,
         options: impl Into<ActivityOptions>,
     ) -> ActivityFuture<A::Output> {
-        match A::encode_input(&input) {
-            Err(error) => ActivityFuture::refused(&error, A::decode_output),
+        match A::arguments().encode(&input) {
+            Err(error) => {
+                ActivityFuture::refused(&error, |result| A::output_codec().decode(result))
+            }
             Ok(payloads) => {
                 let request = options.into().request(activity_type::<A>(), payloads);
                 let operation = RawOperation::start(self.cell(), |run, scope| {
                     run.schedule_activity(scope, request)
                 });
-                ActivityFuture::started(operation, A::decode_output)
+                ActivityFuture::started(operation, |result| A::output_codec().decode(result))
             }
         }
     }
@@ -134,14 +136,16 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         input: A::Input,
         options: impl Into<LocalActivityOptions>,
     ) -> ActivityFuture<A::Output> {
-        match A::encode_input(&input) {
-            Err(error) => ActivityFuture::refused(&error, A::decode_output),
+        match A::arguments().encode(&input) {
+            Err(error) => {
+                ActivityFuture::refused(&error, |result| A::output_codec().decode(result))
+            }
             Ok(payloads) => {
                 let request = options.into().0.request(activity_type::<A>(), payloads);
                 let operation = RawOperation::start(self.cell(), |run, scope| {
                     run.schedule_local_activity(scope, request)
                 });
-                ActivityFuture::started(operation, A::decode_output)
+                ActivityFuture::started(operation, |result| A::output_codec().decode(result))
             }
         }
     }
@@ -200,7 +204,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         input: <R::Workflow as WorkflowDefinition>::Input,
         options: impl Into<ChildWorkflowOptions>,
     ) -> ChildWorkflow<R::Workflow> {
-        match R::Workflow::encode_input(&input) {
+        match R::Workflow::arguments().encode(&input) {
             Ok(payloads) => {
                 let workflow_type = WorkflowType::new(R::Workflow::WORKFLOW_TYPE)
                     .expect("the macro refuses empty and overlong names");
@@ -589,7 +593,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
                 task_queue: options
                     .task_queue
                     .unwrap_or_else(|| view.task_queue().clone()),
-                input: W::encode_input(&input)?,
+                input: W::arguments().encode(&input)?,
                 header: PayloadMap::new(),
                 timeouts: options.timeouts,
                 retry_policy: None,

@@ -70,7 +70,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
     #[must_use]
     pub fn signal<S: SignalDefinition<Workflow = W>>(mut self) -> Self {
         self.signals.insert(S::NAME, |context, payloads| {
-            Ok(S::handle(context, S::decode_input(payloads)?))
+            Ok(S::handle(context, S::arguments().decode(payloads)?))
         });
         self
     }
@@ -79,8 +79,8 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
     #[must_use]
     pub fn query<Q: QueryDefinition<Workflow = W>>(mut self) -> Self {
         self.queries.insert(Q::NAME, |state, view, payloads| {
-            let output = Q::handle(state, view, Q::decode_input(payloads)?)?;
-            Ok(Q::encode_output(&output)?)
+            let output = Q::handle(state, view, Q::arguments().decode(payloads)?)?;
+            Ok(Q::output_codec().encode(&output)?)
         });
         self
     }
@@ -89,7 +89,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
     #[must_use]
     pub fn update<U: UpdateDefinition<Workflow = W>>(mut self) -> Self {
         self.updates.insert(U::NAME, |context, payloads, validate| {
-            let input = U::decode_input(payloads)?;
+            let input = U::arguments().decode(payloads)?;
             if validate {
                 context.with_state(|state, view| U::validate(state, view, &input))?;
             }
@@ -98,10 +98,10 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
                 move || -> LocalBoxFuture<'static, Result<Payload, WorkflowError>> {
                     match U::handle(context, input) {
                         Handled::Now(result) => Box::pin(std::future::ready(
-                            result.and_then(|output| Ok(U::encode_output(&output)?)),
+                            result.and_then(|output| Ok(U::output_codec().encode(&output)?)),
                         )),
                         Handled::Later(future) => {
-                            Box::pin(async move { Ok(U::encode_output(&future.await?)?) })
+                            Box::pin(async move { Ok(U::output_codec().encode(&future.await?)?) })
                         }
                     }
                 },

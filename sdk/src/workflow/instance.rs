@@ -212,7 +212,9 @@ impl<W: WorkflowDefinition> Instance<W> {
     }
 
     fn initialize(&mut self, started: WorkflowExecutionStarted) -> Result<(), InstanceError> {
-        let input = W::decode_input(&started.input).map_err(InstanceError::Input)?;
+        let input = W::arguments()
+            .decode(&started.input)
+            .map_err(InstanceError::Input)?;
         let view = self.cell.peek(|run| WorkflowContextView::of(run, &started));
         self.shared.started.replace(Some(started));
         match self.executor.enter(|| W::init(&view, input))? {
@@ -365,7 +367,7 @@ fn closing<W: WorkflowDefinition>(
     result: Result<W::Output, WorkflowError>,
 ) -> Closing {
     let error = match result {
-        Ok(output) => match W::encode_output(&output) {
+        Ok(output) => match W::output_codec().encode(&output) {
             Ok(payload) => return Closing::Completed(Some(payload)),
             Err(error) => WorkflowError::from(error),
         },

@@ -32,7 +32,7 @@ pub(super) fn expand(model: &Model, owner: &Ident, run: &Marked, krate: &Path) -
         .collect();
     let methods = methods(model, &definitions);
     let items = definitions.iter().map(|(marked, definition)| {
-        let (declared, call) = (definition.declaration(), definition.call(&scope));
+        let (declared, call) = (definition.declaration(&scope), definition.call(&scope));
         let own = match marked.kind {
             Kind::Signal => signal(&scope, marked, definition),
             Kind::Query => query(&scope, marked, definition),

@@ -68,8 +68,9 @@ pub fn explore<R: RunDefinition, S: 'static>(
     input: <R::Workflow as WorkflowDefinition>::Input,
     world: impl Fn() -> S + 'static,
 ) -> Explorer<R, S> {
-    let payloads =
-        <R::Workflow as WorkflowDefinition>::encode_input(&input).expect("the input is encodable");
+    let payloads = <R::Workflow as WorkflowDefinition>::arguments()
+        .encode(&input)
+        .expect("the input is encodable");
     let register: Register<S> = Box::new(|_, registry| registry.add_workflow::<R::Workflow>());
     Explorer {
         _run: run,
@@ -149,7 +150,9 @@ impl<R: RunDefinition, S: Send + Sync + 'static> Explorer<R, S> {
         let number = self.signals.len();
         self.signals.push(Signal {
             name: SignalName::new(G::NAME).expect("the macro refuses empty names"),
-            input: G::encode_input(input).expect("the input is encodable"),
+            input: G::arguments()
+                .encode(input)
+                .expect("the input is encodable"),
             header: PayloadMap::new(),
             identity: identity(),
             request_id: RequestId::new(format!("signal-{number}")).expect("not empty, not long"),

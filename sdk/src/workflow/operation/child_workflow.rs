@@ -106,7 +106,7 @@ impl<W: WorkflowDefinition> ChildWorkflow<W> {
         else {
             return ExternalFuture::refused("the child workflow was not started");
         };
-        let payloads = match S::encode_input(&input) {
+        let payloads = match S::arguments().encode(&input) {
             Ok(payloads) => payloads,
             Err(error) => return ExternalFuture::refused(error.to_string()),
         };
@@ -158,9 +158,9 @@ impl<W: WorkflowDefinition> Future for ChildWorkflow<W> {
             }
             State::Started(operation) => {
                 operation.poll(context).map(|resolution| match resolution {
-                    Resolution::Completed(result) => {
-                        W::decode_output(result.as_ref()).map_err(|error| convert_error(&error))
-                    }
+                    Resolution::Completed(result) => W::output_codec()
+                        .decode(result.as_ref())
+                        .map_err(|error| convert_error(&error)),
                     Resolution::Failed { failure, reason } => {
                         Err(ChildWorkflowError::new(*failure, reason))
                     }

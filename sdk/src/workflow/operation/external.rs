@@ -60,7 +60,7 @@ impl ExternalWorkflow {
         reason = "arguments are given away, as in a call"
     )]
     pub fn signal<S: SignalDefinition>(&self, _signal: S, input: S::Input) -> ExternalFuture {
-        match S::encode_input(&input) {
+        match S::arguments().encode(&input) {
             Ok(payloads) => self.send(
                 SignalName::new(S::NAME).expect("the macro refuses empty names"),
                 payloads,
