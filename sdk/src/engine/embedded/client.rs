@@ -119,17 +119,7 @@ impl Shared {
         check_outcome(&outcome)?;
         self.change_open(&activity.execution, |run, now| {
             let scheduled = pending_activity(run, &activity.activity_id)?;
-            let cancel_requested = run
-                .activities
-                .get(&scheduled)
-                .is_some_and(|activity| activity.cancel_requested.is_some());
-            if matches!(outcome, ActivityOutcome::Cancelled { .. }) && !cancel_requested {
-                return Err(EngineError::invalid(
-                    "unable to mark activity as canceled without activity being request canceled first",
-                ));
-            }
-            run.end_activity(scheduled, outcome, now);
-            Ok(())
+            run.end_activity(scheduled, outcome, now)
         })
         .await
     }

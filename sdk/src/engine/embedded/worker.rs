@@ -8,12 +8,13 @@ use steadfast_core::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
         WorkflowTaskFailure,
     },
+    time::Timestamp,
 };
 
 use super::{
     client::{check_details, check_outcome},
     handout::{TakenActivity, TakenTask, activity_run, started_run, task_not_found},
-    shared::Shared,
+    shared::{Locked, Shared},
     state::Ticket,
     store::load_run,
     token::Token,
@@ -167,9 +168,8 @@ impl Shared {
         outcome: ActivityOutcome,
     ) -> Result<(), EngineError> {
         check_outcome(&outcome)?;
-        self.bring_in(&token).await?;
         let ticket = {
-            let (mut core, now) = self.enter()?;
+            let (mut core, now) = self.enter_with(&token).await?;
             let (run, key, scheduled, attempt) = activity_run(&mut core, &token)?;
             run.complete_activity(scheduled, attempt, outcome, now)?;
             core.finish(key, now);
@@ -185,8 +185,7 @@ impl Shared {
         details: Vec<Payload>,
     ) -> Result<HeartbeatReply, EngineError> {
         check_details(&details)?;
-        self.bring_in(&token).await?;
-        let (mut core, now) = self.enter()?;
+        let (mut core, now) = self.enter_with(&token).await?;
         let (run, key, scheduled, attempt) = activity_run(&mut core, &token)?;
         let cancel_requested = run.heartbeat(scheduled, attempt, details, now)?;
         core.finish(key, now);
@@ -198,7 +197,7 @@ impl Shared {
         token: TaskToken,
     ) -> Result<(), EngineError> {
         let ticket = {
-            let (mut core, now) = self.enter()?;
+            let (mut core, now) = self.enter_with(&token).await?;
             let (run, key, scheduled, attempt) = activity_run(&mut core, &token)?;
             run.hand_over_activity(scheduled, attempt)?;
             core.finish(key, now);
@@ -207,23 +206,24 @@ impl Shared {
         self.committed(ticket).await
     }
 
-    /// Brings the run of an activity that was handed over into memory: after a restart somebody may
-    /// ask for it before it was read.
-    async fn bring_in(&self, token: &TaskToken) -> Result<(), EngineError> {
-        let Some(Token::Activity { key, .. }) = Token::decode(token) else {
-            return Ok(());
-        };
-        if self.enter()?.0.executions.contains_key(&key) {
-            return Ok(());
-        }
-        let run = self.read(move |db| load_run(db, key)).await?;
-        match run {
-            Some(run) if run.info.status == ExecutionStatus::Running => {
-                let run = ExecutionRef::run(run.info.id);
-                self.with_run(&run, false, |_, _, _| Ok(())).await
+    /// The state with the run of an attempt in it, if it is open. The run is nearly always there; but
+    /// after a restart somebody may ask for an attempt that was handed over before its run was read.
+    async fn enter_with(&self, token: &TaskToken) -> Result<(Locked<'_>, Timestamp), EngineError> {
+        if let Some(Token::Activity { key, .. }) = Token::decode(token) {
+            {
+                let entered = self.enter()?;
+                if entered.0.executions.contains_key(&key) {
+                    return Ok(entered);
+                }
             }
-            _ => Ok(()),
+            if let Some(run) = self.read(move |db| load_run(db, key)).await?
+                && run.info.status == ExecutionStatus::Running
+            {
+                let run = ExecutionRef::run(run.info.id);
+                self.with_run(&run, false, |_, _, _| Ok(())).await?;
+            }
         }
+        self.enter()
     }
 }
 

@@ -318,16 +318,8 @@ impl Execution {
         outcome: ActivityOutcome,
         now: Timestamp,
     ) -> Result<(), EngineError> {
-        let activity = self.running(scheduled, attempt)?;
-        if matches!(outcome, ActivityOutcome::Cancelled { .. })
-            && !activity.cancel_requested.is_some()
-        {
-            return Err(EngineError::invalid(
-                "unable to mark activity as canceled without activity being request canceled first",
-            ));
-        }
-        self.end_activity(scheduled, outcome, now);
-        Ok(())
+        self.running(scheduled, attempt)?;
+        self.end_activity(scheduled, outcome, now)
     }
 
     /// Ends an activity in whatever state it is.
@@ -336,10 +328,17 @@ impl Execution {
         scheduled: u64,
         outcome: ActivityOutcome,
         now: Timestamp,
-    ) {
+    ) -> Result<(), EngineError> {
         let Some(activity) = self.activities.get_mut(&scheduled) else {
-            return;
+            return Ok(());
         };
+        if matches!(outcome, ActivityOutcome::Cancelled { .. })
+            && !activity.cancel_requested.is_some()
+        {
+            return Err(EngineError::invalid(
+                "unable to mark activity as canceled without activity being request canceled first",
+            ));
+        }
         let identity = match &activity.state {
             ActivityState::Started(attempt) => Some(attempt.worker.clone()),
             ActivityState::Scheduled | ActivityState::Backoff(_) => None,
@@ -389,6 +388,7 @@ impl Execution {
                 }
             }
         }
+        Ok(())
     }
 
     /// Records the start, if there was one, and the closing event.
