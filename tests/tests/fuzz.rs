@@ -4,24 +4,16 @@
 
 use std::{fs, path::Path};
 
+#[path = "kill/dice.rs"]
+mod dice;
 #[path = "../../fuzz/targets.rs"]
 mod targets;
 
-/// Numbers that a seed gives (splitmix64, Steele et al. 2014).
-struct Dice(u64);
+use dice::Dice;
 
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.roll() % limit.max(1) as u64).unwrap()
-    }
+/// An index below a length.
+fn below(dice: &mut Dice, length: usize) -> usize {
+    usize::try_from(dice.below(length.max(1) as u64)).unwrap()
 }
 
 fn corpus() -> Vec<Vec<u8>> {
@@ -37,27 +29,27 @@ fn corpus() -> Vec<Vec<u8>> {
 
 /// Cuts, repeats and changes.
 fn change(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
-    for _ in 0..=dice.below(4) {
-        let at = dice.below(bytes.len());
-        match dice.below(5) {
+    for _ in 0..=below(dice, 4) {
+        let at = below(dice, bytes.len());
+        match below(dice, 5) {
             0 => bytes.truncate(at),
             1 => {
-                let piece = other[dice.below(other.len())..].iter().take(40).copied();
+                let piece = other[below(dice, other.len())..].iter().take(40).copied();
                 bytes.splice(at..at, piece.collect::<Vec<_>>());
             }
             2 => {
-                let end = (at + dice.below(60)).min(bytes.len());
+                let end = (at + below(dice, 60)).min(bytes.len());
                 bytes.drain(at..end);
             }
             3 => {
                 // A number becomes another.
                 if let Some(digit) = bytes[at..].iter().position(u8::is_ascii_digit) {
-                    bytes[at + digit] = b'0' + u8::try_from(dice.below(10)).unwrap();
+                    bytes[at + digit] = b'0' + u8::try_from(below(dice, 10)).unwrap();
                 }
             }
             _ => {
                 if let Some(byte) = bytes.get_mut(at) {
-                    *byte = u8::try_from(dice.below(256)).unwrap();
+                    *byte = u8::try_from(below(dice, 256)).unwrap();
                 }
             }
         }
@@ -71,12 +63,12 @@ fn change(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
 fn histories() {
     let corpus = corpus();
     assert!(corpus.len() > 100);
-    let mut dice = Dice(1);
+    let mut dice = Dice::new(1);
     for bytes in &corpus {
         targets::history(bytes);
         for _ in 0..8 {
             let mut bytes = bytes.clone();
-            let other = &corpus[dice.below(corpus.len())];
+            let other = &corpus[below(&mut dice, corpus.len())];
             change(&mut bytes, other, &mut dice);
             targets::history(&bytes);
         }
@@ -106,11 +98,11 @@ fn urls() {
 
 #[test]
 fn rows() {
-    let mut dice = Dice(2);
+    let mut dice = Dice::new(2);
     for _ in 0..60 {
-        let changes = 1 + dice.below(30);
+        let changes = 1 + below(&mut dice, 30);
         let bytes: Vec<u8> = (0..changes * 5)
-            .map(|_| u8::try_from(dice.below(256)).unwrap())
+            .map(|_| u8::try_from(below(&mut dice, 256)).unwrap())
             .collect();
         targets::rows(&bytes);
     }

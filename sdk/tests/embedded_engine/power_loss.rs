@@ -17,6 +17,7 @@ use steadfast::engine::{
 };
 use steadfast_core::{event::HistoryEvent, ids::EventId, payload::Payload, time::Timestamp};
 
+use crate::dice::Dice;
 use crate::harness::{World, block_on, current, start_request};
 
 /// What a disk keeps or loses at once.
@@ -27,22 +28,6 @@ const PAYLOAD: usize = 300_000;
 
 fn clock() -> ManualClock {
     ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000))
-}
-
-/// Numbers that a seed gives (xorshift64*, Vigna 2016).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit.max(1) as u64).unwrap()
-    }
 }
 
 /// The bytes of the database and of its write-ahead log.
@@ -73,7 +58,7 @@ impl Files {
 }
 
 /// A file of which some of the sectors that were written last reached the disk.
-fn torn(synced: &[u8], written: &[u8], random: &mut Random) -> Vec<u8> {
+fn torn(synced: &[u8], written: &[u8], dice: &mut Dice) -> Vec<u8> {
     let longest = synced.len().max(written.len());
     let mut torn = Vec::with_capacity(longest);
     for start in (0..longest).step_by(SECTOR) {
@@ -86,12 +71,12 @@ fn torn(synced: &[u8], written: &[u8], random: &mut Random) -> Vec<u8> {
             sector.resize(range.len(), 0);
             sector
         };
-        let keep = random.next().is_multiple_of(2);
+        let keep = dice.one_in(2);
         torn.extend(of(if keep { written } else { synced }, range));
     }
     // The new length may have been lost as well.
-    if written.len() > synced.len() && random.next().is_multiple_of(2) {
-        torn.truncate(synced.len() + random.below(written.len() - synced.len()));
+    if written.len() > synced.len() && dice.one_in(2) {
+        torn.truncate(synced.len() + dice.below(written.len() - synced.len()));
     }
     torn
 }
@@ -150,16 +135,16 @@ fn a_power_loss_loses_nothing_that_was_acknowledged() {
                     begun_anew.fetch_add(1, Ordering::Relaxed);
                 }
                 if !before.database.is_empty() && (database_written || commit.is_multiple_of(6)) {
-                    let mut random = Random(commit * 77 + 1);
+                    let mut dice = Dice::new(commit);
                     for _ in 0..3 {
                         // The log is on the disk before the database is written from it.
                         let mut cases = vec![Files {
                             database: before.database.clone(),
-                            log: torn(&before.log, &now.log, &mut random),
+                            log: torn(&before.log, &now.log, &mut dice),
                         }];
                         if database_written {
                             cases.push(Files {
-                                database: torn(&before.database, &now.database, &mut random),
+                                database: torn(&before.database, &now.database, &mut dice),
                                 log: now.log.clone(),
                             });
                         }
@@ -224,11 +209,11 @@ fn a_damaged_file_says_so() {
     let whole = fs::read(&path).unwrap();
     let (mut refused, mut found, mut unharmed) = (0, 0, 0);
     for seed in 1..=150 {
-        let mut random = Random(seed);
+        let mut dice = Dice::new(seed);
         let mut bytes = whole.clone();
-        for _ in 0..=random.below(8) {
-            let at = random.below(bytes.len());
-            bytes[at] ^= 1 << random.below(8);
+        for _ in 0..=dice.below(8) {
+            let at = dice.below(bytes.len());
+            bytes[at] ^= 1 << dice.below(8);
         }
         let _ = fs::remove_file(log_of(&path));
         fs::write(&path, &bytes).unwrap();

@@ -43,34 +43,10 @@ use self::{
     model::Model,
     program::{GO, QUEUE, decide},
 };
+use crate::dice::Dice;
 use crate::harness::{
     check_order, check_task, completion, current, identity, queue, signal, start_request,
 };
-
-/// Numbers that a seed gives (splitmix64, Steele et al. 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.roll() % limit.max(1) as u64).unwrap()
-    }
-
-    fn one_in(&mut self, number: usize) -> bool {
-        self.below(number) == 0
-    }
-
-    fn pick<T: Clone>(&mut self, of: &[T]) -> Option<T> {
-        of.get(self.below(of.len())).cloned()
-    }
-}
 
 /// A request that was answered.
 enum Answer {
@@ -123,7 +99,7 @@ struct Simulation {
 impl Simulation {
     fn new(seed: u64) -> Self {
         let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let options = EmbeddedOptions::in_memory()
             .durability(Durability::Relaxed)
             .clock(clock.clone())
