@@ -356,11 +356,11 @@ impl ThreadWorker {
             run.open = Some(open);
             drop(entered);
             self.keep(run);
+            self.set_busy(None);
         } else {
             drop(entered);
             self.answer(run, open, false);
         }
-        self.set_busy(None);
     }
 
     fn answer(&mut self, mut run: CachedRun, open: OpenTask, heartbeat: bool) {
@@ -389,6 +389,8 @@ impl ThreadWorker {
         } else {
             self.keep(run);
         }
+        // From here on it is the engine that may keep the thread, not workflow code.
+        self.set_busy(None);
         let accepted = self.give_answer(open.token, completion);
         let _ = open.reply.send(Reply::Answered { accepted, forget });
     }

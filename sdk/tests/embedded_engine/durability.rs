@@ -13,7 +13,7 @@ use steadfast::{
     codec::{CodecError, PayloadCodec},
     engine::{
         Engine, EngineError, SignalWorkflowRequest,
-        embedded::{CrashAction, EmbeddedEngine, EmbeddedOptions, ManualClock},
+        embedded::{CrashAction, Durability, EmbeddedEngine, EmbeddedOptions, ManualClock},
     },
 };
 use steadfast_core::{ids::RequestId, payload::Payload, time::Timestamp};
@@ -267,6 +267,87 @@ fn a_full_disk_loses_nothing_and_is_recovered_from() {
             )
             .await;
     });
+}
+
+/// Who committed while a workflow answered tasks alone: whether it was ever the thread of the test.
+fn commits_itself(durability: Durability) -> bool {
+    let own = std::thread::current().id();
+    let seen = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&seen);
+    let options = EmbeddedOptions::in_memory()
+        .durability(durability)
+        .crash_point(move |_, _| {
+            if std::thread::current().id() == own {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+            CrashAction::Continue
+        });
+    let clock = clock();
+    let options = options.clock(clock.clone());
+    let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock);
+    block_on(async {
+        for n in 0..50 {
+            world
+                .run(&format!(
+                    "start w{n}\n task w{n}: complete\n status w{n} Completed"
+                ))
+                .await;
+        }
+    });
+    seen.load(Ordering::Relaxed) > 0
+}
+
+/// A commit that does not wait for the disk is made by whoever needs it, if nobody else has anything to
+/// write; one that does is left to the writer thread.
+#[test]
+fn only_a_commit_that_does_not_wait_for_the_disk_is_made_in_place() {
+    assert!(commits_itself(Durability::Relaxed));
+    assert!(!commits_itself(Durability::Full));
+}
+
+/// A codec that panics.
+#[derive(Debug)]
+struct Faulty;
+
+impl PayloadCodec for Faulty {
+    fn encode(&self, payload: Payload) -> Result<Payload, CodecError> {
+        let broken = payload
+            .data
+            .as_slice()
+            .windows(4)
+            .any(|bytes| bytes == b"boom");
+        assert!(!broken, "the codec is broken");
+        Ok(payload)
+    }
+
+    fn decode(&self, payload: Payload) -> Result<Payload, CodecError> {
+        Ok(payload)
+    }
+}
+
+/// Nobody waits for ever for a commit that panicked, and what was acknowledged before is there.
+#[test]
+fn a_panic_in_a_commit_ends_the_engine_and_loses_nothing() {
+    for durability in [Durability::Full, Durability::Relaxed] {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = clock();
+        let open = || {
+            let options = EmbeddedOptions::file(folder.path().join("orders.db"))
+                .durability(durability)
+                .codec(Arc::new(Faulty))
+                .clock(clock.clone());
+            World::new(EmbeddedEngine::open(options).unwrap(), clock.clone())
+        };
+        let mut world = open();
+        let ended = block_on(async {
+            world.run("start w\n task w: timer t 60s").await;
+            world.try_run("signal w boom").await.unwrap_err()
+        });
+        assert!(ended.to_string().contains("open it again"), "{ended}");
+        world.close();
+        let mut world = open();
+        block_on(world.run("signal w kept\n task w: complete\n status w Completed"));
+    }
 }
 
 #[test]

@@ -1,9 +1,19 @@
-//! Group commit, from the engine's side: what the writer is given, and what follows from its news.
+//! Group commit: who writes what was queued, when, and what follows from it.
+//!
+//! The writer thread writes whatever was queued since its last commit. Two things save switches of
+//! threads, which are most of what a short commit costs:
+//!
+//! * What an answer is about to follow waits a moment for it, so that both are one commit: for a while
+//!   after a commit the writer thread looks by itself and is not woken for such a thing, and when the
+//!   commit waits for the disk it lingers before.
+//! * When nobody else has anything to write and a commit does not wait for the disk, the thread that
+//!   brings the answer to a workflow task [writes it itself](Shared::claim).
 
 use std::{
     cmp::Reverse,
     collections::HashSet,
     mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::PoisonError,
     time::{Duration, Instant},
 };
@@ -12,7 +22,6 @@ use steadfast_core::time::Timestamp;
 
 use super::{
     execution::ActivityState,
-    history::Watch,
     options::Durability,
     shared::Shared,
     state::{After, Core},
@@ -22,53 +31,45 @@ use crate::engine::EngineError;
 
 /// After a failed commit, the wait before the runs concerned are read again by themselves.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// How long a commit that waits for the disk waits first for an answer that is about to come, so
-/// that both go to the disk at once.
+/// How long a commit that waits for the disk waits first for an answer that is about to come.
 const LINGER: Duration = Duration::from_micros(200);
+/// How long the writer sleeps after a commit before it looks by itself whether there is more.
+const REST: Duration = Duration::from_micros(500);
 /// A batch with so many rows does not wait for more.
 const LARGE_BATCH: usize = 8;
 
+/// What the writer thread is doing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum WriterState {
+    /// Working, or there is no such thread.
+    #[default]
+    Busy,
+    /// Asleep for a moment: it is woken only for what should not wait for that long.
+    Rests,
+    /// Asleep until it is woken.
+    Sleeps,
+}
+
 impl WriterWork for Shared {
-    fn next(&self, wait: bool) -> Option<Batch> {
+    fn take(&self) -> Option<Batch> {
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lingering_since = None;
-        loop {
-            if self.core.is_poisoned() {
-                // A transition panicked half-way. What it queued must not become durable.
-                drop(core);
-                self.die(panicked());
-                return None;
-            }
-            if core.has_work() {
-                if let Some(left) = self.linger(&core, &mut lingering_since) {
-                    core.writer_lingers = true;
-                    (core, _) = self
-                        .writer_wakes
-                        .wait_timeout(core, left)
-                        .unwrap_or_else(PoisonError::into_inner);
-                    core.writer_lingers = false;
-                    continue;
-                }
-                core.writing = mem::take(&mut core.after);
-                core.ended_writing = mem::take(&mut core.ended);
-                return Some(Batch {
-                    rows: mem::take(&mut core.rows),
-                    reads: mem::take(&mut core.reads),
-                    backups: mem::take(&mut core.backups),
-                });
-            }
-            if core.stopping {
-                return None;
-            }
-            if !wait {
-                return Some(Batch::default());
-            }
-            core.writer_waits = true;
-            core = self
-                .writer_wakes
-                .wait(core)
-                .unwrap_or_else(PoisonError::into_inner);
+        if self.core.is_poisoned() {
+            // A transition panicked half-way. What it queued must not become durable.
+            drop(core);
+            self.die(panicked());
+            return None;
         }
+        if core.stopping && !core.has_work() {
+            return None;
+        }
+        core.commits += 1;
+        core.writing = mem::take(&mut core.after);
+        core.ended_writing = mem::take(&mut core.ended);
+        Some(Batch {
+            rows: mem::take(&mut core.rows),
+            reads: mem::take(&mut core.reads),
+            backups: mem::take(&mut core.backups),
+        })
     }
 
     fn committed(&self, rows: Vec<Row>) {
@@ -134,18 +135,101 @@ impl Shared {
         core.backups.clear();
     }
 
-    /// How long the batch waits for more; `None` when it is written now.
-    fn linger(&self, core: &Core, since: &mut Option<Instant>) -> Option<Duration> {
-        let worthwhile = self.durability == Durability::Full
-            && !core.stopping
-            && !core.rows.is_empty()
-            && core.rows.len() < LARGE_BATCH
-            && core.reads.is_empty()
-            && core.expects_answer();
-        if !worthwhile {
-            return None;
+    /// The writer thread.
+    pub(crate) fn run_writer(&self) {
+        let mut idle = true;
+        while !idle || self.wait_for_work() {
+            let turn = catch_unwind(AssertUnwindSafe(|| {
+                let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+                let writer = writer.as_mut()?;
+                writer.turn(self)?;
+                Some(writer.is_idle())
+            }));
+            match turn {
+                Ok(Some(is_idle)) => idle = is_idle,
+                Ok(None) => break,
+                Err(_) => {
+                    self.die(panicked());
+                    break;
+                }
+            }
         }
-        LINGER.checked_sub(since.get_or_insert_with(Instant::now).elapsed())
+        // Closes the file.
+        self.writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+
+    /// Waits on behalf of the writer thread. `false` when there will be no more work.
+    fn wait_for_work(&self) -> bool {
+        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut since = None;
+        // After a commit there is often another.
+        let mut commits = None;
+        loop {
+            let wait = if core.has_work() && !core.claimed {
+                let lingers = self.durability == Durability::Full
+                    && core.may_linger()
+                    && !self.core.is_poisoned();
+                let since = since.get_or_insert_with(Instant::now);
+                lingers
+                    .then(|| LINGER.checked_sub(since.elapsed()))
+                    .flatten()
+            } else if core.stopping && !core.claimed {
+                return false;
+            } else if commits.replace(core.commits) != Some(core.commits) {
+                since = Some(Instant::now());
+                Some(REST)
+            } else {
+                Some(Duration::MAX)
+            };
+            let Some(wait) = wait else {
+                core.writer_state = WriterState::Busy;
+                return true;
+            };
+            core = if wait == Duration::MAX {
+                core.writer_state = WriterState::Sleeps;
+                self.writer_wakes
+                    .wait(core)
+                    .unwrap_or_else(PoisonError::into_inner)
+            } else {
+                core.writer_state = WriterState::Rests;
+                self.writer_wakes
+                    .wait_timeout(core, wait)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            };
+        }
+    }
+
+    /// Whether the caller is to [write](Self::write_claimed) what is queued itself: the writer thread
+    /// sleeps, nobody else is about to bring something, and the commit does not wait for the disk.
+    ///
+    /// Only for threads that may block for a moment: now and then `SQLite` tidies its files in a
+    /// commit, and that does wait for the disk.
+    pub(crate) fn claim(&self, core: &mut Core) -> bool {
+        if core.claimed {
+            return false;
+        }
+        core.claimed = self.durability == Durability::Relaxed
+            && core.writer_state != WriterState::Busy
+            && core.is_small_batch()
+            && !core.expects_answer();
+        core.claimed
+    }
+
+    /// Writes what was claimed.
+    pub(crate) fn write_claimed(&self) {
+        let written = catch_unwind(AssertUnwindSafe(|| {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.as_mut()?.write(self)
+        }));
+        if written.is_err() {
+            self.die(panicked());
+        }
+        // Wakes the writer thread if something came meanwhile.
+        self.lock().claimed = false;
     }
 }
 
@@ -153,6 +237,31 @@ impl Core {
     /// Whether a workflow task is with a worker, or about to be, whose answer will be written too.
     pub(crate) fn expects_answer(&self) -> bool {
         self.tasks_out > 0 || self.workflow_tasks.is_being_served()
+    }
+
+    fn is_small_batch(&self) -> bool {
+        !self.stopping
+            && !self.rows.is_empty()
+            && self.rows.len() < LARGE_BATCH
+            && self.reads.is_empty()
+            && self.backups.is_empty()
+    }
+
+    /// Whether what is queued may wait a moment for more.
+    fn may_linger(&self) -> bool {
+        self.is_small_batch() && self.expects_answer()
+    }
+
+    /// Whether the writer thread has to be woken.
+    pub(crate) fn needs_writer(&self) -> bool {
+        let has_work = self.stopping || self.has_work();
+        !self.claimed
+            && has_work
+            && match self.writer_state {
+                WriterState::Busy => false,
+                WriterState::Rests => !self.may_linger(),
+                WriterState::Sleeps => true,
+            }
     }
 
     pub(crate) fn has_work(&self) -> bool {
@@ -183,7 +292,7 @@ impl Core {
                 .then(|| run.closing_event.clone())
                 .flatten();
             if let Some(watch) = self.watches.get(key) {
-                Watch::tell(watch, closing);
+                watch.tell(closing);
             }
             self.drop_if_done(*key);
         }

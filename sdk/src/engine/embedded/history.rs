@@ -25,25 +25,34 @@ use crate::engine::{EngineError, HistoryPage, HistoryRequest, HistoryWait};
 /// Wakes those who wait for events of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
+    /// For those who wait for any event.
     changed: Notify,
+    /// For those who wait for the last one only, who are most: they are not woken for others.
+    ended: Notify,
     closed: OnceLock<HistoryEvent>,
     deleted: AtomicBool,
 }
 
 impl Watch {
     /// New events are durable, perhaps with the last one.
-    pub(crate) fn tell(watch: &Arc<Self>, closing: Option<HistoryEvent>) {
+    pub(crate) fn tell(&self, closing: Option<HistoryEvent>) {
         if let Some(event) = closing {
             // Set before; a run closes once.
-            let _ = watch.closed.set(event);
+            let _ = self.closed.set(event);
+            self.ended.notify_waiters();
         }
-        watch.changed.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     /// The run is no more.
     pub(crate) fn tell_deleted(&self) {
         self.deleted.store(true, Ordering::Release);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
         self.changed.notify_waiters();
+        self.ended.notify_waiters();
     }
 
     fn check_exists(&self, id: &WorkflowExecution) -> Result<(), EngineError> {
@@ -64,7 +73,7 @@ impl Core {
     )]
     pub(crate) fn wake_watches(&self) {
         for watch in self.watches.values() {
-            watch.changed.notify_waiters();
+            watch.wake_all();
         }
     }
 
@@ -234,9 +243,9 @@ impl Shared {
             });
         }
         loop {
-            let changed = watching.watch.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
+            let ended = watching.watch.ended.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
             if let Some(event) = watching.watch.closed.get() {
                 return Ok(HistoryPage {
                     execution,
@@ -246,7 +255,7 @@ impl Shared {
             }
             watching.watch.check_exists(&execution)?;
             drop(self.enter()?);
-            changed.await;
+            ended.await;
         }
     }
 

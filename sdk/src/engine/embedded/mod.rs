@@ -3,9 +3,9 @@
 //! # How it works
 //!
 //! Runs live in memory as a fold over their events. A request changes a run under one lock, in
-//! microseconds, and queues what is to be written; the writer thread, which owns the file, writes
-//! everything that was queued since its last commit in one transaction and then acknowledges it
-//! all. A workflow task is handed out at once, because workflow code has no side effects; an
+//! microseconds, and queues what is to be written; one thread at a time, nearly always the writer
+//! thread, writes everything that was queued since the last commit in one transaction and then
+//! acknowledges it all (see `commit`). A workflow task is handed out at once, because workflow code has no side effects; an
 //! activity is handed out, and a call is answered, when the commit is done. Nothing polls: threads
 //! wait for each other or for the next due time.
 //!
@@ -47,7 +47,6 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use rusqlite::Connection;
 use steadfast_core::{
     ids::{Namespace, RunId, TaskQueue},
     payload::Payload,
@@ -60,11 +59,9 @@ use steadfast_core::{
 
 use self::{
     clock::ClockListener,
-    driven::Driven,
-    options::CrashHook,
     shared::Shared,
     state::Core,
-    store::{Db, due_runs, highest_key, paused_queues, run_writer, stored_jobs},
+    store::{Db, Writer, due_runs, highest_key, paused_queues, stored_jobs},
 };
 pub use self::{
     clock::{Clock, ManualClock},
@@ -114,31 +111,25 @@ impl EmbeddedEngine {
             None => Namespace::new("default").expect("not empty and not long"),
         };
         let now = options.clock.now();
-        let core = prepare(
-            &Db::new(&connection, options.codec.clone()),
-            now,
-            options.cached_executions,
-        )?;
-        let (connection, driven) = if options.driven {
-            (None, Some(Driven::new(connection)))
-        } else {
-            (Some(connection), None)
-        };
+        let db = Db::new(connection, options.codec);
+        let core = prepare(&db, now, options.cached_executions)?;
         let shared = Arc::new(Shared::new(
             core,
             options.clock.clone(),
             namespace,
             options.durability,
             options.retention,
-            driven,
+            Writer::new(db, options.crash),
+            options.driven,
         ));
         if let Clock::Manual(clock) = &options.clock {
             let listener: Weak<dyn ClockListener> = Arc::downgrade(&(Arc::clone(&shared) as _));
             clock.listen(listener);
         }
-        let threads = match connection {
-            Some(connection) => start_threads(&shared, connection, options.codec, options.crash)?,
-            None => Vec::new(),
+        let threads = if options.driven {
+            Vec::new()
+        } else {
+            start_threads(&shared)?
         };
         let engine = Arc::new(Self {
             shared,
@@ -261,10 +252,7 @@ impl EmbeddedEngine {
     /// left to do.
     #[doc(hidden)]
     pub fn drive(&self) {
-        self.shared.drive_writer();
-        while timers::tick(&self.shared) {
-            self.shared.drive_writer();
-        }
+        self.shared.drive();
     }
 
     /// Makes a [driven](EmbeddedOptions::driven) engine lose what is not committed and go on as a new
@@ -315,11 +303,7 @@ impl From<PathBuf> for EmbeddedOptions {
 }
 
 /// The state as the file left it: only what is due is known, not the runs themselves.
-fn prepare(
-    connection: &Db<'_>,
-    now: Timestamp,
-    cached_executions: usize,
-) -> Result<Core, EngineError> {
+fn prepare(connection: &Db, now: Timestamp, cached_executions: usize) -> Result<Core, EngineError> {
     let (next_key, next_job) = highest_key(connection)?;
     let mut core = Core::default();
     core.next_key = next_key;
@@ -346,12 +330,7 @@ fn prepare(
     Ok(core)
 }
 
-fn start_threads(
-    shared: &Arc<Shared>,
-    connection: Connection,
-    codec: Option<Arc<dyn crate::codec::PayloadCodec>>,
-    crash: Option<CrashHook>,
-) -> Result<Vec<JoinHandle<()>>, EngineError> {
+fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, EngineError> {
     let failed = |error: std::io::Error| EngineError::Unavailable {
         message: format!("a thread of the engine could not be started: {error}"),
     };
@@ -362,11 +341,8 @@ fn start_threads(
             .spawn(run)
     };
     let writer = Arc::clone(shared);
-    let writer = spawn(
-        "steadfast-writer",
-        Box::new(move || run_writer(&*writer, &Db::new(&connection, codec), crash.as_ref())),
-    )
-    .map_err(failed)?;
+    let writer =
+        spawn("steadfast-writer", Box::new(move || writer.run_writer())).map_err(failed)?;
     let timers = Arc::clone(shared);
     let timers = spawn(
         "steadfast-timers",

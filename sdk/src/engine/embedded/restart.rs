@@ -29,7 +29,9 @@ impl Shared {
             core.stirred = old.stirred;
             core.watches = old.watches;
             // The engine's own threads live on.
-            core.writer_waits = old.writer_waits;
+            core.writer_state = old.writer_state;
+            core.claimed = old.claimed;
+            core.commits = old.commits;
             core.timer_thread_until = old.timer_thread_until;
             core.job_runs = old.job_runs;
             core.workflow_tasks = old.workflow_tasks.emptied();

@@ -17,12 +17,11 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{
     clock::Clock,
-    commit::panicked,
-    driven::Driven,
+    commit::{WriterState, panicked},
     jobs::Target,
     options::Durability,
     state::{Core, Ticket},
-    store::{BackupRequest, Db, LoadedRun, ReadFn, RunInfo, Slice, find_run, load_run},
+    store::{BackupRequest, Db, LoadedRun, ReadFn, RunInfo, Slice, Writer, find_run, load_run},
 };
 use crate::engine::{EngineError, ExecutionRef};
 
@@ -37,8 +36,10 @@ pub(crate) struct Shared {
     pub(crate) namespace: Namespace,
     pub(crate) durability: Durability,
     pub(crate) retention: Option<Duration>,
-    /// Set when there are no threads.
-    pub(crate) driven: Option<Driven>,
+    /// The file, until it is closed. Whoever has it may lock the core, never the other way round.
+    pub(crate) writer: Mutex<Option<Writer>>,
+    /// Whether there are no threads.
+    pub(crate) driven: bool,
 }
 
 /// What is known of the run that a request is about.
@@ -73,11 +74,8 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let core = &mut *self.core;
-        let lingers_for_nothing =
-            core.writer_lingers && (!core.expects_answer() || !core.reads.is_empty());
-        if (core.writer_waits && core.has_work_for_writer()) || lingers_for_nothing {
-            core.writer_waits = false;
-            core.writer_lingers = false;
+        if core.needs_writer() {
+            core.writer_state = WriterState::Busy;
             self.shared.writer_wakes.notify_one();
         }
         // Whoever moves a manual clock fires its timers.
@@ -97,10 +95,6 @@ impl Core {
     fn has_jobs(&self) -> bool {
         self.job_runs || !self.parked.is_empty() || !self.unread_jobs.is_empty()
     }
-
-    fn has_work_for_writer(&self) -> bool {
-        self.stopping || self.has_work()
-    }
 }
 
 impl Shared {
@@ -110,7 +104,8 @@ impl Shared {
         namespace: Namespace,
         durability: Durability,
         retention: Option<Duration>,
-        driven: Option<Driven>,
+        writer: Writer,
+        driven: bool,
     ) -> Self {
         Self {
             core: Mutex::new(core),
@@ -121,6 +116,7 @@ impl Shared {
             namespace,
             durability,
             retention,
+            writer: Mutex::new(Some(writer)),
             driven,
         }
     }
@@ -152,7 +148,7 @@ impl Shared {
     /// Asks the store something, after everything that was queued is committed.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Db<'_>) -> Result<T, EngineError> + Send + 'static,
+        read: impl FnOnce(&Db) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
         let (sender, receiver) = oneshot::channel();
         {
@@ -169,7 +165,7 @@ impl Shared {
     /// the answer or `None` to be called again.
     pub(crate) async fn read_in_slices<T: Send + 'static>(
         &self,
-        mut read: impl FnMut(&Db<'_>) -> Result<Option<T>, EngineError> + Send + 'static,
+        mut read: impl FnMut(&Db) -> Result<Option<T>, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
         let (sender, receiver) = oneshot::channel();
         let mut sender = Some(sender);
@@ -200,7 +196,7 @@ impl Shared {
     /// [`read`](Self::read) for threads that may block.
     pub(crate) fn read_blocking<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Db<'_>) -> Result<T, EngineError> + Send + 'static,
+        read: impl FnOnce(&Db) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         {
@@ -378,7 +374,7 @@ impl Shared {
             self.read(|_| Ok(())).await?;
             let (jobs, writes) = {
                 let (core, _) = self.enter()?;
-                (core.has_jobs(), core.has_work_for_writer())
+                (core.has_jobs(), core.has_work())
             };
             if jobs {
                 done.await;
@@ -397,7 +393,7 @@ impl Shared {
         core.activity_tasks.wake_all();
         core.wake_watches();
         self.jobs_done.notify_waiters();
-        core.writer_waits = false;
+        core.writer_state = WriterState::Busy;
         self.writer_wakes.notify_all();
         core.timer_thread_until = None;
         self.timer_wakes.notify_all();
@@ -446,7 +442,7 @@ enum Read {
 }
 
 fn find_and_load(
-    connection: &Db<'_>,
+    connection: &Db,
     workflow_id: &WorkflowId,
     run_id: Option<&RunId>,
     load_closed: bool,

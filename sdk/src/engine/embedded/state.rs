@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 use tokio::sync::oneshot;
 
 use super::{
+    commit::WriterState,
     execution::{
         Attempt, Effect, Execution, PendingUpdate, QueryReply, RunningAttempts, UpdateReplySender,
     },
@@ -92,9 +93,11 @@ pub(crate) struct Core {
     /// not written they go on.
     pub(crate) ended: Vec<EndedAttempt>,
     pub(crate) ended_writing: Vec<EndedAttempt>,
-    pub(crate) writer_waits: bool,
-    /// Whether the writer waits a moment for more before it goes to the disk.
-    pub(crate) writer_lingers: bool,
+    pub(crate) writer_state: WriterState,
+    /// Whether somebody else than the writer thread is writing what is queued.
+    pub(crate) claimed: bool,
+    /// Counts commits.
+    pub(crate) commits: u64,
     /// How many workflow tasks are with workers.
     pub(crate) tasks_out: usize,
 

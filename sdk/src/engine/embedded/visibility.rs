@@ -131,7 +131,7 @@ struct Slices {
 }
 
 impl Slices {
-    fn next(&mut self, db: &Db<'_>) -> Result<Option<KeyRange>, EngineError> {
+    fn next(&mut self, db: &Db) -> Result<Option<KeyRange>, EngineError> {
         let lowest = match self.lowest {
             Some(lowest) => lowest,
             None => *self.lowest.insert(lowest_key(db)?),

@@ -75,13 +75,13 @@ impl Shared {
         token: TaskToken,
         completion: WorkflowTaskCompletion,
     ) -> Result<(), EngineError> {
-        let (ticket, refused) = {
+        let (ticket, refused, claimed) = {
             let (mut core, now) = self.enter()?;
             match Token::decode(&token) {
                 Some(Token::Workflow { key, serial }) => {
                     let result = core.complete_workflow_task(key, serial, completion, now)?;
                     core.run_jobs(now);
-                    (core.ticket(), result)
+                    (core.ticket(), result, self.claim(&mut core))
                 }
                 Some(Token::Query { key, serial }) => {
                     let mut results = completion.query_results;
@@ -91,6 +91,9 @@ impl Shared {
                 Some(Token::Activity { .. }) | None => return Err(task_not_found()),
             }
         };
+        if claimed {
+            self.write_claimed();
+        }
         self.committed(ticket).await?;
         refused
     }

@@ -35,7 +35,7 @@ impl BackupRequest {
     }
 
     /// Makes the copy; between slices the writer takes its turns, and `None` of one ends it.
-    pub(super) fn run(self, db: &Db<'_>, mut turn: impl FnMut() -> Option<()>) {
+    pub(super) fn run(self, db: &Db, mut turn: impl FnMut() -> Option<()>) {
         let Self { to, done } = self;
         let partial = beside(&to);
         let copied = if to.exists() {
@@ -78,7 +78,7 @@ fn failed(to: &Path, error: &io::Error) -> EngineError {
 
 /// Says whether the copy is whole.
 fn copy(
-    db: &Db<'_>,
+    db: &Db,
     partial: &Path,
     turn: &mut impl FnMut() -> Option<()>,
     given_up: impl Fn() -> bool,

@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //!
-//! * The connection is used by the writer thread alone.
+//! * The connection is used by one [`Writer`], which one thread at a time has.
 //! * What a row says is true as soon as, and only if, its transaction is committed.
 
 mod backup;
@@ -30,7 +30,7 @@ pub(crate) use self::{
         highest_key, list_runs, load_run, lowest_key, paused_queues, read_events, stored_jobs,
     },
     rows::{InsertRun, Row},
-    writer::{Batch, ReadFn, Slice, WriterWork, run_writer, write_what_is_queued},
+    writer::{Batch, ReadFn, Slice, Writer, WriterWork},
 };
 use super::options::{Durability, Location};
 use crate::engine::EngineError;

@@ -67,7 +67,7 @@ fn damaged(what: &str) -> EngineError {
     }
 }
 
-fn run_info(db: &Db<'_>, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
+fn run_info(db: &Db, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
     let text = |index: usize| {
         row.get_ref(index)?
             .as_str()
@@ -145,7 +145,7 @@ fn run_info(db: &Db<'_>, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, Engi
 
 /// A run by its id, or the current run of a workflow id.
 pub(crate) fn find_run(
-    connection: &Db<'_>,
+    connection: &Db,
     workflow_id: &WorkflowId,
     run_id: Option<&RunId>,
 ) -> Result<Option<RunInfo>, EngineError> {
@@ -181,7 +181,7 @@ pub(crate) fn find_run(
 
 /// The run of a workflow id that a request made.
 pub(crate) fn find_request(
-    connection: &Db<'_>,
+    connection: &Db,
     workflow_id: &WorkflowId,
     request_id: &RequestId,
 ) -> Result<Option<RunId>, EngineError> {
@@ -202,7 +202,7 @@ pub(crate) fn find_request(
 }
 
 /// All there is of a run.
-pub(crate) fn load_run(connection: &Db<'_>, key: i64) -> Result<Option<LoadedRun>, EngineError> {
+pub(crate) fn load_run(connection: &Db, key: i64) -> Result<Option<LoadedRun>, EngineError> {
     let info = connection
         .prepare_cached(&format!(
             "SELECT {RUN_COLUMNS} FROM execution e WHERE e.key = ?1"
@@ -231,7 +231,7 @@ pub(crate) fn load_run(connection: &Db<'_>, key: i64) -> Result<Option<LoadedRun
 
 /// Events from an id on, at most so many, and how many bytes they have.
 pub(crate) fn read_events(
-    connection: &Db<'_>,
+    connection: &Db,
     key: i64,
     from: u64,
     limit: usize,
@@ -268,10 +268,7 @@ pub(crate) fn read_events(
     Ok((events, bytes))
 }
 
-fn read_buffered(
-    connection: &Db<'_>,
-    key: i64,
-) -> Result<Vec<(Timestamp, EventKind)>, EngineError> {
+fn read_buffered(connection: &Db, key: i64) -> Result<Vec<(Timestamp, EventKind)>, EngineError> {
     let mut statement = connection
         .prepare_cached("SELECT time, event FROM buffered WHERE key = ?1 ORDER BY seq")
         .map_err(failed)?;
@@ -285,7 +282,7 @@ fn read_buffered(
     Ok(buffered)
 }
 
-fn read_activities(connection: &Db<'_>, key: i64) -> Result<Vec<StoredActivity>, EngineError> {
+fn read_activities(connection: &Db, key: i64) -> Result<Vec<StoredActivity>, EngineError> {
     let mut statement = connection
         .prepare_cached(
             "SELECT scheduled, attempt, started, next_attempt, last_failure, heartbeat, worker, \
@@ -323,7 +320,7 @@ fn read_activities(connection: &Db<'_>, key: i64) -> Result<Vec<StoredActivity>,
 
 /// A value that may be absent.
 fn unsealed<T: serde::de::DeserializeOwned>(
-    db: &Db<'_>,
+    db: &Db,
     blob: Option<Vec<u8>>,
 ) -> Result<Option<T>, EngineError> {
     blob.map(|blob| decode_value(&db.unseal(&blob)?))
@@ -331,7 +328,7 @@ fn unsealed<T: serde::de::DeserializeOwned>(
 }
 
 /// The open runs that have to be looked at by themselves, the earliest first.
-pub(crate) fn due_runs(connection: &Db<'_>) -> Result<Vec<(i64, i64)>, EngineError> {
+pub(crate) fn due_runs(connection: &Db) -> Result<Vec<(i64, i64)>, EngineError> {
     let mut statement = connection
         .prepare("SELECT wakeup, key FROM execution WHERE wakeup IS NOT NULL ORDER BY wakeup")
         .map_err(failed)?;
@@ -342,7 +339,7 @@ pub(crate) fn due_runs(connection: &Db<'_>) -> Result<Vec<(i64, i64)>, EngineErr
 }
 
 /// The highest keys of runs and of jobs.
-pub(crate) fn highest_key(connection: &Db<'_>) -> Result<(i64, i64), EngineError> {
+pub(crate) fn highest_key(connection: &Db) -> Result<(i64, i64), EngineError> {
     connection
         .query_row(
             "SELECT coalesce((SELECT max(key) FROM execution), 0), coalesce((SELECT max(id) FROM job), \
@@ -354,7 +351,7 @@ pub(crate) fn highest_key(connection: &Db<'_>) -> Result<(i64, i64), EngineError
 }
 
 /// The queues of which nothing is handed out.
-pub(crate) fn paused_queues(connection: &Db<'_>) -> Result<BTreeSet<TaskQueue>, EngineError> {
+pub(crate) fn paused_queues(connection: &Db) -> Result<BTreeSet<TaskQueue>, EngineError> {
     let mut statement = connection
         .prepare("SELECT name FROM paused_queue")
         .map_err(failed)?;
@@ -369,7 +366,7 @@ pub(crate) fn paused_queues(connection: &Db<'_>) -> Result<BTreeSet<TaskQueue>, 
 }
 
 /// What runs still have to tell others, encoded.
-pub(crate) fn stored_jobs(connection: &Db<'_>) -> Result<Vec<(i64, Vec<u8>)>, EngineError> {
+pub(crate) fn stored_jobs(connection: &Db) -> Result<Vec<(i64, Vec<u8>)>, EngineError> {
     let mut statement = connection
         .prepare("SELECT id, job FROM job ORDER BY id")
         .map_err(failed)?;
@@ -385,7 +382,7 @@ pub(crate) fn stored_jobs(connection: &Db<'_>) -> Result<Vec<(i64, Vec<u8>)>, En
 
 /// Runs that closed before a time, the earliest first, and when the next one after them closed.
 pub(crate) fn expired_runs(
-    connection: &Db<'_>,
+    connection: &Db,
     closed_before: Timestamp,
     limit: usize,
 ) -> Result<(Vec<i64>, Option<Timestamp>), EngineError> {
@@ -411,7 +408,7 @@ pub(crate) fn expired_runs(
 }
 
 /// The lowest key there is.
-pub(crate) fn lowest_key(connection: &Db<'_>) -> Result<i64, EngineError> {
+pub(crate) fn lowest_key(connection: &Db) -> Result<i64, EngineError> {
     connection
         .prepare_cached("SELECT coalesce(min(key), 0) FROM execution")
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
@@ -427,7 +424,7 @@ pub(crate) struct KeyRange {
 
 /// The runs of a slice that fit a filter, the latest first.
 pub(crate) fn list_runs(
-    connection: &Db<'_>,
+    connection: &Db,
     filter: &ListFilter,
     keys: KeyRange,
     limit: usize,
@@ -449,7 +446,7 @@ pub(crate) fn list_runs(
 
 /// How many runs of a slice fit a filter.
 pub(crate) fn count_runs(
-    connection: &Db<'_>,
+    connection: &Db,
     filter: &ListFilter,
     keys: KeyRange,
 ) -> Result<u64, EngineError> {

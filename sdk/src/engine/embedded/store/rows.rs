@@ -111,7 +111,7 @@ impl Row {
         }
     }
 
-    pub(super) fn write(&self, connection: &Db<'_>) -> rusqlite::Result<()> {
+    pub(super) fn write(&self, connection: &Db) -> rusqlite::Result<()> {
         match self {
             Self::Insert(run) => run.write(connection),
             Self::History {
@@ -230,7 +230,7 @@ impl Row {
 }
 
 impl InsertRun {
-    fn write(&self, connection: &Db<'_>) -> rusqlite::Result<()> {
+    fn write(&self, connection: &Db) -> rusqlite::Result<()> {
         execute(
             connection,
             "INSERT INTO execution (key, workflow_id, run_id, workflow_type, task_queue, status, \
@@ -275,7 +275,7 @@ pub(super) fn names_checksum(key: i64, names: [&str; 5]) -> u32 {
     checksum(key, names.map(str::as_bytes))
 }
 
-fn write_activity(connection: &Db<'_>, key: i64, row: &ActivityRow) -> rusqlite::Result<()> {
+fn write_activity(connection: &Db, key: i64, row: &ActivityRow) -> rusqlite::Result<()> {
     match row {
         ActivityRow::Put {
             scheduled,
@@ -318,7 +318,7 @@ fn write_activity(connection: &Db<'_>, key: i64, row: &ActivityRow) -> rusqlite:
 }
 
 fn insert_search_attributes(
-    connection: &Db<'_>,
+    connection: &Db,
     key: i64,
     attributes: &PayloadMap,
 ) -> rusqlite::Result<()> {
@@ -333,7 +333,7 @@ fn insert_search_attributes(
 }
 
 fn execute(
-    connection: &Db<'_>,
+    connection: &Db,
     statement: &str,
     values: impl rusqlite::Params,
 ) -> rusqlite::Result<()> {
@@ -343,7 +343,7 @@ fn execute(
         .map(drop)
 }
 
-fn sealed(db: &Db<'_>, map: &PayloadMap) -> rusqlite::Result<Option<Vec<u8>>> {
+fn sealed(db: &Db, map: &PayloadMap) -> rusqlite::Result<Option<Vec<u8>>> {
     map_blob(map)
         .map(|blob| db.seal(&blob).map(Cow::into_owned))
         .transpose()

@@ -1,4 +1,4 @@
-//! The writer thread: takes everything that was queued, writes it in one transaction, and says so.
+//! The writer: takes everything that was queued, writes it in one transaction, and says so.
 //!
 //! Reads that were queued with or before a batch run after it, so they see it. What takes longer (a
 //! count over many runs, a backup, giving free space back) is done a slice at a time between
@@ -27,11 +27,11 @@ pub(crate) enum Slice {
 }
 
 /// A question to the file.
-pub(crate) struct ReadFn(Box<dyn FnMut(&Db<'_>) -> Slice + Send>);
+pub(crate) struct ReadFn(Box<dyn FnMut(&Db) -> Slice + Send>);
 
 impl ReadFn {
     /// A short one.
-    pub(crate) fn new(read: impl FnOnce(&Db<'_>) + Send + 'static) -> Self {
+    pub(crate) fn new(read: impl FnOnce(&Db) + Send + 'static) -> Self {
         let mut read = Some(read);
         Self::sliced(move |db| {
             if let Some(read) = read.take() {
@@ -42,8 +42,16 @@ impl ReadFn {
     }
 
     /// One that is asked again, between batches, until it is done.
-    pub(crate) fn sliced(read: impl FnMut(&Db<'_>) -> Slice + Send + 'static) -> Self {
+    pub(crate) fn sliced(read: impl FnMut(&Db) -> Slice + Send + 'static) -> Self {
         Self(Box::new(read))
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress")
+            .field("ordinal", &self.ordinal)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,8 +71,8 @@ pub(crate) struct Batch {
 
 /// Where the writer's work comes from, and who hears of it.
 pub(crate) trait WriterWork {
-    /// The next work, perhaps none; waits for some if asked to. `None` ends the thread.
-    fn next(&self, wait: bool) -> Option<Batch>;
+    /// What there is to do now, perhaps nothing. `None` when there will be no more.
+    fn take(&self) -> Option<Batch>;
     /// The rows of the last batch are committed.
     fn committed(&self, rows: Vec<Row>);
     /// The rows of the last batch are not written, not even in part.
@@ -73,42 +81,16 @@ pub(crate) trait WriterWork {
     fn crashed(&self);
 }
 
-/// Runs until there is no more work.
-pub(crate) fn run_writer(work: &impl WriterWork, db: &Db<'_>, crash: Option<&CrashHook>) {
-    let mut writer = Writer {
-        work,
-        db,
-        crash,
-        ordinal: 0,
-        unfinished: VecDeque::new(),
-        backups: VecDeque::new(),
-        reclaim: true,
-    };
-    while writer.turn(writer.is_idle()).is_some() {
-        if let Some(backup) = writer.backups.pop_front() {
-            backup.run(db, || writer.turn(false));
-        }
-    }
+/// The file, and what is being done with it.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    db: Db,
+    progress: Progress,
 }
 
-/// Does now what the writer thread would do, for an engine without threads.
-pub(crate) fn write_what_is_queued(work: &impl WriterWork, db: &Db<'_>) {
-    let mut writer = Writer {
-        work,
-        db,
-        crash: None,
-        ordinal: 0,
-        unfinished: VecDeque::new(),
-        backups: VecDeque::new(),
-        reclaim: false,
-    };
-    while writer.turn(false).is_some() && !writer.is_idle() {}
-}
-
-struct Writer<'a, 'c, W> {
-    work: &'a W,
-    db: &'a Db<'c>,
-    crash: Option<&'a CrashHook>,
+/// What goes on longer than a batch.
+struct Progress {
+    crash: Option<CrashHook>,
     /// Counts commits.
     ordinal: u64,
     unfinished: VecDeque<ReadFn>,
@@ -117,27 +99,59 @@ struct Writer<'a, 'c, W> {
     reclaim: bool,
 }
 
-impl<W: WriterWork> Writer<'_, '_, W> {
-    fn is_idle(&self) -> bool {
-        self.unfinished.is_empty() && self.backups.is_empty() && !self.reclaim
+impl Writer {
+    pub(crate) fn new(db: Db, crash: Option<CrashHook>) -> Self {
+        Self {
+            db,
+            progress: Progress {
+                crash,
+                ordinal: 0,
+                unfinished: VecDeque::new(),
+                backups: VecDeque::new(),
+                reclaim: true,
+            },
+        }
     }
 
-    /// One batch, and a slice of what takes longer. `None` ends the thread.
-    fn turn(&mut self, wait: bool) -> Option<()> {
-        let batch = self.work.next(wait)?;
-        self.reclaim |= batch
-            .rows
-            .iter()
-            .any(|row| matches!(row, Row::Delete { .. }));
-        self.commit(batch.rows)?;
-        for read in batch.reads {
-            self.slice(read);
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Whether nothing is left but what will be queued.
+    pub(crate) fn is_idle(&self) -> bool {
+        let Progress {
+            unfinished,
+            backups,
+            reclaim,
+            ..
+        } = &self.progress;
+        unfinished.is_empty() && backups.is_empty() && !reclaim
+    }
+
+    /// Writes one batch, if there is one. `None` when the engine dies, or there will be no more.
+    pub(crate) fn write(&mut self, work: &impl WriterWork) -> Option<()> {
+        self.progress.batch(&self.db, work)
+    }
+
+    /// One batch, and a slice of what takes longer; during a backup, all of it. `None` when the engine
+    /// dies, or there will be no more.
+    pub(crate) fn turn(&mut self, work: &impl WriterWork) -> Option<()> {
+        let Self { db, progress } = self;
+        progress.turn(db, work)?;
+        if let Some(backup) = progress.backups.pop_front() {
+            backup.run(db, || progress.turn(db, work));
         }
-        self.backups.extend(batch.backups);
+        Some(())
+    }
+}
+
+impl Progress {
+    fn turn(&mut self, db: &Db, work: &impl WriterWork) -> Option<()> {
+        self.batch(db, work)?;
         if let Some(read) = self.unfinished.pop_front() {
-            self.slice(read);
+            self.slice(db, read);
         } else if self.reclaim {
-            self.reclaim = reclaim(self.db).unwrap_or_else(|error| {
+            self.reclaim = reclaim(db).unwrap_or_else(|error| {
                 tracing::warn!(%error, "free space of the file could not be given back");
                 false
             });
@@ -145,35 +159,50 @@ impl<W: WriterWork> Writer<'_, '_, W> {
         Some(())
     }
 
-    fn slice(&mut self, mut read: ReadFn) {
-        if (read.0)(self.db) == Slice::More {
+    fn batch(&mut self, db: &Db, work: &impl WriterWork) -> Option<()> {
+        let batch = work.take()?;
+        self.reclaim |= batch
+            .rows
+            .iter()
+            .any(|row| matches!(row, Row::Delete { .. }));
+        self.commit(db, work, batch.rows)?;
+        for read in batch.reads {
+            self.slice(db, read);
+        }
+        self.backups.extend(batch.backups);
+        Some(())
+    }
+
+    fn slice(&mut self, db: &Db, mut read: ReadFn) {
+        if (read.0)(db) == Slice::More {
             self.unfinished.push_back(read);
         }
     }
 
     /// Writes rows. `None` when the engine dies.
-    fn commit(&mut self, rows: Vec<Row>) -> Option<()> {
+    fn commit(&mut self, db: &Db, work: &impl WriterWork, rows: Vec<Row>) -> Option<()> {
         if rows.is_empty() {
-            self.work.committed(rows);
+            work.committed(rows);
             return Some(());
         }
         self.ordinal += 1;
         let at = |point| {
             self.crash
+                .as_ref()
                 .map_or(CrashAction::Continue, |hook| hook(self.ordinal, point))
         };
-        match write(self.db, &rows, || at(CrashPoint::BeforeCommit)) {
+        match write(db, &rows, || at(CrashPoint::BeforeCommit)) {
             Ok(true) if at(CrashPoint::AfterCommit) != CrashAction::Stop => {
-                self.work.committed(rows);
+                work.committed(rows);
             }
             Ok(_) => {
-                self.work.crashed();
+                work.crashed();
                 return None;
             }
             Err(error) => {
                 let error = storage_error("the file could not be written", &error);
                 tracing::error!(%error, "a commit failed");
-                self.work.failed(rows, error);
+                work.failed(rows, error);
             }
         }
         Some(())
@@ -181,7 +210,7 @@ impl<W: WriterWork> Writer<'_, '_, W> {
 }
 
 /// Makes the file a little smaller if much of it is free; says whether there is more to do.
-fn reclaim(db: &Db<'_>) -> rusqlite::Result<bool> {
+fn reclaim(db: &Db) -> rusqlite::Result<bool> {
     let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (free, all) = (number("freelist_count")?, number("page_count")?);
     if free < SPARE_PAGES || free.saturating_mul(FREE_SHARE) < all {
@@ -197,11 +226,7 @@ fn reclaim(db: &Db<'_>) -> rusqlite::Result<bool> {
 }
 
 /// Says whether the rows are committed; they are not when the engine dies before.
-fn write(
-    db: &Db<'_>,
-    rows: &[Row],
-    action: impl FnOnce() -> CrashAction,
-) -> rusqlite::Result<bool> {
+fn write(db: &Db, rows: &[Row], action: impl FnOnce() -> CrashAction) -> rusqlite::Result<bool> {
     let run = |statement: &str| db.prepare_cached(statement)?.execute([]).map(drop);
     run("BEGIN IMMEDIATE")?;
     let written = rows.iter().try_for_each(|row| row.write(db));
