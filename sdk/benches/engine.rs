@@ -8,13 +8,16 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
 use steadfast::{
-    engine::embedded::{Durability, EmbeddedEngine, EmbeddedOptions},
+    engine::embedded::{CrashAction, Durability, EmbeddedEngine, EmbeddedOptions},
     prelude::*,
 };
 
@@ -48,7 +51,10 @@ fn options() -> ActivityOptions {
         .build()
 }
 
-/// Runs steps one after the other.
+/// So many steps, of six events each, fit into one history.
+const STEPS_OF_A_RUN: u32 = 8_000;
+
+/// Runs steps one after the other, and continues as new when a history is full.
 #[workflow]
 #[derive(Default)]
 struct Sequence;
@@ -58,8 +64,11 @@ impl Sequence {
     #[run]
     async fn run(ctx: &mut WorkflowContext<Self>, steps: u32) -> WorkflowResult<u32> {
         let mut number = 0;
-        for _ in 0..steps {
+        for _ in 0..steps.min(STEPS_OF_A_RUN) {
             number = ctx.start_activity(Steps::step, number, options()).await?;
+        }
+        if number < steps {
+            ctx.continue_as_new(steps - number, ContinueAsNewOptions::default())?;
         }
         Ok(number)
     }
@@ -112,56 +121,205 @@ fn raw_commits(folder: &Path, durability: Durability, commits: u32) -> Duration 
     start.elapsed()
 }
 
+/// Writes the rows of a file once more, in as many commits, with nothing but SQLite in one thread.
+fn raw_rows(folder: &Path, durability: Durability, from: &Path, commits: usize) -> Duration {
+    let from = Connection::open(from).unwrap();
+    let to = Connection::open(folder.join(format!("rows-{durability:?}.db"))).unwrap();
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Relaxed => "NORMAL",
+    };
+    to.execute_batch(&format!(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -16384;
+         PRAGMA wal_autocheckpoint = 4000;"
+    ))
+    .unwrap();
+    let schema: Vec<String> = from
+        .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    to.execute_batch(&schema.join(";")).unwrap();
+    let rows = |sql: &str| -> Vec<Vec<rusqlite::types::Value>> {
+        let mut statement = from.prepare(sql).unwrap();
+        let columns = statement.column_count();
+        statement
+            .query_map([], |row| {
+                (0..columns).map(|column| row.get(column)).collect()
+            })
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap()
+    };
+    // A run is written when it starts and again when it closes.
+    let mut statements = Vec::new();
+    for (sql, of) in [
+        (
+            "INSERT INTO execution (key, workflow_id, run_id, workflow_type, task_queue, status, \
+             start_time, wakeup, first_run_id, request_id, checksum) \
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, 0, ?7, ?8, ?9)",
+            "SELECT (SELECT min(id) FROM history WHERE history.key = execution.key), key, \
+             workflow_id, run_id, workflow_type, task_queue, start_time, first_run_id, \
+             request_id, checksum FROM execution",
+        ),
+        (
+            "INSERT INTO history (key, first_event, events, checksum) VALUES (?1, ?2, ?3, ?4)",
+            "SELECT id, key, first_event, events, checksum FROM history",
+        ),
+        (
+            "UPDATE execution SET status = ?2, close_time = ?3, wakeup = NULL, \
+             history_length = ?4, history_bytes = ?5 WHERE key = ?1",
+            "SELECT (SELECT max(id) FROM history WHERE history.key = execution.key), key, status, \
+             close_time, history_length, history_bytes FROM execution",
+        ),
+    ] {
+        statements.extend(rows(of).into_iter().map(|row| (row[0].clone(), sql, row)));
+    }
+    statements.sort_by_key(|(at, ..)| match at {
+        rusqlite::types::Value::Integer(id) => *id,
+        _ => unreachable!("ids are integers"),
+    });
+    let start = Instant::now();
+    for batch in statements.chunks(statements.len().div_ceil(commits)) {
+        to.prepare_cached("BEGIN IMMEDIATE")
+            .unwrap()
+            .execute([])
+            .unwrap();
+        for (_, sql, row) in batch {
+            to.prepare_cached(sql)
+                .unwrap()
+                .execute(rusqlite::params_from_iter(&row[1..]))
+                .unwrap();
+        }
+        to.prepare_cached("COMMIT").unwrap().execute([]).unwrap();
+    }
+    start.elapsed()
+}
+
+/// What all threads of this process have used of the processor, if the system tells.
+fn processor_time() -> Option<Duration> {
+    /// A fixed part of the interface of Linux.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, which is the second field, may contain spaces.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11)?.parse::<u32>().ok()? + fields.get(12)?.parse::<u32>().ok()?;
+    Some(TICK * ticks)
+}
+
+/// A worker on an engine of its own.
+struct Bench {
+    client: Client,
+    engine: Arc<EmbeddedEngine>,
+    worker: Worker,
+    heard: Arc<Mutex<Option<Instant>>>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Bench {
+    fn new(file: &Path, durability: Durability) -> Self {
+        let commits = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&commits);
+        let options = EmbeddedOptions::file(file)
+            .durability(durability)
+            .crash_point(move |commit, _| {
+                counter.store(commit, Ordering::Relaxed);
+                CrashAction::Continue
+            });
+        let engine = EmbeddedEngine::open(options).unwrap();
+        let client = Client::new(Arc::clone(&engine) as _);
+        let heard = Arc::new(Mutex::new(None));
+        let worker = Worker::builder(&client, "bench")
+            .register_workflow::<Sequence>()
+            .register_workflow::<Waiting>()
+            .register_activities(Steps {
+                heard: Arc::clone(&heard),
+            })
+            .build()
+            .unwrap();
+        Self {
+            client,
+            engine,
+            worker,
+            heard,
+            commits,
+        }
+    }
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
     for durability in [Durability::Relaxed, Durability::Full] {
-        measure(folder.path(), durability).await;
+        throughput(folder.path(), durability).await;
+        latency(folder.path(), durability).await;
     }
 }
 
-async fn measure(folder: &Path, durability: Durability) {
+async fn throughput(folder: &Path, durability: Durability) {
     let file = folder.join(format!("{durability:?}.db"));
-    let engine = EmbeddedEngine::open(EmbeddedOptions::file(file).durability(durability)).unwrap();
-    let client = Client::new(engine);
-    let heard = Arc::new(Mutex::new(None));
-    let worker = Worker::builder(&client, "bench")
-        .register_workflow::<Sequence>()
-        .register_workflow::<Waiting>()
-        .register_activities(Steps {
-            heard: Arc::clone(&heard),
+    let bench = Bench::new(&file, durability);
+    let busy = processor_time();
+    let rounds = bench
+        .worker
+        .run_until(async {
+            let mut rounds = Vec::new();
+            for round in 0..ROUNDS {
+                rounds.push(many(&bench.client, round).await);
+            }
+            rounds
         })
-        .build()
+        .await
         .unwrap();
-    worker
+    let busy = processor_time().zip(busy).map(|(now, then)| now - then);
+    bench.engine.shutdown();
+    let commits = usize::try_from(bench.commits.load(Ordering::Relaxed)).unwrap();
+    let all = u32::try_from(WORKFLOWS * ROUNDS).unwrap() * ACTIVITIES;
+    let each = median(rounds) * u32::try_from(ROUNDS).unwrap() / all;
+    println!(
+        "{durability:?}: {WORKFLOWS} workflows of {ACTIVITIES} activities: {each:?} an activity"
+    );
+    let raw = raw_rows(folder, durability, &file, commits) / all;
+    println!(
+        "  the same rows by SQLite alone, in as many commits ({commits}): {raw:?}; {:.0} % of its rate",
+        100.0 * raw.as_secs_f64() / each.as_secs_f64()
+    );
+    if let Some(busy) = busy {
+        println!("  processor time: {:?} an activity", busy / all);
+    }
+}
+
+async fn latency(folder: &Path, durability: Durability) {
+    let bench = Bench::new(&folder.join(format!("{durability:?}-idle.db")), durability);
+    let client = &bench.client;
+    bench
+        .worker
         .run_until(async {
             let raw = raw_commits(folder, durability, 500) / 500;
             println!("{durability:?}: one commit by SQLite alone {raw:?}");
-
-            let mut rounds = Vec::new();
-            for round in 0..ROUNDS {
-                rounds.push(many(&client, round).await);
-            }
-            let activities = u32::try_from(WORKFLOWS).unwrap() * ACTIVITIES;
-            let each = median(rounds) / activities;
-            println!(
-                "  {WORKFLOWS} workflows of {ACTIVITIES} activities: {each:?} an activity, {:.2} of a commit",
-                each.as_secs_f64() / raw.as_secs_f64()
-            );
-
-            let one = median(sequences(&client, 1, 41).await);
+            let one = median(sequences(client, 1, 41).await);
             println!(
                 "  one workflow of one activity, idle: {one:?}, {:.1} commits",
                 one.as_secs_f64() / raw.as_secs_f64()
             );
-            for steps in [200_u32, 2_000, 8_000] {
-                let each = median(sequences(&client, steps, 1).await) / steps;
-                println!("  one workflow of {steps} activities: {each:?} an activity");
+            for (steps, times) in [(200_u32, 5), (2_000, 5), (8_000, 1), (25_000, 1)] {
+                let all = median(sequences(client, steps, times).await);
+                println!(
+                    "  one workflow of {steps} activities: {all:?}, {:?} an activity",
+                    all / steps
+                );
             }
-
-            let (activity, workflow) = cancellations(&client, &heard).await;
+            let (activity, workflow) = cancellations(client, &bench.heard).await;
             println!("  request to the activity's cancelled(): {activity:?}");
             println!("  request to the result, with one cleanup activity: {workflow:?}");
+            let busy = processor_time();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if let Some(busy) = processor_time().zip(busy).map(|(now, then)| now - then) {
+                println!("  processor time of an idle second: {busy:?}");
+            }
         })
         .await
         .unwrap();
@@ -199,7 +357,10 @@ async fn sequences(client: &Client, steps: u32, times: usize) -> Vec<Duration> {
             .start_workflow(Sequence::run, steps, options)
             .await
             .unwrap();
-        assert_eq!(run.result().await.unwrap(), steps);
+        assert_eq!(
+            run.result().await.unwrap() % STEPS_OF_A_RUN,
+            steps % STEPS_OF_A_RUN
+        );
         durations.push(start.elapsed());
     }
     durations
