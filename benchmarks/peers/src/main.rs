@@ -1,14 +1,13 @@
 //! The load on the peers.
 
+#[path = "../../common/load.rs"]
+mod load;
 mod orchestrations;
 
-use std::{str::FromStr, sync::Arc, time::Instant};
+use std::{str::FromStr, sync::Arc};
 
 use durare::{DurableContext, DurableEngine, Result, SqliteProvider, WorkflowOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-
-const WORKFLOWS: usize = 200;
-const STEPS: u32 = 10;
 
 #[durare::step]
 async fn step(ctx: &DurableContext, number: u32) -> Result<u32> {
@@ -49,22 +48,15 @@ async fn main() -> Result<()> {
             .build()
             .await?;
         let engine = Arc::new(engine);
-        let start = Instant::now();
-        let runs: Vec<_> = (0..WORKFLOWS)
-            .map(|number| {
-                let engine = Arc::clone(&engine);
-                tokio::spawn(async move {
-                    let options = WorkflowOptions::with_id(format!("run-{number}"));
-                    let handle = engine.start_with(Sequence, STEPS, options).await.unwrap();
-                    handle.await.unwrap()
-                })
-            })
-            .collect();
-        for run in runs {
-            assert_eq!(run.await.unwrap(), STEPS);
-        }
-        let rate = WORKFLOWS as f64 * f64::from(STEPS) / start.elapsed().as_secs_f64();
-        println!("durare {name}: {rate:.0} steps/s");
+        load::measure(&format!("durare {name}"), 2_000, |id, steps| {
+            let engine = Arc::clone(&engine);
+            async move {
+                let options = WorkflowOptions::with_id(id);
+                let handle = engine.start_with(Sequence, steps, options).await.unwrap();
+                handle.await.unwrap()
+            }
+        })
+        .await;
     }
     orchestrations::measure().await;
     Ok(())

@@ -1,14 +1,14 @@
 //! The load on steadfast.
 
-use std::time::{Duration, Instant};
+#[path = "../../common/load.rs"]
+mod load;
+
+use std::time::Duration;
 
 use steadfast::{
     engine::embedded::{Durability, EmbeddedEngine, EmbeddedOptions},
     prelude::*,
 };
-
-const WORKFLOWS: usize = 200;
-const STEPS: u32 = 10;
 
 struct Steps;
 
@@ -50,29 +50,18 @@ async fn main() {
             .register_activities(Steps)
             .build()
             .unwrap();
-        let rate = worker
-            .run_until(async {
-                let start = Instant::now();
-                let runs: Vec<_> = (0..WORKFLOWS)
-                    .map(|number| {
-                        let client = client.clone();
-                        tokio::spawn(async move {
-                            let options = WorkflowStartOptions::new("bench", number.to_string());
-                            let run = client
-                                .start_workflow(Sequence::run, STEPS, options)
-                                .await
-                                .unwrap();
-                            run.result().await.unwrap()
-                        })
-                    })
-                    .collect();
-                for run in runs {
-                    assert_eq!(run.await.unwrap(), STEPS);
-                }
-                WORKFLOWS as f64 * f64::from(STEPS) / start.elapsed().as_secs_f64()
-            })
-            .await
-            .unwrap();
-        println!("steadfast {durability:?}: {rate:.0} activities/s");
+        let name = format!("steadfast {durability:?}");
+        let measured = load::measure(&name, 2_000, |id, steps| {
+            let client = client.clone();
+            async move {
+                let options = WorkflowStartOptions::new("bench", id);
+                let run = client
+                    .start_workflow(Sequence::run, steps, options)
+                    .await
+                    .unwrap();
+                run.result().await.unwrap()
+            }
+        });
+        worker.run_until(measured).await.unwrap();
     }
 }
