@@ -226,6 +226,17 @@ pub enum Command {
 }
 
 impl Command {
+    /// What it passes on besides the input, where the other side can see it.
+    pub(crate) fn header_mut(&mut self) -> Option<&mut PayloadMap> {
+        match self {
+            Self::ScheduleActivityTask(activity) => Some(&mut activity.header),
+            Self::StartChildWorkflowExecution(child) => Some(&mut child.header),
+            Self::SignalExternalWorkflowExecution(signal) => Some(&mut signal.header),
+            Self::ContinueAsNewWorkflowExecution(next) => Some(&mut next.header),
+            _ => None,
+        }
+    }
+
     /// The command's name, as Temporal spells it.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -152,5 +152,8 @@ impl fmt::Debug for Payload {
     }
 }
 
+/// The name of the header that carries the context of a trace, as Temporal's SDKs spell it.
+pub const TRACE_HEADER: &str = "_tracer-data";
+
 /// Named values, such as a memo, search attributes or a header.
 pub type PayloadMap = BTreeMap<String, Payload>;

@@ -21,6 +21,7 @@ pub mod history_json;
 pub mod metrics;
 #[cfg(feature = "embedded")]
 pub mod testing;
+pub mod tracing_context;
 pub mod untyped;
 pub mod worker;
 pub mod workflow;

@@ -49,7 +49,7 @@ use crate::{
     machine::{
         ActivityMachine, ChildMachine, ExternalMachine, LocalActivityMachine, Reason, TimerMachine,
     },
-    payload::Payload,
+    payload::{Payload, TRACE_HEADER},
     random::Random,
     scope::{ScopeId, ScopeTree},
     task::{LocalActivityTask, Update},
@@ -388,7 +388,15 @@ impl Run {
         self.push_for(command, None, Role::Start)
     }
 
-    fn push_for(&mut self, command: Command, operation: Option<OperationId>, role: Role) -> u64 {
+    fn push_for(
+        &mut self,
+        mut command: Command,
+        operation: Option<OperationId>,
+        role: Role,
+    ) -> u64 {
+        if let Some(header) = command.header_mut() {
+            header.extend(self.trace_header());
+        }
         let sequence = self.next_command;
         self.next_command += 1;
         self.outgoing.insert(
@@ -400,6 +408,15 @@ impl Run {
             },
         );
         sequence
+    }
+}
+
+impl Run {
+    /// What the run was started with of a trace goes on to whatever it asks for.
+    fn trace_header(&self) -> Option<(String, Payload)> {
+        let header = &self.started.as_ref()?.header;
+        let (name, context) = header.get_key_value(TRACE_HEADER)?;
+        Some((name.clone(), context.clone()))
     }
 }
 

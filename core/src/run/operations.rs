@@ -115,7 +115,11 @@ impl Run {
             activity_id: info.activity_id.clone(),
             activity_type: request.activity_type,
             input: request.input,
-            header: request.header,
+            header: request
+                .header
+                .into_iter()
+                .chain(self.trace_header())
+                .collect(),
             attempt: 1,
             scheduled_time: self.now,
             timeouts: request.timeouts,

@@ -10,6 +10,7 @@ use steadfast_core::{
     ids::{EventId, RunId, UpdateId, WorkflowExecution, WorkflowId},
     payload::Payload,
 };
+use tracing::Instrument as _;
 
 use super::{
     Client, ClientError, WorkflowCancelOptions, WorkflowExecutionError, WorkflowTerminateOptions,
@@ -306,12 +307,19 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             .await
     }
 
-    async fn send(&self, signal: Signal) -> Result<(), ClientError> {
+    async fn send(&self, mut signal: Signal) -> Result<(), ClientError> {
+        let span = tracing::info_span!(
+            "signal_workflow",
+            workflow_id = ?self.execution.workflow_id,
+            signal = ?signal.name,
+        );
+        signal.header = self.client.propagation().header(&span);
         let request = SignalWorkflowRequest {
             execution: self.execution.clone(),
             signal,
         };
-        Ok(self.client.engine().signal_workflow(request).await?)
+        let sent = self.client.engine().signal_workflow(request);
+        Ok(sent.instrument(span).await?)
     }
 
     /// Asks the workflow's code about its state. Waits for a worker; works on closed executions
@@ -415,12 +423,17 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         input: Vec<Payload>,
         update_id: &str,
     ) -> Result<Payload, ClientError> {
+        let span = tracing::info_span!(
+            "update_workflow",
+            workflow_id = ?self.execution.workflow_id,
+            update = name,
+        );
         let request = UpdateWorkflowRequest {
             execution: self.execution.clone(),
             update_id: UpdateId::new(update_id)?,
             name: steadfast_core::ids::UpdateName::new(name)?,
             input,
-            header: std::collections::BTreeMap::new(),
+            header: self.client.propagation().header(&span),
             identity: self.client.identity().clone(),
             wait_for: UpdateStage::Completed,
         };
@@ -428,6 +441,7 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             .client
             .engine()
             .update_workflow(request)
+            .instrument(span)
             .await
             .map_err(refused)?;
         match reply.outcome {

@@ -13,6 +13,7 @@ use steadfast_core::{
     ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
     payload::Payload,
 };
+use tracing::Instrument as _;
 
 pub use self::{
     async_activity::{AsyncActivityHandle, AsyncActivityTarget},
@@ -30,6 +31,7 @@ use crate::{
         Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, Signal,
         StartWorkflowRequest, WorkflowDescription,
     },
+    tracing_context::{Propagation, TracePropagator},
     untyped::UntypedWorkflow,
 };
 
@@ -42,6 +44,7 @@ pub struct Client {
 struct Inner {
     engine: Arc<dyn Engine>,
     identity: Identity,
+    propagation: Propagation,
 }
 
 impl fmt::Debug for Client {
@@ -90,7 +93,11 @@ impl Client {
         let identity = Identity::new(format!("{}@{}", std::process::id(), uuid::Uuid::now_v7()))
             .expect("a process id and a UUID are short");
         Self {
-            inner: Arc::new(Inner { engine, identity }),
+            inner: Arc::new(Inner {
+                engine,
+                identity,
+                propagation: Propagation::default(),
+            }),
         }
     }
 
@@ -105,8 +112,26 @@ impl Client {
             inner: Arc::new(Inner {
                 engine: Arc::clone(&self.inner.engine),
                 identity,
+                propagation: self.inner.propagation.clone(),
             }),
         })
+    }
+
+    /// The same client with a way to join the spans of what it asks for, and of its workers, to one trace;
+    /// see [`tracing_context`](crate::tracing_context).
+    #[must_use]
+    pub fn with_trace_propagator(self, propagator: impl TracePropagator + 'static) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                engine: Arc::clone(&self.inner.engine),
+                identity: self.inner.identity.clone(),
+                propagation: Propagation::through(propagator),
+            }),
+        }
+    }
+
+    pub(crate) fn propagation(&self) -> &Propagation {
+        &self.inner.propagation
     }
 
     /// The engine.
@@ -163,9 +188,15 @@ impl Client {
         input: Vec<Payload>,
         options: WorkflowStartOptions,
     ) -> Result<W::Handle, ClientError> {
-        let request = self.start_request(workflow_type, input, options)?;
+        let mut request = self.start_request(workflow_type, input, options)?;
         let workflow_id = request.workflow_id.clone();
-        let started = self.engine().start_workflow(request).await?;
+        let span = start_span(&request);
+        request.header = self.propagation().header(&span);
+        let started = self
+            .engine()
+            .start_workflow(request)
+            .instrument(span)
+            .await?;
         Ok(self.handle_of::<W>(workflow_id, started.run_id))
     }
 
@@ -187,16 +218,20 @@ impl Client {
         R: RunDefinition,
         S: SignalDefinition<Workflow = R::Workflow>,
     {
-        let request = self.start_request(
+        let mut request = self.start_request(
             R::Workflow::WORKFLOW_TYPE,
             R::Workflow::arguments().encode(&input)?,
             options.into(),
         )?;
-        let signal = self.signal::<S>(&signal_input)?;
+        let mut signal = self.signal::<S>(&signal_input)?;
         let workflow_id = request.workflow_id.clone();
+        let span = start_span(&request);
+        request.header = self.propagation().header(&span);
+        signal.header.clone_from(&request.header);
         let started = self
             .engine()
             .signal_with_start_workflow(request, signal)
+            .instrument(span)
             .await?;
         Ok(self.handle_of::<R::Workflow>(workflow_id, started.run_id))
     }
@@ -363,6 +398,14 @@ impl Client {
 
 pub(crate) fn new_request_id() -> Result<RequestId, ClientError> {
     Ok(RequestId::new(uuid::Uuid::new_v4().to_string())?)
+}
+
+fn start_span(request: &StartWorkflowRequest) -> tracing::Span {
+    tracing::info_span!(
+        "start_workflow",
+        workflow_id = ?request.workflow_id,
+        workflow_type = ?request.workflow_type,
+    )
 }
 
 /// Opens the engine that a URL names.

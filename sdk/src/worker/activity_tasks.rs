@@ -7,7 +7,7 @@ use steadfast_core::{
     failure::Failure,
     ids::{Identity, TaskQueue},
     options::ActivityTimeouts,
-    payload::Payload,
+    payload::{Payload, TRACE_HEADER},
     task::{ActivityOutcome, ActivityTask, TaskToken},
 };
 use tokio::{
@@ -20,6 +20,7 @@ use super::{registry::Registry, shutdown::Shutdown};
 use crate::{
     activity::{ActivityContext, ActivityEnd, CancelCause, Heartbeater},
     engine::{ActivityLease, ActivityNotice, Engine, EngineError, PollActivityTaskRequest},
+    tracing_context::Propagation,
 };
 
 /// The waits before an outcome that could not be stored is reported again.
@@ -35,6 +36,7 @@ pub(crate) struct ActivityTasks {
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) max_tasks_per_second: Option<f64>,
     pub(crate) shutdown: Shutdown,
+    pub(crate) propagation: Propagation,
 }
 
 impl ActivityTasks {
@@ -85,6 +87,8 @@ impl ActivityTasks {
             activity_type = ?lease.task.activity_type,
             attempt = lease.task.attempt,
         );
+        self.propagation
+            .join(lease.task.header.get(TRACE_HEADER), &span);
         self.shutdown.track(
             async move {
                 tasks.run(lease).await;

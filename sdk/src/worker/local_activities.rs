@@ -13,7 +13,10 @@ use steadfast_core::{
 use tokio::sync::{Semaphore, watch};
 
 use super::registry::Registry;
-use crate::activity::{ActivityContext, ActivityEnd, CancelCause, LocalWorkflow};
+use crate::{
+    activity::{ActivityContext, ActivityEnd, CancelCause, LocalWorkflow},
+    tracing_context::Propagation,
+};
 
 /// Runs a local activity to its end.
 pub(crate) async fn run_local_activity(
@@ -129,4 +132,5 @@ pub(super) struct LocalActivities {
     pub(super) registry: Arc<Registry>,
     pub(super) slots: Arc<Semaphore>,
     pub(super) runtime: tokio::runtime::Handle,
+    pub(super) propagation: Propagation,
 }

@@ -258,6 +258,7 @@ impl Worker {
             options: inner.options.clone(),
             shutdown: inner.shutdown.clone(),
             threads: std::sync::Mutex::default(),
+            propagation: inner.client.propagation().clone(),
         });
         let activities = Arc::new(ActivityTasks {
             engine: Arc::clone(inner.client.engine()),
@@ -267,6 +268,7 @@ impl Worker {
             slots: Arc::new(Semaphore::new(inner.options.max_concurrent_activities)),
             max_tasks_per_second: inner.options.max_task_queue_activities_per_second,
             shutdown: inner.shutdown.clone(),
+            propagation: inner.client.propagation().clone(),
         });
         workflows.start_threads()?;
         let mut polls = tokio::task::JoinSet::new();

@@ -23,8 +23,11 @@ use super::{
     shutdown::Shutdown,
     workflow_thread::{Reply, WorkflowThread},
 };
-use crate::engine::{
-    Engine, EngineError, ExecutionRef, HistoryRequest, HistoryWait, PollWorkflowTaskRequest,
+use crate::{
+    engine::{
+        Engine, EngineError, ExecutionRef, HistoryRequest, HistoryWait, PollWorkflowTaskRequest,
+    },
+    tracing_context::Propagation,
 };
 
 /// How many threads workflow code may keep before the worker stops replacing them.
@@ -43,6 +46,7 @@ pub(super) struct WorkflowTasks {
     pub(super) local_slots: Arc<Semaphore>,
     pub(super) shutdown: Shutdown,
     pub(super) threads: Mutex<Threads>,
+    pub(super) propagation: Propagation,
 }
 
 /// The threads that run workflow code. A run goes to the one that its id chooses.
@@ -74,6 +78,7 @@ impl WorkflowTasks {
             registry: Arc::clone(&self.registry),
             slots: Arc::clone(&self.local_slots),
             runtime: tokio::runtime::Handle::current(),
+            propagation: self.propagation.clone(),
         };
         WorkflowThread::start(
             format!("steadfast-workflow-{number}"),

@@ -20,17 +20,18 @@ use futures_util::future::BoxFuture;
 use steadfast_core::{
     activation::OperationId,
     command::Command,
-    event::{EventKind, WorkflowTaskFailedCause},
+    event::{EventKind, HistoryEvent, WorkflowTaskFailedCause},
     failure::Failure,
     ids::{EventId, RunId, TaskQueue, WorkflowExecution},
     options::WorkflowTimeouts,
-    payload::Payload,
+    payload::{Payload, TRACE_HEADER},
     task::{
         LocalActivityTask, Query, TaskToken, WorkflowTask, WorkflowTaskCompletion,
         WorkflowTaskFailure,
     },
 };
 use tokio::sync::{oneshot, watch};
+use tracing::Instrument as _;
 
 use super::{
     local_activities::{LocalActivities, run_local_activity},
@@ -174,11 +175,21 @@ struct CachedRun {
     instance: Box<dyn WorkflowInstance>,
     execution: WorkflowExecution,
     workflow: LocalWorkflow,
+    /// The context of the trace that it was started in.
+    trace: Option<Payload>,
     /// The task that is being worked on, if it could not be answered at once.
     open: Option<OpenTask>,
     local: BTreeMap<OperationId, watch::Sender<Option<CancelCause>>>,
     /// Ends of local activities that came between two tasks.
     waiting: Vec<(OperationId, Result<Option<Payload>, Failure>)>,
+}
+
+/// What the run was started with of a trace, if the events tell how it was started.
+fn trace_of(events: &[HistoryEvent]) -> Option<Payload> {
+    match &events.first()?.kind {
+        EventKind::WorkflowExecutionStarted(started) => started.header.get(TRACE_HEADER).cloned(),
+        _ => None,
+    }
 }
 
 struct OpenTask {
@@ -313,6 +324,7 @@ impl ThreadWorker {
                 workflow_type: task.workflow_type.clone(),
                 task_queue: self.task_queue.clone(),
             },
+            trace: trace_of(&task.events),
             open: None,
             local: BTreeMap::new(),
             waiting: Vec::new(),
@@ -337,6 +349,7 @@ impl ThreadWorker {
             run_id = %run_id,
             workflow_type = ?run.workflow.workflow_type,
         );
+        self.local.propagation.join(run.trace.as_ref(), &span);
         let entered = span.enter();
         let result = step(run.instance.as_mut());
         if let Err(error) = result {
@@ -450,14 +463,23 @@ impl ThreadWorker {
         let workflow = run.workflow.clone();
         let mailbox = self.mailbox.clone();
         let run_id = run.execution.run_id.clone();
-        self.local.runtime.spawn(async move {
+        let span = tracing::info_span!(
+            "local_activity",
+            workflow_id = ?run.execution.workflow_id,
+            run_id = %run_id,
+            activity_id = ?local_task.activity_id,
+            activity_type = ?local_task.activity_type,
+        );
+        self.local.propagation.join(run.trace.as_ref(), &span);
+        let ended = async move {
             let outcome = run_local_activity(&registry, &slots, local_task, workflow, cause).await;
             let _ = mailbox.send(Message::LocalActivityEnded {
                 run_id,
                 operation,
                 outcome,
             });
-        });
+        };
+        self.local.runtime.spawn(ended.instrument(span));
     }
 
     fn on_local_activity_ended(

@@ -21,6 +21,7 @@ use crate::{
         PollWorkflowTaskRequest, SignalWorkflowRequest,
         embedded::{EmbeddedEngine, ManualClock},
     },
+    tracing_context::Propagation,
     worker::{ActivityTasks, Registry, Shutdown, run_local_activity},
     workflow::instance::WorkflowInstance,
 };
@@ -92,6 +93,7 @@ impl Driver {
             max_tasks_per_second: None,
             slots: Arc::new(Semaphore::new(1)),
             shutdown: Shutdown::new(),
+            propagation: Propagation::default(),
         });
         let mut memory = Memory::default();
         self.signals.reverse();
