@@ -111,6 +111,14 @@ pub(crate) async fn open_runs(folder: &Path) -> String {
     text
 }
 
+/// Whether others ended it, with whatever it was doing.
+fn was_terminated(history: &History) -> bool {
+    history
+        .events
+        .last()
+        .is_some_and(|event| event.kind.name() == "WorkflowExecutionTerminated")
+}
+
 /// How the activities of a run ended: id, terminal event, attempt, in the order of their ends.
 struct End {
     activity: String,
@@ -216,7 +224,13 @@ impl Check {
                 );
             }
             if let EventKind::WorkflowTaskFailed { cause, .. } = &event.kind
-                && *cause != WorkflowTaskFailedCause::UnhandledCommand
+                && !matches!(
+                    cause,
+                    WorkflowTaskFailedCause::UnhandledCommand
+                        | WorkflowTaskFailedCause::ResetWorkflow
+                        // It was with a worker when somebody terminated the run.
+                        | WorkflowTaskFailedCause::ForceCloseCommand
+                )
             {
                 self.fault(format!("a workflow task failed: {cause:?}"), history);
             }
@@ -262,7 +276,7 @@ impl Check {
                     _ => {}
                 }
             }
-            if fired.len() + cancelled != 1 {
+            if fired.len() + cancelled != 1 && !was_terminated(history) {
                 let text = format!(
                     "timer {started}: fired {}, cancelled {cancelled}",
                     fired.len()
@@ -343,7 +357,8 @@ impl Check {
                 })
                 .collect();
             // One whose workflow did not wait for it has no end.
-            if ends.len() > 1 || (ends.is_empty() && id != "hold") {
+            let unended = id == "hold" || was_terminated(history);
+            if ends.len() > 1 || (ends.is_empty() && !unended) {
                 self.fault(format!("E1: {id} ended {} times", ends.len()), history);
             }
             let Some(end) = ends.first() else { continue };
@@ -459,6 +474,12 @@ impl Check {
             | Record::Signalled { id, .. }
             | Record::Cancelling { id }
             | Record::Cancelled { id }
+            | Record::Updating { id, .. }
+            | Record::Updated { id, .. }
+            | Record::Terminating { id }
+            | Record::Terminated { id }
+            | Record::Resetting { id }
+            | Record::Reset { id, .. }
             | Record::Result { id, .. }) = record;
             let histories = self.runs.get(id).map_or(&[][..], Vec::as_slice);
             let signals = |value: &str| -> usize {
@@ -477,9 +498,30 @@ impl Check {
                     .filter(|kind| matches!(kind, EventKind::WorkflowExecutionCancelRequested { cause, .. } if *cause == reason))
                     .count()
             };
+            let updates = |value: &str| -> usize {
+                let update_id = format!("update {value}");
+                histories
+                    .iter()
+                    .flat_map(|history| named(history, "WorkflowExecutionUpdateAccepted"))
+                    .filter(|kind| matches!(kind, EventKind::WorkflowExecutionUpdateAccepted { update_id: id, .. } if id.as_str() == update_id))
+                    .count()
+            };
+            let terminations = || -> usize {
+                let expected = Order::of(seed, id).unwrap().reason();
+                histories
+                    .iter()
+                    .flat_map(|history| named(history, "WorkflowExecutionTerminated"))
+                    .filter(|kind| matches!(kind, EventKind::WorkflowExecutionTerminated { reason, .. } if *reason == expected))
+                    .count()
+            };
             let acknowledged = !matches!(
                 record,
-                Record::Asked { .. } | Record::Signalling { .. } | Record::Cancelling { .. }
+                Record::Asked { .. }
+                    | Record::Signalling { .. }
+                    | Record::Updating { .. }
+                    | Record::Cancelling { .. }
+                    | Record::Terminating { .. }
+                    | Record::Resetting { .. }
             );
             self.tally.acknowledgements += u64::from(acknowledged);
             let holds = match record {
@@ -491,6 +533,14 @@ impl Check {
                     signals(value) == 1
                 }
                 Record::Cancelled { .. } | Record::Cancelling { .. } => cancels() == 1,
+                Record::Updated { value, .. } | Record::Updating { value, .. } => {
+                    updates(value) == 1
+                }
+                Record::Terminated { .. } | Record::Terminating { .. } => terminations() == 1,
+                Record::Resetting { .. } => histories.len() == 2,
+                Record::Reset { run, .. } => histories
+                    .get(1)
+                    .is_some_and(|history| history.execution.run_id.as_str() == run),
                 Record::Result { outcome, .. } => {
                     results.insert(id);
                     outcomes.get(id) == Some(outcome)
@@ -513,7 +563,9 @@ impl Check {
             let known = Order::of(seed, id).is_none_or(|order| asked.contains(&order.id));
             let first = histories.iter().filter(|history| {
                 matches!(history.events.first().map(|event| &event.kind),
-                    Some(EventKind::WorkflowExecutionStarted(start)) if start.continued_execution_run_id.is_none())
+                    Some(EventKind::WorkflowExecutionStarted(start))
+                        if start.continued_execution_run_id.is_none()
+                            && start.original_execution_run_id == history.execution.run_id)
             });
             if !known || first.count() != 1 {
                 self.faults.push(format!(
@@ -550,7 +602,9 @@ impl Check {
                     }
                     format!("completed {} timers", 2 * size)
                 }
-                Kind::Signals => format!("completed {}", order.signals.join(",")),
+                Kind::Signals | Kind::Reset => format!("completed {}", order.signals.join(",")),
+                Kind::Updates => format!("completed {}", order.updates.join(",")),
+                Kind::Terminated => format!("terminated {}", order.reason()),
                 Kind::Family => {
                     let children = ["1", "2"].map(|number| {
                         let child = self.runs.get(&format!("{id}.{number}"));

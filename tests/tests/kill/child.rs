@@ -13,8 +13,13 @@ use std::{
 
 use steadfast::{
     client::WorkflowExecutionError,
+    core::{
+        event::{EventKind, HistoryEvent},
+        ids::{EventId, RequestId, RunId, SignalName, WorkflowExecution},
+    },
     engine::{
-        EngineError, ExecutionRef, SignalWorkflowRequest,
+        EngineError, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait, ResetWorkflowRequest,
+        Signal, SignalWorkflowRequest,
         embedded::{CrashAction, CrashPoint, Durability, EmbeddedEngine, EmbeddedOptions},
     },
     prelude::*,
@@ -135,9 +140,13 @@ async fn work(folder: &Path, seed: u64, drain: bool) {
 /// What is known of a workflow from the ledger.
 #[derive(Clone, Debug, Default)]
 struct Past {
-    started: bool,
+    /// The first run.
+    started: Option<String>,
     signalled: BTreeSet<String>,
+    updated: BTreeSet<String>,
     cancelled: bool,
+    terminated: bool,
+    reset: bool,
     result: bool,
 }
 
@@ -157,13 +166,22 @@ impl Office {
         for record in Papers::ledger(folder) {
             match record {
                 Record::Asked { id } => drop(known.entry(id).or_default()),
-                Record::Started { id, .. } => known.entry(id).or_default().started = true,
+                Record::Started { id, run } => known.entry(id).or_default().started = Some(run),
                 Record::Signalled { id, value } => {
                     known.entry(id).or_default().signalled.insert(value);
                 }
+                Record::Updated { id, value } => {
+                    known.entry(id).or_default().updated.insert(value);
+                }
                 Record::Cancelled { id } => known.entry(id).or_default().cancelled = true,
+                Record::Terminated { id } => known.entry(id).or_default().terminated = true,
+                Record::Reset { id, .. } => known.entry(id).or_default().reset = true,
                 Record::Result { id, .. } => known.entry(id).or_default().result = true,
-                Record::Signalling { .. } | Record::Cancelling { .. } => {}
+                Record::Signalling { .. }
+                | Record::Updating { .. }
+                | Record::Cancelling { .. }
+                | Record::Terminating { .. }
+                | Record::Resetting { .. } => {}
             }
         }
         let next = known.len() as u64 + 1;
@@ -219,13 +237,24 @@ impl Office {
     async fn see_through(&self, order: &Order, past: Past) -> Result<(), ClientError> {
         let id = order.id.clone();
         let client = &self.client;
-        if !past.started {
+        let run = if let Some(run) = past.started {
+            run
+        } else {
             let options = WorkflowStartOptions::new(QUEUE, &id).request_id(format!("start {id}"));
             let handle = client
                 .start_workflow(Load::run, order.plan.clone(), options)
                 .await?;
             let run = handle.run_id().unwrap().to_string();
             self.acknowledged(&Record::Started {
+                id: id.clone(),
+                run: run.clone(),
+            });
+            run
+        };
+        if order.resets && !past.reset {
+            self.ledger.record(&Record::Resetting { id: id.clone() });
+            let run = self.reset(order, &run).await?.to_string();
+            self.acknowledged(&Record::Reset {
                 id: id.clone(),
                 run,
             });
@@ -247,6 +276,43 @@ impl Office {
                 Err(error) => return Err(error.into()),
             }
         }
+        for value in &order.updates {
+            if past.updated.contains(value) {
+                continue;
+            }
+            let (id, value) = (id.clone(), value.clone());
+            self.ledger.record(&Record::Updating {
+                id: id.clone(),
+                value: value.clone(),
+            });
+            let update_id = format!("update {value}");
+            match handle
+                .update_with_id(Load::tell, value.clone(), update_id)
+                .await
+            {
+                Ok(_) => self.acknowledged(&Record::Updated {
+                    id,
+                    value: value.clone(),
+                }),
+                // As for a signal.
+                Err(ClientError::Engine(EngineError::NotFound { .. })) => {}
+                Err(error) => return Err(error),
+            }
+            // What was acknowledged is seen.
+            let heard = handle.query(Load::heard, ()).await?;
+            assert!(heard.contains(&value), "{value} is not in {heard:?}");
+        }
+        if order.terminates && !past.terminated {
+            tokio::time::sleep(order.patience).await;
+            self.ledger.record(&Record::Terminating { id: id.clone() });
+            let options = WorkflowTerminateOptions::builder().reason(order.reason());
+            match handle.terminate(options).await {
+                Ok(()) => self.acknowledged(&Record::Terminated { id: id.clone() }),
+                // It was terminated, and the acknowledgement was lost.
+                Err(ClientError::Engine(EngineError::NotFound { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
         if order.cancels && !past.cancelled {
             tokio::time::sleep(order.patience).await;
             self.ledger.record(&Record::Cancelling { id: id.clone() });
@@ -259,11 +325,53 @@ impl Office {
         Ok(())
     }
 
-    async fn signal(&self, id: &str, value: &str) -> Result<(), EngineError> {
-        use steadfast::{
-            core::ids::{RequestId, SignalName},
-            engine::Signal,
+    /// Resets a run to its first workflow task, once that is answered.
+    async fn reset(&self, order: &Order, run: &str) -> Result<RunId, EngineError> {
+        let execution = ExecutionRef::run(WorkflowExecution {
+            workflow_id: WorkflowId::new(&order.id).unwrap(),
+            run_id: RunId::new(run).unwrap(),
+        });
+        let engine = self.client.engine();
+        let answered = |history: &HistoryPage| {
+            let answered = |event: &&HistoryEvent| {
+                matches!(event.kind, EventKind::WorkflowTaskCompleted { .. })
+            };
+            history
+                .events
+                .iter()
+                .find(answered)
+                .map(|event| event.event_id)
         };
+        let mut from = EventId(1);
+        let event_id = loop {
+            let request = HistoryRequest {
+                execution: execution.clone(),
+                from,
+                page_size: 100,
+                wait: HistoryWait::NewEvent,
+            };
+            let history = engine.workflow_history(request).await?;
+            if let Some(event_id) = answered(&history) {
+                break event_id;
+            }
+            from = history
+                .events
+                .last()
+                .map_or(from, |last| last.event_id.next());
+        };
+        let request = ResetWorkflowRequest {
+            execution,
+            workflow_task_finish_event_id: event_id,
+            reason: order.reason(),
+            identity: self.client.identity().clone(),
+            request_id: RequestId::new(format!("reset {}", order.id)).unwrap(),
+            exclude_signals: false,
+            exclude_updates: false,
+        };
+        engine.reset_workflow(request).await
+    }
+
+    async fn signal(&self, id: &str, value: &str) -> Result<(), EngineError> {
         let signal = Signal {
             name: SignalName::new("say").unwrap(),
             input: vec![steadfast::convert::to_payload(&value).unwrap()],
@@ -283,6 +391,9 @@ pub(crate) fn outcome(result: Result<String, ClientError>) -> Result<String, Cli
         Ok(value) => Ok(format!("completed {value}")),
         Err(ClientError::Workflow(WorkflowExecutionError::Cancelled { reason })) => {
             Ok(format!("cancelled {reason}"))
+        }
+        Err(ClientError::Workflow(WorkflowExecutionError::Terminated { reason })) => {
+            Ok(format!("terminated {reason}"))
         }
         Err(ClientError::Workflow(WorkflowExecutionError::Failed(failure))) => {
             Ok(format!("failed {}", failure.message.replace('\n', " ")))

@@ -88,7 +88,7 @@ impl Load {
         match plan.kind {
             Kind::Steps => steps(ctx, &plan).await,
             Kind::Timers => timers(ctx, &plan).await,
-            Kind::Signals => {
+            Kind::Signals | Kind::Updates => {
                 let size = usize::try_from(plan.size).unwrap();
                 ctx.wait_condition(|state| state.heard.len() >= size)
                     .await?;
@@ -110,6 +110,15 @@ impl Load {
                 ctx.continue_as_new(next, ContinueAsNewOptions::default())
             }
             Kind::Once => once(ctx, &plan).await,
+            Kind::Terminated => {
+                let _ = ctx.start_activity(Deeds::hold, (), options("hold")).await;
+                Ok("nobody terminated it".to_owned())
+            }
+            Kind::Reset => {
+                work(ctx, &plan, "step-1").await?;
+                ctx.wait_condition(|state| !state.heard.is_empty()).await?;
+                Ok(ctx.state(|state| state.heard.join(",")))
+            }
         }
     }
 
@@ -117,6 +126,18 @@ impl Load {
     #[signal]
     pub(crate) fn say(&mut self, what: String) {
         self.heard.push(what);
+    }
+
+    /// Tells it something, and hears how much it has heard.
+    #[update]
+    pub(crate) fn tell(&mut self, what: String) -> usize {
+        self.heard.push(what);
+        self.heard.len()
+    }
+
+    #[query]
+    pub(crate) fn heard(&self) -> Vec<String> {
+        self.heard.clone()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Kills a process that works on one file, again and again, and checks what it leaves.
 //!
 //! A child process, which is this binary once more, opens a file with full durability, runs a worker
-//! and starts, signals and cancels workflows of many kinds. It writes what it asked for and what was
+//! and starts, signals, updates, queries, cancels, terminates and resets workflows of many kinds. It writes what it asked for and what was
 //! acknowledged to a ledger, and every activity writes to a journal when it begins and ends; both
 //! survive it. This process kills it with SIGKILL: at random, while it opens the file, and around
 //! commits. The next child reads the ledger, repeats what was not acknowledged, and goes on. At last

@@ -31,9 +31,15 @@ pub(crate) enum Kind {
     Continued,
     /// Activities that may be tried once only.
     Once,
+    /// Waits for updates, and is queried after each.
+    Updates,
+    /// Is terminated while an activity runs.
+    Terminated,
+    /// Is reset to its beginning, and waits for a signal.
+    Reset,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 14] = [
     Kind::Steps,
     Kind::Timers,
     Kind::Signals,
@@ -45,6 +51,9 @@ const KINDS: [Kind; 11] = [
     Kind::CancelledSaga,
     Kind::Continued,
     Kind::Once,
+    Kind::Updates,
+    Kind::Terminated,
+    Kind::Reset,
 ];
 
 /// A workflow's input.
@@ -65,8 +74,11 @@ pub(crate) struct Order {
     pub(crate) id: String,
     pub(crate) plan: Plan,
     pub(crate) signals: Vec<String>,
+    pub(crate) updates: Vec<String>,
     pub(crate) cancels: bool,
-    /// How long it waits before it cancels.
+    pub(crate) terminates: bool,
+    pub(crate) resets: bool,
+    /// How long it waits before it cancels or terminates.
     pub(crate) patience: Duration,
 }
 
@@ -81,14 +93,20 @@ impl Order {
             runs: 0,
             millis: dice.below(8),
         };
-        let signals = match kind {
-            Kind::Signals => (1..=plan.size).map(|n| format!("{number}:{n}")).collect(),
-            _ => Vec::new(),
+        let values: Vec<String> = (1..=plan.size).map(|n| format!("{number}:{n}")).collect();
+        let (signals, updates) = match kind {
+            Kind::Signals => (values, Vec::new()),
+            Kind::Reset => (values[..1].to_vec(), Vec::new()),
+            Kind::Updates => (Vec::new(), values),
+            _ => (Vec::new(), Vec::new()),
         };
         Self {
             id: format!("{number}-{kind:?}"),
             plan,
             signals,
+            updates,
+            terminates: kind == Kind::Terminated,
+            resets: kind == Kind::Reset,
             cancels: matches!(kind, Kind::Hold | Kind::Clan | Kind::CancelledSaga),
             patience: Duration::from_millis(dice.below(40)),
         }
@@ -100,7 +118,7 @@ impl Order {
         Some(Self::new(seed, number)).filter(|order| order.id == id)
     }
 
-    /// Why it cancels.
+    /// Why it cancels, terminates or resets.
     pub(crate) fn reason(&self) -> String {
         format!("stop-{}", self.id)
     }

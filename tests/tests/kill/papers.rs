@@ -29,6 +29,18 @@ pub(crate) enum Record {
     Cancelling { id: String },
     /// The request was acknowledged.
     Cancelled { id: String },
+    /// An update is about to be sent.
+    Updating { id: String, value: String },
+    /// The outcome of the update was given.
+    Updated { id: String, value: String },
+    /// A termination is about to be asked for.
+    Terminating { id: String },
+    /// The termination was acknowledged.
+    Terminated { id: String },
+    /// A reset is about to be asked for.
+    Resetting { id: String },
+    /// The reset was acknowledged.
+    Reset { id: String, run: String },
     /// The result was given.
     Result { id: String, outcome: String },
 }
@@ -42,6 +54,12 @@ impl Record {
             Self::Signalled { id, value } => format!("signalled {id} {value}"),
             Self::Cancelling { id } => format!("cancelling {id}"),
             Self::Cancelled { id } => format!("cancelled {id}"),
+            Self::Updating { id, value } => format!("updating {id} {value}"),
+            Self::Updated { id, value } => format!("updated {id} {value}"),
+            Self::Terminating { id } => format!("terminating {id}"),
+            Self::Terminated { id } => format!("terminated {id}"),
+            Self::Resetting { id } => format!("resetting {id}"),
+            Self::Reset { id, run } => format!("reset {id} {run}"),
             Self::Result { id, outcome } => format!("result {id} {outcome}"),
         }
     }
@@ -57,6 +75,12 @@ impl Record {
             "signalled" => Self::Signalled { id, value: rest },
             "cancelling" => Self::Cancelling { id },
             "cancelled" => Self::Cancelled { id },
+            "updating" => Self::Updating { id, value: rest },
+            "updated" => Self::Updated { id, value: rest },
+            "terminating" => Self::Terminating { id },
+            "terminated" => Self::Terminated { id },
+            "resetting" => Self::Resetting { id },
+            "reset" => Self::Reset { id, run: rest },
             "result" => Self::Result { id, outcome: rest },
             _ => panic!("`{line}` is no line of a ledger"),
         }
