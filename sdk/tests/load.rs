@@ -1,11 +1,24 @@
-//! Load: a day of steady work in virtual time, ten thousand workflows at once, and workflows that can
-//! never go on beside others that can.
+//! Load: a day of steady work in virtual time, ten thousand workflows at once, workflows that can never go
+//! on beside others that can, a queue with much to do beside one with little, and a disk that is too slow.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use steadfast::{
-    core::event::ExecutionStatus, engine::ListFilter, prelude::*, testing::TestEnvironment,
+    core::event::ExecutionStatus,
+    engine::{
+        ListFilter,
+        embedded::{CrashAction, CrashPoint, EmbeddedEngine, EmbeddedOptions},
+    },
+    prelude::*,
+    testing::TestEnvironment,
+    worker::WorkerOptions,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -225,5 +238,152 @@ async fn poisoned_workflows_do_not_starve_others() -> anyhow::Result<()> {
         anyhow::Ok(())
     })
     .await??;
+    Ok(())
+}
+
+/// A short order is done although another queue of the same engine has thousands of activities to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_queue_does_not_starve_another() -> anyhow::Result<()> {
+    const FLOOD: u32 = 2_000;
+    let env = TestEnvironment::start()?;
+    let worker = |queue: &str| {
+        env.worker(queue)
+            .register_workflow::<Mixed>()
+            .register_activities(Acts)
+            .build()
+    };
+    let (busy, idle) = (worker("busy")?, worker("idle")?);
+    let client = env.client();
+    let flood = async {
+        let starts = (0..FLOOD).map(|number| {
+            let options = WorkflowStartOptions::new("busy", format!("busy-{number}"));
+            client.start_workflow(Mixed::run, number * 28 + 4, options)
+        });
+        let mut handles = Vec::new();
+        for started in join_all(starts).await {
+            handles.push(started?);
+        }
+        let short = async {
+            let options = WorkflowStartOptions::new("idle", "short");
+            let handle = client.start_workflow(Mixed::run, 4, options).await?;
+            handle.result().await?;
+            Ok::<_, ClientError>(
+                client
+                    .count_workflows(status(ExecutionStatus::Running))
+                    .await?,
+            )
+        };
+        let left = short.await?;
+        for handle in handles {
+            handle.result().await?;
+        }
+        anyhow::Ok(left)
+    };
+    let left = busy.run_until(idle.run_until(flood)).await???;
+    assert!(left > 0, "the busy queue was done before");
+    Ok(())
+}
+
+/// What a disk does that has stopped for a while: commits wait until it goes on.
+#[derive(Debug, Default)]
+struct Disk {
+    stopped: Mutex<bool>,
+    goes_on: Condvar,
+}
+
+impl Disk {
+    fn set_stopped(&self, stopped: bool) {
+        *self.stopped.lock().unwrap() = stopped;
+        self.goes_on.notify_all();
+    }
+
+    fn wait(&self) {
+        let stopped = self.stopped.lock().unwrap();
+        drop(
+            self.goes_on
+                .wait_while(stopped, |stopped| *stopped)
+                .unwrap(),
+        );
+    }
+}
+
+struct Counted(Arc<AtomicUsize>);
+
+#[activities]
+impl Counted {
+    #[activity]
+    async fn count(&self) -> Result<(), ActivityError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[workflow]
+#[derive(Default)]
+struct Wide;
+
+#[workflow_methods]
+impl Wide {
+    #[run]
+    async fn run(ctx: &mut WorkflowContext<Self>, width: u32) -> WorkflowResult<()> {
+        let all = (0..width).map(|_| ctx.start_activity(Counted::count, (), options()));
+        for ended in join_all(all).await {
+            ended?;
+        }
+        Ok(())
+    }
+}
+
+/// While the disk takes nothing, no more is done than there are slots for: an activity keeps its slot
+/// until its end is durable, and a client its request. So what waits in memory is bounded by who asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_stops_holds_up_whoever_asks() -> anyhow::Result<()> {
+    const SLOTS: usize = 5;
+    const WIDTH: u32 = 200;
+    let disk = Arc::new(Disk::default());
+    let hook = Arc::clone(&disk);
+    let counted = Arc::new(AtomicUsize::new(0));
+    let first = Arc::clone(&counted);
+    let options = EmbeddedOptions::in_memory().crash_point(move |_, point| {
+        // From the first commit after an activity has run.
+        if point == CrashPoint::BeforeCommit && first.load(Ordering::SeqCst) > 0 {
+            hook.wait();
+        }
+        CrashAction::Continue
+    });
+    disk.set_stopped(true);
+    let engine = EmbeddedEngine::open(options)?;
+    let client = Client::new(Arc::clone(&engine) as _);
+    let worker = Worker::builder(&client, "wide")
+        .register_workflow::<Wide>()
+        .register_activities(Counted(Arc::clone(&counted)))
+        .options(WorkerOptions {
+            max_concurrent_activities: SLOTS,
+            ..WorkerOptions::default()
+        })
+        .build()?;
+    worker
+        .run_until(async {
+            let options = WorkflowStartOptions::new("wide", "w");
+            let handle = client.start_workflow(Wide::run, WIDTH, options).await?;
+            while counted.load(Ordering::SeqCst) < SLOTS {
+                tokio::task::yield_now().await;
+            }
+            let options = WorkflowStartOptions::new("wide", "another");
+            let mut another = Box::pin(client.start_workflow(Wide::run, 1, options));
+            // What does not happen cannot be waited for, so it gets some time to happen wrongly.
+            tokio::select! {
+                biased;
+                _ = &mut another => panic!("acknowledged before it is durable"),
+                () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            }
+            assert_eq!(counted.load(Ordering::SeqCst), SLOTS);
+            disk.set_stopped(false);
+            another.await?.result().await?;
+            handle.result().await?;
+            anyhow::Ok(())
+        })
+        .await??;
+    assert_eq!(counted.load(Ordering::SeqCst), WIDTH as usize + 1);
     Ok(())
 }

@@ -89,6 +89,34 @@ fn files_of_others_and_of_the_future_are_refused() {
     assert!(refused("no/such/folder.db").contains("cannot be opened for writing"));
 }
 
+/// Whoever may write to everything may write to this file too, but not to those of the kernel.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_cannot_be_written_is_refused_and_left_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    drop(EmbeddedEngine::open(path.clone()).unwrap());
+    let before = std::fs::read(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let almighty = std::fs::OpenOptions::new().write(true).open(&path).is_ok();
+    let read_only = if almighty {
+        Path::new("/sys/devices/system/cpu/online")
+    } else {
+        path.as_path()
+    };
+    let refused = EmbeddedEngine::open(read_only).unwrap_err().to_string();
+    assert!(
+        refused.contains("cannot be opened for writing"),
+        "{refused}"
+    );
+    assert!(refused.contains("check that"), "{refused}");
+    assert!(std::fs::read(&path).unwrap() == before);
+    // It works as soon as it may be written to.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    drop(EmbeddedEngine::open(path).unwrap());
+}
+
 #[cfg(unix)]
 #[test]
 fn the_file_is_for_its_owner_only() {

@@ -43,6 +43,9 @@ pub(crate) const QUEUE: &str = "load";
 /// How many workflows the client has open at a time.
 const OPEN_AT_A_TIME: usize = 12;
 
+/// How long a slow commit takes.
+const A_WHILE: Duration = Duration::from_millis(300);
+
 /// Not a test: what the others start as a process.
 #[test]
 fn process_of_the_load() {
@@ -77,9 +80,10 @@ fn options(folder: &Path, seed: u64) -> EmbeddedOptions {
     let Ok(stuck_at) = env::var(STUCK_AT) else {
         return options;
     };
-    let (number, after) = stuck_at.split_once(' ').unwrap();
-    let number: u64 = number.parse().unwrap();
-    let here = if after == "true" {
+    let words: Vec<&str> = stuck_at.split(' ').collect();
+    let number: u64 = words[0].parse().unwrap();
+    let forever = words[2] == "forever";
+    let here = if words[1] == "true" {
         CrashPoint::AfterCommit
     } else {
         CrashPoint::BeforeCommit
@@ -87,9 +91,10 @@ fn options(folder: &Path, seed: u64) -> EmbeddedOptions {
     options.crash_point(move |commit, point| {
         if commit == number && point == here {
             say("stuck");
-            loop {
+            while forever {
                 thread::park();
             }
+            thread::sleep(A_WHILE);
         }
         CrashAction::Continue
     })

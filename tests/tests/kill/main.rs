@@ -166,6 +166,28 @@ fn a_second_process_is_refused_at_once_and_a_killed_one_leaves_no_lock() {
     end_and_check(folder.path(), seed);
 }
 
+/// E2: before the commit that is being made is durable, and after.
+#[test]
+fn sigterm_in_a_commit_loses_nothing() {
+    for after in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let seed = seed();
+        let aim = Aim::SlowCommit { number: 20, after };
+        let mut child = Child::start(folder.path(), seed, aim, "load");
+        child.hear("stuck");
+        child.terminate();
+        child.hear("stopped");
+        child.hear("closed");
+        let status = child.wait(Duration::from_secs(10));
+        assert!(
+            status.is_some_and(|status| status.success()),
+            "STEADFAST_KILL_SEED={seed}, after {after}: {status:?}\n{}",
+            child.stderr()
+        );
+        end_and_check(folder.path(), seed);
+    }
+}
+
 #[test]
 fn sigterm_under_load_ends_the_worker_and_closes_the_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -29,6 +29,8 @@ pub(crate) enum Aim {
     Load { acknowledgements: u64 },
     /// The moment before the commit of a transaction, or the one after it, when nobody knows.
     Commit { number: u64, after: bool },
+    /// The same moment, which takes a while here, so that a signal to end comes within it.
+    SlowCommit { number: u64, after: bool },
 }
 
 impl Aim {
@@ -73,8 +75,14 @@ impl Child {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&stderr).unwrap());
-        if let Aim::Commit { number, after } = aim {
-            command.env(child::STUCK_AT, format!("{number} {after}"));
+        match aim {
+            Aim::Commit { number, after } => {
+                command.env(child::STUCK_AT, format!("{number} {after} forever"));
+            }
+            Aim::SlowCommit { number, after } => {
+                command.env(child::STUCK_AT, format!("{number} {after} briefly"));
+            }
+            Aim::Nothing | Aim::Start | Aim::Recovery | Aim::Load { .. } => {}
         }
         let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -130,7 +138,7 @@ impl Child {
                 }
                 8_000
             }
-            Aim::Commit { .. } => {
+            Aim::Commit { .. } | Aim::SlowCommit { .. } => {
                 self.hear("stuck");
                 3_000
             }
