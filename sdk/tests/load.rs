@@ -1,6 +1,8 @@
 //! Load: a day of steady work in virtual time, ten thousand workflows at once, workflows that can never go
 //! on beside others that can, a queue with much to do beside one with little, and a disk that is too slow.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     sync::{
         Arc, Condvar, Mutex,

@@ -186,6 +186,29 @@ fn a_last_attempt_that_died_with_the_process_is_not_run_again() {
     ));
 }
 
+/// E8: an attempt that died with the process counts, so there are never more than the limit.
+#[test]
+fn attempts_that_died_with_the_process_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, clock) = (folder.path().join("pay.db"), clock());
+    let mut world = open(&path, &clock);
+    block_on(world.run("start w\n task w: schedule pay attempts=3\n act pay attempt=1"));
+    for attempt in [2, 3] {
+        world.close();
+        world = open(&path, &clock);
+        block_on(world.run(&format!("act pay attempt={attempt}")));
+    }
+    world.close();
+    let mut world = open(&path, &clock);
+    block_on(world.run(
+        r#"
+        idle pay
+        task w: complete
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5, attempt=3) · 7 ActTimedOut(sched=5, timeout,StartToClose "the process ended while the activity was running; it may have done its work", MaximumAttemptsReached) · 8-10 WT · 11 Completed
+        "#,
+    ));
+}
+
 #[test]
 fn attempts_failures_and_details_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();

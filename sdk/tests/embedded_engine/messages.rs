@@ -540,7 +540,7 @@ fn a_poll_that_is_dropped_loses_no_task() {
         }
         world.run("task w: complete").await;
         assert!(waiting.now_or_never().is_none());
-        // The last permitted attempt waits until its start is durable.
+        // An attempt under a limit waits until its start is durable.
         world.run("start u\n task u: schedule a attempts=1").await;
         {
             let held = gate.lock().unwrap();

@@ -173,7 +173,7 @@ impl Core {
             else {
                 continue;
             };
-            let last = activity.is_last_attempt();
+            let counted = activity.counts_attempts();
             let command = &activity.task;
             let task = ActivityTask {
                 token: Token::Activity {
@@ -199,7 +199,7 @@ impl Core {
                 heartbeat_details: activity.heartbeat.clone(),
             };
             self.finish(key, now);
-            let ticket = last.then(|| self.ticket());
+            let ticket = counted.then(|| self.ticket());
             let lease = ActivityLease {
                 task,
                 notices: Some(notices),

@@ -128,6 +128,14 @@ impl Activity {
         self.task.retry_policy.clone().unwrap_or_default()
     }
 
+    /// Whether attempts are limited, so that each must be known to have started before it does.
+    pub(crate) fn counts_attempts(&self) -> bool {
+        self.task
+            .retry_policy
+            .as_ref()
+            .is_some_and(|policy| policy.maximum_attempts > 0)
+    }
+
     /// Whether no attempt may follow the current one, so that it must never run twice.
     pub(crate) fn is_last_attempt(&self) -> bool {
         self.task
@@ -230,7 +238,7 @@ impl Execution {
             notices,
             handed_over: false,
         }));
-        if activity.is_last_attempt() {
+        if activity.counts_attempts() {
             // On a restart it must be known that this attempt may have happened.
             activity.has_row = true;
             let row = activity.row(scheduled, true);
