@@ -91,10 +91,12 @@ fn options(folder: &Path, seed: u64) -> EmbeddedOptions {
     options.crash_point(move |commit, point| {
         if commit == number && point == here {
             say("stuck");
-            while forever {
-                thread::park();
-            }
             thread::sleep(A_WHILE);
+            if forever {
+                loop {
+                    thread::park();
+                }
+            }
         }
         CrashAction::Continue
     })
