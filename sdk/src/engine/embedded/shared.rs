@@ -486,3 +486,110 @@ impl Drop for Pin<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use steadfast_core::{
+        command::Command,
+        ids::{Identity, RequestId, SignalName, TaskQueue, TimerId, WorkflowType},
+        options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
+        payload::PayloadMap,
+        task::WorkflowTaskCompletion,
+    };
+
+    use super::*;
+    use crate::engine::{
+        Engine, PollWorkflowTaskRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest,
+        embedded::{EmbeddedEngine, EmbeddedOptions},
+    };
+
+    fn identity() -> Identity {
+        Identity::new("test").unwrap()
+    }
+
+    async fn signal(engine: &Arc<EmbeddedEngine>, request: &str) -> Result<(), EngineError> {
+        let signal = Signal {
+            name: SignalName::new("s").unwrap(),
+            input: Vec::new(),
+            header: PayloadMap::new(),
+            identity: identity(),
+            request_id: RequestId::new(request).unwrap(),
+        };
+        let execution = ExecutionRef::current(WorkflowId::new("w").unwrap());
+        engine
+            .signal_workflow(SignalWorkflowRequest { execution, signal })
+            .await
+    }
+
+    /// Takes the workflow task that there is and answers it.
+    async fn answer(engine: &Arc<EmbeddedEngine>, commands: Vec<Command>) {
+        let poll = PollWorkflowTaskRequest {
+            task_queue: TaskQueue::new("q").unwrap(),
+            worker: identity(),
+        };
+        let task = engine.poll_workflow_task(poll).await.unwrap();
+        let completion = WorkflowTaskCompletion {
+            commands,
+            query_results: Default::default(),
+            force_new_workflow_task: false,
+        };
+        engine
+            .complete_workflow_task(task.token, completion)
+            .await
+            .unwrap();
+        engine.settled().await.unwrap();
+    }
+
+    /// A run whose timer waits, and which is not in memory.
+    async fn idle_run(engine: &Arc<EmbeddedEngine>) -> i64 {
+        let start = StartWorkflowRequest {
+            workflow_id: WorkflowId::new("w").unwrap(),
+            workflow_type: WorkflowType::new("Flow").unwrap(),
+            task_queue: TaskQueue::new("q").unwrap(),
+            input: Vec::new(),
+            header: PayloadMap::new(),
+            timeouts: WorkflowTimeouts::default(),
+            identity: identity(),
+            request_id: RequestId::new("start").unwrap(),
+            id_reuse_policy: WorkflowIdReusePolicy::default(),
+            id_conflict_policy: WorkflowIdConflictPolicy::default(),
+            retry_policy: None,
+            start_delay: Duration::ZERO,
+            memo: PayloadMap::new(),
+            search_attributes: PayloadMap::new(),
+        };
+        engine.start_workflow(start).await.unwrap();
+        let timer = Command::StartTimer {
+            timer_id: TimerId::new("t").unwrap(),
+            start_to_fire_timeout: Duration::from_secs(60),
+        };
+        answer(engine, vec![timer]).await;
+        1
+    }
+
+    /// What [`Shared::with_loaded`] does when somebody else is faster: between its reading and its
+    /// installing, the run was loaded by a request, changed, and had nothing left to do. Had it left memory
+    /// then, the older reading would have been installed, and its next event written twice.
+    #[tokio::test]
+    async fn a_run_that_is_being_read_is_not_let_go_of() {
+        let options = EmbeddedOptions::in_memory().cached_executions(0);
+        let engine = EmbeddedEngine::open(options).unwrap();
+        let key = idle_run(&engine).await;
+        let shared = &engine.shared;
+        assert!(!shared.lock().executions.contains_key(&key));
+
+        shared.lock().loading.push(key);
+        let older = shared.read(move |db| load_run(db, key)).await.unwrap();
+        signal(&engine, "first").await.unwrap();
+        answer(&engine, Vec::new()).await;
+        {
+            let mut core = shared.lock();
+            assert!(core.executions.contains_key(&key));
+            core.install(older.unwrap(), shared.clock.now()).unwrap();
+            core.loading.clear();
+        }
+        signal(&engine, "second").await.unwrap();
+    }
+}
