@@ -236,7 +236,7 @@ impl Shared {
 impl Core {
     /// Whether a workflow task is with a worker, or about to be, whose answer will be written too.
     pub(crate) fn expects_answer(&self) -> bool {
-        self.tasks_out > 0 || self.workflow_tasks.is_being_served()
+        self.tasks_out > 0 || self.workflow_tasks.is_being_served(&self.paused)
     }
 
     fn is_small_batch(&self) -> bool {

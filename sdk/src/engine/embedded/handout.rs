@@ -43,7 +43,7 @@ impl Core {
         request: &PollWorkflowTaskRequest,
         now: Timestamp,
     ) -> Option<TakenTask> {
-        while let Some(key) = self.workflow_tasks.pop(&request.task_queue) {
+        while let Some(key) = self.workflow_tasks.pop(&request.task_queue, &self.paused) {
             let serial = self.serial();
             let Some(run) = self.executions.get_mut(&key) else {
                 continue;
@@ -161,7 +161,7 @@ impl Core {
         namespace: &Namespace,
         now: Timestamp,
     ) -> Option<TakenActivity> {
-        while let Some((key, scheduled, attempt)) = self.activity_tasks.pop(queue) {
+        while let Some((key, scheduled, attempt)) = self.activity_tasks.pop(queue, &self.paused) {
             let Some(run) = self.executions.get_mut(&key) else {
                 continue;
             };

@@ -46,8 +46,8 @@ impl Shared {
     pub(crate) fn ready(&self, queue: &TaskQueue) -> Result<(bool, bool), EngineError> {
         let (core, _) = self.enter()?;
         Ok((
-            core.workflow_tasks.has(queue),
-            core.activity_tasks.has(queue),
+            core.workflow_tasks.has(queue, &core.paused),
+            core.activity_tasks.has(queue, &core.paused),
         ))
     }
 }
@@ -63,7 +63,7 @@ impl Core {
                     .any(|activity| matches!(activity.state, ActivityState::Started(_)))
         });
         with_worker
-            || self.workflow_tasks.is_being_served()
-            || self.activity_tasks.is_being_served()
+            || self.workflow_tasks.is_being_served(&self.paused)
+            || self.activity_tasks.is_being_served(&self.paused)
     }
 }

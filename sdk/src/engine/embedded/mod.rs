@@ -214,7 +214,7 @@ impl EmbeddedEngine {
     ///
     /// When it cannot be written down.
     pub async fn pause_task_queue(&self, queue: &TaskQueue) -> Result<(), EngineError> {
-        self.shared.pause(queue.clone(), true).await
+        self.shared.pause(queue, true).await
     }
 
     /// Hands out the tasks of a queue again.
@@ -223,7 +223,7 @@ impl EmbeddedEngine {
     ///
     /// When it cannot be written down.
     pub async fn resume_task_queue(&self, queue: &TaskQueue) -> Result<(), EngineError> {
-        self.shared.pause(queue.clone(), false).await
+        self.shared.pause(queue, false).await
     }
 
     /// The queues that are paused.
@@ -314,7 +314,6 @@ fn prepare(connection: &Db, now: Timestamp, cached_executions: usize) -> Result<
         .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0));
     core.cached_executions = cached_executions;
     core.paused = paused_queues(connection)?;
-    core.heed_paused();
     for (wakeup, key) in due_runs(connection)? {
         let due = if wakeup == 0 {
             now

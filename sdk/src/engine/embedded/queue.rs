@@ -18,9 +18,10 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Queues<T> {
     queues: HashMap<TaskQueue, Queue<T>>,
-    /// Nothing is handed out of these.
-    paused: BTreeSet<TaskQueue>,
 }
+
+/// The queues of which nothing is handed out.
+pub(crate) type Paused = BTreeSet<TaskQueue>;
 
 #[derive(Debug)]
 struct Queue<T> {
@@ -53,7 +54,6 @@ impl<T> Default for Queues<T> {
     fn default() -> Self {
         Self {
             queues: HashMap::new(),
-            paused: BTreeSet::new(),
         }
     }
 }
@@ -80,25 +80,18 @@ impl<T> Queues<T> {
         queue.arrived.notify_one();
     }
 
-    pub(crate) fn pop(&mut self, name: &TaskQueue) -> Option<T> {
-        if self.paused.contains(name) {
+    pub(crate) fn pop(&mut self, name: &TaskQueue, paused: &Paused) -> Option<T> {
+        if paused.contains(name) {
             return None;
         }
         self.queues.get_mut(name)?.ready.pop_front()
     }
 
-    /// Hands nothing out of these queues from now on, and again out of all others.
-    pub(crate) fn set_paused(&mut self, paused: BTreeSet<TaskQueue>) {
-        for resumed in std::mem::replace(&mut self.paused, paused) {
-            self.pass_on(&resumed);
-        }
-    }
-
     /// Wakes another poll if something is left: one wakeup can stand for several entries.
-    pub(crate) fn pass_on(&self, name: &TaskQueue) {
+    pub(crate) fn pass_on(&self, name: &TaskQueue, paused: &Paused) {
         if let Some(queue) = self.queues.get(name)
             && !queue.ready.is_empty()
-            && !self.paused.contains(name)
+            && !paused.contains(name)
         {
             queue.arrived.notify_one();
         }
@@ -122,17 +115,17 @@ impl<T> Queues<T> {
     }
 
     /// Whether something is ready.
-    pub(crate) fn has(&self, name: &TaskQueue) -> bool {
+    pub(crate) fn has(&self, name: &TaskQueue, paused: &Paused) -> bool {
         self.queues
             .get(name)
-            .is_some_and(|queue| !queue.ready.is_empty() && !self.paused.contains(name))
+            .is_some_and(|queue| !queue.ready.is_empty() && !paused.contains(name))
     }
 
     /// Whether something is there that a poll is about to take.
     #[expect(clippy::iter_over_hash_type, reason = "any of them will do")]
-    pub(crate) fn is_being_served(&self) -> bool {
+    pub(crate) fn is_being_served(&self, paused: &Paused) -> bool {
         for (name, queue) in &self.queues {
-            let taken = queue.waiting.load(Ordering::Acquire) > 0 && !self.paused.contains(name);
+            let taken = queue.waiting.load(Ordering::Acquire) > 0 && !paused.contains(name);
             if !queue.ready.is_empty() && taken {
                 return true;
             }

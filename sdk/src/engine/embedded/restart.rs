@@ -36,7 +36,6 @@ impl Shared {
             core.job_runs = old.job_runs;
             core.workflow_tasks = old.workflow_tasks.emptied();
             core.activity_tasks = old.activity_tasks.emptied();
-            core.heed_paused();
         }
         self.fire_due();
         Ok(())

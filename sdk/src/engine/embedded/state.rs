@@ -11,7 +11,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, BinaryHeap, HashMap, VecDeque},
+    collections::{BinaryHeap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -32,7 +32,7 @@ use super::{
     },
     history::Watch,
     jobs::{Job, ParkedJob},
-    queue::Queues,
+    queue::{Paused, Queues},
     save::{enforce_limits, save},
     store::{BackupRequest, InsertRun, LoadedRun, ReadFn, Row},
 };
@@ -78,7 +78,7 @@ pub(crate) struct Core {
     pub(crate) next_serial: u64,
     pub(crate) cached_executions: usize,
 
-    pub(crate) paused: BTreeSet<TaskQueue>,
+    pub(crate) paused: Paused,
     pub(crate) workflow_tasks: Queues<i64>,
     pub(crate) activity_tasks: Queues<(i64, u64, u32)>,
     pub(crate) watches: HashMap<i64, Arc<Watch>>,
@@ -151,26 +151,21 @@ impl Core {
     }
 
     /// Hands tasks out of a queue, or no more.
-    pub(crate) fn pause(&mut self, queue: TaskQueue, paused: bool) {
+    pub(crate) fn pause(&mut self, queue: &TaskQueue, paused: bool) {
         let changed = if paused {
             self.paused.insert(queue.clone())
         } else {
-            self.paused.remove(&queue)
+            self.paused.remove(queue)
         };
         if changed {
             self.rows.push(if paused {
-                Row::PauseQueue(queue)
+                Row::PauseQueue(queue.clone())
             } else {
-                Row::ResumeQueue(queue)
+                Row::ResumeQueue(queue.clone())
             });
-            self.heed_paused();
+            self.workflow_tasks.pass_on(queue, &self.paused);
+            self.activity_tasks.pass_on(queue, &self.paused);
         }
-    }
-
-    /// Tells the queues which of them are paused.
-    pub(crate) fn heed_paused(&mut self) {
-        self.workflow_tasks.set_paused(self.paused.clone());
-        self.activity_tasks.set_paused(self.paused.clone());
     }
 
     /// Waits for the commit of everything that was queued so far.

@@ -24,7 +24,7 @@ use crate::engine::{
 };
 
 impl Shared {
-    pub(crate) async fn pause(&self, queue: TaskQueue, paused: bool) -> Result<(), EngineError> {
+    pub(crate) async fn pause(&self, queue: &TaskQueue, paused: bool) -> Result<(), EngineError> {
         let ticket = {
             let (mut core, _) = self.enter()?;
             core.pause(queue, paused);
@@ -42,7 +42,8 @@ impl Shared {
                 let (mut core, now) = self.enter()?;
                 let taken = core.take_workflow_task(&request, now);
                 if taken.is_some() {
-                    core.workflow_tasks.pass_on(&request.task_queue);
+                    core.workflow_tasks
+                        .pass_on(&request.task_queue, &core.paused);
                     core.run_jobs(now);
                 }
                 (taken, core.workflow_tasks.arrivals(&request.task_queue))
@@ -134,7 +135,7 @@ impl Shared {
                 let (queue, worker) = (&request.task_queue, &request.worker);
                 let taken = core.take_activity_task(queue, worker, &self.namespace, now);
                 if taken.is_some() {
-                    core.activity_tasks.pass_on(queue);
+                    core.activity_tasks.pass_on(queue, &core.paused);
                 }
                 (taken, core.activity_tasks.arrivals(queue))
             };
