@@ -1,9 +1,10 @@
 //! What is fuzzed: functions that take any bytes and must not panic. `cargo fuzz` calls them, and so
 //! does a test of the workspace, with the corpus and with changes of it that a seed decides.
 
-use std::{fs, path::Path, sync::OnceLock};
+use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock};
 
 use steadfast::{
+    convert,
     core::{command::Command, event::EventKind, run::Run},
     engine::{
         Engine as _, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
@@ -38,6 +39,52 @@ pub(crate) fn history(data: &[u8]) {
         while let Ok(Some(_)) = run.poll_job() {}
         let _: Vec<Command> = run.take_commands();
     }
+}
+
+/// A failure of unknown origin, in Temporal's JSON: as for a history that ends with it.
+pub(crate) fn failure(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    history(ended(r#""input":{}"#, &format!(r#""failure":{text}"#)).as_bytes());
+}
+
+/// A payload of unknown origin, in Temporal's JSON: as for a history that starts with it, and it becomes
+/// a value or is refused.
+pub(crate) fn payload(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let text = ended(
+        &format!(r#""input":{{"payloads":[{text}]}}"#),
+        r#""failure":{}"#,
+    );
+    history(text.as_bytes());
+    let Ok(read) = history_json::from_json(&text) else {
+        return;
+    };
+    if let Some(EventKind::WorkflowExecutionStarted(start)) =
+        read.events.first().map(|event| &event.kind)
+    {
+        for payload in &start.input {
+            let _ = convert::from_payload::<()>(Some(payload));
+            let _ = convert::from_payload::<String>(Some(payload));
+            let _ = convert::from_payload::<Vec<u8>>(Some(payload));
+            let _ = convert::from_payload::<BTreeMap<String, Option<f64>>>(Some(payload));
+        }
+    }
+}
+
+/// A history of a workflow that started and failed.
+pub(crate) fn ended(input: &str, failure: &str) -> String {
+    format!(
+        r#"{{"events":[
+        {{"eventId":"1","eventTime":"2026-11-20T15:05:10Z","eventType":"WorkflowExecutionStarted",
+          "workflowExecutionStartedEventAttributes":{{"workflowId":"w","workflowType":{{"name":"T"}},
+          "taskQueue":{{"name":"q"}},"originalExecutionRunId":"r","firstExecutionRunId":"r",{input}}}}},
+        {{"eventId":"2","eventTime":"2026-11-20T15:05:10Z","eventType":"WorkflowExecutionFailed",
+          "workflowExecutionFailedEventAttributes":{{{failure}}}}}]}}"#
+    )
 }
 
 /// The URL of an engine: it opens one or says what to write. Files are left alone.

@@ -16,8 +16,11 @@ fn below(dice: &mut Dice, length: usize) -> usize {
     usize::try_from(dice.below(length.max(1) as u64)).unwrap()
 }
 
-fn corpus() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/tests/histories");
+/// The files of a folder, by their names.
+fn corpus(folder: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(folder);
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -59,20 +62,46 @@ fn change(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
     }
 }
 
-#[test]
-fn histories() {
-    let corpus = corpus();
-    assert!(corpus.len() > 100);
-    let mut dice = Dice::new(1);
-    for bytes in &corpus {
-        targets::history(bytes);
-        for _ in 0..8 {
+/// Gives a target its corpus, and so many changes of each.
+fn run(target: fn(&[u8]), corpus: &[Vec<u8>], changes: usize, seed: u64) {
+    let mut dice = Dice::new(seed);
+    for bytes in corpus {
+        target(bytes);
+        for _ in 0..changes {
             let mut bytes = bytes.clone();
             let other = &corpus[below(&mut dice, corpus.len())];
             change(&mut bytes, other, &mut dice);
-            targets::history(&bytes);
+            target(&bytes);
         }
     }
+}
+
+#[test]
+fn histories() {
+    let corpus = corpus("sdk/tests/histories");
+    assert!(corpus.len() > 100);
+    run(targets::history, &corpus, 8, 1);
+}
+
+#[test]
+fn failures() {
+    let corpus = corpus("fuzz/corpus/failure");
+    assert!(corpus.len() > 10);
+    run(targets::failure, &corpus, 200, 3);
+}
+
+/// What surrounds a failure or a payload is read, so it is them that are refused or not.
+#[test]
+fn the_histories_around_them_are_good() {
+    let text = targets::ended(r#""input":{"payloads":[]}"#, r#""failure":{"message":"m"}"#);
+    steadfast::history_json::from_json(&text).unwrap();
+}
+
+#[test]
+fn payloads() {
+    let corpus = corpus("fuzz/corpus/payload");
+    assert!(corpus.len() > 5);
+    run(targets::payload, &corpus, 200, 4);
 }
 
 #[test]
