@@ -12,6 +12,7 @@ use crate::{
     event::{EventKind, HistoryEvent},
     ids::EventId,
     machine::{ActivityInput, ChildInput, ExternalInput, TimerInput},
+    payload::PayloadMap,
     run::{Machine, Nondeterminism},
 };
 
@@ -30,7 +31,12 @@ impl Run {
             last = event.event_id;
             match commands.front() {
                 Some(outgoing) if fits(&outgoing.command, &event.kind) => {}
-                _ if is_deprecated_patch(&event.kind) || event.kind.may_be_ignored() => continue,
+                _ if is_deprecated_patch(&event.kind)
+                    || is_change_version(&event.kind)
+                    || event.kind.may_be_ignored() =>
+                {
+                    continue;
+                }
                 found => {
                     let now = found.map_or_else(
                         || "nothing: the code asks for less than history recorded".to_owned(),
@@ -134,6 +140,16 @@ fn is_deprecated_patch(kind: &EventKind) -> bool {
         if marker.marker_name == MARKER_PATCH && marker.details.contains_key("deprecated"))
 }
 
+/// Whether another SDK recorded the event beside the marker of a patch, so that runs are found by their patches.
+fn is_change_version(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::UpsertWorkflowSearchAttributes { search_attributes, .. }
+        if is_change_version_alone(search_attributes))
+}
+
+fn is_change_version_alone(search_attributes: &PayloadMap) -> bool {
+    search_attributes.keys().eq(["TemporalChangeVersion"])
+}
+
 /// Whether an event answers a command: the same kind of request, about the same subject.
 fn fits(command: &Command, kind: &EventKind) -> bool {
     match (command, kind) {
@@ -182,10 +198,14 @@ fn fits(command: &Command, kind: &EventKind) -> bool {
             EventKind::WorkflowExecutionContinuedAsNew { next, .. },
         ) => now.workflow_type == next.workflow_type,
         (
-            Command::UpsertWorkflowSearchAttributes { .. },
-            EventKind::UpsertWorkflowSearchAttributes { .. },
-        )
-        | (
+            Command::UpsertWorkflowSearchAttributes {
+                search_attributes: now,
+            },
+            EventKind::UpsertWorkflowSearchAttributes {
+                search_attributes, ..
+            },
+        ) => is_change_version_alone(now) == is_change_version_alone(search_attributes),
+        (
             Command::ModifyWorkflowProperties { .. },
             EventKind::WorkflowPropertiesModified { .. },
         )

@@ -31,6 +31,7 @@ mod error;
 pub(crate) mod event_type;
 mod failure;
 mod fields;
+pub(crate) mod markers;
 mod object;
 mod payload;
 mod read;

@@ -3,7 +3,7 @@
 use prost::Message as _;
 use prost_wkt_types::Any;
 use steadfast_core::{
-    command::{Command, ContinueAsNewWorkflowExecution, StartChildWorkflowExecution},
+    command::{Command, ContinueAsNewWorkflowExecution, RecordMarker, StartChildWorkflowExecution},
     failure::Failure,
     ids::UpdateId,
     payload::Payload,
@@ -20,7 +20,10 @@ use super::wire::{
     Wire, Wired, duration_out, event_id_out, execution_out, lacks, normal_queue, retry_policy_out,
     search_attributes_out, text, timeout_out, workflow_type,
 };
-use crate::history_json::enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES};
+use crate::history_json::{
+    enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
+    markers,
+};
 
 /// The commands of an answer and the messages that some of them stand for.
 #[derive(Default)]
@@ -129,18 +132,7 @@ impl Wire {
             ),
             Command::RecordMarker(marker) => (
                 CommandType::RecordMarker,
-                A::RecordMarkerCommandAttributes(proto::RecordMarkerCommandAttributes {
-                    marker_name: marker.marker_name,
-                    details: marker
-                        .details
-                        .into_iter()
-                        .map(|(key, values)| {
-                            Ok((key, self.payloads_out(values)?.unwrap_or_default()))
-                        })
-                        .collect::<Wired<_>>()?,
-                    header: None,
-                    failure: self.optional_failure_out(marker.failure)?,
-                }),
+                A::RecordMarkerCommandAttributes(self.marker_out(*marker)?),
             ),
             Command::UpsertWorkflowSearchAttributes { search_attributes } => (
                 CommandType::UpsertWorkflowSearchAttributes,
@@ -231,6 +223,24 @@ impl Wire {
                 ),
             ),
             other => return Err(lacks(other.name())),
+        })
+    }
+
+    fn marker_out(&self, marker: RecordMarker) -> Wired<proto::RecordMarkerCommandAttributes> {
+        let plain = markers::data_key(&marker.marker_name);
+        let details = markers::details_out(&marker.marker_name, marker.details);
+        let details = details.into_iter().map(|(key, values)| {
+            let values = match plain == Some(key.as_str()) {
+                true => Self::default().payloads_out(values),
+                false => self.payloads_out(values),
+            };
+            Ok((key, values?.unwrap_or_default()))
+        });
+        Ok(proto::RecordMarkerCommandAttributes {
+            details: details.collect::<Wired<_>>()?,
+            marker_name: marker.marker_name,
+            header: None,
+            failure: self.optional_failure_out(marker.failure)?,
         })
     }
 

@@ -14,6 +14,7 @@ use crate::history_json::{
     enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
     error::Read,
     fields::Fields,
+    markers,
 };
 
 /// The first event. Old servers left out the run ids that do not differ.
@@ -115,9 +116,10 @@ pub(super) fn child(fields: Fields<'_>) -> Read<StartChildWorkflowExecution> {
 }
 
 pub(super) fn marker(fields: Fields<'_>) -> Read<RecordMarker> {
+    let marker_name = fields.text("markerName")?;
     Ok(RecordMarker {
-        marker_name: fields.text("markerName")?,
-        details: fields.payload_lists("details")?,
+        details: markers::details_in(&marker_name, fields.payload_lists("details")?),
+        marker_name,
         failure: fields.optional_failure("failure")?,
     })
 }

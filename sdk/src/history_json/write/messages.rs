@@ -14,6 +14,7 @@ use steadfast_core::{
 use crate::history_json::{
     enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
     error::Read,
+    markers,
     object::Object,
     payload,
 };
@@ -139,10 +140,12 @@ pub(super) fn marker(marker: &RecordMarker) -> Read<Object> {
     if marker.details.is_empty() {
         return Ok(object);
     }
-    let details = marker.details.iter();
-    let details = details.fold(Object::new(), |object, (key, payloads)| {
-        object.value(key, payload::write_list(payloads))
-    });
+    let details = markers::details_out(&marker.marker_name, marker.details.clone());
+    let details = details
+        .iter()
+        .fold(Object::new(), |object, (key, payloads)| {
+            object.value(key, payload::write_list(payloads))
+        });
     Ok(object.message("details", details))
 }
 

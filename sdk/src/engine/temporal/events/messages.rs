@@ -17,7 +17,10 @@ use crate::{
         optional_id, optional_time, queue_name, retry_policy_in, search_attributes_in, target,
         timeout_in, type_name,
     },
-    history_json::enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
+    history_json::{
+        enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
+        markers,
+    },
 };
 
 impl Wire {
@@ -134,13 +137,17 @@ impl Wire {
     }
 
     pub(super) fn marker_in(&self, a: proto::MarkerRecordedEventAttributes) -> Wired<RecordMarker> {
+        let plain = markers::data_key(&a.marker_name);
+        let details = a.details.into_iter().map(|(key, payloads)| {
+            let payloads = match plain == Some(key.as_str()) {
+                true => Self::default().payloads_in(Some(payloads)),
+                false => self.payloads_in(Some(payloads)),
+            };
+            Ok((key, payloads?))
+        });
         Ok(RecordMarker {
+            details: markers::details_in(&a.marker_name, details.collect::<Wired<_>>()?),
             marker_name: a.marker_name,
-            details: a
-                .details
-                .into_iter()
-                .map(|(key, payloads)| Ok((key, self.payloads_in(Some(payloads))?)))
-                .collect::<Wired<_>>()?,
             failure: self.optional_failure_in(a.failure)?,
         })
     }
