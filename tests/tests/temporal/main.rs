@@ -16,3 +16,4 @@ mod server;
 mod service;
 mod shop;
 mod tls;
+mod tour;

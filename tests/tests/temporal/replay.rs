@@ -1,9 +1,14 @@
 //! Histories cross borders: those of a service replay here, and ours replay in Temporal's Python SDK.
 
 use prost::Message as _;
-use steadfast::{core::history::History, history_json, prelude::*, testing::Replayer};
+use steadfast::{
+    core::{history::History, ids::WorkflowExecution},
+    history_json,
+    prelude::*,
+    testing::Replayer,
+};
 use temporalio_protos::temporal::api::{
-    common::v1::WorkflowExecution,
+    common::v1 as common,
     workflowservice::v1::{
         GetWorkflowExecutionHistoryRequest, workflow_service_client::WorkflowServiceClient,
     },
@@ -13,6 +18,7 @@ use tokio::process::Command;
 use crate::{
     service::{fresh_engine, variable},
     shop::{Order, QUEUE, item, worker},
+    tour,
 };
 
 /// An order with a signal, an update, a query and an activity.
@@ -58,7 +64,7 @@ async fn a_history_of_a_service_replays_in_every_form() {
         .unwrap();
     let request = GetWorkflowExecutionHistoryRequest {
         namespace: client.engine().namespace().to_string(),
-        execution: Some(WorkflowExecution {
+        execution: Some(common::WorkflowExecution {
             workflow_id: fetched.execution.workflow_id.to_string(),
             run_id: fetched.execution.run_id.to_string(),
         }),
@@ -74,21 +80,9 @@ async fn a_history_of_a_service_replays_in_every_form() {
     assert_eq!(read, fetched);
     replayer().replay(&read).unwrap();
 
-    let Some(cli) = variable("STEADFAST_TEMPORAL_CLI") else {
+    let Some(json) = show(&client, &fetched.execution).await else {
         return;
     };
-    let shown = Command::new(cli)
-        .args(["workflow", "show", "-o", "json", "--workflow-id", "order"])
-        .args([
-            "--address",
-            &address,
-            "--namespace",
-            client.engine().namespace().as_str(),
-        ])
-        .output()
-        .await
-        .unwrap();
-    let json = String::from_utf8(shown.stdout).unwrap();
     replayer().replay_json(&json).unwrap();
     assert_eq!(history_json::from_json(&json).unwrap(), fetched);
 }
@@ -99,30 +93,69 @@ async fn a_history_that_is_none_is_refused() {
     assert!(steadfast::engine::temporal::read_history(b"").is_err());
 }
 
-/// The twin of `Order` in Python takes the histories of both engines.
+/// With `STEADFAST_RECORD` set, those of the service become the recordings that `tests/recordings.rs` replays.
 #[tokio::test]
-async fn our_histories_replay_in_python() {
+async fn histories_of_both_engines_replay_here_and_in_python() {
     let Some(python) = variable("STEADFAST_PYTHON") else {
         return;
     };
-    let mut clients = vec![Client::connect("memory:").await.unwrap()];
-    if let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") {
-        clients.push(Client::new(fresh_engine(&address).await));
+    replay_everywhere(&python, &Client::connect("memory:").await.unwrap()).await;
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
+        return;
+    };
+    let client = Client::new(fresh_engine(&address).await);
+    let histories = replay_everywhere(&python, &client).await;
+    if std::env::var("STEADFAST_RECORD").is_ok() {
+        record(&client, &histories).await;
     }
+}
+
+/// Goes every way, replays the histories with the code that left them and with its twins in Python, and gives them.
+async fn replay_everywhere(python: &str, client: &Client) -> Vec<(String, History)> {
+    let histories = tour::histories(client).await;
+    for (name, history) in &histories {
+        let replayed = tour::replayer().replay(history);
+        replayed.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    let order = ("order".to_owned(), history(client).await);
     let folder = tempfile::tempdir().unwrap();
-    for client in clients {
-        let json = history_json::to_json(&history(&client).await).unwrap();
-        let path = folder.path().join("history.json");
-        std::fs::write(&path, json).unwrap();
-        let script = format!("{}/tests/temporal/replay.py", env!("CARGO_MANIFEST_DIR"));
-        let output = Command::new(&python)
-            .arg(script)
-            .arg(&path)
-            .output()
-            .await
-            .unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{errors}");
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "replayed\n");
+    let paths = histories.iter().chain([&order]).map(|(name, history)| {
+        let path = folder.path().join(name).with_extension("json");
+        std::fs::write(&path, history_json::to_json(history).unwrap()).unwrap();
+        path
+    });
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/temporal/replay.py");
+    let output = Command::new(python)
+        .arg(script)
+        .args(paths)
+        .output()
+        .await
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "replayed\n");
+    histories
+}
+
+/// Keeps the histories as the service's command line shows them.
+async fn record(client: &Client, histories: &[(String, History)]) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings");
+    for (name, history) in histories {
+        let json = show(client, &history.execution).await.unwrap();
+        std::fs::write(format!("{folder}/{name}.json"), json).unwrap();
     }
+}
+
+/// The JSON form of a history, from the service's command line.
+async fn show(client: &Client, execution: &WorkflowExecution) -> Option<String> {
+    let shown = Command::new(variable("STEADFAST_TEMPORAL_CLI")?)
+        .args(["workflow", "show", "-o", "json"])
+        .args(["--workflow-id", execution.workflow_id.as_str()])
+        .args(["--run-id", execution.run_id.as_str()])
+        .args(["--address", &variable("STEADFAST_TEMPORAL_ADDRESS")?])
+        .args(["--namespace", client.engine().namespace().as_str()])
+        .output()
+        .await
+        .unwrap();
+    Some(String::from_utf8(shown.stdout).unwrap())
 }
