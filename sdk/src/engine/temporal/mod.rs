@@ -51,6 +51,7 @@ pub use self::options::{TemporalOptions, TlsOptions};
 use self::{
     events::EventReader,
     history::Bookmarks,
+    polls::Promise,
     service::Service,
     tasks::Sources,
     token::{WorkflowToken, open},
@@ -214,13 +215,14 @@ impl Engine for TemporalEngine {
         Box::pin(async move {
             let token: WorkflowToken = open(&token)?;
             let sources = self.sources.find(&token.task_queue, &token.identity);
-            let eager = sources.as_ref().map_or(0, |sources| sources.eager());
+            let promise = sources.as_ref().and_then(|sources| sources.eager());
+            let eager = promise.as_ref().map_or(0, Promise::tasks);
             let brought = self
                 .connection
                 .complete_workflow_task(token, completion, eager)
                 .await?;
-            if let Some(sources) = sources {
-                sources.bring(brought).await;
+            if let (Some(sources), Some(promise)) = (sources, promise) {
+                sources.bring(brought, &promise).await;
             }
             Ok(())
         })

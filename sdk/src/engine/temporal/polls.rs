@@ -4,7 +4,7 @@
 //! [`Source`] and not to whoever waits: what they bring is put down there, and whoever comes next
 //! takes it. There are only as many requests as somebody waits for, and with a sticky queue at
 //! least one for either queue. When a worker stops, the service is told to answer its requests, and
-//! what they still bring is handed to the worker.
+//! what they still bring is handed to the worker, as is what an answer to another task brings along.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,10 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 use tonic::Status;
 
 use super::{
@@ -38,10 +41,14 @@ pub(super) type Fetch<T> =
 
 /// Tasks of one kind for one worker.
 pub(super) struct Source<T> {
+    /// Whose tasks they are, for the logs.
+    task_queue: String,
     fetch: Fetch<T>,
     sticky: bool,
     /// One permit for each task that was put down.
     ready: Semaphore,
+    /// How many answers to other tasks may still bring some.
+    promises: watch::Sender<usize>,
     state: Mutex<State<T>>,
 }
 
@@ -51,7 +58,10 @@ struct State<T> {
     normal: usize,
     sticky: usize,
     requests: JoinSet<()>,
+    /// Whether the last request to end failed.
+    failing: bool,
     closed: bool,
+    emptied: bool,
 }
 
 impl<T> fmt::Debug for Source<T> {
@@ -61,18 +71,22 @@ impl<T> fmt::Debug for Source<T> {
 }
 
 impl<T: Send + 'static> Source<T> {
-    pub(super) fn new(sticky: bool, fetch: Fetch<T>) -> Arc<Self> {
+    pub(super) fn new(task_queue: &str, sticky: bool, fetch: Fetch<T>) -> Arc<Self> {
         Arc::new(Self {
+            task_queue: task_queue.to_owned(),
             fetch,
             sticky,
             ready: Semaphore::new(0),
+            promises: watch::Sender::new(0),
             state: Mutex::new(State {
                 brought: VecDeque::new(),
                 waiting: 0,
                 normal: 0,
                 sticky: 0,
                 requests: JoinSet::new(),
+                failing: false,
                 closed: false,
+                emptied: false,
             }),
         })
     }
@@ -92,10 +106,14 @@ impl<T: Send + 'static> Source<T> {
         self.ready.close();
     }
 
-    /// Waits for the requests that are under way, at most for a time. `false` when some are left.
+    /// Waits for the requests and promises that are under way, at most for a time. `false` when some are left.
     pub(super) async fn rest(&self, at_most: Duration) -> bool {
         let mut requests = std::mem::take(&mut self.lock().requests);
-        let all = async { while requests.join_next().await.is_some() {} };
+        let mut promises = self.promises.subscribe();
+        let all = async {
+            while requests.join_next().await.is_some() {}
+            let _ = promises.wait_for(|promises| *promises == 0).await;
+        };
         let ended = tokio::time::timeout(at_most, all).await.is_ok();
         self.lock().requests = requests;
         ended
@@ -104,6 +122,7 @@ impl<T: Send + 'static> Source<T> {
     /// Gives what was brought and not taken, and gives up the requests that are left.
     pub(super) fn untaken(&self) -> Vec<T> {
         let mut state = self.lock();
+        state.emptied = true;
         state.requests.abort_all();
         state.brought.drain(..).filter_map(Result::ok).collect()
     }
@@ -119,16 +138,26 @@ impl<T: Send + 'static> Source<T> {
         }
     }
 
-    /// How many more tasks could be taken at once, with one to spare for a request that brings one.
-    pub(super) fn spare(&self) -> usize {
+    /// Lets an answer to another task bring tasks along, up to a number: as many as could be taken at once, with one
+    /// to spare for a request that brings one. `None` when that is no task.
+    pub(super) fn promise(self: &Arc<Self>, at_most: usize) -> Option<Promise<T>> {
         let state = self.lock();
-        state.waiting.saturating_sub(state.brought.len() + 1)
+        let spare = state.waiting.saturating_sub(state.brought.len() + 1);
+        let tasks = spare.min(at_most);
+        if state.closed || tasks == 0 {
+            return None;
+        }
+        self.promises.send_modify(|promises| *promises += 1);
+        Some(Promise {
+            source: Arc::clone(self),
+            tasks,
+        })
     }
 
-    /// Puts down a task for whoever waits; gives it back when nobody will.
-    pub(super) fn offer(&self, task: T) -> Result<(), T> {
+    /// Puts down a task for whoever waits, or for the end; gives it back when that is over.
+    fn offer(&self, task: T) -> Result<(), T> {
         let mut state = self.lock();
-        if state.closed {
+        if state.emptied {
             return Err(task);
         }
         state.brought.push_back(Ok(task));
@@ -153,6 +182,31 @@ impl<T: Send + 'static> Source<T> {
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tasks that an answer may bring along. The source waits for it before it ends.
+#[derive(Debug)]
+pub(super) struct Promise<T> {
+    source: Arc<Source<T>>,
+    tasks: usize,
+}
+
+impl<T: Send + 'static> Promise<T> {
+    /// How many tasks there may be.
+    pub(super) fn tasks(&self) -> usize {
+        self.tasks
+    }
+
+    /// Puts down a task; gives it back when the source did not wait for it any more.
+    pub(super) fn keep(&self, task: T) -> Result<(), T> {
+        self.source.offer(task)
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        self.source.promises.send_modify(|promises| *promises -= 1);
     }
 }
 
@@ -202,7 +256,6 @@ impl<T> Drop for Waiting<'_, T> {
 /// Asks a queue for as long as that is wanted. What may pass is tried again with backoff.
 async fn request<T: Send + 'static>(source: Weak<Source<T>>, mut queue: Queue) {
     let mut backoff = Backoff::default();
-    let mut failing = false;
     loop {
         let fetched = match source.upgrade() {
             Some(source) => (source.fetch)(queue),
@@ -214,23 +267,26 @@ async fn request<T: Send + 'static>(source: Weak<Source<T>>, mut queue: Queue) {
         };
         match fetched {
             Ok(task) => {
-                if failing {
-                    tracing::info!("the Temporal Service answers again");
+                if std::mem::take(&mut source.lock().failing) {
+                    tracing::info!(
+                        task_queue = source.task_queue,
+                        "the Temporal Service answers again"
+                    );
                 }
-                (backoff, failing) = (Backoff::default(), false);
+                backoff = Backoff::default();
                 if let Some(task) = task {
                     source.put(Ok(task));
                 }
             }
             Err(status) if may_pass(&status) => {
-                if !failing {
+                if !std::mem::replace(&mut source.lock().failing, true) {
                     tracing::warn!(
+                        task_queue = source.task_queue,
                         code = ?status.code(),
                         message = status.message(),
                         "polling the Temporal Service failed; it is tried again"
                     );
                 }
-                failing = true;
                 if source.lock().closed {
                     return;
                 }
@@ -263,7 +319,7 @@ mod tests {
             let tasks = Arc::clone(&tasks);
             Box::pin(async move { Ok(tasks.lock().await.recv().await) })
         });
-        Source::new(true, fetch)
+        Source::new("queue", true, fetch)
     }
 
     #[tokio::test(start_paused = true)]
@@ -298,6 +354,36 @@ mod tests {
         assert!(source.rest(Duration::from_secs(1)).await);
         assert_eq!(source.untaken(), [7]);
         assert!(source.next().await.is_none());
+    }
+
+    /// A task that an answer brings while the worker stops would else have to wait for its time limit.
+    #[tokio::test(start_paused = true)]
+    async fn the_end_waits_for_what_was_promised_e7() {
+        let (_send, tasks) = mpsc::unbounded_channel();
+        let source = source(tasks);
+        assert!(source.promise(3).is_none(), "nobody could take a task");
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let source = Arc::clone(&source);
+                tokio::spawn(async move { source.next().await.is_none() })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let promise = source.promise(3).unwrap();
+        assert_eq!(promise.tasks(), 2, "one to spare for a request");
+        source.close();
+        assert!(source.promise(3).is_none(), "the source ends");
+        for waiting in waiting {
+            assert!(waiting.await.unwrap());
+        }
+        let ends = source.rest(Duration::from_secs(60));
+        let brings = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            promise.keep(7).unwrap();
+            drop(promise);
+        };
+        let _ = tokio::join!(ends, brings);
+        assert_eq!(source.untaken(), [7]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,7 +29,7 @@ use super::{
     Connection,
     commands::request_of,
     events::EventReader,
-    polls::{Fetch, Queue, Source},
+    polls::{Fetch, Promise, Queue, Source},
     service::{CALL_TIMEOUT, POLL_TIMEOUT, Patience},
     token::{ActivityToken, WorkflowToken, open, seal},
     wire::{
@@ -107,7 +107,7 @@ impl WorkerSources {
             let poller = Arc::clone(&workflow_poller);
             Box::pin(async move { poller.workflow_task(queue).await })
         });
-        let workflow = Source::new(true, fetch);
+        let workflow = Source::new(&poller.task_queue, true, fetch);
         let activity_poller = Arc::clone(&poller);
         let fetch: Fetch<ActivityLease> = Box::new(move |_| {
             let poller = Arc::clone(&activity_poller);
@@ -115,27 +115,31 @@ impl WorkerSources {
         });
         Self {
             workflow,
-            activity: Source::new(false, fetch),
+            activity: Source::new(&poller.task_queue, false, fetch),
             poller,
         }
     }
 
-    /// How many activities an answer to a workflow task may bring with it: none where the queue is
+    /// The activities that an answer to a workflow task may bring with it: none where the queue is
     /// limited, because they do not pass it.
-    pub(super) fn eager(&self) -> usize {
+    pub(super) fn eager(&self) -> Option<Promise<ActivityLease>> {
         match self.poller.limit() {
-            Some(_) => 0,
-            None => self.activity.spare().min(MAX_EAGER),
+            Some(_) => None,
+            None => self.activity.promise(MAX_EAGER),
         }
     }
 
     /// Takes in the activities that an answer brought.
-    pub(super) async fn bring(&self, tasks: Vec<PollActivityTaskQueueResponse>) {
+    pub(super) async fn bring(
+        &self,
+        tasks: Vec<PollActivityTaskQueueResponse>,
+        promise: &Promise<ActivityLease>,
+    ) {
         for task in tasks {
             let Some(lease) = self.poller.lease(task).await else {
                 continue;
             };
-            if let Err(lease) = self.activity.offer(lease) {
+            if let Err(lease) = promise.keep(lease) {
                 self.poller.give_back(lease.task.token).await;
             }
         }
@@ -336,7 +340,7 @@ impl Poller {
         Ok(self.lease(response).await)
     }
 
-    /// Lets another worker have an activity that came when this one had ended.
+    /// Lets another worker have an activity that came when this one had long ended.
     async fn give_back(&self, token: TaskToken) {
         let outcome = ActivityOutcome::Failed {
             failure: Failure::application("the worker has shut down", "WorkerShutdown"),
