@@ -5,24 +5,24 @@ use std::{process::Stdio, time::Duration};
 use futures_util::future::join_all;
 use steadfast::{
     core::{
-        event::EventKind,
         ids::Identity,
         task::{ActivityOutcome, TaskToken, WorkflowTaskCompletion},
     },
-    engine::{
-        EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest, temporal::TemporalEngine,
-    },
+    engine::{EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest},
     prelude::*,
 };
+use tempfile::TempDir;
 use tokio::{process::Command, time::sleep};
 
 use crate::{
+    ledger::{self, Ledger, Steps},
+    logs,
     server::{Proxy, Server, Wire, free_port},
-    service::{fresh_engine, fresh_namespace, variable},
-    shop::{Order, OrderHandle, QUEUE, item, worker},
+    service::{fresh_engine, variable},
+    shop::{Order, OrderHandle, QUEUE, item},
 };
 
-const ORDERS: usize = 40;
+const WORKFLOWS: usize = 40;
 
 async fn start(client: &Client, id: &str) -> OrderHandle {
     client
@@ -35,39 +35,57 @@ async fn start(client: &Client, id: &str) -> OrderHandle {
         .unwrap()
 }
 
-/// Starts orders, lets something happen to them, and waits until each was priced, exactly once by its history.
-async fn survive(client: &Client, fault: impl AsyncFnOnce()) {
-    let orders: Vec<String> = (0..ORDERS)
-        .map(|number| format!("order-{number}"))
-        .collect();
-    let orders = join_all(orders.iter().map(|id| start(client, id))).await;
-    let closing = join_all(orders.iter().map(|order| async {
-        // A client's request is made again for ten seconds; after that it is for the client to decide.
-        while order.close().await.is_err() {
-            sleep(Duration::from_millis(100)).await;
+/// What a fault happens to: workflows, and a ledger of what they run.
+struct Load {
+    client: Client,
+    ledger: Ledger,
+    task_queue: &'static str,
+    _folder: TempDir,
+}
+
+impl Load {
+    fn new(client: Client, task_queue: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            client,
+            ledger: Ledger::at(folder.path().join("ledger")),
+            task_queue,
+            _folder: folder,
         }
-        loop {
-            match order.result().await {
-                Ok(prices) => break assert_eq!(prices["bell"], 10),
-                Err(error) if error.is_cancelled() || error.is_not_found() => panic!("{error}"),
-                Err(_) => sleep(Duration::from_millis(100)).await,
+    }
+
+    /// Starts workflows, lets something happen to them, and waits until each has completed. No step ran again after it
+    /// was accepted. Gives how many steps ran that were not.
+    async fn survives(&self, fault: impl AsyncFnOnce()) -> usize {
+        let starts = (0..WORKFLOWS).map(async |number| {
+            let options = WorkflowStartOptions::new(self.task_queue, format!("steps-{number}"));
+            self.client.start_workflow(Steps::run, (), options).await
+        });
+        let workflows = join_all(starts).await;
+        let ends = workflows.into_iter().map(async |workflow| {
+            let workflow = workflow.unwrap();
+            // A client's request is made again for a while; after that it is for the client to decide.
+            while let Err(error) = workflow.result().await {
+                assert!(!error.is_cancelled() && !error.is_not_found(), "{error}");
+                sleep(Duration::from_millis(100)).await;
             }
-        }
-        let history = order.history().await.unwrap();
-        let completed = |event: &&steadfast::core::event::HistoryEvent| {
-            matches!(event.kind, EventKind::ActivityTaskCompleted { .. })
-        };
-        assert_eq!(
-            history.events.iter().filter(completed).count(),
-            1,
-            "{history}"
-        );
-    }));
-    tokio::join!(closing, fault());
+            workflow.history().await.unwrap()
+        });
+        let (histories, ()) = tokio::join!(join_all(ends), fault());
+        let again = histories.iter().map(|history| self.ledger.check(history));
+        again.sum()
+    }
+
+    /// The same with a worker in this process, which goes on running.
+    async fn survives_here(&self, fault: impl AsyncFnOnce()) -> usize {
+        let worker = ledger::worker(&self.client, &self.ledger, self.task_queue);
+        worker.run_until(self.survives(fault)).await.unwrap()
+    }
 }
 
 #[tokio::test]
 async fn a_service_is_killed_and_started_again_under_load() {
+    let logs = logs::collect();
     let folder = tempfile::tempdir().unwrap();
     let (port, file) = (free_port().await, folder.path().join("service.db"));
     let Some(server) = Server::start(port, &file) else {
@@ -80,39 +98,42 @@ async fn a_service_is_killed_and_started_again_under_load() {
             Err(_) => sleep(Duration::from_millis(200)).await,
         }
     };
-    let mut next = None;
-    worker(&client)
-        .run_until(survive(&client, async || {
-            sleep(Duration::from_millis(300)).await;
-            server.kill().await;
+    let mut server = Some(server);
+    let load = Load::new(client, "killed-service");
+    load.survives_here(async || {
+        for _ in 0..2 {
+            sleep(Duration::from_millis(500)).await;
+            server.take().unwrap().kill().await;
             sleep(Duration::from_secs(1)).await;
-            next = Server::start(port, &file);
-        }))
-        .await
-        .unwrap();
+            server = Server::start(port, &file);
+        }
+    })
+    .await;
+    for said in [
+        "polling the Temporal Service failed; it is tried again task_queue=\"killed-service\"",
+        "the Temporal Service answers again task_queue=\"killed-service\"",
+    ] {
+        // Once for either kind of task each time, and perhaps once more while connections settle.
+        let often = logs.count(said) > 12;
+        assert!(logs.contain(said) && !often, "{said}: {logs:?}");
+    }
 }
 
-async fn with_proxy(scenario: impl AsyncFnOnce(&Client, &Proxy)) {
+async fn with_proxy(task_queue: &'static str, scenario: impl AsyncFnOnce(&Load, &Proxy)) {
     let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
         return;
     };
     let proxy = Proxy::to(&address).await;
-    let options = fresh_namespace(&address).await;
-    let namespace = TemporalEngine::connect(options).await.unwrap();
-    let namespace = steadfast::engine::Engine::namespace(&*namespace).clone();
-    let client = Client::connect(&format!("temporal://{}/{namespace}", proxy.address))
-        .await
-        .unwrap();
-    worker(&client)
-        .run_until(scenario(&client, &proxy))
-        .await
-        .unwrap();
+    let client = Client::new(fresh_engine(&address).await);
+    let namespace = client.engine().namespace();
+    let through = Client::connect(&format!("temporal://{}/{namespace}", proxy.address)).await;
+    scenario(&Load::new(through.unwrap(), task_queue), &proxy).await;
 }
 
 #[tokio::test]
 async fn the_connection_is_cut_again_and_again() {
-    with_proxy(async |client, proxy| {
-        survive(client, async || {
+    with_proxy("cut-wire", async |load, proxy| {
+        load.survives_here(async || {
             for _ in 0..5 {
                 sleep(Duration::from_millis(150)).await;
                 proxy.becomes(Wire::Cut);
@@ -127,9 +148,10 @@ async fn the_connection_is_cut_again_and_again() {
 
 #[tokio::test]
 async fn the_service_is_slow() {
-    with_proxy(async |client, proxy| {
-        proxy.becomes(Wire::Slow(Duration::from_millis(200)));
-        survive(client, async || {}).await;
+    with_proxy("slow-service", async |load, proxy| {
+        proxy.becomes(Wire::Slow(Duration::from_millis(100)));
+        let again = load.survives_here(async || {}).await;
+        assert_eq!(again, 0, "slow is not lost");
     })
     .await;
 }
@@ -137,39 +159,68 @@ async fn the_service_is_slow() {
 /// Not a test: the worker that is killed.
 #[tokio::test]
 async fn worker_process() {
-    let Ok(url) = std::env::var("STEADFAST_TEST_WORKER") else {
+    let (Ok(url), Ok(path)) = (
+        std::env::var("STEADFAST_TEST_WORKER"),
+        std::env::var("STEADFAST_TEST_LEDGER"),
+    ) else {
         return;
     };
     let client = Client::connect(&url).await.unwrap();
-    worker(&client).run().await.unwrap();
+    let ledger = Ledger::at(path.into());
+    let worker = ledger::worker(&client, &ledger, KILLED_WORKER);
+    worker.run().await.unwrap();
 }
 
+const KILLED_WORKER: &str = "killed-worker";
+
+/// A worker is killed again and again, with runs in memory and activities under way; another goes on.
 #[tokio::test]
-async fn a_worker_with_the_run_in_memory_is_killed() {
+async fn a_worker_with_runs_in_memory_is_killed() {
     let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
         return;
     };
     let client = Client::new(fresh_engine(&address).await);
     let url = format!("temporal://{address}/{}", client.engine().namespace());
-    let mut process = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "faults::worker_process"])
-        .env("STEADFAST_TEST_WORKER", url)
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let order = start(&client, "order").await;
-    // It has the run, and the service keeps the next tasks for it.
-    assert_eq!(order.count().await.unwrap(), 1);
-    process.kill().await.unwrap();
-    let prices = worker(&client)
-        .run_until(async {
-            order.close().await.unwrap();
-            order.result().await.unwrap()
-        })
-        .await
-        .unwrap();
-    assert_eq!(prices["bell"], 10);
+    let load = Load::new(client, KILLED_WORKER);
+    let process = || {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "faults::worker_process"])
+            .env("STEADFAST_TEST_WORKER", &url)
+            .env("STEADFAST_TEST_LEDGER", load.ledger.path())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    };
+    let mut last = None;
+    let again = load.survives(async || {
+        for _ in 0..3 {
+            let mut killed = process();
+            let ran = load.ledger.lines();
+            while load.ledger.lines() < ran + 10 {
+                sleep(Duration::from_millis(5)).await;
+            }
+            killed.kill().await.unwrap();
+        }
+        last = Some(process());
+    });
+    assert!(again.await > 0, "activities were under way");
+}
+
+/// What will not pass ends a worker, in the words of the service.
+#[tokio::test]
+async fn a_poll_that_is_refused_ends_the_worker() {
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
+        return;
+    };
+    let client = Client::new(fresh_engine(&address).await);
+    let load = Load::new(client, "/_sys/reserved");
+    let worker = ledger::worker(&load.client, &load.ledger, load.task_queue);
+    let ended = tokio::time::timeout(Duration::from_secs(30), worker.run()).await;
+    assert_eq!(
+        ended.unwrap().unwrap_err().to_string(),
+        "task queue name cannot start with reserved prefix /_sys/"
+    );
 }
 
 /// E1.

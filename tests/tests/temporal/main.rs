@@ -8,6 +8,9 @@ mod cli;
 mod connection;
 mod elsewhere;
 mod faults;
+mod ledger;
+#[path = "../workflows/logs.rs"]
+mod logs;
 mod options;
 mod python;
 mod replay;

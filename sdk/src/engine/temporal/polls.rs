@@ -283,7 +283,7 @@ async fn request<T: Send + 'static>(source: Weak<Source<T>>, mut queue: Queue) {
                     tracing::warn!(
                         task_queue = source.task_queue,
                         code = ?status.code(),
-                        message = status.message(),
+                        error = status.message(),
                         "polling the Temporal Service failed; it is tried again"
                     );
                 }

@@ -144,7 +144,7 @@ impl Service {
             if late || !may_pass(&status) {
                 return Err(status);
             }
-            tracing::debug!(code = ?status.code(), message = status.message(), "a request is made again");
+            tracing::debug!(code = ?status.code(), error = status.message(), "a request is made again");
             tokio::time::sleep(wait.after(&status)).await;
         }
     }
@@ -226,7 +226,7 @@ impl Waiting {
         if !may_pass(&status) || since.elapsed() >= LONG_PATIENCE {
             return Err(status);
         }
-        tracing::debug!(code = ?status.code(), message = status.message(), "a request is made again");
+        tracing::debug!(code = ?status.code(), error = status.message(), "a request is made again");
         tokio::time::sleep(self.backoff.after(&status)).await;
         Ok(())
     }

@@ -162,7 +162,7 @@ impl WorkerSources {
         for _ in 0..LAST_POLLS {
             if let Err(status) = self.poller.shut_down().await {
                 tracing::debug!(
-                    message = status.message(),
+                    error = status.message(),
                     "the service was not told of the shutdown"
                 );
                 break;
@@ -256,7 +256,7 @@ impl Poller {
         if let Err(status) = self.rest_of_history(&mut response).await {
             // The run is gone or the task is no longer its turn: somebody else gets it.
             tracing::warn!(
-                message = status.message(),
+                error = status.message(),
                 "the history of a workflow task cannot be read"
             );
             return Ok(None);
