@@ -8,7 +8,9 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{ActivityId, ActivityType, EventId, Identity, RunId, WorkflowId, WorkflowType},
+    ids::{
+        ActivityId, ActivityType, EventId, Identity, Namespace, RunId, WorkflowId, WorkflowType,
+    },
     payload::Payload,
     retry::RetryState,
 };
@@ -45,6 +47,9 @@ pub enum FailureKind {
         details: Vec<Payload>,
         /// The wait before the next attempt, in place of the policy's.
         next_retry_delay: Option<Duration>,
+        /// How much of a failure it is.
+        #[serde(default)]
+        category: ApplicationErrorCategory,
     },
     /// A time limit passed.
     Timeout {
@@ -57,9 +62,15 @@ pub enum FailureKind {
     Cancelled {
         /// Values from whoever was cancelled.
         details: Vec<Payload>,
+        /// Who requested it, if that is known.
+        #[serde(default)]
+        identity: Option<Identity>,
     },
     /// It was terminated.
-    Terminated,
+    Terminated {
+        /// Who requested it, if that is known.
+        identity: Option<Identity>,
+    },
     /// The engine failed.
     Server {
         /// Whether trying again is useless.
@@ -74,6 +85,63 @@ pub enum FailureKind {
         /// What the last heartbeat said.
         last_heartbeat_details: Vec<Payload>,
     },
+    /// A Nexus operation of a workflow in another language ended without a result; the cause says
+    /// how.
+    NexusOperation(Box<NexusOperationFailureInfo>),
+    /// The handler of a Nexus operation refused it.
+    NexusHandler {
+        /// The name of the error's type in the Nexus protocol.
+        error_type: String,
+        /// Whether the operation is tried again.
+        retry_behavior: NexusHandlerRetryBehavior,
+    },
+}
+
+/// How much of a failure an application's failure is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "these are all the categories of Temporal"
+)]
+pub enum ApplicationErrorCategory {
+    /// Nothing was said.
+    #[default]
+    Unspecified,
+    /// It is expected: tools neither count nor log it as an error.
+    Benign,
+}
+
+/// Whether an operation is tried again that a Nexus handler refused.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "these are all the behaviours of Temporal"
+)]
+pub enum NexusHandlerRetryBehavior {
+    /// The type of the error says so.
+    #[default]
+    Unspecified,
+    /// It is.
+    Retryable,
+    /// It is not.
+    NonRetryable,
+}
+
+/// Says which Nexus operation ended without a result.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct NexusOperationFailureInfo {
+    /// The event that scheduled it.
+    pub scheduled_event_id: EventId,
+    /// The endpoint that it was sent to.
+    pub endpoint: String,
+    /// The service there.
+    pub service: String,
+    /// The operation's name.
+    pub operation: String,
+    /// What its handler calls it, once it has started; an older name of the token.
+    pub operation_id: String,
+    /// What its handler calls it, once it has started.
+    pub operation_token: String,
 }
 
 /// Says which activity ended without a result.
@@ -108,6 +176,9 @@ pub struct ChildWorkflowFailureInfo {
     pub started_event_id: EventId,
     /// Why it was not tried again.
     pub retry_state: RetryState,
+    /// The child's namespace, if it is recorded.
+    #[serde(default)]
+    pub namespace: Option<Namespace>,
 }
 
 /// The time limits that a timeout can be of.
@@ -161,6 +232,7 @@ impl Failure {
                 non_retryable: false,
                 details: Vec::new(),
                 next_retry_delay: None,
+                category: ApplicationErrorCategory::Unspecified,
             },
         )
     }
@@ -172,6 +244,7 @@ impl Failure {
             message,
             FailureKind::Cancelled {
                 details: Vec::new(),
+                identity: None,
             },
         )
     }

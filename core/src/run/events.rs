@@ -121,7 +121,7 @@ impl Run {
             } => self.activity(id, scheduled_event_id, |info| {
                 let text = "activity cancelled";
                 let events = (scheduled_event_id, started_event_id);
-                let cause = Failure::new("cancelled", FailureKind::Cancelled { details });
+                let cause = Failure::new("cancelled", FailureKind::Cancelled { details, identity: None });
                 let wrapped = info
                     .failure(text, events, identity, RetryState::CancelRequested)
                     .with_cause(cause);
@@ -163,7 +163,7 @@ impl Run {
             }),
             EventKind::ChildWorkflowExecutionCanceled { details, initiated_event_id, .. } => {
                 self.child(id, initiated_event_id, |info| {
-                    let cause = Failure::new("cancelled", FailureKind::Cancelled { details });
+                    let cause = Failure::new("cancelled", FailureKind::Cancelled { details, identity: None });
                     let state = RetryState::NonRetryableFailure;
                     info.closed("child workflow cancelled", initiated_event_id, state, cause)
                 })
@@ -177,7 +177,7 @@ impl Run {
             }),
             EventKind::ChildWorkflowExecutionTerminated { initiated_event_id, .. } => {
                 self.child(id, initiated_event_id, |info| {
-                    let cause = Failure::new("terminated", FailureKind::Terminated);
+                    let cause = Failure::new("terminated", FailureKind::Terminated { identity: None });
                     let state = RetryState::NonRetryableFailure;
                     info.closed("child workflow terminated", initiated_event_id, state, cause)
                 })
@@ -646,6 +646,7 @@ impl ChildInfo {
                 initiated_event_id,
                 started_event_id: self.started_event_id,
                 retry_state,
+                namespace: None,
             })),
         )
     }

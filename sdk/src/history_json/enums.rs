@@ -6,7 +6,7 @@
 use serde_json::Value;
 use steadfast_core::{
     event::{ContinueAsNewInitiator, ExternalFailedCause, WorkflowTaskFailedCause},
-    failure::TimeoutType,
+    failure::{ApplicationErrorCategory, NexusHandlerRetryBehavior, TimeoutType},
     options::{ParentClosePolicy, WorkflowIdReusePolicy},
     retry::RetryState,
 };
@@ -117,6 +117,21 @@ pub(crate) static RETRY_STATES: Names<RetryState> = Names {
         (7, "CANCEL_REQUESTED", RetryState::CancelRequested),
     ],
     other: None,
+};
+
+pub(crate) static ERROR_CATEGORIES: Names<ApplicationErrorCategory> = Names {
+    prefix: "APPLICATION_ERROR_CATEGORY_",
+    values: &[(1, "BENIGN", ApplicationErrorCategory::Benign)],
+    other: Some(ApplicationErrorCategory::Unspecified),
+};
+
+pub(crate) static NEXUS_RETRY_BEHAVIORS: Names<NexusHandlerRetryBehavior> = Names {
+    prefix: "NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_",
+    values: &[
+        (1, "RETRYABLE", NexusHandlerRetryBehavior::Retryable),
+        (2, "NON_RETRYABLE", NexusHandlerRetryBehavior::NonRetryable),
+    ],
+    other: Some(NexusHandlerRetryBehavior::Unspecified),
 };
 
 pub(crate) static TIMEOUT_TYPES: Names<TimeoutType> = Names {

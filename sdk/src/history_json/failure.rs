@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 use steadfast_core::failure::{
-    ActivityFailureInfo, ChildWorkflowFailureInfo, Failure, FailureKind, TimeoutType,
+    ActivityFailureInfo, ChildWorkflowFailureInfo, Failure, FailureKind, NexusOperationFailureInfo,
+    TimeoutType,
 };
 
 use super::{
     MAX_CAUSES,
-    enums::TIMEOUT_TYPES,
+    enums::{ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, TIMEOUT_TYPES},
     error::{Problem, Read},
     fields::Fields,
     object::Object,
@@ -49,20 +50,23 @@ fn kind(fields: Fields<'_>) -> Read<FailureKind> {
         }
     }
     // A message only: so says a service why it refused a workflow task.
-    Ok(foreign(""))
+    Ok(Failure::application("", "").kind)
 }
 
 /// Reads an info.
 type ReadKind = fn(Fields<'_>) -> Read<FailureKind>;
 
-/// The infos of a failure. Those of a Nexus operation have no kind of their own in a history.
+/// The infos of a failure.
 const KINDS: [(&str, ReadKind); 10] = [
     ("applicationFailureInfo", |info| {
         Ok(FailureKind::Application {
             error_type: info.text("type")?,
             non_retryable: info.flag("nonRetryable")?,
             details: info.payloads("details")?,
-            next_retry_delay: info.timeout("nextRetryDelay")?,
+            next_retry_delay: info.optional_duration("nextRetryDelay")?,
+            category: info
+                .choice("category", &ERROR_CATEGORIES)?
+                .unwrap_or_default(),
         })
     }),
     ("timeoutFailureInfo", |info| {
@@ -75,9 +79,14 @@ const KINDS: [(&str, ReadKind); 10] = [
     ("canceledFailureInfo", |info| {
         Ok(FailureKind::Cancelled {
             details: info.payloads("details")?,
+            identity: info.optional_id("identity")?,
         })
     }),
-    ("terminatedFailureInfo", |_| Ok(FailureKind::Terminated)),
+    ("terminatedFailureInfo", |info| {
+        Ok(FailureKind::Terminated {
+            identity: info.optional_id("identity")?,
+        })
+    }),
     ("serverFailureInfo", |info| {
         Ok(FailureKind::Server {
             non_retryable: info.flag("nonRetryable")?,
@@ -109,25 +118,29 @@ const KINDS: [(&str, ReadKind); 10] = [
             initiated_event_id: info.event_id("initiatedEventId")?,
             started_event_id: info.event_id("startedEventId")?,
             retry_state: info.retry_state()?,
+            namespace: info.optional_id("namespace")?,
         };
         Ok(FailureKind::ChildWorkflow(Box::new(info)))
     }),
-    ("nexusOperationExecutionFailureInfo", |_| {
-        Ok(foreign("NexusOperationFailure"))
+    ("nexusOperationExecutionFailureInfo", |info| {
+        let info = NexusOperationFailureInfo {
+            scheduled_event_id: info.event_id("scheduledEventId")?,
+            endpoint: info.text("endpoint")?,
+            service: info.text("service")?,
+            operation: info.text("operation")?,
+            operation_id: info.text("operationId")?,
+            operation_token: info.text("operationToken")?,
+        };
+        Ok(FailureKind::NexusOperation(Box::new(info)))
     }),
-    ("nexusHandlerFailureInfo", |_| {
-        Ok(foreign("NexusHandlerFailure"))
+    ("nexusHandlerFailureInfo", |info| {
+        let retry_behavior = info.choice("retryBehavior", &NEXUS_RETRY_BEHAVIORS)?;
+        Ok(FailureKind::NexusHandler {
+            error_type: info.text("type")?,
+            retry_behavior: retry_behavior.unwrap_or_default(),
+        })
     }),
 ];
-
-fn foreign(error_type: &str) -> FailureKind {
-    FailureKind::Application {
-        error_type: error_type.to_owned(),
-        non_retryable: false,
-        details: Vec::new(),
-        next_retry_delay: None,
-    }
-}
 
 impl Object {
     pub(super) fn failure(self, name: &str, failure: &Failure) -> Read<Self> {
@@ -172,12 +185,14 @@ fn write_kind(message: Object, kind: &FailureKind) -> Object {
             non_retryable,
             details,
             next_retry_delay,
+            category,
         } => {
             let info = Object::new()
                 .text("type", error_type)
                 .flag("nonRetryable", *non_retryable)
                 .payloads("details", details)
-                .timeout("nextRetryDelay", *next_retry_delay);
+                .timeout("nextRetryDelay", *next_retry_delay)
+                .choice("category", *category, &ERROR_CATEGORIES);
             ("applicationFailureInfo", info)
         }
         FailureKind::Timeout {
@@ -189,11 +204,16 @@ fn write_kind(message: Object, kind: &FailureKind) -> Object {
                 .payloads("lastHeartbeatDetails", last_heartbeat_details);
             ("timeoutFailureInfo", info)
         }
-        FailureKind::Cancelled { details } => {
-            let info = Object::new().payloads("details", details);
+        FailureKind::Cancelled { details, identity } => {
+            let info = Object::new()
+                .payloads("details", details)
+                .optional_id("identity", identity.as_ref());
             ("canceledFailureInfo", info)
         }
-        FailureKind::Terminated => ("terminatedFailureInfo", Object::new()),
+        FailureKind::Terminated { identity } => {
+            let info = Object::new().optional_id("identity", identity.as_ref());
+            ("terminatedFailureInfo", info)
+        }
         FailureKind::Server { non_retryable } => {
             let info = Object::new().flag("nonRetryable", *non_retryable);
             ("serverFailureInfo", info)
@@ -220,8 +240,30 @@ fn write_kind(message: Object, kind: &FailureKind) -> Object {
                 .named("workflowType", &info.workflow_type)
                 .event_id("initiatedEventId", info.initiated_event_id)
                 .event_id("startedEventId", info.started_event_id)
-                .retry_state(info.retry_state);
+                .retry_state(info.retry_state)
+                .optional_id("namespace", info.namespace.as_ref());
             ("childWorkflowExecutionFailureInfo", info)
+        }
+        FailureKind::NexusOperation(info) => {
+            let info = Object::new()
+                .event_id("scheduledEventId", info.scheduled_event_id)
+                .text("endpoint", &info.endpoint)
+                .text("service", &info.service)
+                .text("operation", &info.operation)
+                .text("operationId", &info.operation_id)
+                .text("operationToken", &info.operation_token);
+            ("nexusOperationExecutionFailureInfo", info)
+        }
+        FailureKind::NexusHandler {
+            error_type,
+            retry_behavior,
+        } => {
+            let info = Object::new().text("type", error_type).choice(
+                "retryBehavior",
+                *retry_behavior,
+                &NEXUS_RETRY_BEHAVIORS,
+            );
+            ("nexusHandlerFailureInfo", info)
         }
     };
     message.message(name, info)

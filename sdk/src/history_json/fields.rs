@@ -155,7 +155,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn optional_duration(&self, name: &str) -> Read<Option<Duration>> {
+    pub(super) fn optional_duration(&self, name: &str) -> Read<Option<Duration>> {
         self.read(name, |value| match text(value) {
             Ok("") => Ok(None),
             Ok(text) => time::parse_duration(text)

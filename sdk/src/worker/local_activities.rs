@@ -57,7 +57,10 @@ pub(crate) async fn run_local_activity(
                 ActivityEnd::Cancelled(details) if cause.borrow().is_some() => {
                     return Err(Failure::new(
                         "cancelled",
-                        FailureKind::Cancelled { details },
+                        FailureKind::Cancelled {
+                            details,
+                            identity: None,
+                        },
                     ));
                 }
                 ActivityEnd::Cancelled(_) => Failure::application(

@@ -301,11 +301,12 @@ fn short(failure: &Failure) -> String {
         FailureKind::Application { error_type, .. } => format!("application,{error_type}"),
         FailureKind::Timeout { timeout_type, .. } => format!("timeout,{timeout_type:?}"),
         FailureKind::Cancelled { .. } => "canceled".to_owned(),
-        FailureKind::Terminated => "terminated".to_owned(),
+        FailureKind::Terminated { .. } => "terminated".to_owned(),
         FailureKind::Server { .. } => "server".to_owned(),
         FailureKind::Activity(_) => "activity".to_owned(),
         FailureKind::ChildWorkflow(_) => "childWorkflowExecution".to_owned(),
         FailureKind::Reset { .. } => "resetWorkflow".to_owned(),
+        FailureKind::NexusOperation(_) | FailureKind::NexusHandler { .. } => "nexus".to_owned(),
     };
     let cause = failure
         .cause

@@ -331,13 +331,14 @@ pub(crate) fn short(failure: &Failure) -> String {
         FailureKind::Application { error_type, .. } => format!("application,{error_type}"),
         FailureKind::Timeout { timeout_type, .. } => format!("timeout,{}", shout(timeout_type)),
         FailureKind::Cancelled { .. } => "canceled".to_owned(),
-        FailureKind::Terminated => "terminated".to_owned(),
+        FailureKind::Terminated { .. } => "terminated".to_owned(),
         FailureKind::Server { .. } => "server".to_owned(),
         FailureKind::Activity(info) => format!("activity,{}", shout(info.retry_state)),
         FailureKind::ChildWorkflow(info) => {
             format!("childWorkflowExecution,{}", shout(info.retry_state))
         }
         FailureKind::Reset { .. } => "resetWorkflow".to_owned(),
+        FailureKind::NexusOperation(_) | FailureKind::NexusHandler { .. } => "nexus".to_owned(),
     };
     let cause = failure
         .cause

@@ -164,11 +164,12 @@ pub(crate) fn short(failure: &Failure) -> String {
             FailureKind::Application { error_type, .. } => error_type.clone(),
             FailureKind::Timeout { timeout_type, .. } => format!("{timeout_type:?}"),
             FailureKind::Cancelled { .. } => "canceled".to_owned(),
-            FailureKind::Terminated => "terminated".to_owned(),
+            FailureKind::Terminated { .. } => "terminated".to_owned(),
             FailureKind::Server { .. } => "server".to_owned(),
             FailureKind::Activity(_) => "activity".to_owned(),
             FailureKind::ChildWorkflow(_) => "child".to_owned(),
             FailureKind::Reset { .. } => "reset".to_owned(),
+            FailureKind::NexusOperation(_) | FailureKind::NexusHandler { .. } => "nexus".to_owned(),
         })
         .collect();
     kinds.join(" <- ")

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use prost::Message as _;
 use steadfast_core::{
     event::WorkflowTaskFailedCause,
-    failure::{Failure, FailureKind},
+    failure::{ApplicationErrorCategory, Failure, FailureKind},
     payload::Payload,
     task::{ActivityOutcome, HeartbeatReply, WorkflowTaskCompletion, WorkflowTaskFailure},
 };
@@ -131,12 +131,15 @@ impl Connection {
                 answer: self.wire.single_out(Some(answer))?,
                 ..WorkflowQueryResult::default()
             },
-            Err(failure) => WorkflowQueryResult {
-                result_type: QueryResultType::Failed.into(),
-                error_message: failure.message.clone(),
-                failure: Some(self.wire.failure_out(failure)?),
-                ..WorkflowQueryResult::default()
-            },
+            Err(failure) => {
+                let failure = self.wire.failure_out(failure)?;
+                WorkflowQueryResult {
+                    result_type: QueryResultType::Failed.into(),
+                    error_message: failure.message.clone(),
+                    failure: Some(failure),
+                    ..WorkflowQueryResult::default()
+                }
+            }
         })
     }
 
@@ -380,6 +383,7 @@ fn too_large(what: &str, bytes: usize) -> Failure {
             non_retryable: true,
             details: Vec::new(),
             next_retry_delay: None,
+            category: ApplicationErrorCategory::Unspecified,
         },
     )
 }

@@ -1,7 +1,12 @@
 //! Failures on the wire, both ways.
 
+use serde_json::json;
 use steadfast_core::{
-    failure::{ActivityFailureInfo, ChildWorkflowFailureInfo, Failure, FailureKind, TimeoutType},
+    failure::{
+        ActivityFailureInfo, ChildWorkflowFailureInfo, Failure, FailureKind,
+        NexusOperationFailureInfo, TimeoutType,
+    },
+    payload::Payload,
     retry::RetryState,
 };
 use temporalio_protos::temporal::api::{
@@ -10,13 +15,19 @@ use temporalio_protos::temporal::api::{
 };
 
 use super::wire::{
-    Wire, Wired, event_id, event_id_out, execution_out, id, lacks, optional_id, target, text,
-    timeout_in, timeout_out, type_name, workflow_type,
+    Wire, Wired, duration_in, event_id, event_id_out, execution_out, id, lacks, optional_id,
+    target, text, timeout_out, type_name, workflow_type,
 };
 use crate::history_json::{
     MAX_CAUSES,
-    enums::{RETRY_STATES, TIMEOUT_TYPES},
+    enums::{ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, RETRY_STATES, TIMEOUT_TYPES},
 };
+
+/// What a failure says whose message went through a codec.
+const ENCODED: &str = "Encoded failure";
+/// The names of what went through it.
+const MESSAGE: &str = "message";
+const STACK_TRACE: &str = "stack_trace";
 
 impl Wire {
     pub(super) fn failure_out(&self, failure: Failure) -> Wired<proto::Failure> {
@@ -24,14 +35,23 @@ impl Wire {
             Some(cause) => Some(Box::new(self.failure_out(*cause)?)),
             None => None,
         };
-        Ok(proto::Failure {
+        let failure_info = Some(self.kind_out(failure.kind)?);
+        let mut out = proto::Failure {
             message: failure.message,
             source: failure.source,
             stack_trace: failure.stack_trace,
             encoded_attributes: None,
             cause,
-            failure_info: Some(self.kind_out(failure.kind)?),
-        })
+            failure_info,
+        };
+        if self.encode_failures {
+            let attributes = json!({ MESSAGE: out.message, STACK_TRACE: out.stack_trace });
+            let attributes = Payload::json(attributes.to_string().into_bytes());
+            out.encoded_attributes = Some(self.payload_out(attributes)?);
+            ENCODED.clone_into(&mut out.message);
+            out.stack_trace.clear();
+        }
+        Ok(out)
     }
 
     fn kind_out(&self, kind: FailureKind) -> Wired<FailureInfo> {
@@ -41,12 +61,13 @@ impl Wire {
                 non_retryable,
                 details,
                 next_retry_delay,
+                category,
             } => FailureInfo::ApplicationFailureInfo(proto::ApplicationFailureInfo {
                 r#type: error_type,
                 non_retryable,
                 details: self.payloads_out(details)?,
                 next_retry_delay: timeout_out(next_retry_delay),
-                ..proto::ApplicationFailureInfo::default()
+                category: ERROR_CATEGORIES.number(category),
             }),
             FailureKind::Timeout {
                 timeout_type,
@@ -55,14 +76,16 @@ impl Wire {
                 timeout_type: TIMEOUT_TYPES.number(timeout_type),
                 last_heartbeat_details: self.payloads_out(last_heartbeat_details)?,
             }),
-            FailureKind::Cancelled { details } => {
+            FailureKind::Cancelled { details, identity } => {
                 FailureInfo::CanceledFailureInfo(proto::CanceledFailureInfo {
                     details: self.payloads_out(details)?,
-                    ..proto::CanceledFailureInfo::default()
+                    identity: text(identity),
                 })
             }
-            FailureKind::Terminated => {
-                FailureInfo::TerminatedFailureInfo(proto::TerminatedFailureInfo::default())
+            FailureKind::Terminated { identity } => {
+                FailureInfo::TerminatedFailureInfo(proto::TerminatedFailureInfo {
+                    identity: text(identity),
+                })
             }
             FailureKind::Server { non_retryable } => {
                 FailureInfo::ServerFailureInfo(proto::ServerFailureInfo { non_retryable })
@@ -91,9 +114,17 @@ impl Wire {
                     initiated_event_id: event_id_out(info.initiated_event_id),
                     started_event_id: event_id_out(info.started_event_id),
                     retry_state: RETRY_STATES.number(info.retry_state),
-                    ..proto::ChildWorkflowExecutionFailureInfo::default()
+                    namespace: text(info.namespace),
                 },
             ),
+            FailureKind::NexusOperation(info) => nexus_operation_out(*info),
+            FailureKind::NexusHandler {
+                error_type,
+                retry_behavior,
+            } => FailureInfo::NexusHandlerFailureInfo(proto::NexusHandlerFailureInfo {
+                r#type: error_type,
+                retry_behavior: NEXUS_RETRY_BEHAVIORS.number(retry_behavior),
+            }),
         })
     }
 
@@ -154,8 +185,8 @@ impl Wire {
                 .to_owned()
         };
         (
-            attribute("message", &failure.message),
-            attribute("stack_trace", &failure.stack_trace),
+            attribute(MESSAGE, &failure.message),
+            attribute(STACK_TRACE, &failure.stack_trace),
         )
     }
 
@@ -165,7 +196,11 @@ impl Wire {
                 error_type: info.r#type,
                 non_retryable: info.non_retryable,
                 details: self.payloads_in(info.details)?,
-                next_retry_delay: timeout_in(info.next_retry_delay),
+                // None at all is the policy's; zero is at once.
+                next_retry_delay: info.next_retry_delay.map(|delay| duration_in(Some(delay))),
+                category: ERROR_CATEGORIES
+                    .of_number(info.category)
+                    .unwrap_or_default(),
             },
             Some(FailureInfo::TimeoutFailureInfo(info)) => FailureKind::Timeout {
                 timeout_type: timeout_type(info.timeout_type),
@@ -173,8 +208,11 @@ impl Wire {
             },
             Some(FailureInfo::CanceledFailureInfo(info)) => FailureKind::Cancelled {
                 details: self.payloads_in(info.details)?,
+                identity: optional_id(&info.identity)?,
             },
-            Some(FailureInfo::TerminatedFailureInfo(_)) => FailureKind::Terminated,
+            Some(FailureInfo::TerminatedFailureInfo(info)) => FailureKind::Terminated {
+                identity: optional_id(&info.identity)?,
+            },
             Some(FailureInfo::ServerFailureInfo(info)) => FailureKind::Server {
                 non_retryable: info.non_retryable,
             },
@@ -200,26 +238,44 @@ impl Wire {
                     initiated_event_id: event_id(info.initiated_event_id),
                     started_event_id: event_id(info.started_event_id),
                     retry_state: retry_state(info.retry_state),
+                    namespace: optional_id(&info.namespace)?,
                 }))
             }
-            // A history has no kind for these.
-            Some(FailureInfo::NexusOperationExecutionFailureInfo(_)) => {
-                foreign("NexusOperationFailure")
-            }
-            Some(FailureInfo::NexusHandlerFailureInfo(_)) => foreign("NexusHandlerFailure"),
+            Some(FailureInfo::NexusOperationExecutionFailureInfo(info)) => nexus_operation_in(info),
+            Some(FailureInfo::NexusHandlerFailureInfo(info)) => FailureKind::NexusHandler {
+                error_type: info.r#type,
+                retry_behavior: NEXUS_RETRY_BEHAVIORS
+                    .of_number(info.retry_behavior)
+                    .unwrap_or_default(),
+            },
             // A message only: so says the service why it refused a workflow task.
-            None => foreign(""),
+            None => Failure::application("", "").kind,
         })
     }
 }
 
-fn foreign(error_type: &str) -> FailureKind {
-    FailureKind::Application {
-        error_type: error_type.to_owned(),
-        non_retryable: false,
-        details: Vec::new(),
-        next_retry_delay: None,
-    }
+#[expect(deprecated, reason = "older servers call the token so")]
+fn nexus_operation_out(info: NexusOperationFailureInfo) -> FailureInfo {
+    FailureInfo::NexusOperationExecutionFailureInfo(proto::NexusOperationFailureInfo {
+        scheduled_event_id: event_id_out(info.scheduled_event_id),
+        endpoint: info.endpoint,
+        service: info.service,
+        operation: info.operation,
+        operation_id: info.operation_id,
+        operation_token: info.operation_token,
+    })
+}
+
+#[expect(deprecated, reason = "older servers call the token so")]
+fn nexus_operation_in(info: proto::NexusOperationFailureInfo) -> FailureKind {
+    FailureKind::NexusOperation(Box::new(NexusOperationFailureInfo {
+        scheduled_event_id: event_id(info.scheduled_event_id),
+        endpoint: info.endpoint,
+        service: info.service,
+        operation: info.operation,
+        operation_id: info.operation_id,
+        operation_token: info.operation_token,
+    }))
 }
 
 pub(super) fn retry_state(number: i32) -> RetryState {
@@ -232,4 +288,197 @@ pub(super) fn timeout_type(number: i32) -> TimeoutType {
     TIMEOUT_TYPES
         .of_number(number)
         .unwrap_or(TimeoutType::StartToClose)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::{collection::vec, option, prelude::*};
+    use temporalio_protos::temporal::api::common::v1::{Payload as ProtoPayload, Payloads};
+
+    use super::*;
+    use crate::codec::{CodecError, PayloadCodec};
+
+    /// Hides what is in a payload.
+    #[derive(Debug)]
+    struct Reverse;
+
+    impl PayloadCodec for Reverse {
+        fn encode(&self, payload: Payload) -> Result<Payload, CodecError> {
+            let mut data = payload.data.as_slice().to_vec();
+            data.reverse();
+            let mut reversed = Payload::binary(data);
+            let encoding = payload.encoding.into_owned().into_bytes();
+            reversed.metadata = payload.metadata;
+            reversed.metadata.insert("was".to_owned(), encoding.into());
+            Ok(reversed)
+        }
+
+        fn decode(&self, mut payload: Payload) -> Result<Payload, CodecError> {
+            let Some(encoding) = payload.metadata.remove("was") else {
+                return Ok(payload);
+            };
+            let mut data = payload.data.as_slice().to_vec();
+            data.reverse();
+            payload.data = data.into();
+            payload.encoding = String::from_utf8_lossy(encoding.as_slice())
+                .into_owned()
+                .into();
+            Ok(payload)
+        }
+    }
+
+    fn payloads() -> impl Strategy<Value = Option<Payloads>> {
+        let metadata = prop::collection::hash_map(
+            "encoding|messageType|[a-z]{1,4}",
+            vec(0_u8..128, 1..9),
+            0..3,
+        );
+        let payload =
+            (metadata, vec(any::<u8>(), 0..9)).prop_map(|(metadata, data)| ProtoPayload {
+                metadata,
+                data,
+                ..ProtoPayload::default()
+            });
+        let some = vec(payload, 1..4).prop_map(|payloads| Payloads { payloads });
+        option::of(some)
+    }
+
+    #[expect(deprecated, reason = "older servers call the token so")]
+    fn info() -> impl Strategy<Value = FailureInfo> {
+        let text = "[a-z]{0,3}";
+        let named = "[a-z]{1,3}";
+        let delay = option::of(
+            (0_i64..9, 0_i32..9)
+                .prop_map(|(seconds, nanos)| prost_wkt_types::Duration { seconds, nanos }),
+        );
+        let name = |name: String| common::ActivityType { name };
+        prop_oneof![
+            (text, any::<bool>(), payloads(), delay, 0..2_i32).prop_map(
+                |(r#type, non_retryable, details, next_retry_delay, category)| {
+                    FailureInfo::ApplicationFailureInfo(proto::ApplicationFailureInfo {
+                        r#type,
+                        non_retryable,
+                        details,
+                        next_retry_delay,
+                        category,
+                    })
+                }
+            ),
+            (1..5_i32, payloads()).prop_map(|(timeout_type, last_heartbeat_details)| {
+                FailureInfo::TimeoutFailureInfo(proto::TimeoutFailureInfo {
+                    timeout_type,
+                    last_heartbeat_details,
+                })
+            }),
+            (payloads(), text).prop_map(|(details, identity)| {
+                FailureInfo::CanceledFailureInfo(proto::CanceledFailureInfo { details, identity })
+            }),
+            text.prop_map(|identity| {
+                FailureInfo::TerminatedFailureInfo(proto::TerminatedFailureInfo { identity })
+            }),
+            any::<bool>().prop_map(|non_retryable| {
+                FailureInfo::ServerFailureInfo(proto::ServerFailureInfo { non_retryable })
+            }),
+            payloads().prop_map(|last_heartbeat_details| {
+                FailureInfo::ResetWorkflowFailureInfo(proto::ResetWorkflowFailureInfo {
+                    last_heartbeat_details,
+                })
+            }),
+            (0..9_i64, 0..9_i64, text, named, named, 1..8_i32).prop_map(
+                move |(scheduled, started, identity, activity_type, activity_id, retry_state)| {
+                    FailureInfo::ActivityFailureInfo(proto::ActivityFailureInfo {
+                        scheduled_event_id: scheduled,
+                        started_event_id: started,
+                        identity,
+                        activity_type: Some(name(activity_type)),
+                        activity_id,
+                        retry_state,
+                    })
+                }
+            ),
+            (text, named, text, named, 0..9_i64, 1..8_i32).prop_map(
+                |(namespace, workflow_id, run_id, name, event_id, retry_state)| {
+                    let execution = common::WorkflowExecution {
+                        workflow_id,
+                        run_id,
+                    };
+                    FailureInfo::ChildWorkflowExecutionFailureInfo(
+                        proto::ChildWorkflowExecutionFailureInfo {
+                            namespace,
+                            workflow_execution: Some(execution),
+                            workflow_type: workflow_type(name),
+                            initiated_event_id: event_id,
+                            started_event_id: event_id + 1,
+                            retry_state,
+                        },
+                    )
+                }
+            ),
+            (0..9_i64, [text, text, text, text, text]).prop_map(
+                |(
+                    scheduled_event_id,
+                    [endpoint, service, operation, operation_id, operation_token],
+                )| {
+                    FailureInfo::NexusOperationExecutionFailureInfo(
+                        proto::NexusOperationFailureInfo {
+                            scheduled_event_id,
+                            endpoint,
+                            service,
+                            operation,
+                            operation_id,
+                            operation_token,
+                        },
+                    )
+                }
+            ),
+            (text, 0..3_i32).prop_map(|(r#type, retry_behavior)| {
+                FailureInfo::NexusHandlerFailureInfo(proto::NexusHandlerFailureInfo {
+                    r#type,
+                    retry_behavior,
+                })
+            }),
+        ]
+    }
+
+    fn failures() -> impl Strategy<Value = proto::Failure> {
+        let text = "[a-z ]{0,9}";
+        vec((text, text, text, info()), 1..5).prop_map(|chain| {
+            let mut cause = None;
+            for (message, source, stack_trace, info) in chain {
+                cause = Some(Box::new(proto::Failure {
+                    message,
+                    source,
+                    stack_trace,
+                    encoded_attributes: None,
+                    cause,
+                    failure_info: Some(info),
+                }));
+            }
+            *cause.expect("there is one at least")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_failure_comes_back_as_it_went(failure in failures()) {
+            let wire = Wire::default();
+            let read = wire.failure_in(Some(failure.clone()))?;
+            prop_assert_eq!(wire.failure_out(read)?, failure);
+        }
+
+        #[test]
+        fn a_failure_goes_through_a_codec_whole(failure in failures(), encode_failures: bool) {
+            let failure = Wire::default().failure_in(Some(failure))?;
+            let codec: Arc<dyn PayloadCodec> = Arc::new(Reverse);
+            let wire = Wire { codec: Some(codec), encode_failures };
+            let out = wire.failure_out(failure.clone())?;
+            if encode_failures {
+                prop_assert_eq!(&out.message, ENCODED);
+                prop_assert_eq!(&out.stack_trace, "");
+            }
+            prop_assert_eq!(wire.failure_in(Some(out))?, failure);
+        }
+    }
 }

@@ -139,6 +139,7 @@ impl TemporalEngine {
                 service,
                 wire: Wire {
                     codec: options.codec,
+                    encode_failures: options.encode_failures,
                 },
                 namespace: namespace.clone(),
                 sticky_timeout: options.sticky_timeout,

@@ -36,6 +36,7 @@ pub struct TemporalOptions {
     pub(super) api_key: Option<String>,
     pub(super) headers: BTreeMap<String, String>,
     pub(super) codec: Option<Arc<dyn PayloadCodec>>,
+    pub(super) encode_failures: bool,
     pub(super) polls: usize,
     pub(super) sticky_timeout: Duration,
 }
@@ -64,6 +65,7 @@ impl TemporalOptions {
             api_key: None,
             headers: BTreeMap::new(),
             codec: None,
+            encode_failures: false,
             polls: 5,
             sticky_timeout: Duration::from_secs(10),
         }
@@ -176,6 +178,14 @@ impl TemporalOptions {
     /// Puts payloads through a codec, such as one that encrypts.
     pub fn codec(mut self, codec: Arc<dyn PayloadCodec>) -> Self {
         self.codec = Some(codec);
+        self
+    }
+
+    /// Puts the messages and stack traces of failures through the codec as well. Those who read a
+    /// history without the codec see `Encoded failure`. By default they are plain, as with Temporal's
+    /// own SDKs, which read both.
+    pub fn encode_failures(mut self) -> Self {
+        self.encode_failures = true;
         self
     }
 

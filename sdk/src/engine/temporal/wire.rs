@@ -34,6 +34,8 @@ const MAX_SECONDS: u64 = 315_576_000_000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wire {
     pub(super) codec: Option<Arc<dyn PayloadCodec>>,
+    /// Whether the messages of failures go through it too.
+    pub(super) encode_failures: bool,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]

@@ -171,10 +171,12 @@ pub(super) fn next_attempt(
             None,
         ),
         FailureKind::Server { non_retryable } => (!non_retryable, None),
-        FailureKind::Cancelled { .. } | FailureKind::Terminated => (false, None),
-        FailureKind::Activity(_) | FailureKind::ChildWorkflow(_) | FailureKind::Reset { .. } => {
-            (true, None)
-        }
+        FailureKind::Cancelled { .. } | FailureKind::Terminated { .. } => (false, None),
+        FailureKind::Activity(_)
+        | FailureKind::ChildWorkflow(_)
+        | FailureKind::Reset { .. }
+        | FailureKind::NexusOperation(_)
+        | FailureKind::NexusHandler { .. } => (true, None),
     };
     if !retryable {
         return Err(RetryState::NonRetryableFailure);
