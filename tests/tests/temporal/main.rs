@@ -9,6 +9,7 @@ mod connection;
 mod elsewhere;
 mod faults;
 mod ledger;
+mod limits;
 #[path = "../workflows/logs.rs"]
 mod logs;
 mod options;

@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use prost::Message as _;
 use steadfast_core::{
     event::WorkflowTaskFailedCause,
-    failure::{ApplicationErrorCategory, Failure, FailureKind},
+    failure::Failure,
     payload::Payload,
     task::{ActivityOutcome, HeartbeatReply, WorkflowTaskCompletion, WorkflowTaskFailure},
 };
@@ -25,7 +24,7 @@ use temporalio_protos::temporal::api::{
 };
 
 use super::{
-    Connection,
+    Connection, limits,
     service::{Patience, is_too_large},
     status::{answer_error, error_of},
     tasks::ONLY_QUERY,
@@ -34,8 +33,6 @@ use super::{
 };
 use crate::{engine::EngineError, history_json::enums::TASK_FAILED_CAUSES};
 
-/// The largest request that a service takes when nothing else is said to it.
-const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
 /// The shortest and the longest wait before the failure of a task that failed before is reported.
 const PENANCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -69,27 +66,29 @@ impl Connection {
             }
         };
         ask_eagerly(&mut request.commands, &token.task_queue, eager);
-        let bytes = request.encoded_len();
-        if bytes > MAX_REQUEST_BYTES {
-            let message = format!(
-                "the answer to a workflow task has {bytes} bytes, and a Temporal Service takes at most \
-                 {MAX_REQUEST_BYTES}; pass large values by reference, or in several tasks"
-            );
-            let cause = WorkflowTaskFailedCause::PayloadsTooLarge;
-            let failure = WorkflowTaskFailure {
-                cause,
-                failure: Failure::application(&message, "PayloadsTooLarge"),
-            };
-            self.fail_workflow_task(token, failure).await?;
-            return Err(EngineError::WorkflowTaskRefused { cause, message });
-        }
-        let sent = self
-            .service
-            .call(Patience::Worker, request, |mut stub, request| async move {
-                stub.respond_workflow_task_completed(request).await
-            });
-        let response = sent.await.map_err(|status| answer_error(&status))?;
-        Ok(response.activity_tasks)
+        let too_large = match self.limits.check_answer(&request) {
+            Err(message) => message,
+            Ok(()) => {
+                let sent =
+                    self.service
+                        .call(Patience::Worker, request, |mut stub, request| async move {
+                            stub.respond_workflow_task_completed(request).await
+                        });
+                match sent.await {
+                    Ok(response) => return Ok(response.activity_tasks),
+                    Err(status) if is_too_large(&status) => status.message().to_owned(),
+                    Err(status) => return Err(answer_error(&status)),
+                }
+            }
+        };
+        let cause = WorkflowTaskFailedCause::PayloadsTooLarge;
+        let failure = limits::too_large(too_large.clone());
+        self.fail_workflow_task(token, WorkflowTaskFailure { cause, failure })
+            .await?;
+        Err(EngineError::WorkflowTaskRefused {
+            cause,
+            message: too_large,
+        })
     }
 
     fn completion_out(
@@ -126,11 +125,17 @@ impl Connection {
 
     fn query_result_out(&self, result: Result<Payload, Failure>) -> Wired<WorkflowQueryResult> {
         Ok(match result {
-            Ok(answer) => WorkflowQueryResult {
-                result_type: QueryResultType::Answered.into(),
-                answer: self.wire.single_out(Some(answer))?,
-                ..WorkflowQueryResult::default()
-            },
+            Ok(answer) => {
+                let result = WorkflowQueryResult {
+                    result_type: QueryResultType::Answered.into(),
+                    answer: self.wire.single_out(Some(answer))?,
+                    ..WorkflowQueryResult::default()
+                };
+                match self.limits.check("the answer to a query", &result) {
+                    Ok(()) => result,
+                    Err(message) => self.query_result_out(Err(limits::too_large(message)))?,
+                }
+            }
             Err(failure) => {
                 let failure = self.wire.failure_out(failure)?;
                 WorkflowQueryResult {
@@ -227,9 +232,8 @@ impl Connection {
                     namespace: self.namespace(),
                     ..RespondActivityTaskCompletedRequest::default()
                 };
-                let bytes = request.encoded_len();
-                if bytes > MAX_REQUEST_BYTES {
-                    let failure = too_large("result of an activity", bytes);
+                if let Err(message) = self.limits.check("the result of an activity", &request) {
+                    let failure = limits::too_large(message);
                     return self.fail_activity(token, identity, failure, None).await;
                 }
                 let sent =
@@ -269,10 +273,6 @@ impl Connection {
                 }
             }
         };
-        if is_too_large(&status) {
-            let failure = too_large("result of an activity", MAX_REQUEST_BYTES);
-            return self.fail_activity(token, identity, failure, None).await;
-        }
         Err(error_of(&status))
     }
 
@@ -302,10 +302,8 @@ impl Connection {
             last_heartbeat_details: self.wire.payloads_out(details)?,
             ..RespondActivityTaskFailedRequest::default()
         };
-        let bytes = request.encoded_len();
-        if bytes > MAX_REQUEST_BYTES {
-            let failure = too_large("failure of an activity", bytes);
-            request.failure = Some(self.wire.failure_out(failure)?);
+        if let Err(message) = self.limits.check("the failure of an activity", &request) {
+            request.failure = Some(self.wire.failure_out(limits::too_large(message))?);
             request.last_heartbeat_details = None;
         }
         let sent = self
@@ -369,21 +367,4 @@ fn penance(attempt: u32) -> Duration {
             .saturating_mul(2_u32.saturating_pow(attempt.min(16) - 2))
             .min(longest),
     }
-}
-
-/// A value that is too large today is too large tomorrow.
-fn too_large(what: &str, bytes: usize) -> Failure {
-    Failure::new(
-        format!(
-            "the {what} has {bytes} bytes, and a Temporal Service takes at most {MAX_REQUEST_BYTES}; pass large \
-             values by reference"
-        ),
-        FailureKind::Application {
-            error_type: "PayloadsTooLarge".to_owned(),
-            non_retryable: true,
-            details: Vec::new(),
-            next_retry_delay: None,
-            category: ApplicationErrorCategory::Unspecified,
-        },
-    )
 }

@@ -27,6 +27,7 @@ mod environment;
 mod events;
 mod failure;
 mod history;
+mod limits;
 mod options;
 mod polls;
 mod service;
@@ -51,6 +52,7 @@ pub use self::options::{TemporalOptions, TlsOptions};
 use self::{
     events::EventReader,
     history::Bookmarks,
+    limits::Limits,
     polls::Promise,
     service::Service,
     tasks::Sources,
@@ -109,6 +111,7 @@ pub fn read_history(bytes: &[u8]) -> Result<History, EngineError> {
 #[derive(Debug)]
 struct Connection {
     service: Service,
+    limits: Limits,
     wire: Wire,
     namespace: Namespace,
     sticky_timeout: Duration,
@@ -133,10 +136,11 @@ impl TemporalEngine {
             Some(namespace) => namespace,
             None => Namespace::new("default").expect("not empty and not long"),
         };
-        let service = Service::connect(&options, &namespace).await?;
+        let (service, limits) = Service::connect(&options, &namespace).await?;
         Ok(Arc::new(Self {
             connection: Arc::new(Connection {
                 service,
+                limits,
                 wire: Wire {
                     codec: options.codec,
                     encode_failures: options.encode_failures,

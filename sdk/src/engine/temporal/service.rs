@@ -17,7 +17,7 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity as TlsIdentity},
 };
 
-use super::{options::TemporalOptions, status::error_of};
+use super::{limits::Limits, options::TemporalOptions, status::error_of};
 use crate::engine::EngineError;
 
 /// A client of the service.
@@ -68,35 +68,35 @@ impl Interceptor for Headers {
 }
 
 impl Service {
-    /// Connects, and makes sure that somebody answers for the namespace.
+    /// Connects, makes sure that somebody answers for the namespace, and asks what it takes.
     pub(super) async fn connect(
         options: &TemporalOptions,
         namespace: &Namespace,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<(Self, Limits), EngineError> {
         let channel = endpoint(options)?.connect_lazy();
         let headers = headers(options, namespace)?;
         let stub = WorkflowServiceClient::with_interceptor(channel, headers)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let service = Self { stub };
-        service.greet(options, namespace).await?;
-        Ok(service)
+        let limits = service.greet(options, namespace).await?;
+        Ok((service, limits))
     }
 
     async fn greet(
         &self,
         options: &TemporalOptions,
         namespace: &Namespace,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Limits, EngineError> {
         let request = DescribeNamespaceRequest {
             namespace: namespace.as_str().to_owned(),
             ..DescribeNamespaceRequest::default()
         };
         let mut stub = self.stub.clone();
         match stub.describe_namespace(timed(request, CALL_TIMEOUT)).await {
-            Ok(_) => Ok(()),
+            Ok(described) => Ok(Limits::of(described.into_inner().namespace_info)),
             // Not everybody who may work in a namespace may describe it.
-            Err(status) if status.code() == Code::PermissionDenied => Ok(()),
+            Err(status) if status.code() == Code::PermissionDenied => Ok(Limits::of(None)),
             Err(status) if status.code() == Code::NotFound => Err(EngineError::not_found(format!(
                 "the Temporal Service at `{}` has no namespace `{namespace}`; make it with `temporal operator \
                      namespace create {namespace}`, or name another one in the URL",

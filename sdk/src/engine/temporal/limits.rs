@@ -1,0 +1,69 @@
+//! What is too large for a service is found here and said once: a service that is sent it anyway
+//! terminates the workflow.
+
+use prost::Message;
+use steadfast_core::{
+    failure::{ApplicationErrorCategory, Failure, FailureKind},
+    payload::MAX_PAYLOAD_BYTES,
+};
+use temporalio_protos::temporal::api::{
+    namespace::v1::NamespaceInfo, workflowservice::v1::RespondWorkflowTaskCompletedRequest,
+};
+
+/// The largest values that a namespace takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Of one input, result or failure.
+    value_bytes: usize,
+}
+
+impl Limits {
+    /// Those that a service says, else those of a service that was told nothing.
+    pub(super) fn of(namespace: Option<NamespaceInfo>) -> Self {
+        let limits = namespace.and_then(|namespace| namespace.limits);
+        let said = limits.and_then(|limits| usize::try_from(limits.blob_size_limit_error).ok());
+        Self {
+            value_bytes: said.filter(|bytes| *bytes > 0).unwrap_or(MAX_PAYLOAD_BYTES),
+        }
+    }
+
+    /// Says of a value that it is too large.
+    pub(super) fn check(self, what: &str, value: &impl Message) -> Result<(), String> {
+        let (bytes, limit) = (value.encoded_len(), self.value_bytes);
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(format!(
+            "{what} has {bytes} bytes, and this Temporal Service takes at most {limit}; keep large values elsewhere \
+             and pass a reference"
+        ))
+    }
+
+    /// Says of the first thing too large that a workflow task asks for that it is.
+    pub(super) fn check_answer(
+        self,
+        answer: &RespondWorkflowTaskCompletedRequest,
+    ) -> Result<(), String> {
+        for command in &answer.commands {
+            let name = command.command_type().as_str_name();
+            let name = name.strip_prefix("COMMAND_TYPE_").unwrap_or(name);
+            self.check(&format!("the command `{name}`"), command)?;
+        }
+        let mut messages = answer.messages.iter();
+        messages.try_for_each(|message| self.check("the outcome of an update", message))
+    }
+}
+
+/// The failure that stands for what is too large: today, and when it is tried again.
+pub(super) fn too_large(message: String) -> Failure {
+    Failure::new(
+        message,
+        FailureKind::Application {
+            error_type: "PayloadsTooLarge".to_owned(),
+            non_retryable: true,
+            details: Vec::new(),
+            next_retry_delay: None,
+            category: ApplicationErrorCategory::Unspecified,
+        },
+    )
+}
