@@ -153,6 +153,10 @@ impl Engine for Measured {
         self.engine.concurrent_polls()
     }
 
+    fn close_polls(&self, task_queue: TaskQueue, worker: Identity) -> EngineFuture<'_, ()> {
+        self.engine.close_polls(task_queue, worker)
+    }
+
     fn end_polls(&self, task_queue: TaskQueue, worker: Identity) -> EngineFuture<'_, UntakenTasks> {
         self.engine.end_polls(task_queue, worker)
     }

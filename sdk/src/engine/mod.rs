@@ -134,6 +134,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         request: PollWorkflowTaskRequest,
     ) -> EngineFuture<'_, WorkflowTask>;
 
+    /// Says that a worker is about to poll a queue no more, and waits a moment for tasks that are on
+    /// their way to it: its open polls still give them.
+    fn close_polls(&self, _task_queue: TaskQueue, _worker: Identity) -> EngineFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Says that a worker polls a queue no more, and gives the tasks that came for it and that nobody
     /// took. It has to run them: they are with it.
     fn end_polls(

@@ -169,13 +169,24 @@ impl ActivityTasks {
                             "the worker is shutting down and this activity did not complete in time",
                             "WorkerShutdown",
                         )),
+                        // Not the end of the activity, but of this attempt.
+                        Some(CancelCause::Paused) => failed(Failure::application(
+                            "the activity was paused",
+                            "ActivityPause",
+                        )),
+                        Some(CancelCause::Reset) => failed(Failure::application(
+                            "the activity was reset",
+                            "ActivityReset",
+                        )),
                         // Without a request the engine would refuse it and the activity would hang
                         // until a time limit (scenario 76).
                         None => failed(Failure::application(
                             "the activity ended as cancelled, but nobody asked it to stop",
                             "UnexpectedCancel",
                         )),
-                        Some(_) => ActivityOutcome::Cancelled { details },
+                        Some(
+                            CancelCause::Cancelled | CancelCause::TimedOut | CancelCause::NotFound,
+                        ) => ActivityOutcome::Cancelled { details },
                     })
                 }
             },

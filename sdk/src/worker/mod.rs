@@ -312,11 +312,15 @@ impl Worker {
             options,
             ..
         } = &*self.inner;
+        let (engine, identity) = (client.engine(), client.identity());
+        // Meanwhile the polls go on: what still comes is worked on at once.
+        let closed = engine.close_polls(task_queue.clone(), identity.clone());
+        if let Err(error) = closed.await {
+            tracing::warn!(%error, "the polls could not be closed");
+        }
         shutdown.stop();
         while polls.join_next().await.is_some() {}
-        let ended = client
-            .engine()
-            .end_polls(task_queue.clone(), client.identity().clone());
+        let ended = engine.end_polls(task_queue.clone(), identity.clone());
         match ended.await {
             Ok(untaken) => {
                 for task in untaken.workflow_tasks {

@@ -134,6 +134,7 @@ impl Engine for Gated {
         poll_workflow_task(request: PollWorkflowTaskRequest) -> WorkflowTask;
         fail_workflow_task(token: TaskToken, failure: WorkflowTaskFailure) -> ();
         poll_activity_task(request: PollActivityTaskRequest) -> ActivityLease;
+        close_polls(task_queue: TaskQueue, worker: Identity) -> ();
         end_polls(task_queue: TaskQueue, worker: Identity) -> UntakenTasks;
         complete_activity_task(token: TaskToken, outcome: ActivityOutcome) -> ();
         record_heartbeat(token: TaskToken, details: Vec<Payload>) -> HeartbeatReply;

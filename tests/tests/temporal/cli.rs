@@ -11,15 +11,24 @@ use crate::{
 };
 
 /// A command line for a namespace.
-struct Cli {
+pub(crate) struct Cli {
     command: String,
     address: String,
     namespace: String,
 }
 
 impl Cli {
+    /// The command line for a client's namespace, if there is one.
+    pub(crate) fn of(client: &Client, address: &str) -> Option<Self> {
+        Some(Self {
+            command: variable("STEADFAST_TEMPORAL_CLI")?,
+            address: address.to_owned(),
+            namespace: client.engine().namespace().to_string(),
+        })
+    }
+
     /// Runs a command and gives what it printed.
-    async fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> String {
         let output = Command::new(&self.command)
             .args(arguments)
             .args(["--address", &self.address, "--namespace", &self.namespace])
@@ -34,17 +43,12 @@ impl Cli {
 }
 
 async fn with_cli(scenario: impl AsyncFnOnce(&Cli, &Client)) {
-    let (Some(address), Some(command)) = (
-        variable("STEADFAST_TEMPORAL_ADDRESS"),
-        variable("STEADFAST_TEMPORAL_CLI"),
-    ) else {
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
         return;
     };
     let client = Client::new(fresh_engine(&address).await);
-    let cli = Cli {
-        command,
-        address,
-        namespace: client.engine().namespace().to_string(),
+    let Some(cli) = Cli::of(&client, &address) else {
+        return;
     };
     worker(&client)
         .run_until(scenario(&cli, &client))

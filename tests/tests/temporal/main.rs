@@ -21,3 +21,4 @@ mod service;
 mod shop;
 mod tls;
 mod tour;
+mod workers;

@@ -208,8 +208,18 @@ impl Engine for TemporalEngine {
         })
     }
 
+    fn close_polls(&self, task_queue: TaskQueue, worker: Identity) -> EngineFuture<'_, ()> {
+        Box::pin(async move {
+            self.sources.close(task_queue, worker).await;
+            Ok(())
+        })
+    }
+
     fn end_polls(&self, task_queue: TaskQueue, worker: Identity) -> EngineFuture<'_, UntakenTasks> {
-        Box::pin(async move { Ok(self.sources.end(task_queue, worker).await) })
+        Box::pin(async move {
+            self.sources.close(task_queue.clone(), worker.clone()).await;
+            Ok(self.sources.end(task_queue, worker))
+        })
     }
 
     fn complete_workflow_task(

@@ -4,7 +4,7 @@
 //! [`Source`] and not to whoever waits: what they bring is put down there, and whoever comes next
 //! takes it. There are only as many requests as somebody waits for, and with a sticky queue at
 //! least one for either queue. When a worker stops, the service is told to answer its requests, and
-//! what they still bring is handed to the worker, as is what an answer to another task brings along.
+//! what they still bring is for the worker, as is what an answer to another task brings along.
 
 use std::{
     collections::VecDeque,
@@ -100,10 +100,9 @@ impl<T: Send + 'static> Source<T> {
         task
     }
 
-    /// Makes no more requests, and wakes whoever waits.
-    pub(super) fn close(&self) {
-        self.lock().closed = true;
-        self.ready.close();
+    /// Makes no more requests. What those under way bring is for whoever waits. `true` when that was so before.
+    pub(super) fn close(&self) -> bool {
+        std::mem::replace(&mut self.lock().closed, true)
     }
 
     /// Waits for the requests and promises that are under way, at most for a time. `false` when some are left.
@@ -119,8 +118,9 @@ impl<T: Send + 'static> Source<T> {
         ended
     }
 
-    /// Gives what was brought and not taken, and gives up the requests that are left.
-    pub(super) fn untaken(&self) -> Vec<T> {
+    /// Gives what was brought and not taken, gives up the requests that are left, and wakes whoever waits.
+    pub(super) fn end(&self) -> Vec<T> {
+        self.ready.close();
         let mut state = self.lock();
         state.emptied = true;
         state.requests.abort_all();
@@ -343,16 +343,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_at_the_end_is_given_back_e7() {
+    async fn what_comes_at_the_end_is_taken_or_given_back_e7() {
         let (send, tasks) = mpsc::unbounded_channel();
         let source = source(tasks);
-        let waiting = tokio::time::timeout(Duration::from_millis(1), source.next());
-        assert!(waiting.await.is_err());
+        let waiting = {
+            let source = Arc::clone(&source);
+            tokio::spawn(async move { source.next().await })
+        };
+        tokio::task::yield_now().await;
         source.close();
         send.send(7).unwrap();
-        drop(send);
+        send.send(8).unwrap();
         assert!(source.rest(Duration::from_secs(1)).await);
-        assert_eq!(source.untaken(), [7]);
+        assert_eq!(waiting.await.unwrap().unwrap().unwrap(), 7);
+        assert_eq!(source.end(), [8]);
         assert!(source.next().await.is_none());
     }
 
@@ -374,7 +378,7 @@ mod tests {
         source.close();
         assert!(source.promise(3).is_none(), "the source ends");
         for waiting in waiting {
-            assert!(waiting.await.unwrap());
+            waiting.abort();
         }
         let ends = source.rest(Duration::from_secs(60));
         let brings = async {
@@ -383,7 +387,7 @@ mod tests {
             drop(promise);
         };
         let _ = tokio::join!(ends, brings);
-        assert_eq!(source.untaken(), [7]);
+        assert_eq!(source.end(), [7]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -45,8 +45,8 @@ pub(super) const ONLY_QUERY: &str = "query";
 /// How many activities an answer to a workflow task brings at most, as in Temporal's SDKs.
 const MAX_EAGER: usize = 3;
 /// How long the service may take to answer the last polls of a worker that stops, and how often it is
-/// told to.
-const LAST_POLL: Duration = Duration::from_secs(1);
+/// told to. Where there is much to do they come back at once.
+const LAST_POLL: Duration = Duration::from_millis(300);
 const LAST_POLLS: usize = 3;
 
 /// Where the tasks of the workers come from.
@@ -68,7 +68,7 @@ impl Sources {
         task_queue: &TaskQueue,
         worker: &Identity,
     ) -> Arc<WorkerSources> {
-        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = self.lock();
         let source = sources
             .entry((task_queue.clone(), worker.clone()))
             .or_insert_with(|| Arc::new(WorkerSources::new(connection, task_queue, worker)));
@@ -81,21 +81,25 @@ impl Sources {
             TaskQueue::new(task_queue).ok()?,
             Identity::new(worker).ok()?,
         );
-        let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.get(&key).cloned()
+        self.lock().get(&key).cloned()
     }
 
-    /// Ends the polls of a worker.
-    pub(super) async fn end(&self, task_queue: TaskQueue, worker: Identity) -> UntakenTasks {
-        let ended = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&(task_queue, worker));
-        match ended {
-            Some(sources) => sources.end().await,
-            None => UntakenTasks::default(),
+    /// Makes no more requests for a worker, and waits for the last ones. What they bring is for whoever waits.
+    pub(super) async fn close(&self, task_queue: TaskQueue, worker: Identity) {
+        let sources = self.lock().get(&(task_queue, worker)).cloned();
+        if let Some(sources) = sources {
+            sources.close().await;
         }
+    }
+
+    /// Ends the polls of a worker. Who waits for another one of the same name finds new ones.
+    pub(super) fn end(&self, task_queue: TaskQueue, worker: Identity) -> UntakenTasks {
+        let sources = self.lock().remove(&(task_queue, worker));
+        sources.map_or_else(UntakenTasks::default, |sources| sources.end())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(TaskQueue, Identity), Arc<WorkerSources>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,11 +158,12 @@ impl WorkerSources {
             .unwrap_or_else(PoisonError::into_inner) = limit;
     }
 
-    async fn end(&self) -> UntakenTasks {
-        self.workflow.close();
-        self.activity.close();
-        // The service answers the polls, and gives the tasks of the sticky queue to others. It does not
-        // know of a poll that comes after it was told, and so it is told again.
+    async fn close(&self) {
+        if [self.workflow.close(), self.activity.close()] == [true, true] {
+            return;
+        }
+        // The service answers the polls, if it can, and gives the tasks of the sticky queue to others. It does
+        // not know of a poll that comes after it was told, and so it is told again.
         for _ in 0..LAST_POLLS {
             if let Err(status) = self.poller.shut_down().await {
                 tracing::debug!(
@@ -173,9 +178,12 @@ impl WorkerSources {
                 break;
             }
         }
+    }
+
+    fn end(&self) -> UntakenTasks {
         UntakenTasks {
-            workflow_tasks: self.workflow.untaken(),
-            activity_tasks: self.activity.untaken(),
+            workflow_tasks: self.workflow.end(),
+            activity_tasks: self.activity.end(),
         }
     }
 }
