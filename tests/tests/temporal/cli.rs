@@ -8,9 +8,11 @@ use tokio::process::Command;
 use crate::{
     service::{DELAY, fresh_engine, variable},
     shop::{Order, OrderHandle, Packing, QUEUE, item, worker},
+    tls,
 };
 
 /// A command line for a namespace.
+#[derive(Clone)]
 pub(crate) struct Cli {
     command: String,
     address: String,
@@ -25,6 +27,14 @@ impl Cli {
             address: address.to_owned(),
             namespace: client.engine().namespace().to_string(),
         })
+    }
+
+    /// The same with another way to the service.
+    fn at(&self, address: String) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
     }
 
     /// Runs a command and gives what it printed.
@@ -115,37 +125,65 @@ async fn it_cancels_and_terminates() {
     .await;
 }
 
-/// `temporal workflow reset --workflow-id .. --event-id 4 --reason ..`, as every page has it.
+/// `temporal workflow reset --workflow-id .. --event-id 4 --reason ..` as every page has it, and of one run, without
+/// the signals, and with a certificate.
 #[tokio::test]
 async fn it_resets_a_background_check() {
     with_cli(async |cli, client| {
         let base = order(client, "my-background-check").await;
         base.close().await.unwrap();
         base.result().await.unwrap();
-        cli.run(&[
-            "workflow",
-            "reset",
-            "--workflow-id",
-            "my-background-check",
-            "--event-id",
-            "4",
-            "--reason",
-            "Fixed non-deterministic code",
-        ])
-        .await;
+        let run_id = base.run_id().unwrap().as_str();
         let new = client.workflow::<Order>("my-background-check").unwrap();
-        let prices = new.result().await.unwrap();
-        assert_eq!(prices["bell"], 10);
+        cli.run(&RESET).await;
+        assert_eq!(new.result().await.unwrap()["bell"], 10);
         let described = base.describe().await.unwrap();
-        assert_ne!(described.execution.run_id, *base.run_id().unwrap());
+        assert_ne!(described.execution.run_id.as_str(), run_id);
         let history = new.history().await.unwrap().to_string();
         assert!(
             history.contains("Fixed non-deterministic code"),
             "{history}"
         );
+
+        let one_run = ["--run-id", run_id, "--reapply-exclude", "Signal"];
+        cli.run(&[RESET.as_slice(), &one_run].concat()).await;
+        assert_eq!(status(&new).await, ExecutionStatus::Running);
+        new.close().await.unwrap();
+        assert_eq!(new.result().await.unwrap()["bell"], 10);
+
+        let Some((_proxy, port)) = tls::proxy().await else {
+            return;
+        };
+        let (ca, certificate, key) = (
+            tls::path("ca.pem"),
+            tls::path("client.pem"),
+            tls::path("client.key"),
+        );
+        let certified = [
+            ["--tls-cert-path", &certificate],
+            ["--tls-key-path", &key],
+            ["--tls-ca-path", &ca],
+            ["--tls-server-name", "service.test"],
+        ];
+        let cli = cli.at(format!("127.0.0.1:{port}"));
+        cli.run(&[RESET.as_slice(), certified.as_flattened()].concat())
+            .await;
+        new.close().await.unwrap();
+        assert_eq!(new.result().await.unwrap()["bell"], 10);
     })
     .await;
 }
+
+const RESET: [&str; 8] = [
+    "workflow",
+    "reset",
+    "--workflow-id",
+    "my-background-check",
+    "--event-id",
+    "4",
+    "--reason",
+    "Fixed non-deterministic code",
+];
 
 #[tokio::test]
 async fn it_shows_lists_queries_and_signals() {

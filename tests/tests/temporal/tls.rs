@@ -1,6 +1,6 @@
 //! Connections over TLS, with and without a certificate of the client's own.
 
-use std::{path::Path, process::Stdio};
+use std::process::Stdio;
 
 use steadfast::{
     engine::temporal::{TemporalEngine, TemporalOptions, TlsOptions},
@@ -13,20 +13,22 @@ use tokio::{
 
 use crate::service::variable;
 
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/temporal/tls");
+
+pub(crate) fn path(name: &str) -> String {
+    format!("{FOLDER}/{name}")
+}
+
 fn read(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/temporal/tls");
-    std::fs::read(folder.join(name)).unwrap()
+    std::fs::read(path(name)).unwrap()
 }
 
 /// A process that speaks TLS for a service, and its port.
-async fn proxy() -> Option<(Child, u16)> {
+pub(crate) async fn proxy() -> Option<(Child, u16)> {
     let service = variable("STEADFAST_TEMPORAL_ADDRESS")?;
     let python = variable("STEADFAST_PYTHON")?;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/temporal/tls");
     let mut process = Command::new(python)
-        .arg(folder.join("proxy.py"))
-        .arg(&folder)
-        .arg(service)
+        .args([&path("proxy.py"), FOLDER, &service])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)
