@@ -19,6 +19,7 @@ cases! {
     50: wait_for_an_activity_that_heartbeats,
     52: an_abandoned_activity_completes_later,
     53: an_abandoned_activity_fails_later,
+    54: an_abandoned_activity_times_out_later,
     55: try_cancel_of_what_has_not_started,
     56: wait_for_what_has_not_started,
     58: try_cancel_of_what_has_not_started_and_return,
@@ -189,6 +190,36 @@ async fn an_abandoned_activity_fails_later(world: &World) {
             "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
              10 ActStarted(sched=5) · 11 ActFailed(sched=5, application,Broken \"act failed\", \
              MAXIMUM_ATTEMPTS_REACHED) · 12-14 WT · 15 Signaled(proceed) · 16-18 WT · 19 Completed(\"{CANCELLED}\")"
+        ),
+    )
+    .await;
+}
+
+/// The same with a time limit.
+async fn an_abandoned_activity_times_out_later(world: &World) {
+    let flow = lingering(world, async |ctx| {
+        let once = cancelled_by(Abandon)
+            .start_to_close_timeout(MINUTE)
+            .heartbeat_timeout(HOUR)
+            .retry_policy(RetryPolicy::once());
+        ctx.start_activity(Stage::ignore, "act".to_owned(), once)
+            .await
+    })
+    .await;
+    world.board.heard("act started").await;
+    flow.cancel("stop").await;
+    flow.reaches("WTCompleted", 2).await;
+    world.advance(MINUTE).await;
+    flow.reaches("ActTimedOut", 1).await;
+    flow.settle().await;
+    flow.proceed().await;
+    flow.ends(
+        Completed,
+        CANCELLED,
+        &format!(
+            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+             10 ActStarted(sched=5) · 11 ActTimedOut(sched=5, timeout,START_TO_CLOSE, MAXIMUM_ATTEMPTS_REACHED) · \
+             12-14 WT · 15 Signaled(proceed) · 16-18 WT · 19 Completed(\"{CANCELLED}\")"
         ),
     )
     .await;
