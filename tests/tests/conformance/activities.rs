@@ -218,8 +218,8 @@ async fn an_abandoned_activity_times_out_later(world: &World) {
         CANCELLED,
         &format!(
             "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
-             10 ActStarted(sched=5) · 11 ActTimedOut(sched=5, timeout,START_TO_CLOSE, MAXIMUM_ATTEMPTS_REACHED) · \
-             12-14 WT · 15 Signaled(proceed) · 16-18 WT · 19 Completed(\"{CANCELLED}\")"
+             10 ActStarted(sched=5) · 11 ActTimedOut(sched=5, timeout,START_TO_CLOSE \"activity StartToClose timeout\", \
+             MAXIMUM_ATTEMPTS_REACHED) · 12-14 WT · 15 Signaled(proceed) · 16-18 WT · 19 Completed(\"{CANCELLED}\")"
         ),
     )
     .await;
