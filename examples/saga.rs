@@ -19,9 +19,8 @@ struct Bank;
 #[activities]
 impl Bank {
     /// Takes a while to stop when it is asked to.
-    #[activity]
+    #[activity(auto_heartbeat)]
     async fn charge(ctx: ActivityContext) -> Result<String, ActivityError> {
-        ctx.record_heartbeat(vec![]);
         println!("  charging ..");
         ctx.cancelled().await;
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -36,9 +35,13 @@ impl Bank {
     }
 }
 
+/// Longer than the charge takes to hear that it is cancelled, which on a Temporal Service is up to its next heartbeat,
+/// and to stop.
+const UNTIL_IT_STOPPED: Duration = Duration::from_millis(1_500);
+
 fn options() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(Duration::from_secs(300))
-        .heartbeat_timeout(Duration::from_secs(5))
+        .heartbeat_timeout(Duration::from_secs(1))
         .build()
 }
 
@@ -67,7 +70,7 @@ impl Naive {
                 if charge.is_err() {
                     ctx.disconnected(async |ctx| {
                         ctx.start_activity(Bank::refund, (), options()).await?;
-                        ctx.sleep(Duration::from_millis(600)).await?;
+                        ctx.sleep(UNTIL_IT_STOPPED).await?;
                         WorkflowResult::Ok(())
                     })
                     .await?;
@@ -78,7 +81,7 @@ impl Naive {
             _ => {
                 ctx.spawn(async |ctx| ctx.start_activity(Bank::charge, (), options()).await)
                     .detach();
-                ctx.disconnected(async |ctx| ctx.sleep(Duration::from_millis(600)).await)
+                ctx.disconnected(async |ctx| ctx.sleep(UNTIL_IT_STOPPED).await)
                     .await?;
             }
         }
@@ -88,7 +91,7 @@ impl Naive {
 
 fn with(cancellation_type: ActivityCancellationType) -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(Duration::from_secs(300))
-        .heartbeat_timeout(Duration::from_secs(5))
+        .heartbeat_timeout(Duration::from_secs(1))
         .cancellation_type(cancellation_type)
         .build()
 }

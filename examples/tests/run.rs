@@ -2,17 +2,29 @@
 
 use std::process::Command;
 
-/// What an example prints.
+/// What an example prints: on its own engine and, where there is one, on a Temporal Service.
 fn run(example: &str) -> String {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "steadfast-examples",
-            "--example",
-            example,
-        ])
+    let output = run_on(example, None);
+    #[cfg(feature = "temporal")]
+    if let Ok(address) = std::env::var("STEADFAST_TEMPORAL_ADDRESS") {
+        let url = format!("temporal://{address}/default");
+        let on_a_service = run_on(example, Some(&url));
+        assert_eq!(comparable(&on_a_service), comparable(&output), "{example}");
+    }
+    output
+}
+
+fn run_on(example: &str, url: Option<&str>) -> String {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--package", "steadfast-examples"]);
+    if cfg!(feature = "temporal") {
+        command.args(["--features", "temporal"]);
+    }
+    command.args(["--example", example]);
+    if let Some(url) = url {
+        command.args(["--", "--engine", url]);
+    }
+    let output = command
         .output()
         .expect("cargo runs these tests, so it is there");
     assert!(
@@ -22,6 +34,12 @@ fn run(example: &str) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8(output.stdout).expect("the examples print text")
+}
+
+/// What is printed before a history, which has times and ids.
+#[cfg(feature = "temporal")]
+fn comparable(output: &str) -> &str {
+    output.split("\nhistory of").next().unwrap_or_default()
 }
 
 #[test]
@@ -123,16 +141,17 @@ fn every_example_is_run_here() {
         .filter_map(|line| line.strip_prefix("name = "));
     for name in names {
         assert!(
-            tests.contains(&format!("run({name})")),
+            tests.contains(&format!("run({name})")) || tests.contains(&format!("run_on({name}, ")),
             "example {name} is not run"
         );
     }
 }
 
+/// It is about the file of the embedded engine.
 #[test]
 fn encryption_keeps_the_file_secret() {
     assert_eq!(
-        run("encryption"),
+        run_on("encryption", None),
         "result: Ada is expected at ten
 the name can be read in the file: false
 with another key: a row of the file cannot be read: the payload codec refused: wrong key, or the payload was changed
