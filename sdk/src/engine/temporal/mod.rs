@@ -31,6 +31,7 @@ mod limits;
 mod options;
 mod polls;
 mod service;
+mod sources;
 mod status;
 mod tasks;
 mod token;
@@ -55,7 +56,7 @@ use self::{
     limits::Limits,
     polls::Promise,
     service::Service,
-    tasks::Sources,
+    sources::Sources,
     token::{WorkflowToken, open},
     wire::Wire,
 };
