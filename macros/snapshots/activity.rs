@@ -6,18 +6,25 @@ impl Bookings {
         clippy::type_complexity,
         clippy::use_self
     )]
-    pub const book_hotel: __x_Bookings_book_hotel<
+    pub const book_hotel: ::steadfast::__private::Method<
         Bookings,
+        ::steadfast::__private::Activity,
+        2380274877,
         for<'x> fn(
             &'x Bookings,
             ActivityContext,
             Trip,
             u32,
         ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
-    > = __x_Bookings_book_hotel(::core::marker::PhantomData);
+    > = ::steadfast::__private::Method::new(|this, context, input_0, input_1| ::std::boxed::Box::pin(
+        Self::__x_book_hotel(this, context, input_0, input_1),
+    ));
     #[doc(hidden)]
-    #[allow(unreachable_pub)]
+    #[allow(dead_code, non_upper_case_globals)]
+    pub const __x_waits_book_hotel: () = ();
+    #[doc(hidden)]
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -36,58 +43,15 @@ impl Bookings {
     }
     fn helper() {}
 }
-#[doc(hidden)]
-#[allow(
-    missing_debug_implementations,
-    non_camel_case_types,
-    unnameable_types,
-    unreachable_pub
-)]
-pub struct __x_Bookings_book_hotel<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-impl<W, F> ::core::clone::Clone for __x_Bookings_book_hotel<W, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<W, F> ::core::marker::Copy for __x_Bookings_book_hotel<W, F> {}
-#[allow(non_camel_case_types, clippy::type_complexity)]
-type __x_type__x_Bookings_book_hotel = __x_Bookings_book_hotel<
-    Bookings,
+impl ::steadfast::__private::ActivityMethod<
+    2380274877,
     for<'x> fn(
         &'x Bookings,
         ActivityContext,
         Trip,
         u32,
     ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
->;
-impl __x_type__x_Bookings_book_hotel {
-    fn __x_call<'x>(
-        this: &'x Bookings,
-        context: ActivityContext,
-        input_0: Trip,
-        input_1: u32,
-    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>> {
-        ::std::boxed::Box::pin(
-            <Bookings>::__x_book_hotel(this, context, input_0, input_1),
-        )
-    }
-}
-impl ::core::ops::Deref for __x_type__x_Bookings_book_hotel {
-    type Target = for<'x> fn(
-        &'x Bookings,
-        ActivityContext,
-        Trip,
-        u32,
-    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>;
-    fn deref(&self) -> &Self::Target {
-        &(Self::__x_call as Self::Target)
-    }
-}
-impl<W, F> __x_Bookings_book_hotel<W, F> {
-    #[allow(dead_code)]
-    pub const fn __x_waits_for_cancellation(self) {}
-}
-impl ::steadfast::__private::ActivityDefinition for __x_type__x_Bookings_book_hotel {
+> for Bookings {
     type Input = (Trip, u32);
     type Output = Booking;
     const ACTIVITY_TYPE: &'static str = "book-hotel";
@@ -111,10 +75,17 @@ impl ::steadfast::__private::ActivityDefinition for __x_type__x_Bookings_book_ho
         <Booking as ::steadfast::__private::Output>::codec()
     }
 }
-impl ::steadfast::__private::ActivityImplementation for __x_type__x_Bookings_book_hotel {
-    type Implementer = Bookings;
+impl ::steadfast::__private::ActivityFunction<
+    2380274877,
+    for<'x> fn(
+        &'x Bookings,
+        ActivityContext,
+        Trip,
+        u32,
+    ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
+> for Bookings {
     fn execute(
-        implementer: ::steadfast::__private::Arc<Self::Implementer>,
+        implementer: ::steadfast::__private::Arc<Self>,
         context: ::steadfast::__private::ActivityContext,
         (input_0, input_1): Self::Input,
     ) -> ::steadfast::__private::BoxFuture<
@@ -122,7 +93,7 @@ impl ::steadfast::__private::ActivityImplementation for __x_type__x_Bookings_boo
         ::core::result::Result<Self::Output, ::steadfast::__private::ActivityError>,
     > {
         ::std::boxed::Box::pin(async move {
-            let output = Self::__x_call(&implementer, context, input_0, input_1).await;
+            let output = Self::book_hotel(&implementer, context, input_0, input_1).await;
             ::steadfast::__private::Fallible::into_result(output)
                 .map_err(|error| ::steadfast::__private::IntoActivityError::into_activity_error(
                     error,
@@ -132,6 +103,6 @@ impl ::steadfast::__private::ActivityImplementation for __x_type__x_Bookings_boo
 }
 impl ::steadfast::__private::Activities for Bookings {
     fn register(registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>) {
-        registrar.add::<__x_type__x_Bookings_book_hotel>();
+        registrar.add(Self::book_hotel);
     }
 }

@@ -9,13 +9,19 @@ where
         clippy::type_complexity,
         clippy::use_self
     )]
-    const render: __x_Tickets_render<
+    const render: ::steadfast::__private::Method<
         Tickets<T>,
+        ::steadfast::__private::Activity,
+        4009327117,
         fn(Arc<Tickets<T>>, Booking) -> Vec<u8>,
-    > = __x_Tickets_render(::core::marker::PhantomData);
+    > = ::steadfast::__private::Method::new(Self::__x_render);
+    #[cfg(unix)]
     #[doc(hidden)]
-    #[allow(unreachable_pub)]
+    #[allow(dead_code, non_upper_case_globals)]
+    const __x_waits_render: () = ();
+    #[doc(hidden)]
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -29,41 +35,12 @@ where
     }
 }
 #[cfg(unix)]
-#[doc(hidden)]
-#[allow(
-    missing_debug_implementations,
-    non_camel_case_types,
-    unnameable_types,
-    unreachable_pub
-)]
-pub struct __x_Tickets_render<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-#[cfg(unix)]
-impl<W, F> ::core::clone::Clone for __x_Tickets_render<W, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-#[cfg(unix)]
-impl<W, F> ::core::marker::Copy for __x_Tickets_render<W, F> {}
-#[cfg(unix)]
-impl<T: Send + Sync + 'static> ::core::ops::Deref
-for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
-where
-    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
-{
-    type Target = fn(Arc<Tickets<T>>, Booking) -> Vec<u8>;
-    fn deref(&self) -> &Self::Target {
-        &(<Tickets<T>>::__x_render as Self::Target)
-    }
-}
-#[cfg(unix)]
-impl<W, F> __x_Tickets_render<W, F> {
-    #[allow(dead_code)]
-    pub const fn __x_waits_for_cancellation(self) {}
-}
-#[cfg(unix)]
-impl<T: Send + Sync + 'static> ::steadfast::__private::ActivityDefinition
-for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
+impl<
+    T: Send + Sync + 'static,
+> ::steadfast::__private::ActivityMethod<
+    4009327117,
+    fn(Arc<Tickets<T>>, Booking) -> Vec<u8>,
+> for Tickets<T>
 where
     Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
@@ -78,14 +55,17 @@ where
     }
 }
 #[cfg(unix)]
-impl<T: Send + Sync + 'static> ::steadfast::__private::ActivityImplementation
-for __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>
+impl<
+    T: Send + Sync + 'static,
+> ::steadfast::__private::ActivityFunction<
+    4009327117,
+    fn(Arc<Tickets<T>>, Booking) -> Vec<u8>,
+> for Tickets<T>
 where
     Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
-    type Implementer = Tickets<T>;
     fn execute(
-        implementer: ::steadfast::__private::Arc<Self::Implementer>,
+        implementer: ::steadfast::__private::Arc<Self>,
         context: ::steadfast::__private::ActivityContext,
         input_0: Self::Input,
     ) -> ::steadfast::__private::BoxFuture<
@@ -96,9 +76,7 @@ where
         ::steadfast::__private::auto_heartbeat(
             beating,
             ::steadfast::__private::blocking(move || {
-                ::core::result::Result::Ok(
-                    <Tickets<T>>::__x_render(implementer, input_0),
-                )
+                ::core::result::Result::Ok(Self::__x_render(implementer, input_0))
             }),
         )
     }
@@ -108,10 +86,6 @@ where
     Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
     fn register(registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>) {
-        #[cfg(unix)]
-        registrar
-            .add::<
-                __x_Tickets_render<Tickets<T>, fn(Arc<Tickets<T>>, Booking) -> Vec<u8>>,
-            >();
+        #[cfg(unix)] registrar.add(Self::render);
     }
 }

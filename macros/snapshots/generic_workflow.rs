@@ -9,16 +9,20 @@ where
         clippy::type_complexity,
         clippy::use_self
     )]
-    pub const run: __x_Batch_run<
+    pub const run: ::steadfast::__private::Method<
         Batch<T>,
+        ::steadfast::__private::Run,
+        718098122,
         for<'x> fn(
             &'x mut WorkflowContext<Batch<T>>,
             T,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
-    > = __x_Batch_run(::core::marker::PhantomData);
+    > = ::steadfast::__private::Method::new(|context, input_0| ::std::boxed::Box::pin(
+        Self::__x_run(context, input_0),
+    ));
     #[doc(hidden)]
-    #[allow(unreachable_pub)]
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -29,74 +33,6 @@ where
     pub async fn __x_run(ctx: &mut WorkflowContext<Self>, item: T) -> T::Output {
         item.run()
     }
-}
-#[doc(hidden)]
-#[allow(
-    missing_debug_implementations,
-    non_camel_case_types,
-    unnameable_types,
-    unreachable_pub
-)]
-pub struct __x_Batch_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-impl<W, F> ::core::clone::Clone for __x_Batch_run<W, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<W, F> ::core::marker::Copy for __x_Batch_run<W, F> {}
-impl<
-    T: Item,
-> __x_Batch_run<
-    Batch<T>,
-    for<'x> fn(
-        &'x mut WorkflowContext<Batch<T>>,
-        T,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
->
-where
-    Batch<T>: Sized,
-    Batch<T>: 'static,
-{
-    fn __x_call<'x>(
-        context: &'x mut WorkflowContext<Batch<T>>,
-        input_0: T,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output> {
-        ::std::boxed::Box::pin(<Batch<T>>::__x_run(context, input_0))
-    }
-}
-impl<T: Item> ::core::ops::Deref
-for __x_Batch_run<
-    Batch<T>,
-    for<'x> fn(
-        &'x mut WorkflowContext<Batch<T>>,
-        T,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
->
-where
-    Batch<T>: Sized,
-    Batch<T>: 'static,
-{
-    type Target = for<'x> fn(
-        &'x mut WorkflowContext<Batch<T>>,
-        T,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>;
-    fn deref(&self) -> &Self::Target {
-        &(Self::__x_call as Self::Target)
-    }
-}
-impl<T: Item> ::steadfast::__private::RunDefinition
-for __x_Batch_run<
-    Batch<T>,
-    for<'x> fn(
-        &'x mut WorkflowContext<Batch<T>>,
-        T,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
->
-where
-    Batch<T>: Sized,
-    Batch<T>: 'static,
-{
-    type Workflow = Batch<T>;
 }
 impl<T: Item> ::steadfast::__private::WorkflowDefinition for Batch<T>
 where
@@ -137,7 +73,7 @@ where
         let input_0 = input
             .expect("the input is left to `#[run]` when `#[init]` takes none");
         ::std::boxed::Box::pin(async move {
-            ::core::result::Result::Ok(<Batch<T>>::__x_run(&mut context, input_0).await)
+            ::core::result::Result::Ok(Self::__x_run(&mut context, input_0).await)
         })
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {

@@ -1,5 +1,6 @@
 impl Trip {
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -16,13 +17,15 @@ impl Trip {
         clippy::type_complexity,
         clippy::use_self
     )]
-    const run: __x_Trip_run<
+    const run: ::steadfast::__private::Method<
         Trip,
+        ::steadfast::__private::Run,
+        718098122,
         fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
-    > = __x_Trip_run(::core::marker::PhantomData);
+    > = ::steadfast::__private::Method::new(|| ::std::boxed::Box::pin(Self::__x_run()));
     #[doc(hidden)]
-    #[allow(unreachable_pub)]
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -38,13 +41,15 @@ impl Trip {
         clippy::type_complexity,
         clippy::use_self
     )]
-    pub const approve: __x_Trip_approve<
+    pub const approve: ::steadfast::__private::Method<
         Trip,
+        ::steadfast::__private::Signal,
+        3482336186,
         for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
-    > = __x_Trip_approve(::core::marker::PhantomData);
+    > = ::steadfast::__private::Method::new(Self::__x_approve);
     #[doc(hidden)]
-    #[allow(unreachable_pub)]
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -59,15 +64,19 @@ impl Trip {
         clippy::type_complexity,
         clippy::use_self
     )]
-    pub const cancel: __x_Trip_cancel<
+    pub const cancel: ::steadfast::__private::Method<
         Trip,
+        ::steadfast::__private::Signal,
+        107912219,
         for<'x> fn(
             &'x mut WorkflowContext<Trip>,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
-    > = __x_Trip_cancel(::core::marker::PhantomData);
+    > = ::steadfast::__private::Method::new(|context| ::std::boxed::Box::pin(
+        Self::__x_cancel(context),
+    ));
     #[doc(hidden)]
-    #[allow(unreachable_pub)]
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -82,13 +91,15 @@ impl Trip {
         clippy::type_complexity,
         clippy::use_self
     )]
-    pub const approved_by: __x_Trip_approved_by<
+    pub const approved_by: ::steadfast::__private::Method<
         Trip,
+        ::steadfast::__private::Query,
+        975698234,
         for<'x> fn(&'x Trip) -> Option<String>,
-    > = __x_Trip_approved_by(::core::marker::PhantomData);
+    > = ::steadfast::__private::Method::new(Self::__x_approved_by);
     #[doc(hidden)]
-    #[allow(unreachable_pub)]
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -105,17 +116,21 @@ impl Trip {
         clippy::type_complexity,
         clippy::use_self
     )]
-    pub const change: __x_Trip_change<
+    pub const change: ::steadfast::__private::Method<
         Trip,
+        ::steadfast::__private::Update,
+        1922892221,
         for<'x> fn(
             &'x mut WorkflowContext<Trip>,
             Place,
             Time,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
-    > = __x_Trip_change(::core::marker::PhantomData);
+    > = ::steadfast::__private::Method::new(|context, input_0, input_1| ::std::boxed::Box::pin(
+        Self::__x_change(context, input_0, input_1),
+    ));
     #[doc(hidden)]
-    #[allow(unreachable_pub)]
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -131,6 +146,7 @@ impl Trip {
         Ok(())
     }
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -147,141 +163,47 @@ impl Trip {
         Ok(())
     }
 }
-#[doc(hidden)]
-#[allow(
-    missing_debug_implementations,
-    non_camel_case_types,
-    unnameable_types,
-    unreachable_pub
-)]
-pub struct __x_Trip_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-impl<W, F> ::core::clone::Clone for __x_Trip_run<W, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<W, F> ::core::marker::Copy for __x_Trip_run<W, F> {}
-#[allow(non_camel_case_types, clippy::type_complexity)]
-type __x_type__x_Trip_run = __x_Trip_run<
-    Trip,
-    fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
->;
-impl __x_type__x_Trip_run {
-    fn __x_call() -> ::steadfast::__private::LocalBoxFuture<'static, ()> {
-        ::std::boxed::Box::pin(<Trip>::__x_run())
-    }
-}
-impl ::core::ops::Deref for __x_type__x_Trip_run {
-    type Target = fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>;
-    fn deref(&self) -> &Self::Target {
-        &(Self::__x_call as Self::Target)
-    }
-}
-impl ::steadfast::__private::RunDefinition for __x_type__x_Trip_run {
-    type Workflow = Trip;
-}
-#[doc(hidden)]
-#[allow(
-    missing_debug_implementations,
-    non_camel_case_types,
-    unnameable_types,
-    unreachable_pub
-)]
-pub struct __x_Trip_approve<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-impl<W, F> ::core::clone::Clone for __x_Trip_approve<W, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<W, F> ::core::marker::Copy for __x_Trip_approve<W, F> {}
-#[allow(non_camel_case_types, clippy::type_complexity)]
-type __x_type__x_Trip_approve = __x_Trip_approve<
-    Trip,
+impl ::steadfast::__private::SignalMethod<
+    3482336186,
     for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
->;
-impl ::core::ops::Deref for __x_type__x_Trip_approve {
-    type Target = for<'x> fn(
-        &'x mut Trip,
-        &'x mut SyncWorkflowContext<Trip>,
-        String,
-    ) -> ();
-    fn deref(&self) -> &Self::Target {
-        &(<Trip>::__x_approve as Self::Target)
-    }
-}
-impl ::steadfast::__private::SignalOf<Trip> for __x_type__x_Trip_approve {}
-impl ::steadfast::__private::SignalDefinition for __x_type__x_Trip_approve {
-    type Workflow = Trip;
+> for Trip {
     type Input = String;
     const NAME: &'static str = "approve-trip";
     fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
         <String as ::steadfast::__private::Input>::arguments()
     }
     fn handle(
-        context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
+        context: ::steadfast::__private::WorkflowContext<Self>,
         input_0: Self::Input,
     ) -> ::steadfast::__private::Handled<()> {
         ::steadfast::__private::Handled::Now(
             context
                 .call_sync(|state, context| {
                     ::core::result::Result::Ok(
-                        <Trip>::__x_approve(state, context, input_0),
+                        Self::__x_approve(state, context, input_0),
                     )
                 }),
         )
     }
 }
-#[doc(hidden)]
-#[allow(
-    missing_debug_implementations,
-    non_camel_case_types,
-    unnameable_types,
-    unreachable_pub
-)]
-pub struct __x_Trip_cancel<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-impl<W, F> ::core::clone::Clone for __x_Trip_cancel<W, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<W, F> ::core::marker::Copy for __x_Trip_cancel<W, F> {}
-#[allow(non_camel_case_types, clippy::type_complexity)]
-type __x_type__x_Trip_cancel = __x_Trip_cancel<
-    Trip,
+impl ::steadfast::__private::SignalMethod<
+    107912219,
     for<'x> fn(
         &'x mut WorkflowContext<Trip>,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
->;
-impl __x_type__x_Trip_cancel {
-    fn __x_call<'x>(
-        context: &'x mut WorkflowContext<Trip>,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>> {
-        ::std::boxed::Box::pin(<Trip>::__x_cancel(context))
-    }
-}
-impl ::core::ops::Deref for __x_type__x_Trip_cancel {
-    type Target = for<'x> fn(
-        &'x mut WorkflowContext<Trip>,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>;
-    fn deref(&self) -> &Self::Target {
-        &(Self::__x_call as Self::Target)
-    }
-}
-impl ::steadfast::__private::SignalOf<Trip> for __x_type__x_Trip_cancel {}
-impl ::steadfast::__private::SignalDefinition for __x_type__x_Trip_cancel {
-    type Workflow = Trip;
+> for Trip {
     type Input = ();
     const NAME: &'static str = "cancel";
     fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
         ::steadfast::__private::Arguments::none()
     }
     fn handle(
-        mut context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
+        mut context: ::steadfast::__private::WorkflowContext<Self>,
         (): Self::Input,
     ) -> ::steadfast::__private::Handled<()> {
         ::steadfast::__private::Handled::Later(
             ::std::boxed::Box::pin(async move {
-                let output = <Trip>::__x_cancel(&mut context).await;
+                let output = Self::__x_cancel(&mut context).await;
                 ::steadfast::__private::Fallible::into_result(output)
                     .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
                         error,
@@ -290,35 +212,11 @@ impl ::steadfast::__private::SignalDefinition for __x_type__x_Trip_cancel {
         )
     }
 }
-#[doc(hidden)]
-#[allow(
-    missing_debug_implementations,
-    non_camel_case_types,
-    unnameable_types,
-    unreachable_pub
-)]
-pub struct __x_Trip_approved_by<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-impl<W, F> ::core::clone::Clone for __x_Trip_approved_by<W, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<W, F> ::core::marker::Copy for __x_Trip_approved_by<W, F> {}
-#[allow(non_camel_case_types, clippy::type_complexity)]
-type __x_type__x_Trip_approved_by = __x_Trip_approved_by<
-    Trip,
+impl ::steadfast::__private::QueryMethod<
+    975698234,
     for<'x> fn(&'x Trip) -> Option<String>,
->;
-impl ::core::ops::Deref for __x_type__x_Trip_approved_by {
-    type Target = for<'x> fn(&'x Trip) -> Option<String>;
-    fn deref(&self) -> &Self::Target {
-        &(<Trip>::__x_approved_by as Self::Target)
-    }
-}
-impl ::steadfast::__private::QueryOf<Trip> for __x_type__x_Trip_approved_by {}
-impl ::steadfast::__private::QueryDefinition for __x_type__x_Trip_approved_by {
+> for Trip {
     type Output = Option<String>;
-    type Workflow = Trip;
     type Input = ();
     const NAME: &'static str = "approved_by";
     fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
@@ -328,59 +226,22 @@ impl ::steadfast::__private::QueryDefinition for __x_type__x_Trip_approved_by {
         <Option<String> as ::steadfast::__private::Output>::codec()
     }
     fn handle(
-        state: &Self::Workflow,
+        state: &Self,
         _: &::steadfast::__private::WorkflowContextView,
         (): Self::Input,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError> {
-        ::core::result::Result::Ok(<Trip>::__x_approved_by(state))
+        ::core::result::Result::Ok(Self::__x_approved_by(state))
     }
 }
-#[doc(hidden)]
-#[allow(
-    missing_debug_implementations,
-    non_camel_case_types,
-    unnameable_types,
-    unreachable_pub
-)]
-pub struct __x_Trip_change<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-impl<W, F> ::core::clone::Clone for __x_Trip_change<W, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<W, F> ::core::marker::Copy for __x_Trip_change<W, F> {}
-#[allow(non_camel_case_types, clippy::type_complexity)]
-type __x_type__x_Trip_change = __x_Trip_change<
-    Trip,
+impl ::steadfast::__private::UpdateMethod<
+    1922892221,
     for<'x> fn(
         &'x mut WorkflowContext<Trip>,
         Place,
         Time,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
->;
-impl __x_type__x_Trip_change {
-    fn __x_call<'x>(
-        context: &'x mut WorkflowContext<Trip>,
-        input_0: Place,
-        input_1: Time,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult> {
-        ::std::boxed::Box::pin(<Trip>::__x_change(context, input_0, input_1))
-    }
-}
-impl ::core::ops::Deref for __x_type__x_Trip_change {
-    type Target = for<'x> fn(
-        &'x mut WorkflowContext<Trip>,
-        Place,
-        Time,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>;
-    fn deref(&self) -> &Self::Target {
-        &(Self::__x_call as Self::Target)
-    }
-}
-impl ::steadfast::__private::UpdateOf<Trip> for __x_type__x_Trip_change {}
-impl ::steadfast::__private::UpdateDefinition for __x_type__x_Trip_change {
+> for Trip {
     type Output = <MyResult as ::steadfast::__private::Fallible>::Output;
-    type Workflow = Trip;
     type Input = (Place, Time);
     const NAME: &'static str = "change";
     fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
@@ -403,23 +264,23 @@ impl ::steadfast::__private::UpdateDefinition for __x_type__x_Trip_change {
         <<MyResult as ::steadfast::__private::Fallible>::Output as ::steadfast::__private::Output>::codec()
     }
     fn validate(
-        state: &Self::Workflow,
+        state: &Self,
         view: &::steadfast::__private::WorkflowContextView,
         input: &Self::Input,
     ) -> ::core::result::Result<(), ::steadfast::__private::WorkflowError> {
-        let output = <Trip>::check(state, view, &input.0, &input.1);
+        let output = Self::check(state, view, &input.0, &input.1);
         ::steadfast::__private::Fallible::into_result(output)
             .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
                 error,
             ))
     }
     fn handle(
-        mut context: ::steadfast::__private::WorkflowContext<Self::Workflow>,
+        mut context: ::steadfast::__private::WorkflowContext<Self>,
         (input_0, input_1): Self::Input,
     ) -> ::steadfast::__private::Handled<Self::Output> {
         ::steadfast::__private::Handled::Later(
             ::std::boxed::Box::pin(async move {
-                let output = <Trip>::__x_change(&mut context, input_0, input_1).await;
+                let output = Self::__x_change(&mut context, input_0, input_1).await;
                 ::steadfast::__private::Fallible::into_result(output)
                     .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
                         error,
@@ -463,15 +324,15 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
         ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError>,
     > {
         ::std::boxed::Box::pin(async move {
-            ::core::result::Result::Ok(<Trip>::__x_run().await)
+            ::core::result::Result::Ok(Self::__x_run().await)
         })
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
         let set = ::steadfast::__private::HandlerSet::new();
-        let set = set.signal::<__x_type__x_Trip_approve>();
-        let set = set.signal::<__x_type__x_Trip_cancel>();
-        let set = set.query::<__x_type__x_Trip_approved_by>();
-        let set = set.update::<__x_type__x_Trip_change>();
+        let set = set.signal(Self::approve);
+        let set = set.signal(Self::cancel);
+        let set = set.query(Self::approved_by);
+        let set = set.update(Self::change);
         set
     }
 }

@@ -6,16 +6,20 @@ impl Greeting {
         clippy::type_complexity,
         clippy::use_self
     )]
-    pub const run: __x_Greeting_run<
+    pub const run: ::steadfast::__private::Method<
         Greeting,
+        ::steadfast::__private::Run,
+        718098122,
         for<'x> fn(
             &'x mut WorkflowContext<Greeting>,
             String,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
-    > = __x_Greeting_run(::core::marker::PhantomData);
+    > = ::steadfast::__private::Method::new(|context, input_0| ::std::boxed::Box::pin(
+        Self::__x_run(context, input_0),
+    ));
     #[doc(hidden)]
-    #[allow(unreachable_pub)]
     #[allow(
+        unreachable_pub,
         clippy::must_use_candidate,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
@@ -29,48 +33,6 @@ impl Greeting {
     ) -> WorkflowResult<String> {
         Ok(name)
     }
-}
-#[doc(hidden)]
-#[allow(
-    missing_debug_implementations,
-    non_camel_case_types,
-    unnameable_types,
-    unreachable_pub
-)]
-pub struct __x_Greeting_run<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-impl<W, F> ::core::clone::Clone for __x_Greeting_run<W, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<W, F> ::core::marker::Copy for __x_Greeting_run<W, F> {}
-#[allow(non_camel_case_types, clippy::type_complexity)]
-type __x_type__x_Greeting_run = __x_Greeting_run<
-    Greeting,
-    for<'x> fn(
-        &'x mut WorkflowContext<Greeting>,
-        String,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
->;
-impl __x_type__x_Greeting_run {
-    fn __x_call<'x>(
-        context: &'x mut WorkflowContext<Greeting>,
-        input_0: String,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>> {
-        ::std::boxed::Box::pin(<Greeting>::__x_run(context, input_0))
-    }
-}
-impl ::core::ops::Deref for __x_type__x_Greeting_run {
-    type Target = for<'x> fn(
-        &'x mut WorkflowContext<Greeting>,
-        String,
-    ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>;
-    fn deref(&self) -> &Self::Target {
-        &(Self::__x_call as Self::Target)
-    }
-}
-impl ::steadfast::__private::RunDefinition for __x_type__x_Greeting_run {
-    type Workflow = Greeting;
 }
 impl ::steadfast::__private::WorkflowDefinition for Greeting {
     type Input = String;
@@ -103,7 +65,7 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
         let input_0 = input
             .expect("the input is left to `#[run]` when `#[init]` takes none");
         ::std::boxed::Box::pin(async move {
-            let output = <Greeting>::__x_run(&mut context, input_0).await;
+            let output = Self::__x_run(&mut context, input_0).await;
             ::steadfast::__private::Fallible::into_result(output)
                 .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
                     error,

@@ -20,21 +20,14 @@ pub(crate) fn hidden_function(method: &Ident) -> Ident {
     format_ident!("{GENERATED}{}", method.unraw(), span = method.span())
 }
 
-/// The definition type behind a constant. No two methods in a scope share one: `Trip::a_b` and
-/// `Trip_a::b` are told apart by the length of an owner that has an underscore.
-pub(crate) fn definition(owner: &Ident, method: &Ident) -> Ident {
-    let (owner, method) = (owner.unraw(), method.unraw());
-    let length = owner.to_string().len();
-    if owner.to_string().contains('_') {
-        format_ident!("{GENERATED}{length}_{owner}_{method}")
-    } else {
-        format_ident!("{GENERATED}{owner}_{method}")
-    }
-}
-
-/// The alias of a definition type with its arguments.
-pub(crate) fn definition_alias(definition: &Ident) -> Ident {
-    format_ident!("{GENERATED}type{definition}")
+/// The hidden constant that is used where a workflow waits until an activity has heard of its
+/// cancellation.
+pub(crate) fn waiting(activity: &Ident) -> Ident {
+    format_ident!(
+        "{GENERATED}waits_{}",
+        activity.unraw(),
+        span = activity.span()
+    )
 }
 
 /// The typed handle of a workflow.
@@ -47,21 +40,14 @@ mod tests {
     use quote::format_ident;
     use syn::parse_quote;
 
-    use super::{definition, handle, hidden_function, wire_name};
+    use super::{handle, hidden_function, waiting, wire_name};
 
     #[test]
     fn raw_identifiers_lose_their_prefix() {
         let raw = parse_quote!(r#type);
         assert_eq!(wire_name(&raw), "type");
         assert_eq!(hidden_function(&raw), "__x_type");
-        assert_eq!(definition(&format_ident!("Flow"), &raw), "__x_Flow_type");
-    }
-
-    #[test]
-    fn definitions_of_two_methods_are_two() {
-        let one = definition(&format_ident!("Trip"), &format_ident!("a_b"));
-        let other = definition(&format_ident!("Trip_a"), &format_ident!("b"));
-        assert_ne!(one, other);
+        assert_eq!(waiting(&raw), "__x_waits_type");
     }
 
     #[test]

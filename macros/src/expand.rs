@@ -1,13 +1,12 @@
-//! The parts of an expansion that activities and workflow methods share: the definition type, the
-//! constant that shows it, the function behind it, and the encoding of inputs and outputs.
+//! The parts of an expansion that activities and workflow methods share: the constant that a method
+//! becomes, the function behind it, and the encoding of inputs and outputs.
 //!
-//! Invariants: everything of the SDK is named through `__private`; a definition type carries the
-//! owner and the signature as type arguments, so that the compiler sees through it which private
-//! types it shows, and it takes generic owners without repeating their parameters.
+//! Invariants: everything of the SDK is named through `__private`; no type is generated for a method,
+//! but for each an implementation of a trait for the method's owner.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Generics, ImplItemFn, Path, Type, spanned::Spanned};
+use syn::{Generics, ImplItem, ImplItemFn, ItemImpl, Path, Type, parse2, spanned::Spanned};
 
 use crate::{
     casing,
@@ -28,17 +27,13 @@ pub(crate) struct Scope<'a> {
     pub(crate) future: Ident,
 }
 
-/// A definition type as it is named in the expansion.
+/// A method that becomes a value.
 #[derive(Debug)]
 pub(crate) struct Definition<'a> {
     pub(crate) method: &'a Method,
-    pub(crate) ident: Ident,
-    /// The type with its arguments: the name of an alias where there is one.
-    pub(crate) ty: TokenStream,
-    /// The type with its arguments, written out.
-    full: TokenStream,
-    pointer: TokenStream,
-    output: TokenStream,
+    /// What tells it from the other methods of its owner, as arguments of a trait: a number and the
+    /// type of the function.
+    pub(crate) key: TokenStream,
 }
 
 impl<'a> Scope<'a> {
@@ -80,11 +75,28 @@ impl<'a> Scope<'a> {
         quote_spanned!(at=> ::core::result::Result<Self::Output, #private::#error>)
     }
 
-    /// Names the definition type of a method.
+    /// The definition of a method.
     pub(crate) fn definition<'m>(&self, method: &'m Method) -> Definition<'m> {
-        let signature = &method.signature;
-        let ident = casing::definition(self.owner, &signature.ident);
-        let self_ty = self.self_ty;
+        let number = number(&method.signature.ident);
+        let pointer = self.pointer(&method.signature);
+        Definition {
+            method,
+            key: quote!(#number, #pointer),
+        }
+    }
+
+    /// The definition of a method that has no function here.
+    pub(crate) fn declared<'m>(&self, method: &'m Method) -> Definition<'m> {
+        let number = number(&method.signature.ident);
+        let pointer = self.pointer(&method.signature);
+        Definition {
+            method,
+            key: quote!(#number, ::core::marker::PhantomData<#pointer>),
+        }
+    }
+
+    /// The type of the function that calls a method: an `async` one is boxed.
+    fn pointer(&self, signature: &Signature) -> TokenStream {
         let borrows = borrows(signature);
         let arguments = argument_types(self, signature);
         let value = signature
@@ -100,21 +112,7 @@ impl<'a> Scope<'a> {
             value
         };
         let lifetimes = borrows.then(|| quote!(for<'x>));
-        let pointer = quote!(#lifetimes fn(#(#arguments),*) -> #output);
-        let full = quote!(#ident<#self_ty, #pointer>);
-        let ty = if self.generics.params.is_empty() {
-            casing::definition_alias(&ident).into_token_stream()
-        } else {
-            full.clone()
-        };
-        Definition {
-            method,
-            ident,
-            ty,
-            full,
-            pointer,
-            output,
-        }
+        quote!(#lifetimes fn(#(#arguments),*) -> #output)
     }
 
     /// An impl block's head up to the trait: `impl<T: Bound>`, and its where clause.
@@ -126,7 +124,12 @@ impl<'a> Scope<'a> {
 
 impl Definition<'_> {
     /// The constant of the method's own name.
-    pub(crate) fn constant(&self) -> TokenStream {
+    pub(crate) fn constant(
+        &self,
+        scope: &Scope<'_>,
+        kind: &str,
+        function: &TokenStream,
+    ) -> TokenStream {
         let Method {
             vis,
             signature,
@@ -134,11 +137,13 @@ impl Definition<'_> {
             ..
         } = self.method;
         let (cfg, public) = (&attributes.cfg, &attributes.public);
-        // Written out, because documentation shows it.
-        let (name, ident, ty) = (&signature.ident, &self.ident, &self.full);
+        let (name, key) = (&signature.ident, &self.key);
+        let (private, self_ty) = (&scope.private, scope.self_ty);
+        let kind = format_ident!("{kind}");
         // The item belongs to the method's name: that is where a missing documentation is reported.
         let constant = quote_spanned! {name.span()=>
-            #vis const #name: #ty = #ident(::core::marker::PhantomData);
+            #vis const #name:
+                #private::Method<#self_ty, #private::#kind, #key> = #private::Method::new(#function);
         };
         // A worker or a client far away may be the only one who uses it.
         quote! {
@@ -149,100 +154,31 @@ impl Definition<'_> {
         }
     }
 
-    /// The definition type.
-    pub(crate) fn declaration(&self, scope: &Scope<'_>) -> TokenStream {
-        let cfg = &self.method.attributes.cfg;
-        let Self {
-            ident, ty, full, ..
-        } = self;
-        // The signature is spelled once, which is shorter to read and quicker to compile.
-        let alias = scope.generics.params.is_empty().then(|| {
-            quote! {
-                #(#cfg)*
-                #[allow(non_camel_case_types, clippy::type_complexity)]
-                type #ty = #full;
-            }
-        });
-        // What is said about the type points at the method.
-        let declaration = quote_spanned! {self.method.signature.ident.span()=>
-            pub struct #ident<W, F>(::core::marker::PhantomData<fn() -> (W, F)>);
-        };
-        quote! {
-            #(#cfg)*
-            #[doc(hidden)]
-            #[allow(
-                missing_debug_implementations,
-                non_camel_case_types,
-                unnameable_types,
-                unreachable_pub
-            )]
-            #declaration
-
-            #(#cfg)*
-            impl<W, F> ::core::clone::Clone for #ident<W, F> {
-                fn clone(&self) -> Self {
-                    *self
-                }
-            }
-
-            #(#cfg)*
-            impl<W, F> ::core::marker::Copy for #ident<W, F> {}
-
-            #alias
-        }
-    }
-
-    /// What makes the definition a function: it derefs to a pointer to the method.
-    pub(crate) fn call(&self, scope: &Scope<'_>) -> TokenStream {
-        let cfg = &self.method.attributes.cfg;
+    /// What the constant calls: the user's function, or what boxes the future of an `async` one.
+    pub(crate) fn function(&self) -> TokenStream {
         let signature = &self.method.signature;
-        let Self {
-            ty,
-            pointer,
-            output,
-            ..
-        } = self;
-        let (head, bounds) = scope.head();
-        let callee = callee(scope, signature);
-        let wrapper = signature.is_async.then(|| {
-            let lifetimes = borrows(signature).then(|| quote!(<'x>));
-            let types = argument_types(scope, signature);
-            let names = argument_names(signature);
-            let (self_ty, function) = (scope.self_ty, casing::hidden_function(&signature.ident));
-            let call = quote!(<#self_ty>::#function(#(#names),*));
-            // An error about the future (that it is not `Send`) belongs to the method's name.
-            let call = quote_spanned!(signature.ident.span()=> ::std::boxed::Box::pin(#call));
-            quote! {
-                #(#cfg)*
-                #head #ty #bounds {
-                    fn __x_call #lifetimes(#(#names: #types),*) -> #output {
-                        #call
-                    }
-                }
-            }
-        });
-        quote! {
-            #wrapper
-
-            #(#cfg)*
-            #head ::core::ops::Deref for #ty #bounds {
-                type Target = #pointer;
-
-                fn deref(&self) -> &Self::Target {
-                    &(#callee as Self::Target)
-                }
-            }
+        let function = casing::hidden_function(&signature.ident);
+        if !signature.is_async {
+            return quote!(Self::#function);
         }
+        let names = argument_names(signature);
+        // An error about the future (that it is not `Send`) belongs to the method's name.
+        let call = quote_spanned! {signature.ident.span()=>
+            ::std::boxed::Box::pin(Self::#function(#(#names),*))
+        };
+        quote!(|#(#names),*| #call)
     }
 }
 
-/// What a definition calls: the user's function, or what boxes the future of an `async` one.
-pub(crate) fn callee(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
-    if signature.is_async {
-        return quote!(Self::__x_call);
-    }
-    let (self_ty, function) = (scope.self_ty, casing::hidden_function(&signature.ident));
-    quote!(<#self_ty>::#function)
+/// Tells the methods of a type apart, like their names do.
+fn number(method: &Ident) -> Literal {
+    // FNV-1a: no two names are likely to share a number, and those that do seldom share a signature.
+    let number = casing::wire_name(method)
+        .bytes()
+        .fold(0x811c_9dc5, |number: u32, byte| {
+            (number ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+    Literal::u32_unsuffixed(number)
 }
 
 /// The user's function under its hidden name.
@@ -254,22 +190,25 @@ pub(crate) fn function(method: &Method, written: &ImplItemFn) -> TokenStream {
         .attrs
         .extend(method.attributes.function.iter().cloned());
     let function = without_imposed_lints(&function);
-    quote! {
-        #[doc(hidden)]
-        #[allow(unreachable_pub)]
-        #function
-    }
+    quote!(#[doc(hidden)] #function)
 }
 
 /// Makes `self.name(..)` in the block call the method that became a constant of that name.
-pub(crate) fn call_hidden(block: TokenStream, definitions: &[&Definition<'_>]) -> TokenStream {
+pub(crate) fn call_hidden(block: &mut ItemImpl, definitions: &[&Definition<'_>]) {
     let names: Vec<&Ident> = definitions
         .iter()
         .map(|definition| &definition.method.signature)
         .filter(|signature| !matches!(signature.receiver, Receiver::None))
         .map(|signature| &signature.ident)
         .collect();
-    call_hidden_in(&block, &names).unwrap_or(block)
+    for item in &mut block.items {
+        if let ImplItem::Fn(function) = item
+            && let Some(body) = call_hidden_in(&function.block.to_token_stream(), &names)
+            && let Ok(body) = parse2(body)
+        {
+            function.block = body;
+        }
+    }
 }
 
 /// The tokens with the calls replaced; nothing if there are none.
@@ -313,6 +252,7 @@ fn call_hidden_in(tokens: &TokenStream, names: &[&Ident]) -> Option<TokenStream>
 pub(crate) fn without_imposed_lints(function: &ImplItemFn) -> TokenStream {
     quote! {
         #[allow(
+            unreachable_pub,
             clippy::must_use_candidate,
             clippy::needless_pass_by_ref_mut,
             clippy::needless_pass_by_value,

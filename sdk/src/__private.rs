@@ -12,9 +12,11 @@ pub use crate::{
     client::{ClientError, WorkflowHandle},
     convert::{Arguments, Codec, Input, Output},
     definition::{
-        Activities, ActivityDefinition, ActivityImplementation, Handled, QueryDefinition, QueryOf,
-        RunDefinition, SignalDefinition, SignalOf, UpdateDefinition, UpdateOf, WorkflowDefinition,
-        WorkflowName,
+        Activities, Handled, WorkflowDefinition, WorkflowName,
+        method::{
+            Activity, ActivityFunction, ActivityMethod, Method, Query, QueryMethod, Run, Signal,
+            SignalMethod, Update, UpdateMethod,
+        },
     },
     error::WorkflowError,
     workflow::{HandlerSet, SyncWorkflowContext, WorkflowContext, WorkflowContextView},

@@ -1,8 +1,8 @@
 //! Writes the expansion of `#[activities]`.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::{ImplItem, Path, spanned::Spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{ImplItem, ImplItemFn, Path, spanned::Spanned};
 
 use super::{
     cancellation,
@@ -10,11 +10,12 @@ use super::{
     model::{Activity, Form, Model},
 };
 use crate::{
+    casing,
     expand::{
-        Convert, Definition, Scope, call_hidden, callee, context_argument, function, input_codec,
+        Convert, Definition, Scope, call_hidden, context_argument, function, input_codec,
         input_names, input_pattern, input_type, into_result, output_codec, output_type,
     },
-    signature::Receiver,
+    signature::{Method, Receiver},
     types::resolve_generics,
 };
 
@@ -26,18 +27,22 @@ pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream 
     let definitions: Vec<(&Activity, Definition<'_>)> = model
         .activities
         .iter()
-        .map(|activity| (activity, scope.definition(&activity.method)))
+        .map(|activity| {
+            let method = &activity.method;
+            let definition = match model.form {
+                Form::Implemented => scope.definition(method),
+                Form::Declared => scope.declared(method),
+            };
+            (activity, definition)
+        })
         .collect();
     let is_implemented = model.form == Form::Implemented;
-    let methods = methods(model, &definitions);
+    let methods = methods(&scope, model, &definitions);
     let register = is_implemented.then(|| register(&scope, &definitions));
     let items = definitions.iter().map(|(activity, definition)| {
-        let declared = definition.declaration(&scope);
-        let call = is_implemented.then(|| definition.call(&scope));
-        let waits = waits(model, activity, definition);
         let described = description(&scope, activity, definition);
         let own = is_implemented.then(|| implementation(&scope, activity, definition));
-        quote!(#declared #call #waits #described #own)
+        quote!(#described #own)
     });
     quote! {
         #methods
@@ -47,32 +52,44 @@ pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream 
 }
 
 /// The user's block with a constant and, where it is implemented, a hidden function for each activity.
-fn methods(model: &Model, definitions: &[(&Activity, Definition<'_>)]) -> TokenStream {
+fn methods(
+    scope: &Scope<'_>,
+    model: &Model,
+    definitions: &[(&Activity, Definition<'_>)],
+) -> TokenStream {
     let mut block = model.block.clone();
-    for (_, definition) in definitions {
+    let own: Vec<&Definition<'_>> = definitions.iter().map(|(_, it)| it).collect();
+    call_hidden(&mut block, &own);
+    for (activity, definition) in definitions {
         if let ImplItem::Fn(written) = &block.items[definition.method.index] {
-            let function =
-                (model.form == Form::Implemented).then(|| function(definition.method, written));
-            let constant = definition.constant();
-            block.items[definition.method.index] = ImplItem::Verbatim(quote!(#constant #function));
+            let (value, function) = match model.form {
+                Form::Implemented => (
+                    definition.function(),
+                    Some(function(definition.method, written)),
+                ),
+                Form::Declared => (quote!(::core::marker::PhantomData), None),
+            };
+            let constant = definition.constant(scope, "Activity", &value);
+            let waits = waits(model.form, activity, written);
+            block.items[definition.method.index] =
+                ImplItem::Verbatim(quote!(#constant #waits #function));
         }
     }
-    let definitions: Vec<&Definition<'_>> = definitions.iter().map(|(_, it)| it).collect();
-    call_hidden(quote!(#block), &definitions)
+    block.into_token_stream()
 }
 
-/// A function that `#[workflow_methods]` calls where a workflow waits until the activity has heard of
+/// A constant that `#[workflow_methods]` uses where a workflow waits until the activity has heard of
 /// its cancellation: the compiler warns there if it never will.
-fn waits(model: &Model, activity: &Activity, definition: &Definition<'_>) -> TokenStream {
-    let (cfg, ident) = (&definition.method.attributes.cfg, &definition.ident);
-    let hears = match model.block.items.get(activity.method.index) {
-        Some(ImplItem::Fn(written)) if model.form == Form::Implemented => {
-            cancellation::may_heartbeat(activity, written)
-        }
-        // Whoever implements it may heartbeat.
-        _ => true,
-    };
-    let name = &activity.method.signature.ident;
+fn waits(form: Form, activity: &Activity, written: &ImplItemFn) -> TokenStream {
+    let Method {
+        vis,
+        signature,
+        attributes,
+        ..
+    } = &activity.method;
+    let (cfg, name) = (&attributes.cfg, &signature.ident);
+    // Whoever implements a declared one may heartbeat.
+    let hears = form == Form::Declared || cancellation::may_heartbeat(activity, written);
     let warning = (!hears).then(|| {
         let page = "waits-without-heartbeat";
         let note = format!(
@@ -82,13 +99,13 @@ fn waits(model: &Model, activity: &Activity, definition: &Definition<'_>) -> Tok
         );
         quote!(#[deprecated(note = #note)])
     });
+    let constant = casing::waiting(name);
     quote! {
         #(#cfg)*
-        impl<W, F> #ident<W, F> {
-            #warning
-            #[allow(dead_code)]
-            pub const fn __x_waits_for_cancellation(self) {}
-        }
+        #warning
+        #[doc(hidden)]
+        #[allow(dead_code, non_upper_case_globals)]
+        #vis const #constant: () = ();
     }
 }
 
@@ -96,8 +113,13 @@ fn register(scope: &Scope<'_>, definitions: &[(&Activity, Definition<'_>)]) -> T
     let (private, self_ty) = (&scope.private, scope.self_ty);
     let (head, bounds) = scope.head();
     let additions = definitions.iter().map(|(_, definition)| {
-        let (cfg, ty) = (&definition.method.attributes.cfg, &definition.ty);
-        quote!(#(#cfg)* registrar.add::<#ty>();)
+        let Method {
+            signature,
+            attributes,
+            ..
+        } = definition.method;
+        let (cfg, name) = (&attributes.cfg, &signature.ident);
+        quote!(#(#cfg)* registrar.add(Self::#name);)
     });
     quote! {
         #head #private::Activities for #self_ty #bounds {
@@ -112,7 +134,7 @@ fn register(scope: &Scope<'_>, definitions: &[(&Activity, Definition<'_>)]) -> T
 fn description(scope: &Scope<'_>, activity: &Activity, definition: &Definition<'_>) -> TokenStream {
     let signature = &activity.method.signature;
     let cfg = &activity.method.attributes.cfg;
-    let (private, ty) = (&scope.private, &definition.ty);
+    let (private, self_ty, key) = (&scope.private, scope.self_ty, &definition.key);
     let (head, bounds) = scope.head();
     let name = name(activity);
     let input = input_type(&signature.inputs);
@@ -121,7 +143,7 @@ fn description(scope: &Scope<'_>, activity: &Activity, definition: &Definition<'
     let output_codec = output_codec(scope, &signature.output);
     quote! {
         #(#cfg)*
-        #head #private::ActivityDefinition for #ty #bounds {
+        #head #private::ActivityMethod<#key> for #self_ty #bounds {
             type Input = #input;
             type Output = #output;
 
@@ -142,7 +164,7 @@ fn implementation(
 ) -> TokenStream {
     let signature = &activity.method.signature;
     let cfg = &activity.method.attributes.cfg;
-    let (private, self_ty, ty) = (&scope.private, scope.self_ty, &definition.ty);
+    let (private, self_ty, key) = (&scope.private, scope.self_ty, &definition.key);
     let (head, bounds) = scope.head();
     let pattern = input_pattern(&signature.inputs);
     let beats = activity.options.flag("auto_heartbeat");
@@ -169,11 +191,9 @@ fn implementation(
     };
     quote! {
         #(#cfg)*
-        #head #private::ActivityImplementation for #ty #bounds {
-            type Implementer = #self_ty;
-
+        #head #private::ActivityFunction<#key> for #self_ty #bounds {
             fn execute(
-                #implementer: #private::Arc<Self::Implementer>,
+                #implementer: #private::Arc<Self>,
                 #context: #private::ActivityContext,
                 #pattern: Self::Input,
             ) -> #private::BoxFuture<'static, #result> {
@@ -199,8 +219,14 @@ fn body(scope: &Scope<'_>, activity: &Activity) -> TokenStream {
         .into_iter()
         .map(|name| quote!(#name));
     let arguments = arguments.into_iter().chain(inputs);
-    let callee = callee(scope, signature);
-    let call = quote!(#callee(#(#arguments),*));
+    // An `async` method is called through its constant, which boxes the future: so the future is
+    // checked once.
+    let function = if signature.is_async {
+        signature.ident.clone()
+    } else {
+        casing::hidden_function(&signature.ident)
+    };
+    let call = quote!(Self::#function(#(#arguments),*));
     if signature.is_async {
         let result = into_result(
             scope,

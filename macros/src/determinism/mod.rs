@@ -15,7 +15,9 @@ mod scan;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{GenericArgument, ImplItem, ItemImpl, ItemStruct, PathArguments, Type};
+use syn::{
+    Attribute, GenericArgument, ImplItem, ItemImpl, ItemStruct, PathArguments, Type, parse2,
+};
 
 pub(crate) use self::escape::{ATTRIBUTE, strip};
 use self::{
@@ -40,6 +42,23 @@ pub(crate) fn check(block: &ItemImpl, diagnostics: &mut Diagnostics) {
             for finding in Scanner::scan(&names, tokens, diagnostics) {
                 report(&finding, diagnostics);
             }
+        }
+    }
+}
+
+/// Whether an attribute lets something through; it is no attribute for the compiler.
+pub(crate) fn is_escape(attribute: &Attribute) -> bool {
+    Escape::of_attribute(attribute).is_some()
+}
+
+/// Takes every use of the attribute out of the functions of a block.
+pub(crate) fn strip_block(block: &mut ItemImpl) {
+    for item in &mut block.items {
+        let tokens = item.to_token_stream();
+        if escape::occurs(&tokens)
+            && let Ok(stripped) = parse2(strip(tokens))
+        {
+            *item = stripped;
         }
     }
 }

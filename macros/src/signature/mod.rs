@@ -16,7 +16,10 @@ use syn::{
 };
 
 pub(crate) use self::check::{check, receiver_span};
-use crate::types::{bare, is_self, last_segment, resolve};
+use crate::{
+    determinism::is_escape,
+    types::{bare, is_self, last_segment, resolve},
+};
 
 /// A method that carries one of our attributes.
 #[derive(Debug)]
@@ -127,7 +130,7 @@ impl Method {
     /// Reads a method whose attributes of ours are already off.
     pub(crate) fn parse(index: usize, function: &ImplItemFn, self_ty: &Type) -> Self {
         let mut attributes = Attributes::default();
-        for attribute in &function.attrs {
+        for attribute in function.attrs.iter().filter(|it| !is_escape(it)) {
             let place = if attribute.path().is_ident("cfg") {
                 &mut attributes.cfg
             } else if attribute.path().is_ident("doc") || attribute.path().is_ident("deprecated") {

@@ -21,6 +21,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         return tokens;
     };
     let is_sound = check::check(&mut model, &mut diagnostics);
+    determinism::strip_block(&mut model.block);
     let krate = model.options.krate().or_else(facade::find);
     if krate.is_none() {
         no_dependency(&model.block.self_ty, "workflow_methods", &mut diagnostics);
@@ -37,7 +38,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         _ => model.block.to_token_stream(),
     };
     let mut tokens = diagnostics.into_items();
-    tokens.extend(determinism::strip(expansion));
+    tokens.extend(expansion);
     tokens
 }
 

@@ -49,6 +49,20 @@ pub(super) enum Kind {
     Validator,
 }
 
+impl Kind {
+    /// What generated code calls the kind.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Init => "Init",
+            Self::Run => "Run",
+            Self::Signal => "Signal",
+            Self::Query => "Query",
+            Self::Update => "Update",
+            Self::Validator => "Validator",
+        }
+    }
+}
+
 impl Model {
     /// The main function.
     pub(super) fn run(&self) -> Option<&Marked> {

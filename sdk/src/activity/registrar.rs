@@ -74,7 +74,7 @@ impl<'a, A: Activities> ActivityRegistrar<'a, A> {
     }
 
     /// Adds an activity.
-    pub fn add<D: ActivityImplementation<Implementer = A>>(&mut self) {
+    pub fn add<D: ActivityImplementation<Implementer = A>>(&mut self, _: D) {
         let implementer = Arc::clone(&self.implementer);
         let run = activity_fn::<D, _, _>(move |context, input| {
             D::execute(Arc::clone(&implementer), context, input)

@@ -68,7 +68,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
 
     /// Adds a signal handler.
     #[must_use]
-    pub fn signal<S: SignalDefinition<Workflow = W>>(mut self) -> Self {
+    pub fn signal<S: SignalDefinition<Workflow = W>>(mut self, _: S) -> Self {
         self.signals.insert(S::NAME, |context, payloads| {
             Ok(S::handle(context, S::arguments().decode(payloads)?))
         });
@@ -77,7 +77,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
 
     /// Adds a query handler.
     #[must_use]
-    pub fn query<Q: QueryDefinition<Workflow = W>>(mut self) -> Self {
+    pub fn query<Q: QueryDefinition<Workflow = W>>(mut self, _: Q) -> Self {
         self.queries.insert(Q::NAME, |state, view, payloads| {
             let output = Q::handle(state, view, Q::arguments().decode(payloads)?)?;
             Ok(Q::output_codec().encode(&output)?)
@@ -87,7 +87,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
 
     /// Adds an update handler.
     #[must_use]
-    pub fn update<U: UpdateDefinition<Workflow = W>>(mut self) -> Self {
+    pub fn update<U: UpdateDefinition<Workflow = W>>(mut self, _: U) -> Self {
         self.updates.insert(U::NAME, |context, payloads, validate| {
             let input = U::arguments().decode(payloads)?;
             if validate {

@@ -5,9 +5,12 @@
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
-use syn::{ImplItem, ItemImpl, parse2, spanned::Spanned};
+use syn::{ImplItem, ItemImpl, parse2};
 
-use crate::diagnostics::{Diagnostics, Page, warning};
+use crate::{
+    casing,
+    diagnostics::{Diagnostics, Page, warning},
+};
 
 /// Operations that a cancelled scope does not start (rule D3).
 const OPERATIONS: [&str; 7] = [
@@ -130,16 +133,11 @@ impl Walk<'_> {
             .map_or(rest, |last| &rest[last..]);
         let waits = mentions(rest, &["WaitCancellationCompleted"])
             || self.waiting.iter().any(|name| mentions(options, &[name]));
-        // A path of a type's: what is in a variable or a type parameter has no name out here.
-        let is_path = matches!(
-            activity,
-            [TokenTree::Ident(first), .., TokenTree::Punct(_), TokenTree::Ident(_)]
-                if first.to_string().chars().count() > 1 && first != "Self"
-        ) && !activity.iter().any(|token| is_mark(token, '<'));
-        if waits && is_path {
-            let activity: TokenStream = activity.iter().cloned().collect();
+        if waits && let Some((owner, activity)) = method_of_a_type(activity) {
+            let owner: TokenStream = owner.iter().cloned().collect();
+            let constant = casing::waiting(activity);
             self.items.push(quote_spanned! {activity.span()=>
-                const _: () = #activity.__x_waits_for_cancellation();
+                const _: () = #owner #constant;
             });
         }
     }
@@ -197,6 +195,26 @@ fn operation(body: &Group) -> Option<Ident> {
         }
     }
     None
+}
+
+/// `Bookings::` and `charge` of `Bookings::charge`; nothing for what is in a variable, in a constant
+/// or of a type parameter, which says nothing out here.
+fn method_of_a_type(activity: &[TokenTree]) -> Option<(&[TokenTree], &Ident)> {
+    let [
+        owner @ ..,
+        TokenTree::Ident(ty),
+        TokenTree::Punct(_),
+        TokenTree::Punct(_),
+        TokenTree::Ident(method),
+    ] = activity
+    else {
+        return None;
+    };
+    let (ty, name) = (ty.to_string(), method.to_string());
+    let is_type = ty.starts_with(char::is_uppercase) && ty.chars().count() > 1 && ty != "Self";
+    let is_constant = !name.contains(char::is_lowercase);
+    (is_type && !is_constant && !owner.iter().any(|token| is_mark(token, '<')))
+        .then(|| (&activity[..activity.len() - 1], method))
 }
 
 fn mentions(tokens: &[TokenTree], names: &[&str]) -> bool {

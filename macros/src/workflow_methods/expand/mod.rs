@@ -3,7 +3,7 @@
 mod handle;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{ImplItem, Path, spanned::Spanned};
 
 use self::handle::{handle, handle_type};
@@ -11,11 +11,11 @@ use super::model::{Kind, Marked, Model};
 use crate::{
     casing,
     expand::{
-        Convert, Definition, Scope, call_hidden, callee, context_argument, function, input_codec,
+        Convert, Definition, Scope, call_hidden, context_argument, function, input_codec,
         input_names, input_pattern, input_type, into_result, output_codec, output_type,
         without_imposed_lints,
     },
-    signature::{Mode, Signature},
+    signature::{Method, Mode, Signature},
     types::resolve_generics,
 };
 
@@ -30,17 +30,15 @@ pub(super) fn expand(model: &Model, owner: &Ident, run: &Marked, krate: &Path) -
         .filter(|marked| marked.kind.is_handler() || marked.kind == Kind::Run)
         .map(|marked| (marked, scope.definition(&marked.method)))
         .collect();
-    let methods = methods(model, &definitions);
-    let items = definitions.iter().map(|(marked, definition)| {
-        let (declared, call) = (definition.declaration(&scope), definition.call(&scope));
-        let own = match marked.kind {
+    let methods = methods(&scope, model, &definitions);
+    let items = definitions
+        .iter()
+        .map(|(marked, definition)| match marked.kind {
             Kind::Signal => signal(&scope, marked, definition),
             Kind::Query => query(&scope, marked, definition),
             Kind::Update => update(&scope, marked, model.validator(marked), definition),
-            Kind::Run | Kind::Init | Kind::Validator => run_definition(&scope, definition),
-        };
-        quote!(#declared #call #own)
-    });
+            Kind::Run | Kind::Init | Kind::Validator => TokenStream::new(),
+        });
     let handle_name = model
         .options
         .handle()
@@ -56,12 +54,18 @@ pub(super) fn expand(model: &Model, owner: &Ident, run: &Marked, krate: &Path) -
 }
 
 /// The user's block with a constant and a hidden function for the run method and each handler.
-fn methods(model: &Model, definitions: &[(&Marked, Definition<'_>)]) -> TokenStream {
+fn methods(
+    scope: &Scope<'_>,
+    model: &Model,
+    definitions: &[(&Marked, Definition<'_>)],
+) -> TokenStream {
     let mut block = model.block.clone();
-    for (_, definition) in definitions {
+    let own: Vec<&Definition<'_>> = definitions.iter().map(|(_, it)| it).collect();
+    call_hidden(&mut block, &own);
+    for (marked, definition) in definitions {
         if let ImplItem::Fn(written) = &block.items[definition.method.index] {
             let function = function(definition.method, written);
-            let constant = definition.constant();
+            let constant = definition.constant(scope, marked.kind.name(), &definition.function());
             block.items[definition.method.index] = ImplItem::Verbatim(quote!(#constant #function));
         }
     }
@@ -71,18 +75,7 @@ fn methods(model: &Model, definitions: &[(&Marked, Definition<'_>)]) -> TokenStr
             block.items[marked.method.index] = ImplItem::Verbatim(function);
         }
     }
-    let definitions: Vec<&Definition<'_>> = definitions.iter().map(|(_, it)| it).collect();
-    call_hidden(quote!(#block), &definitions)
-}
-
-fn run_definition(scope: &Scope<'_>, definition: &Definition<'_>) -> TokenStream {
-    let (private, self_ty, ty) = (&scope.private, scope.self_ty, &definition.ty);
-    let (head, bounds) = scope.head();
-    quote! {
-        #head #private::RunDefinition for #ty #bounds {
-            type Workflow = #self_ty;
-        }
-    }
+    block.into_token_stream()
 }
 
 fn workflow(
@@ -124,14 +117,19 @@ fn workflow(
     let result = scope.result(&signature.output, "WorkflowError");
     let context = async_context(signature);
     let handlers = definitions.iter().filter_map(|(marked, definition)| {
-        let (cfg, ty) = (&definition.method.attributes.cfg, &definition.ty);
+        let Method {
+            signature,
+            attributes,
+            ..
+        } = definition.method;
+        let (cfg, name) = (&attributes.cfg, &signature.ident);
         let add = match marked.kind {
             Kind::Signal => quote!(signal),
             Kind::Query => quote!(query),
             Kind::Update => quote!(update),
             Kind::Run | Kind::Init | Kind::Validator => return None,
         };
-        Some(quote!(#(#cfg)* let set = set.#add::<#ty>();))
+        Some(quote!(#(#cfg)* let set = set.#add(Self::#name);))
     });
     quote! {
         #head #private::WorkflowDefinition for #self_ty #bounds {
@@ -276,8 +274,8 @@ fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> Tok
         .into_iter()
         .map(ToTokens::into_token_stream);
     let arguments = view.into_iter().chain(inputs);
-    let callee = callee(scope, signature);
-    let call = quote!(#callee(state #(, #arguments)*));
+    let function = casing::hidden_function(&signature.ident);
+    let call = quote!(Self::#function(state #(, #arguments)*));
     let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     let returned = scope.result(&signature.output, "WorkflowError");
     let body = quote! {
@@ -286,7 +284,7 @@ fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> Tok
         #codec
 
         fn handle(
-            state: &Self::Workflow,
+            state: &Self,
             #parameter: &#private::WorkflowContextView,
             #pattern: Self::Input,
         ) -> #returned {
@@ -302,21 +300,13 @@ fn implementation(
     definition: &Definition<'_>,
     body: &TokenStream,
 ) -> TokenStream {
-    let (cfg, ty) = (&definition.method.attributes.cfg, &definition.ty);
+    let (cfg, key) = (&definition.method.attributes.cfg, &definition.key);
     let (private, self_ty) = (&scope.private, scope.self_ty);
     let (head, bounds) = scope.head();
-    let (described, owned) = match kind {
-        Kind::Signal => (quote!(SignalDefinition), quote!(SignalOf)),
-        Kind::Query => (quote!(QueryDefinition), quote!(QueryOf)),
-        Kind::Update => (quote!(UpdateDefinition), quote!(UpdateOf)),
-        Kind::Run | Kind::Init | Kind::Validator => return TokenStream::new(),
-    };
+    let method = format_ident!("{}Method", kind.name());
     quote! {
         #(#cfg)*
-        #head #private::#owned<#self_ty> for #ty #bounds {}
-
-        #(#cfg)*
-        #head #private::#described for #ty #bounds {
+        #head #private::#method<#key> for #self_ty #bounds {
             #body
         }
     }
@@ -324,12 +314,10 @@ fn implementation(
 
 /// What the definitions of all handlers begin with.
 fn handler_head(scope: &Scope<'_>, marked: &Marked) -> TokenStream {
-    let self_ty = scope.self_ty;
     let name = marked.name();
     let input = input_type(&marked.method.signature.inputs);
     let codec = input_codec(scope, &marked.method.signature.inputs);
     quote! {
-        type Workflow = #self_ty;
         type Input = #input;
 
         const NAME: &'static str = #name;
@@ -361,8 +349,8 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
             .into_iter()
             .map(ToTokens::into_token_stream);
         let arguments = context.into_iter().chain(inputs);
-        let callee = callee(scope, signature);
-        let call = quote!(#callee(state #(, #arguments)*));
+        let function = casing::hidden_function(&signature.ident);
+        let call = quote!(Self::#function(state #(, #arguments)*));
         let result = into_result(scope, &signature.output, Convert::Workflow, &call);
         let body = quote! {
             #private::Handled::Now(context.call_sync(|state, #parameter| { #result }))
@@ -371,7 +359,7 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
     };
     quote! {
         fn handle(
-            #context: #private::WorkflowContext<Self::Workflow>,
+            #context: #private::WorkflowContext<Self>,
             #pattern: Self::Input,
         ) -> #private::Handled<#output> {
             #body
@@ -381,7 +369,6 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
 
 /// The boxed future of an `async` method.
 fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
-    let self_ty = scope.self_ty;
     let function = casing::hidden_function(&signature.ident);
     let context = signature
         .context()
@@ -390,7 +377,7 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
         .into_iter()
         .map(ToTokens::into_token_stream);
     let arguments = context.into_iter().chain(inputs);
-    let call = quote!(<#self_ty>::#function(#(#arguments),*).await);
+    let call = quote!(Self::#function(#(#arguments),*).await);
     let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     quote!(::std::boxed::Box::pin(async move { #result }))
 }
@@ -405,7 +392,7 @@ fn async_context(signature: &Signature) -> TokenStream {
 }
 
 fn validate(scope: &Scope<'_>, validator: &Marked) -> TokenStream {
-    let (private, self_ty) = (&scope.private, scope.self_ty);
+    let private = &scope.private;
     let signature = &validator.method.signature;
     let cfg = &validator.method.attributes.cfg;
     let function = &signature.ident;
@@ -435,12 +422,12 @@ fn validate(scope: &Scope<'_>, validator: &Marked) -> TokenStream {
         quote!(input)
     };
     let arguments = view.into_iter().chain(inputs);
-    let call = quote!(<#self_ty>::#function(state #(, #arguments)*));
+    let call = quote!(Self::#function(state #(, #arguments)*));
     let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     quote! {
         #(#cfg)*
         fn validate(
-            state: &Self::Workflow,
+            state: &Self,
             #parameter: &#private::WorkflowContextView,
             #input: &Self::Input,
         ) -> ::core::result::Result<(), #private::WorkflowError> {

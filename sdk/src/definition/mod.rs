@@ -3,9 +3,11 @@
 //! The attribute macros implement these traits; user code names them only in bounds. No module
 //! below this one knows a user's type, and this one runs nothing: it describes.
 //!
-//! Invariants: a definition type is zero-sized and `Copy`, so that a constant such as
-//! `Bookings::book_hotel` can be passed around as a value; names and argument encodings are fixed
-//! by the definition and by nothing else.
+//! Invariants: a definition is `Copy`, so that a constant such as `Bookings::book_hotel` can be
+//! passed around as a value; names and argument encodings are fixed by the definition's type and by
+//! nothing else.
+
+pub mod method;
 
 use std::{fmt, sync::Arc};
 
