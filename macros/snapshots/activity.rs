@@ -25,12 +25,11 @@ impl Bookings {
     #[doc(hidden)]
     #[allow(
         unreachable_pub,
-        clippy::must_use_candidate,
+        clippy::unused_async,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
+        clippy::unused_self,
     )]
     #[tracing::instrument]
     pub async fn __x_book_hotel(

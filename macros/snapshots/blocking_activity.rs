@@ -26,8 +26,7 @@ where
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
+        clippy::unused_self,
     )]
     #[cfg(unix)]
     fn __x_render(self: Arc<Self>, booking: Booking) -> Vec<u8> {

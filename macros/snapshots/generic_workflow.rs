@@ -23,12 +23,10 @@ where
     #[doc(hidden)]
     #[allow(
         unreachable_pub,
-        clippy::must_use_candidate,
+        clippy::unused_async,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
     )]
     pub async fn __x_run(ctx: &mut WorkflowContext<Self>, item: T) -> T::Output {
         item.run()

@@ -5,8 +5,6 @@ impl Trip {
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
     )]
     fn new(view: &WorkflowContextView, rate: u32) -> Result<Self, String> {
         Ok(Self { rate })
@@ -24,15 +22,7 @@ impl Trip {
         fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
     > = ::steadfast::__private::Method::new(|| ::std::boxed::Box::pin(Self::__x_run()));
     #[doc(hidden)]
-    #[allow(
-        unreachable_pub,
-        clippy::must_use_candidate,
-        clippy::needless_pass_by_ref_mut,
-        clippy::needless_pass_by_value,
-        clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
-    )]
+    #[allow(unreachable_pub, clippy::unused_async)]
     async fn __x_run() {}
     /// Approves.
     #[allow(
@@ -54,8 +44,7 @@ impl Trip {
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
+        clippy::unused_self,
     )]
     pub fn __x_approve(&mut self, ctx: &mut SyncWorkflowContext<Self>, by: String) {}
     #[allow(
@@ -77,12 +66,10 @@ impl Trip {
     #[doc(hidden)]
     #[allow(
         unreachable_pub,
-        clippy::must_use_candidate,
+        clippy::unused_async,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
     )]
     pub async fn __x_cancel(ctx: &mut WorkflowContext<Self>) -> Result<(), Error> {}
     #[allow(
@@ -104,8 +91,7 @@ impl Trip {
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
+        clippy::unused_self,
     )]
     pub fn __x_approved_by(&self) -> Option<String> {
         None
@@ -131,12 +117,10 @@ impl Trip {
     #[doc(hidden)]
     #[allow(
         unreachable_pub,
-        clippy::must_use_candidate,
+        clippy::unused_async,
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
     )]
     pub async fn __x_change(
         ctx: &mut WorkflowContext<Self>,
@@ -151,8 +135,7 @@ impl Trip {
         clippy::needless_pass_by_ref_mut,
         clippy::needless_pass_by_value,
         clippy::trivially_copy_pass_by_ref,
-        clippy::unused_async,
-        clippy::unused_self
+        clippy::unused_self,
     )]
     fn check(
         &self,

@@ -247,19 +247,25 @@ fn call_hidden_in(tokens: &TokenStream, names: &[&Ident]) -> Option<TokenStream>
     is_changed.then(|| tokens.into_iter().collect())
 }
 
-/// Silences the lints against forms that our attributes ask for; what the user writes comes later
-/// and wins.
+/// Silences the lints against forms that our attributes ask for, those that the method can run into;
+/// what the user writes comes later and wins.
 pub(crate) fn without_imposed_lints(function: &ImplItemFn) -> TokenStream {
-    quote! {
-        #[allow(
-            unreachable_pub,
-            clippy::must_use_candidate,
+    let signature = &function.sig;
+    let form = if signature.asyncness.is_some() {
+        quote!(clippy::unused_async)
+    } else {
+        quote!(clippy::must_use_candidate)
+    };
+    let passing = (!signature.inputs.is_empty()).then(|| {
+        quote! {
             clippy::needless_pass_by_ref_mut,
             clippy::needless_pass_by_value,
             clippy::trivially_copy_pass_by_ref,
-            clippy::unused_async,
-            clippy::unused_self
-        )]
+        }
+    });
+    let receiver = signature.receiver().map(|_| quote!(clippy::unused_self,));
+    quote! {
+        #[allow(unreachable_pub, #form, #passing #receiver)]
         #function
     }
 }

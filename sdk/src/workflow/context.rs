@@ -409,7 +409,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         change(self.shared.state.borrow_mut().as_mut().expect(INITIALIZED))
     }
 
-    /// Calls a plain handler with the state and a context that cannot wait.
+    /// Calls a plain handler with the state and a context that cannot wait; for the macros.
+    #[doc(hidden)]
     pub fn call_sync<R>(&self, call: impl FnOnce(&mut W, &mut SyncWorkflowContext<W>) -> R) -> R {
         let mut context = SyncWorkflowContext {
             context: self.clone(),
