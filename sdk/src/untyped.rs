@@ -4,7 +4,11 @@
 //! What can be typed is better typed: `#[activity_definitions]` gives activities of another language
 //! their types, and a `#[workflow]` needs no code of its own to be started.
 
-use std::{fmt, future::Future, marker::PhantomData};
+use std::{
+    fmt,
+    future::Future,
+    ops::{Deref, DerefMut},
+};
 
 use futures_util::future::LocalBoxFuture;
 use steadfast_core::payload::Payload;
@@ -12,49 +16,142 @@ use steadfast_core::payload::Payload;
 use crate::{
     client::WorkflowHandle,
     convert::{Arguments, Codec},
-    definition::WorkflowDefinition,
+    definition::{Handled, WorkflowDefinition},
     error::{WorkflowError, WorkflowResult},
-    workflow::{HandlerSet, WorkflowContext, WorkflowContextView},
+    workflow::{
+        BufferedSignal, HandlerSet, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
+        handlers::HandlersOfEveryName,
+    },
 };
 
 /// A workflow of every type: it is run by a worker that knows no other one of the type that is
 /// asked for, which is in `ctx.view().workflow_type()`.
 ///
-/// It has no handlers; signals wait in `ctx.unhandled_signals()`.
+/// Its value is the workflow's state, which `ctx.state(..)` shows. Its handlers take signals, queries and
+/// updates of every name; without them signals wait in `ctx.unhandled_signals()`, and queries and
+/// updates are refused.
 ///
 /// ```
-/// use steadfast::{convert, core::payload::Payload, prelude::*, untyped::{Dynamic, DynamicWorkflow}};
+/// use steadfast::{
+///     convert,
+///     core::payload::Payload,
+///     prelude::*,
+///     untyped::{Dynamic, DynamicWorkflow},
+///     workflow::{BufferedSignal, SyncWorkflowContext},
+/// };
 ///
-/// struct Echo;
+/// #[derive(Default)]
+/// struct Echo {
+///     told: Vec<String>,
+/// }
 ///
 /// impl DynamicWorkflow for Echo {
 ///     async fn run(
 ///         ctx: &mut WorkflowContext<Dynamic<Self>>,
 ///         input: Vec<Payload>,
 ///     ) -> WorkflowResult<Payload> {
+///         ctx.wait_condition(|state| !state.told.is_empty()).await?;
 ///         let name = ctx.view().workflow_type().as_str().to_owned();
 ///         Ok(convert::to_payload(&(name, input.len()))?)
 ///     }
+///
+///     fn signal(
+///         &mut self,
+///         _: &mut SyncWorkflowContext<Dynamic<Self>>,
+///         signal: BufferedSignal,
+///     ) -> Option<BufferedSignal> {
+///         self.told.push(signal.name);
+///         None
+///     }
 /// }
 /// ```
-pub trait DynamicWorkflow: Sized + 'static {
+pub trait DynamicWorkflow: Default + 'static {
     /// Runs the workflow.
     fn run(
         ctx: &mut WorkflowContext<Dynamic<Self>>,
         input: Vec<Payload>,
     ) -> impl Future<Output = WorkflowResult<Payload>>;
+
+    /// Takes a signal. What it gives back is kept for `ctx.unhandled_signals()`: by default each.
+    fn signal(
+        &mut self,
+        ctx: &mut SyncWorkflowContext<Dynamic<Self>>,
+        signal: BufferedSignal,
+    ) -> Option<BufferedSignal> {
+        let _ = ctx;
+        Some(signal)
+    }
+
+    /// Answers a query.
+    ///
+    /// # Errors
+    ///
+    /// What the asker gets instead of an answer: by default that nobody answers.
+    fn query(
+        &self,
+        view: &WorkflowContextView,
+        name: &str,
+        input: &[Payload],
+    ) -> WorkflowResult<Payload> {
+        let _ = (view, input);
+        Err(no_handler("query", name))
+    }
+
+    /// Says whether [`update`](Self::update) may run; an update that is refused leaves no trace in
+    /// history.
+    ///
+    /// # Errors
+    ///
+    /// Why it may not: by default none may.
+    fn validate(
+        &self,
+        view: &WorkflowContextView,
+        name: &str,
+        input: &[Payload],
+    ) -> WorkflowResult<()> {
+        let _ = (view, input);
+        Err(no_handler("update", name))
+    }
+
+    /// Runs an update that [`validate`](Self::validate) lets through.
+    fn update(
+        ctx: &mut WorkflowContext<Dynamic<Self>>,
+        name: String,
+        input: Vec<Payload>,
+    ) -> impl Future<Output = WorkflowResult<Payload>> {
+        let _ = (ctx, input);
+        async move { Err(no_handler("update", &name)) }
+    }
 }
 
-/// The definition of a [`DynamicWorkflow`].
-pub struct Dynamic<D>(PhantomData<fn() -> D>);
+fn no_handler(kind: &str, name: &str) -> WorkflowError {
+    WorkflowError::from(format!("{kind} `{name}` has no handler"))
+}
+
+/// The definition of a [`DynamicWorkflow`], and its state.
+pub struct Dynamic<D>(D);
+
+impl<D> Deref for Dynamic<D> {
+    type Target = D;
+
+    fn deref(&self) -> &D {
+        &self.0
+    }
+}
+
+impl<D> DerefMut for Dynamic<D> {
+    fn deref_mut(&mut self) -> &mut D {
+        &mut self.0
+    }
+}
 
 /// A workflow of which nothing is known but its name: it runs elsewhere.
 pub type UntypedWorkflow = Dynamic<Elsewhere>;
 
 /// What runs where nobody here knows its code.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "there is none")]
-pub enum Elsewhere {}
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Elsewhere;
 
 impl DynamicWorkflow for Elsewhere {
     async fn run(
@@ -93,7 +190,7 @@ impl<D: DynamicWorkflow> WorkflowDefinition for Dynamic<D> {
         _: &WorkflowContextView,
         input: Vec<Payload>,
     ) -> Result<(Self, Option<Vec<Payload>>), WorkflowError> {
-        Ok((Self(PhantomData), Some(input)))
+        Ok((Self(D::default()), Some(input)))
     }
 
     fn run(
@@ -104,6 +201,28 @@ impl<D: DynamicWorkflow> WorkflowDefinition for Dynamic<D> {
     }
 
     fn handlers() -> HandlerSet<Self> {
-        HandlerSet::new()
+        HandlerSet::of_every_name(HandlersOfEveryName {
+            signal: |context, name, input| {
+                let signal = BufferedSignal {
+                    name: name.to_owned(),
+                    input: input.to_vec(),
+                };
+                let left = context.call_sync(|state, context| state.signal(context, signal));
+                if let Some(signal) = left {
+                    context.cell().keep_unhandled(signal);
+                }
+                Ok(Handled::Now(Ok(())))
+            },
+            query: |state, view, name, input| state.query(view, name, input),
+            update: |context, name, input, validate| {
+                if validate {
+                    context.with_state(|state, view| state.validate(view, name, input))?;
+                }
+                let (mut context, name, input) = (context.clone(), name.to_owned(), input.to_vec());
+                Ok(Box::new(move || {
+                    Box::pin(async move { D::update(&mut context, name, input).await })
+                }))
+            },
+        })
     }
 }

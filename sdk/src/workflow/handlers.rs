@@ -14,10 +14,11 @@ use crate::{
     error::WorkflowError,
 };
 
-type SignalFn<W> = fn(WorkflowContext<W>, &[Payload]) -> Result<Handled<()>, ConvertError>;
-type QueryFn<W> = fn(&W, &WorkflowContextView, &[Payload]) -> Result<Payload, WorkflowError>;
+// Each is told the name that it was called by, for the handlers of every name.
+type SignalFn<W> = fn(WorkflowContext<W>, &str, &[Payload]) -> Result<Handled<()>, ConvertError>;
+type QueryFn<W> = fn(&W, &WorkflowContextView, &str, &[Payload]) -> Result<Payload, WorkflowError>;
 type UpdateFn<W> =
-    fn(&WorkflowContext<W>, &[Payload], bool) -> Result<AcceptedUpdate, WorkflowError>;
+    fn(&WorkflowContext<W>, &str, &[Payload], bool) -> Result<AcceptedUpdate, WorkflowError>;
 
 /// Runs the handler of an update that was accepted.
 pub(crate) type AcceptedUpdate =
@@ -37,6 +38,14 @@ pub struct HandlerSet<W: WorkflowDefinition> {
     signals: BTreeMap<&'static str, SignalFn<W>>,
     queries: BTreeMap<&'static str, QueryFn<W>>,
     updates: BTreeMap<&'static str, UpdateFn<W>>,
+    every: Option<HandlersOfEveryName<W>>,
+}
+
+/// What handles a name that no other handler has.
+pub(crate) struct HandlersOfEveryName<W: WorkflowDefinition> {
+    pub(crate) signal: SignalFn<W>,
+    pub(crate) query: QueryFn<W>,
+    pub(crate) update: UpdateFn<W>,
 }
 
 impl<W: WorkflowDefinition> fmt::Debug for HandlerSet<W> {
@@ -55,6 +64,7 @@ impl<W: WorkflowDefinition> Default for HandlerSet<W> {
             signals: BTreeMap::new(),
             queries: BTreeMap::new(),
             updates: BTreeMap::new(),
+            every: None,
         }
     }
 }
@@ -66,10 +76,18 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
         Self::default()
     }
 
+    /// Handlers of every name.
+    pub(crate) fn of_every_name(every: HandlersOfEveryName<W>) -> Self {
+        Self {
+            every: Some(every),
+            ..Self::default()
+        }
+    }
+
     /// Adds a signal handler.
     #[must_use]
     pub fn signal<S: SignalDefinition<Workflow = W>>(mut self, _: S) -> Self {
-        self.signals.insert(S::NAME, |context, payloads| {
+        self.signals.insert(S::NAME, |context, _, payloads| {
             Ok(S::handle(context, S::arguments().decode(payloads)?))
         });
         self
@@ -78,7 +96,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
     /// Adds a query handler.
     #[must_use]
     pub fn query<Q: QueryDefinition<Workflow = W>>(mut self, _: Q) -> Self {
-        self.queries.insert(Q::NAME, |state, view, payloads| {
+        self.queries.insert(Q::NAME, |state, view, _, payloads| {
             let output = Q::handle(state, view, Q::arguments().decode(payloads)?)?;
             Ok(Q::output_codec().encode(&output)?)
         });
@@ -88,36 +106,41 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
     /// Adds an update handler.
     #[must_use]
     pub fn update<U: UpdateDefinition<Workflow = W>>(mut self, _: U) -> Self {
-        self.updates.insert(U::NAME, |context, payloads, validate| {
-            let input = U::arguments().decode(payloads)?;
-            if validate {
-                context.with_state(|state, view| U::validate(state, view, &input))?;
-            }
-            let context = context.clone();
-            Ok(Box::new(
-                move || -> LocalBoxFuture<'static, Result<Payload, WorkflowError>> {
-                    match U::handle(context, input) {
-                        Handled::Now(result) => Box::pin(std::future::ready(
-                            result.and_then(|output| Ok(U::output_codec().encode(&output)?)),
-                        )),
-                        Handled::Later(future) => {
-                            Box::pin(async move { Ok(U::output_codec().encode(&future.await?)?) })
+        self.updates
+            .insert(U::NAME, |context, _, payloads, validate| {
+                let input = U::arguments().decode(payloads)?;
+                if validate {
+                    context.with_state(|state, view| U::validate(state, view, &input))?;
+                }
+                let context = context.clone();
+                Ok(Box::new(
+                    move || -> LocalBoxFuture<'static, Result<Payload, WorkflowError>> {
+                        match U::handle(context, input) {
+                            Handled::Now(result) => Box::pin(std::future::ready(
+                                result.and_then(|output| Ok(U::output_codec().encode(&output)?)),
+                            )),
+                            Handled::Later(future) => {
+                                Box::pin(
+                                    async move { Ok(U::output_codec().encode(&future.await?)?) },
+                                )
+                            }
                         }
-                    }
-                },
-            ))
-        });
+                    },
+                ))
+            });
         self
     }
 
     pub(crate) fn find_signal(&self, name: &str) -> Option<SignalFn<W>> {
-        self.signals.get(name).copied()
+        let every = self.every.as_ref().map(|every| every.signal);
+        self.signals.get(name).copied().or(every)
     }
 
     pub(crate) fn find_query(&self, name: &str) -> Result<QueryFn<W>, WorkflowError> {
         self.queries
             .get(name)
             .copied()
+            .or(self.every.as_ref().map(|every| every.query))
             .ok_or_else(|| unknown("query", name, self.queries.keys()))
     }
 
@@ -125,12 +148,13 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
         self.updates
             .get(name)
             .copied()
+            .or(self.every.as_ref().map(|every| every.update))
             .ok_or_else(|| unknown("update", name, self.updates.keys()))
     }
 
     /// Whether something outside can call into the workflow.
     pub(crate) fn can_be_called(&self) -> bool {
-        !self.signals.is_empty() || !self.updates.is_empty()
+        !self.signals.is_empty() || !self.updates.is_empty() || self.every.is_some()
     }
 }
 

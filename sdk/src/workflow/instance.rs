@@ -261,7 +261,10 @@ impl<W: WorkflowDefinition> Instance<W> {
             return Ok(());
         };
         let context = self.context.clone();
-        match self.executor.enter(|| handler(context, &input))? {
+        match self
+            .executor
+            .enter(|| handler(context, name.as_str(), &input))?
+        {
             // A signal that cannot be read must not stop the workflow: its sender is at fault.
             Err(error) => {
                 tracing::warn!(signal = ?name, %error, "a signal's arguments cannot be decoded; it is kept");
@@ -294,9 +297,10 @@ impl<W: WorkflowDefinition> Instance<W> {
         } = update;
         let context = self.context.clone();
         let handlers = &self.handlers;
-        let found = self
-            .executor
-            .enter(|| handlers.find_update(name.as_str())?(&context, &input, validate))?;
+        let found = self.executor.enter(|| {
+            let handler = handlers.find_update(name.as_str())?;
+            handler(&context, name.as_str(), &input, validate)
+        })?;
         let handler = match found {
             Ok(handler) => handler,
             Err(error) => {
@@ -456,7 +460,8 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
         self.executor
             .enter(|| {
                 let handler = handlers.find_query(query.name.as_str())?;
-                context.with_state(|state, view| handler(state, view, &query.input))
+                let name = query.name.as_str();
+                context.with_state(|state, view| handler(state, view, name, &query.input))
             })
             .map_err(|error| Failure::application(error.to_string(), "QueryFailed"))?
             .map_err(|error| error.to_failure())

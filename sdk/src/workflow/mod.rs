@@ -5,7 +5,7 @@
 mod cell;
 mod context;
 mod executor;
-mod handlers;
+pub(crate) mod handlers;
 pub(crate) mod instance;
 mod operation;
 mod saga;

@@ -7,6 +7,7 @@ use steadfast::{
     core::payload::Payload,
     prelude::*,
     untyped::{Dynamic, DynamicWorkflow},
+    workflow::{BufferedSignal, SyncWorkflowContext, WorkflowContextView},
 };
 use tokio::test;
 
@@ -105,6 +106,7 @@ async fn a_declared_activity_can_be_mocked() {
 }
 
 /// Runs workflows of every type: gives the type, its first argument, and what it was told.
+#[derive(Default)]
 struct Anything;
 
 impl DynamicWorkflow for Anything {
@@ -151,6 +153,90 @@ async fn workflows_and_activities_of_every_type_can_be_run() {
         let result: (String, String, Vec<String>) = from_payload(Some(&result)).unwrap();
         assert_eq!(result.0, "NobodyKnowsIt");
         assert_eq!(result.1, "SHOUT 7");
+    })
+    .await;
+}
+
+/// Takes every signal but `later`, answers every query, and runs updates that have an input.
+#[derive(Default)]
+struct Listener {
+    told: Vec<String>,
+}
+
+impl DynamicWorkflow for Listener {
+    async fn run(
+        ctx: &mut WorkflowContext<Dynamic<Self>>,
+        _: Vec<Payload>,
+    ) -> WorkflowResult<Payload> {
+        ctx.wait_condition(|state| state.told.len() == 2).await?;
+        let kept = ctx.unhandled_signals().into_iter().map(|kept| kept.name);
+        let kept: Vec<String> = kept.collect();
+        Ok(to_payload(&(ctx.state(|state| state.told.clone()), kept))?)
+    }
+
+    fn signal(
+        &mut self,
+        _: &mut SyncWorkflowContext<Dynamic<Self>>,
+        signal: BufferedSignal,
+    ) -> Option<BufferedSignal> {
+        if signal.name == "later" {
+            return Some(signal);
+        }
+        self.told.push(signal.name);
+        None
+    }
+
+    fn query(&self, _: &WorkflowContextView, name: &str, _: &[Payload]) -> WorkflowResult<Payload> {
+        Ok(to_payload(&format!("{name} {}", self.told.len()))?)
+    }
+
+    fn validate(&self, _: &WorkflowContextView, _: &str, input: &[Payload]) -> WorkflowResult<()> {
+        from_payload::<String>(input.first())?;
+        Ok(())
+    }
+
+    async fn update(
+        ctx: &mut WorkflowContext<Dynamic<Self>>,
+        name: String,
+        input: Vec<Payload>,
+    ) -> WorkflowResult<Payload> {
+        let word: String = from_payload(input.first())?;
+        let said = format!("{name} {word}");
+        ctx.state_mut(|state| state.told.push(said.clone()));
+        Ok(to_payload(&said)?)
+    }
+}
+
+#[test]
+async fn a_dynamic_workflow_takes_signals_queries_and_updates_of_every_name() {
+    once(many(), &async |world: &World| {
+        world.work_with(
+            world
+                .worker()
+                .register_dynamic_workflow::<Listener>()
+                .register_dynamic_activity(shout),
+        );
+        let options = WorkflowStartOptions::new(QUEUE, "listener");
+        let handle = world
+            .client
+            .start_workflow_by_name("NobodyKnowsIt", Vec::new(), options)
+            .await
+            .unwrap();
+        handle.signal_by_name("later", Vec::new()).await.unwrap();
+        handle.signal_by_name("hello", Vec::new()).await.unwrap();
+        let answer = handle.query_by_name("how_many", Vec::new()).await.unwrap();
+        let answer: String = from_payload(Some(&answer)).unwrap();
+        assert_eq!(answer, "how_many 1");
+        let refused = handle.update_by_name("say", Vec::new()).await;
+        assert!(refused.is_err(), "its validator asks for an input");
+        let word = vec![to_payload("word").unwrap()];
+        let said = handle.update_by_name("say", word).await.unwrap();
+        let said: String = from_payload(Some(&said)).unwrap();
+        assert_eq!(said, "say word");
+        let result = handle.result().await.unwrap();
+        let (told, kept): (Vec<String>, Vec<String>) = from_payload(Some(&result)).unwrap();
+        assert_eq!(told, ["hello", "say word"]);
+        assert_eq!(kept, ["later"]);
     })
     .await;
 }
