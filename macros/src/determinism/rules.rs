@@ -76,7 +76,7 @@ impl Cause {
             Self::File | Self::Network | Self::Process | Self::Input => {
                 "do it in an activity: `ctx.start_activity(..)`"
             }
-            Self::Print => "write `if !ctx.is_replaying() { tracing::info!(..) }`",
+            Self::Print => "write `tracing::info!(..)`, which says nothing in a replay",
             Self::Global => "keep the value in the workflow's state",
             Self::MapOrder => "use a `BTreeMap` or a `BTreeSet`",
         }

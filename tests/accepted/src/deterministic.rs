@@ -24,6 +24,13 @@ fn options() -> ActivityOptions {
     ActivityOptions::start_to_close_timeout(Duration::from_secs(1))
 }
 
+/// Goes step by step, and is no saga.
+struct Walk;
+
+impl Walk {
+    async fn step(&self) {}
+}
+
 /// A workflow.
 #[workflow]
 #[derive(Debug, Default)]
@@ -57,6 +64,9 @@ impl Trip {
             #[allow_nondeterminism(reason = "not in a replay")]
             eprintln!("{process} {at} {chosen} {sum} {rate:?}");
         }
+        Walk.step().await;
+        let walk = Walk;
+        walk.step().await;
         let random = task.await;
         Ok(Self::sleep(usize::try_from(random % 7).unwrap_or_default()))
     }

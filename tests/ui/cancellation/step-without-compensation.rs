@@ -21,6 +21,16 @@ impl Bookings {
 
 #[workflow]
 #[derive(Default)]
+pub struct Billing;
+
+#[workflow_methods]
+impl Billing {
+    #[run]
+    pub async fn run() {}
+}
+
+#[workflow]
+#[derive(Default)]
 pub struct Trip;
 
 #[workflow_methods]
@@ -29,6 +39,8 @@ impl Trip {
     pub async fn run(ctx: &mut WorkflowContext<Self>, card: String) -> WorkflowResult<()> {
         ctx.saga(async |saga| {
             saga.step(Bookings::charge, card.clone(), options()).await?;
+            saga.child_workflow(Billing::run, (), ChildWorkflowOptions::default())
+                .await?;
             saga.step(Bookings::ship, card, options())
                 .without_compensation()
                 .await

@@ -46,6 +46,7 @@ pub(super) fn check(block: &mut ItemImpl, diagnostics: &mut Diagnostics) {
         let mut walk = Walk {
             accepts: calls(&tokens, &["cancelled", "cancel", "cancel_with_reason"]),
             waiting: Vec::new(),
+            sagas: Vec::new(),
             items: Vec::new(),
             diagnostics,
         };
@@ -61,6 +62,8 @@ struct Walk<'a> {
     accepts: bool,
     /// Variables that hold options with `WaitCancellationCompleted`.
     waiting: Vec<String>,
+    /// What the bodies of sagas call the saga.
+    sagas: Vec<String>,
     /// What causes the compiler's warnings.
     items: Vec<TokenStream>,
     diagnostics: &'a mut Diagnostics,
@@ -75,8 +78,13 @@ impl Walk<'_> {
                 }
                 TokenTree::Ident(ident) if ident == "let" => self.variable(&tokens[index + 1..]),
                 TokenTree::Ident(ident) if ident == "if" => self.condition(&tokens[index + 1..]),
-                TokenTree::Ident(ident) if ident == "step" => {
-                    self.step(ident, &tokens[index + 1..]);
+                TokenTree::Ident(ident) if ident == "saga" || ident == "nested" => {
+                    self.sagas.extend(parameter(&tokens[index + 1..]));
+                }
+                TokenTree::Ident(ident) if ident == "step" || ident == "child_workflow" => {
+                    if self.is_of_saga(&tokens[..index]) {
+                        self.step(ident, &tokens[index + 1..]);
+                    }
                 }
                 TokenTree::Ident(ident) if ident == "start_activity" => {
                     if let Some(TokenTree::Group(arguments)) = tokens.get(index + 1) {
@@ -86,6 +94,15 @@ impl Walk<'_> {
                 TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
         }
+    }
+
+    /// Whether what precedes the name of a method is the parameter of a saga's body.
+    fn is_of_saga(&self, before: &[TokenTree]) -> bool {
+        matches!(
+            before,
+            [.., TokenTree::Ident(receiver), TokenTree::Punct(dot)]
+                if dot.as_char() == '.' && self.sagas.iter().any(|saga| receiver == saga)
+        )
     }
 
     /// `saga.step(..).await`: a step starts when it is told how it is undone.
@@ -195,6 +212,19 @@ fn operation(body: &Group) -> Option<Ident> {
         }
     }
     None
+}
+
+/// The name of the parameter of the closure that a method is called with.
+fn parameter(arguments: &[TokenTree]) -> Option<String> {
+    let Some(TokenTree::Group(arguments)) = arguments.first() else {
+        return None;
+    };
+    let mut tokens = arguments.stream().into_iter();
+    tokens.find(|token| is_mark(token, '|'))?;
+    match tokens.next()? {
+        TokenTree::Ident(name) => Some(name.to_string()),
+        TokenTree::Group(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => None,
+    }
 }
 
 /// `Bookings::` and `charge` of `Bookings::charge`; nothing for what is in a variable, in a constant
