@@ -6,7 +6,9 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Generics, ImplItem, ImplItemFn, ItemImpl, Path, Type, parse2, spanned::Spanned};
+use syn::{
+    Generics, ImplItem, ImplItemFn, ItemImpl, Lifetime, Path, Type, parse2, spanned::Spanned,
+};
 
 use crate::{
     casing,
@@ -66,13 +68,42 @@ impl<'a> Scope<'a> {
 
     /// The result of a definition's function, which is `error` when it fails.
     pub(crate) fn result(&self, output: &Output, error: &str) -> TokenStream {
-        let at = output
-            .ty
-            .as_ref()
-            .map_or_else(Span::call_site, Spanned::span);
+        let at = output.span();
         let private = self.private_at(at);
         let error = Ident::new(error, at);
         quote_spanned!(at=> ::core::result::Result<Self::Output, #private::#error>)
+    }
+
+    /// A function of a trait. What is wrong with what it returns is said once, where the user wrote
+    /// that, so the function as a whole belongs there.
+    pub(crate) fn function(
+        output: &Output,
+        name: &str,
+        parameters: &TokenStream,
+        returned: &TokenStream,
+        body: &TokenStream,
+    ) -> TokenStream {
+        let at = output.span();
+        let name = Ident::new(name, at);
+        quote_spanned! {at=>
+            fn #name(#parameters) -> #returned {
+                #body
+            }
+        }
+    }
+
+    /// The boxed future of what a method returns, as it is written in a signature.
+    pub(crate) fn boxed(
+        &self,
+        output: &Output,
+        future: &str,
+        lifetime: &str,
+        result: &TokenStream,
+    ) -> TokenStream {
+        let at = output.span();
+        let private = self.private_at(at);
+        let (future, lifetime) = (Ident::new(future, at), Lifetime::new(lifetime, at));
+        quote_spanned!(at=> #private::#future<#lifetime, #result>)
     }
 
     /// The definition of a method.
@@ -341,10 +372,7 @@ pub(crate) fn output_type(scope: &Scope<'_>, output: &Output) -> TokenStream {
 pub(crate) fn output_codec(scope: &Scope<'_>, output: &Output) -> TokenStream {
     let ty = output_type(scope, output);
     // Whatever is wrong with the type is said once, where it is written.
-    let at = output
-        .ty
-        .as_ref()
-        .map_or_else(Span::call_site, Spanned::span);
+    let at = output.span();
     let private = scope.private_at(at);
     let codec = quote_spanned!(ty.span()=> <#ty as #private::Output>::codec());
     quote_spanned! {at=>

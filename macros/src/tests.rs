@@ -15,6 +15,9 @@ fn mistakes() -> Vec<(String, String)> {
     let mut files = Vec::new();
     for folder in fs::read_dir(ui).expect("the mistakes are next door") {
         let folder = folder.expect("the folder can be read").path();
+        if !folder.is_dir() {
+            continue;
+        }
         for file in fs::read_dir(folder).expect("ui has folders only") {
             let path = file.expect("the folder can be read").path();
             if path.extension().is_some_and(|end| end == "rs") {

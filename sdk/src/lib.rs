@@ -174,22 +174,44 @@ pub struct Readme;
 pub mod errors {
     #[doc = include_str!("../../docs/errors/activity-receiver.md")]
     pub struct ActivityReceiver;
+    #[doc = include_str!("../../docs/errors/attributes.md")]
+    pub struct Attributes;
     #[doc = include_str!("../../docs/errors/cancellation-without-heartbeat.md")]
     pub struct CancellationWithoutHeartbeat;
     #[doc = include_str!("../../docs/errors/cancelled-without-looking.md")]
     pub struct CancelledWithoutLooking;
     #[doc = include_str!("../../docs/errors/cleanup-in-cancelled-scope.md")]
     pub struct CleanupInCancelledScope;
+    #[doc = include_str!("../../docs/errors/declared-activities.md")]
+    pub struct DeclaredActivities;
+    #[doc = include_str!("../../docs/errors/errors-and-results.md")]
+    pub struct ErrorsAndResults;
     #[doc = include_str!("../../docs/errors/generic-methods.md")]
     pub struct GenericMethods;
     #[doc = include_str!("../../docs/errors/init-and-run.md")]
     pub struct InitAndRun;
+    #[doc = include_str!("../../docs/errors/names.md")]
+    pub struct Names;
     #[doc = include_str!("../../docs/errors/nondeterminism.md")]
     pub struct Nondeterminism;
+    #[doc = include_str!("../../docs/errors/operations.md")]
+    pub struct Operations;
+    #[doc = include_str!("../../docs/errors/options.md")]
+    pub struct Options;
     #[doc = include_str!("../../docs/errors/owned-inputs.md")]
     pub struct OwnedInputs;
     #[doc = include_str!("../../docs/errors/queries.md")]
     pub struct Queries;
+    #[doc = include_str!("../../docs/errors/recorded-values.md")]
+    pub struct RecordedValues;
+    #[doc = include_str!("../../docs/errors/run-and-context.md")]
+    pub struct RunAndContext;
+    #[doc = include_str!("../../docs/errors/select.md")]
+    pub struct Select;
+    #[doc = include_str!("../../docs/errors/send.md")]
+    pub struct Send;
+    #[doc = include_str!("../../docs/errors/signals-and-updates.md")]
+    pub struct SignalsAndUpdates;
     #[doc = include_str!("../../docs/errors/state-and-await.md")]
     pub struct StateAndAwait;
     #[doc = include_str!("../../docs/errors/step-without-compensation.md")]
@@ -198,6 +220,8 @@ pub mod errors {
     pub struct UnreachableBranches;
     #[doc = include_str!("../../docs/errors/validators.md")]
     pub struct Validators;
+    #[doc = include_str!("../../docs/errors/values-of-methods.md")]
+    pub struct ValuesOfMethods;
     #[doc = include_str!("../../docs/errors/waits-without-heartbeat.md")]
     pub struct WaitsWithoutHeartbeat;
 }

@@ -119,7 +119,9 @@ fn register(scope: &Scope<'_>, definitions: &[(&Activity, Definition<'_>)]) -> T
             ..
         } = definition.method;
         let (cfg, name) = (&attributes.cfg, &signature.ident);
-        quote!(#(#cfg)* registrar.add(Self::#name);)
+        // What is wrong with the method's types belongs to it.
+        let method = quote_spanned!(name.span()=> Self::#name);
+        quote!(#(#cfg)* registrar.add(#method);)
     });
     quote! {
         #head #private::Activities for #self_ty #bounds {
@@ -181,6 +183,7 @@ fn implementation(
     };
     let body = body(scope, activity);
     let result = scope.result(&signature.output, "ActivityError");
+    let returned = scope.boxed(&signature.output, "BoxFuture", "'static", &result);
     let body = if beats {
         quote! {
             let beating = ::core::clone::Clone::clone(&context);
@@ -189,16 +192,17 @@ fn implementation(
     } else {
         body
     };
+    let parameters = quote! {
+        #implementer: #private::Arc<Self>,
+        #context: #private::ActivityContext,
+        #pattern: Self::Input,
+    };
+    let output = &signature.output;
+    let execute = Scope::function(output, "execute", &parameters, &returned, &body);
     quote! {
         #(#cfg)*
         #head #private::ActivityFunction<#key> for #self_ty #bounds {
-            fn execute(
-                #implementer: #private::Arc<Self>,
-                #context: #private::ActivityContext,
-                #pattern: Self::Input,
-            ) -> #private::BoxFuture<'static, #result> {
-                #body
-            }
+            #execute
         }
     }
 }

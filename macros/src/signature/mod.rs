@@ -8,7 +8,7 @@
 
 mod check;
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use quote::format_ident;
 use syn::{
     Attribute, FnArg, GenericArgument, ImplItemFn, Pat, PathArguments, Receiver as SynReceiver,
@@ -232,6 +232,11 @@ impl Receiver {
 }
 
 impl Output {
+    /// Where it is written.
+    pub(crate) fn span(&self) -> Span {
+        self.ty.as_ref().map_or_else(Span::call_site, Spanned::span)
+    }
+
     /// Whether it is a `Result`, decided by its name: the last segment ends with `Result`.
     pub(crate) fn is_fallible(&self) -> bool {
         self.ty

@@ -135,21 +135,21 @@ pub(super) fn handle(
 }
 
 fn handle_method(scope: &Scope<'_>, marked: &Marked) -> Option<TokenStream> {
-    let (private, self_ty) = (&scope.private, scope.self_ty);
+    let self_ty = scope.self_ty;
     let signature = &marked.method.signature;
     let name = &signature.ident;
     if METHODS_OF_HANDLES.iter().any(|taken| name == taken) {
         return None;
     }
     let (verb, doc, output) = match marked.kind {
-        Kind::Signal => (quote!(signal), "Sends the signal", quote!(())),
+        Kind::Signal => ("signal", "Sends the signal", quote!(())),
         Kind::Query => (
-            quote!(query),
+            "query",
             "Asks the query",
             output_type(scope, &signature.output),
         ),
         Kind::Update => (
-            quote!(update),
+            "update",
             "Runs the update",
             output_type(scope, &signature.output),
         ),
@@ -170,19 +170,20 @@ fn handle_method(scope: &Scope<'_>, marked: &Marked) -> Option<TokenStream> {
     let names: Vec<Ident> = signature.inputs.iter().map(argument).collect();
     let types = signature.inputs.iter().map(|input| &input.ty);
     let input = tuple(&names);
+    let at = signature.output.span();
+    let (private, verb) = (scope.private_at(at), Ident::new(verb, at));
+    let result = quote_spanned!(at=> ::core::result::Result<#output, #private::ClientError>);
+    let returned = scope.boxed(&signature.output, "BoxFuture", "'_", &result);
+    let method = quote_spanned! {at=>
+        #vis fn #name(&self, #(#names: #types),*) -> #returned {
+            self.0.#verb(<#self_ty>::#name, #input)
+        }
+    };
     Some(quote! {
         #(#cfg)*
         #doc
         #(#public)*
-        #vis fn #name(
-            &self,
-            #(#names: #types),*
-        ) -> #private::BoxFuture<
-            '_,
-            ::core::result::Result<#output, #private::ClientError>,
-        > {
-            self.0.#verb(<#self_ty>::#name, #input)
-        }
+        #method
     })
 }
 

@@ -115,7 +115,14 @@ fn workflow(
     };
     let body = async_body(scope, signature);
     let result = scope.result(&signature.output, "WorkflowError");
+    let returned = scope.boxed(&signature.output, "LocalBoxFuture", "'static", &result);
     let context = async_context(signature);
+    let parameters = quote! {
+        #context: #private::WorkflowContext<Self>,
+        #input_parameter: ::core::option::Option<Self::Input>,
+    };
+    let body = quote!(#take_input #body);
+    let run = Scope::function(&signature.output, "run", &parameters, &returned, &body);
     let handlers = definitions.iter().filter_map(|(marked, definition)| {
         let Method {
             signature,
@@ -129,7 +136,9 @@ fn workflow(
             Kind::Update => quote!(update),
             Kind::Run | Kind::Init | Kind::Validator => return None,
         };
-        Some(quote!(#(#cfg)* let set = set.#add(Self::#name);))
+        // What is wrong with the method's types belongs to it.
+        let method = quote_spanned!(name.span()=> Self::#name);
+        Some(quote!(#(#cfg)* let set = set.#add(#method);))
     });
     quote! {
         #head #private::WorkflowDefinition for #self_ty #bounds {
@@ -145,13 +154,7 @@ fn workflow(
 
             #init
 
-            fn run(
-                #context: #private::WorkflowContext<Self>,
-                #input_parameter: ::core::option::Option<Self::Input>,
-            ) -> #private::LocalBoxFuture<'static, #result> {
-                #take_input
-                #body
-            }
+            #run
 
             fn handlers() -> #private::HandlerSet<Self> {
                 let set = #private::HandlerSet::new();
@@ -278,18 +281,18 @@ fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> Tok
     let call = quote!(Self::#function(state #(, #arguments)*));
     let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     let returned = scope.result(&signature.output, "WorkflowError");
+    let parameters = quote! {
+        state: &Self,
+        #parameter: &#private::WorkflowContextView,
+        #pattern: Self::Input,
+    };
+    let handle = Scope::function(&signature.output, "handle", &parameters, &returned, &result);
     let body = quote! {
         type Output = #output;
         #common
         #codec
 
-        fn handle(
-            state: &Self,
-            #parameter: &#private::WorkflowContextView,
-            #pattern: Self::Input,
-        ) -> #returned {
-            #result
-        }
+        #handle
     };
     implementation(scope, Kind::Query, definition, &body)
 }
@@ -357,14 +360,14 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
         };
         (quote!(context), body)
     };
-    quote! {
-        fn handle(
-            #context: #private::WorkflowContext<Self>,
-            #pattern: Self::Input,
-        ) -> #private::Handled<#output> {
-            #body
-        }
-    }
+    let at = signature.output.span();
+    let private_there = scope.private_at(at);
+    let returned = quote_spanned!(at=> #private_there::Handled<#output>);
+    let parameters = quote! {
+        #context: #private::WorkflowContext<Self>,
+        #pattern: Self::Input,
+    };
+    Scope::function(&signature.output, "handle", &parameters, &returned, &body)
 }
 
 /// The boxed future of an `async` method.

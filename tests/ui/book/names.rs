@@ -1,0 +1,27 @@
+use steadfast::prelude::*;
+
+#[workflow]
+#[derive(Default)]
+pub struct Trip {
+    rate: u32,
+}
+
+#[workflow_methods]
+impl Trip {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<u32> {
+        Ok(ctx.state(|state| state.rate))
+    }
+
+    #[signal]
+    pub fn set_rate(&mut self, rate: u32) {
+        self.rate = rate;
+    }
+
+    #[signal(name = "set_rate")]
+    pub fn change_rate(&mut self, rate: u32) {
+        self.rate = rate;
+    }
+}
+
+fn main() {}
