@@ -97,6 +97,7 @@ where
     dead_code,
     non_snake_case,
     clippy::missing_errors_doc,
+    clippy::must_use_candidate,
     clippy::too_many_arguments
 )]
 impl<T: Item> BatchHandle<T, Batch<T>>

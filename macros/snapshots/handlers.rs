@@ -331,6 +331,7 @@ pub struct TripHandle<W: ::steadfast::__private::WorkflowDefinition = Trip>(
     dead_code,
     non_snake_case,
     clippy::missing_errors_doc,
+    clippy::must_use_candidate,
     clippy::too_many_arguments
 )]
 impl TripHandle<Trip> {

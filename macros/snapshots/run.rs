@@ -86,6 +86,7 @@ pub struct GreetingHandle<W: ::steadfast::__private::WorkflowDefinition = Greeti
     dead_code,
     non_snake_case,
     clippy::missing_errors_doc,
+    clippy::must_use_candidate,
     clippy::too_many_arguments
 )]
 impl GreetingHandle<Greeting> {}

@@ -140,7 +140,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
         self.queries
             .get(name)
             .copied()
-            .or(self.every.as_ref().map(|every| every.query))
+            .or_else(|| self.every.as_ref().map(|every| every.query))
             .ok_or_else(|| unknown("query", name, self.queries.keys()))
     }
 
@@ -148,7 +148,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
         self.updates
             .get(name)
             .copied()
-            .or(self.every.as_ref().map(|every| every.update))
+            .or_else(|| self.every.as_ref().map(|every| every.update))
             .ok_or_else(|| unknown("update", name, self.updates.keys()))
     }
 

@@ -28,7 +28,9 @@ fn options() -> ActivityOptions {
 struct Walk;
 
 impl Walk {
-    async fn step(&self) {}
+    async fn step(&self) {
+        std::future::ready(()).await;
+    }
 }
 
 /// A workflow.
@@ -64,7 +66,6 @@ impl Trip {
             #[allow_nondeterminism(reason = "not in a replay")]
             eprintln!("{process} {at} {chosen} {sum} {rate:?}");
         }
-        Walk.step().await;
         let walk = Walk;
         walk.step().await;
         let random = task.await;

@@ -100,6 +100,7 @@ pub(super) fn handle(
             dead_code,
             non_snake_case,
             clippy::missing_errors_doc,
+            clippy::must_use_candidate,
             clippy::too_many_arguments
         )]
         #head #ty #bounds {
