@@ -13,7 +13,7 @@ use std::{
     },
     task::{Context, Poll, Waker},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::BoxFuture;
@@ -115,6 +115,7 @@ impl WorkflowThread {
                 engine,
                 task_queue,
                 local,
+                more_to_come: false,
             };
             worker.work(&messages);
         })?;
@@ -201,6 +202,11 @@ struct OpenTask {
     reply: oneshot::Sender<Reply>,
 }
 
+/// How long a thread looks for the next message before it goes to sleep, after an answer that the engine
+/// took at once. What follows from such an answer comes soon, and to be woken takes longer than that where
+/// an idle processor is given away, as in a virtual machine.
+const LOOKS: Duration = Duration::from_micros(100);
+
 struct ThreadWorker {
     runs: RunCache<CachedRun>,
     next_task: u64,
@@ -209,11 +215,13 @@ struct ThreadWorker {
     engine: Arc<dyn Engine>,
     task_queue: TaskQueue,
     local: LocalActivities,
+    /// Whether the engine took the last answer at once, and the run goes on.
+    more_to_come: bool,
 }
 
 impl ThreadWorker {
     fn work(mut self, messages: &mpsc::Receiver<Message>) {
-        while let Ok(message) = messages.recv() {
+        while let Ok(message) = self.next(messages) {
             if self.state.abandoned.load(Ordering::Acquire) {
                 return;
             }
@@ -231,6 +239,20 @@ impl ThreadWorker {
                 Message::Stop => return,
             }
         }
+    }
+
+    fn next(&mut self, messages: &mpsc::Receiver<Message>) -> Result<Message, mpsc::RecvError> {
+        if std::mem::take(&mut self.more_to_come) {
+            let since = Instant::now();
+            while since.elapsed() < LOOKS {
+                if let Ok(message) = messages.try_recv() {
+                    return Ok(message);
+                }
+                // Whoever else wants the processor may have it.
+                thread::yield_now();
+            }
+        }
+        messages.recv()
     }
 
     fn on_task(&mut self, task: Box<WorkflowTask>, reply: oneshot::Sender<Reply>) {
@@ -339,7 +361,7 @@ impl ThreadWorker {
         step: impl FnOnce(
             &mut dyn WorkflowInstance,
         ) -> Result<(), crate::workflow::instance::InstanceError>,
-        task_timeout: Option<std::time::Duration>,
+        task_timeout: Option<Duration>,
     ) {
         let run_id = run.execution.run_id.clone();
         self.set_busy(Some(run_id.clone()));
@@ -397,7 +419,8 @@ impl ThreadWorker {
             query_results,
             force_new_workflow_task: heartbeat,
         };
-        if forget || run.instance.is_closed() {
+        let ends = forget || run.instance.is_closed();
+        if ends {
             drop(run);
         } else {
             self.keep(run);
@@ -405,13 +428,14 @@ impl ThreadWorker {
         // From here on it is the engine that may keep the thread, not workflow code.
         self.set_busy(None);
         let accepted = self.give_answer(open.token, completion);
+        self.more_to_come &= !ends;
         let _ = open.reply.send(Reply::Answered { accepted, forget });
     }
 
     /// Gives an answer to the engine, here and now: an engine in this process goes on with it at
     /// once, without a switch of threads. Only what is left of the call is waited for elsewhere.
     fn give_answer(
-        &self,
+        &mut self,
         token: TaskToken,
         completion: WorkflowTaskCompletion,
     ) -> BoxFuture<'static, Result<(), EngineError>> {
@@ -423,7 +447,10 @@ impl ThreadWorker {
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()))
         {
-            Poll::Ready(result) => Box::pin(std::future::ready(result)),
+            Poll::Ready(result) => {
+                self.more_to_come = true;
+                Box::pin(std::future::ready(result))
+            }
             Poll::Pending => accepted,
         }
     }
@@ -510,7 +537,7 @@ impl ThreadWorker {
         );
     }
 
-    fn schedule_heartbeat(&self, run_id: &RunId, task: u64, task_timeout: std::time::Duration) {
+    fn schedule_heartbeat(&self, run_id: &RunId, task: u64, task_timeout: Duration) {
         let mailbox = self.mailbox.clone();
         let run_id = run_id.clone();
         self.local.runtime.spawn(async move {
