@@ -409,9 +409,7 @@ impl Run {
         );
         sequence
     }
-}
 
-impl Run {
     /// What the run was started with of a trace goes on to whatever it asks for.
     fn trace_header(&self) -> Option<(String, Payload)> {
         let header = &self.started.as_ref()?.header;

@@ -1,6 +1,6 @@
 //! Kills a process that works on one file, again and again, and checks what it leaves.
 //!
-//! A child process, which is this binary once more, opens a file with full durability, runs a worker
+//! A child process, which is this binary once more, opens a file, at either durability by its seed, runs a worker
 //! and starts, signals, updates, queries, cancels, terminates and resets workflows of many kinds. It writes what it asked for and what was
 //! acknowledged to a ledger, and every activity writes to a journal when it begins and ends; both
 //! survive it. This process kills it with SIGKILL: at random, while it opens the file, and around

@@ -25,7 +25,7 @@ use super::{
     options::Durability,
     shared::Shared,
     state::{After, Core},
-    store::{Batch, Row, WriterWork},
+    store::{Batch, Row, Writer, WriterWork},
 };
 use crate::engine::EngineError;
 
@@ -139,19 +139,10 @@ impl Shared {
     pub(crate) fn run_writer(&self) {
         let mut idle = true;
         while !idle || self.wait_for_work() {
-            let turn = catch_unwind(AssertUnwindSafe(|| {
-                let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-                let writer = writer.as_mut()?;
-                writer.turn(self)?;
-                Some(writer.is_idle())
-            }));
+            let turn = self.with_writer(|writer| writer.turn(self).map(|()| writer.is_idle()));
             match turn {
-                Ok(Some(is_idle)) => idle = is_idle,
-                Ok(None) => break,
-                Err(_) => {
-                    self.die(panicked());
-                    break;
-                }
+                Some(is_idle) => idle = is_idle,
+                None => break,
             }
         }
         // Closes the file.
@@ -159,6 +150,19 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+    }
+
+    /// Does something with the file. `None` when it is closed, when that says so, or after a panic, which
+    /// ends the engine.
+    pub(super) fn with_writer<T>(&self, act: impl FnOnce(&mut Writer) -> Option<T>) -> Option<T> {
+        catch_unwind(AssertUnwindSafe(|| {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            act(writer.as_mut()?)
+        }))
+        .unwrap_or_else(|_| {
+            self.die(panicked());
+            None
+        })
     }
 
     /// Waits on behalf of the writer thread. `false` when there will be no more work.
@@ -221,13 +225,8 @@ impl Shared {
 
     /// Writes what was claimed.
     pub(crate) fn write_claimed(&self) {
-        let written = catch_unwind(AssertUnwindSafe(|| {
-            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.as_mut()?.write(self)
-        }));
-        if written.is_err() {
-            self.die(panicked());
-        }
+        // Whoever waits for the commit hears how it went.
+        let _ = self.with_writer(|writer| writer.write(self));
         // Wakes the writer thread if something came meanwhile.
         self.lock().claimed = false;
     }

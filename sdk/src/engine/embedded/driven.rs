@@ -17,12 +17,10 @@ impl Shared {
 
     /// Commits what is queued and answers the reads, if the engine is driven.
     pub(crate) fn drive_writer(&self) {
-        if !self.driven {
-            return;
-        }
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(writer) = &mut *writer {
-            while writer.turn(self).is_some() && !writer.is_idle() {}
+        if self.driven {
+            while self.with_writer(|writer| writer.turn(self).map(|()| writer.is_idle()))
+                == Some(false)
+            {}
         }
     }
 
