@@ -45,7 +45,7 @@ impl Listener {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(30), heard)
+        if tokio::time::timeout(Duration::from_secs(60), heard)
             .await
             .is_err()
         {
@@ -64,7 +64,7 @@ impl Listening {
     #[run]
     async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
         let options = ActivityOptions::with_start_to_close_timeout(Duration::from_secs(60))
-            .heartbeat_timeout(Duration::from_secs(1))
+            .heartbeat_timeout(Duration::from_secs(5))
             .activity_id(ActivityId::new("listen")?)
             .cancellation_type(ActivityCancellationType::WaitCancellationCompleted);
         Ok(ctx.start_activity(Listener::listen, (), options).await?)
