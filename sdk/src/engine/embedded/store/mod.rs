@@ -19,7 +19,7 @@ mod writer;
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 pub(crate) use self::{
     backup::BackupRequest,
@@ -77,6 +77,9 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 
 fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::ZERO)?;
+    // No plan depends on the values it is asked with. Otherwise SQLite plans a kept statement again
+    // whenever it is asked with others.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Of a new file only, and before anything is written: free space can be given back in slices.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     // Exclusive before WAL: then the index of the WAL is in this process and nobody else gets in.
