@@ -62,17 +62,23 @@ impl Shutdown {
 
     /// What a future gives, unless the worker is to stop first.
     pub(crate) async fn unless_stopping<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let stopping = std::pin::pin!(self.is_stopping());
+        if *self.stage.borrow() >= Stage::Stopping {
+            return None;
+        }
+        // The future first: it is often ready, and then nobody has to wait for the other.
         let future = std::pin::pin!(future);
-        match select(stopping, future).await {
-            Either::Left(_) => None,
-            Either::Right((value, _)) => Some(value),
+        let stopping = std::pin::pin!(self.is_stopping());
+        match select(future, stopping).await {
+            Either::Left((value, _)) => Some(value),
+            Either::Right(_) => None,
         }
     }
 
     /// Runs a task that the worker waits for when it stops.
     pub(crate) fn track(&self, task: impl Future<Output = ()> + Send + 'static) {
         let alive = self.tracked.subscribe();
+        // The runtime moves a task about, and these are large.
+        let task = Box::pin(task);
         tokio::spawn(async move {
             task.await;
             drop(alive);

@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -169,6 +169,47 @@ impl WorkflowThread {
             .subscribe()
             .wait_for(|abandoned| *abandoned)
             .await;
+    }
+}
+
+/// A reply that is given when somebody wakes this.
+///
+/// Whoever waits for the reply could do nothing with it before, and to be woken twice costs as much as
+/// the rest of it.
+#[derive(Default)]
+struct ReplyLater(Mutex<Later>);
+
+#[derive(Default)]
+enum Later {
+    #[default]
+    Unknown,
+    Woken,
+    Kept(oneshot::Sender<Reply>, Reply),
+}
+
+impl ReplyLater {
+    fn replace(&self, state: Later) -> Later {
+        let mut later = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut later, state)
+    }
+
+    fn keep(&self, sender: oneshot::Sender<Reply>, reply: Reply) {
+        if let Later::Woken = self.replace(Later::Kept(sender, reply)) {
+            self.give();
+        }
+    }
+
+    fn give(&self) {
+        if let Later::Kept(sender, reply) = self.replace(Later::Woken) {
+            // Whoever waited may have given up.
+            let _ = sender.send(reply);
+        }
+    }
+}
+
+impl Wake for ReplyLater {
+    fn wake(self: Arc<Self>) {
+        self.give();
     }
 }
 
@@ -427,31 +468,33 @@ impl ThreadWorker {
         }
         // From here on it is the engine that may keep the thread, not workflow code.
         self.set_busy(None);
-        let accepted = self.give_answer(open.token, completion);
+        self.give_answer(open.token, completion, forget, open.reply);
         self.more_to_come &= !ends;
-        let _ = open.reply.send(Reply::Answered { accepted, forget });
     }
 
     /// Gives an answer to the engine, here and now: an engine in this process goes on with it at
-    /// once, without a switch of threads. Only what is left of the call is waited for elsewhere.
+    /// once, without a switch of threads. What is left of the call is waited for elsewhere, from when
+    /// the engine has something to say.
     fn give_answer(
         &mut self,
         token: TaskToken,
         completion: WorkflowTaskCompletion,
-    ) -> BoxFuture<'static, Result<(), EngineError>> {
+        forget: bool,
+        reply: oneshot::Sender<Reply>,
+    ) {
         let engine = Arc::clone(&self.engine);
         let mut accepted: BoxFuture<'static, Result<(), EngineError>> =
             Box::pin(async move { engine.complete_workflow_task(token, completion).await });
         let _runtime = self.local.runtime.enter();
-        match accepted
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
+        let later = Arc::new(ReplyLater::default());
+        let waker = Waker::from(Arc::clone(&later));
+        match accepted.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(result) => {
                 self.more_to_come = true;
-                Box::pin(std::future::ready(result))
+                let accepted = Box::pin(std::future::ready(result));
+                let _ = reply.send(Reply::Answered { accepted, forget });
             }
-            Poll::Pending => accepted,
+            Poll::Pending => later.keep(reply, Reply::Answered { accepted, forget }),
         }
     }
 
