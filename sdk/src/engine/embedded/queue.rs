@@ -60,18 +60,11 @@ impl<T> Default for Queues<T> {
 
 impl<T> Queues<T> {
     fn queue(&mut self, name: &TaskQueue) -> &mut Queue<T> {
-        // Looked up first: the name is cloned for a new queue only.
-        if !self.queues.contains_key(name) {
-            self.queues.insert(
-                name.clone(),
-                Queue {
-                    ready: VecDeque::new(),
-                    arrived: Arc::new(Notify::new()),
-                    waiting: Arc::default(),
-                },
-            );
-        }
-        self.queues.get_mut(name).expect("inserted above")
+        self.queues.entry(name.clone()).or_insert_with(|| Queue {
+            ready: VecDeque::new(),
+            arrived: Arc::new(Notify::new()),
+            waiting: Arc::default(),
+        })
     }
 
     pub(crate) fn push(&mut self, name: &TaskQueue, entry: T) {

@@ -61,12 +61,15 @@ pub(crate) struct EndedAttempt {
     pub(crate) attempt: Box<Attempt>,
 }
 
+/// Something for each of some runs. Nobody else chooses the keys, so they need no hash that withstands who does.
+pub(crate) type ByKey<T> = HashMap<i64, T, foldhash::fast::RandomState>;
+
 /// A wait for the commit of everything that was queued so far.
 pub(crate) type Ticket = oneshot::Receiver<Result<(), EngineError>>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Core {
-    pub(crate) executions: HashMap<i64, Execution>,
+    pub(crate) executions: ByKey<Execution>,
     by_run: HashMap<RunId, i64>,
     /// The current runs among those in memory.
     by_workflow: HashMap<WorkflowId, i64>,
@@ -81,7 +84,7 @@ pub(crate) struct Core {
     pub(crate) paused: Paused,
     pub(crate) workflow_tasks: Queues<i64>,
     pub(crate) activity_tasks: Queues<(i64, u64, u32)>,
-    pub(crate) watches: HashMap<i64, Arc<Watch>>,
+    pub(crate) watches: ByKey<Arc<Watch>>,
 
     pub(crate) rows: Vec<Row>,
     pub(crate) after: Vec<After>,
@@ -115,7 +118,7 @@ pub(crate) struct Core {
     pub(crate) loading: Vec<i64>,
     idle: VecDeque<i64>,
     /// Attempts that run although their run was dropped after a commit failed.
-    pub(crate) running: HashMap<i64, RunningAttempts>,
+    pub(crate) running: ByKey<RunningAttempts>,
     /// Counts transitions.
     pub(crate) transitions: u64,
     /// Told of every transition.

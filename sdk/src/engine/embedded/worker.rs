@@ -38,20 +38,22 @@ impl Shared {
         request: PollWorkflowTaskRequest,
     ) -> Result<WorkflowTask, EngineError> {
         loop {
-            let (taken, arrivals) = {
+            let taken = {
                 let (mut core, now) = self.enter()?;
-                let taken = core.take_workflow_task(&request, now);
-                if taken.is_some() {
-                    core.workflow_tasks
-                        .pass_on(&request.task_queue, &core.paused);
-                    core.run_jobs(now);
+                match core.take_workflow_task(&request, now) {
+                    Some(taken) => {
+                        core.workflow_tasks
+                            .pass_on(&request.task_queue, &core.paused);
+                        core.run_jobs(now);
+                        Ok(taken)
+                    }
+                    None => Err(core.workflow_tasks.arrivals(&request.task_queue)),
                 }
-                (taken, core.workflow_tasks.arrivals(&request.task_queue))
             };
             match taken {
-                Some(taken) if taken.missing_up_to == 0 => return Ok(taken.task),
-                Some(taken) => return self.complete_history(taken).await,
-                None => arrivals.wait().await,
+                Ok(taken) if taken.missing_up_to == 0 => return Ok(taken.task),
+                Ok(taken) => return self.complete_history(taken).await,
+                Err(arrivals) => arrivals.wait().await,
             }
         }
     }
@@ -130,21 +132,23 @@ impl Shared {
         request: PollActivityTaskRequest,
     ) -> Result<ActivityLease, EngineError> {
         loop {
-            let (taken, arrivals) = {
+            let taken = {
                 let (mut core, now) = self.enter()?;
                 let (queue, worker) = (&request.task_queue, &request.worker);
-                let taken = core.take_activity_task(queue, worker, &self.namespace, now);
-                if taken.is_some() {
-                    core.activity_tasks.pass_on(queue, &core.paused);
+                match core.take_activity_task(queue, worker, &self.namespace, now) {
+                    Some(taken) => {
+                        core.activity_tasks.pass_on(queue, &core.paused);
+                        Ok(taken)
+                    }
+                    None => Err(core.activity_tasks.arrivals(queue)),
                 }
-                (taken, core.activity_tasks.arrivals(queue))
             };
             match taken {
-                Some(mut taken) => match taken.ticket.take() {
+                Ok(mut taken) => match taken.ticket.take() {
                     Some(ticket) => return self.lease_when_durable(taken, ticket).await,
                     None => return Ok(taken.lease),
                 },
-                None => arrivals.wait().await,
+                Err(arrivals) => arrivals.wait().await,
             }
         }
     }
