@@ -22,6 +22,8 @@ mod clock;
 mod commit;
 mod driven;
 mod execution;
+#[cfg(test)]
+mod fixture;
 mod handout;
 mod history;
 mod idle;

@@ -7,8 +7,18 @@ use super::{
     store::{Row, encode_event},
 };
 
-/// Queues what the store has to know about a run.
-pub(crate) fn save(run: &mut Execution, rows: &mut Vec<Row>) {
+/// A row of events that is longer than this does not grow.
+const LONG_ROW: usize = 64 * 1024;
+
+/// Where the last events of a run stand among the rows of a batch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct QueuedEvents {
+    batch: u64,
+    row: usize,
+}
+
+/// Queues what the store has to know about a run, for the batch with a number.
+pub(crate) fn save(run: &mut Execution, batch: u64, rows: &mut Vec<Row>) {
     let key = run.key;
     if std::mem::take(&mut run.drop_buffered_rows) {
         rows.push(Row::Unbuffer { key });
@@ -23,21 +33,7 @@ pub(crate) fn save(run: &mut Execution, rows: &mut Vec<Row>) {
     }
     run.buffered_saved = run.buffered.len();
     if run.unsaved > 0 {
-        let unsaved = run.tail.len() - run.unsaved;
-        let mut events = Vec::with_capacity(128 * run.unsaved);
-        for event in run.tail.iter().skip(unsaved) {
-            encode_event(event, &mut events);
-        }
-        run.history_bytes += events.len() as u64;
-        let last = run.last_event_id();
-        let first = last + 1 - run.unsaved as u64;
-        run.unsaved = 0;
-        rows.push(Row::History {
-            key,
-            first,
-            last,
-            events,
-        });
+        save_events(run, batch, rows);
     }
     rows.extend(
         run.activity_rows
@@ -69,6 +65,48 @@ pub(crate) fn save(run: &mut Execution, rows: &mut Vec<Row>) {
     }
 }
 
+/// Queues the events that are not queued: in the row of those before them, if that is in the same batch.
+fn save_events(run: &mut Execution, batch: u64, rows: &mut Vec<Row>) {
+    let last = run.last_event_id();
+    let first = last + 1 - run.unsaved as u64;
+    let before = run
+        .queued_events
+        .filter(|queued| queued.batch == batch)
+        .and_then(|queued| rows.get_mut(queued.row))
+        .and_then(|row| match row {
+            Row::History {
+                key, last, events, ..
+            } if *key == run.key && *last + 1 == first && events.len() < LONG_ROW => {
+                Some((last, events))
+            }
+            _ => None,
+        });
+    let new = run.tail.iter().skip(run.tail.len() - run.unsaved);
+    let size = if let Some((last_before, events)) = before {
+        let size = events.len();
+        new.for_each(|event| encode_event(event, events));
+        *last_before = last;
+        events.len() - size
+    } else {
+        let mut events = Vec::with_capacity(128 * run.unsaved);
+        new.for_each(|event| encode_event(event, &mut events));
+        let size = events.len();
+        run.queued_events = Some(QueuedEvents {
+            batch,
+            row: rows.len(),
+        });
+        rows.push(Row::History {
+            key: run.key,
+            first,
+            last,
+            events,
+        });
+        size
+    };
+    run.history_bytes += size as u64;
+    run.unsaved = 0;
+}
+
 /// Ends a run whose history is too long, as a Temporal Service does.
 pub(crate) fn enforce_limits(run: &mut Execution, now: Timestamp) {
     if !run.is_open() {
@@ -97,4 +135,46 @@ pub(crate) fn enforce_limits(run: &mut Execution, now: Timestamp) {
     };
     tracing::error!(workflow_id = ?run.id.workflow_id, run_id = %run.id.run_id, reason, "terminated");
     run.terminate(reason, Vec::new(), engine_identity(), now);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{
+        Engine as _,
+        embedded::{EmbeddedEngine, EmbeddedOptions, fixture},
+    };
+
+    /// The events of a run that are queued, one range a row.
+    fn queued(rows: &[Row]) -> Vec<(u64, u64)> {
+        rows.iter()
+            .filter_map(|row| match row {
+                Row::History { first, last, .. } => Some((*first, *last)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What happens to a run between two commits is one row, and read again as what it was.
+    #[tokio::test]
+    async fn the_events_of_one_commit_are_one_row() {
+        let engine = EmbeddedEngine::open(EmbeddedOptions::in_memory()).unwrap();
+        engine.start_workflow(fixture::start()).await.unwrap();
+        let shared = &engine.shared;
+        for (first, last) in [(3, 4), (5, 6)] {
+            {
+                let (mut core, now) = shared.enter().unwrap();
+                for event in first..=last {
+                    let run = core.executions.get_mut(&1).unwrap();
+                    run.signal(fixture::signal(&event.to_string()), None, now);
+                    core.finish(1, now);
+                }
+                assert_eq!(queued(&core.rows), [(first, last)]);
+            }
+            engine.settled().await.unwrap();
+        }
+        let events = shared.read_prefix(1, 6).await.unwrap();
+        let ids: Vec<u64> = events.iter().map(|event| event.event_id.0).collect();
+        assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
+    }
 }

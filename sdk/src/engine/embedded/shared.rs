@@ -493,31 +493,19 @@ mod tests {
 
     use steadfast_core::{
         command::Command,
-        ids::{Identity, RequestId, SignalName, TaskQueue, TimerId, WorkflowType},
-        options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
-        payload::PayloadMap,
+        ids::{TaskQueue, TimerId},
         task::WorkflowTaskCompletion,
     };
 
     use super::*;
     use crate::engine::{
-        Engine, PollWorkflowTaskRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest,
-        embedded::{EmbeddedEngine, EmbeddedOptions},
+        Engine, PollWorkflowTaskRequest, SignalWorkflowRequest,
+        embedded::{EmbeddedEngine, EmbeddedOptions, fixture},
     };
 
-    fn identity() -> Identity {
-        Identity::new("test").unwrap()
-    }
-
     async fn signal(engine: &Arc<EmbeddedEngine>, request: &str) -> Result<(), EngineError> {
-        let signal = Signal {
-            name: SignalName::new("s").unwrap(),
-            input: Vec::new(),
-            header: PayloadMap::new(),
-            identity: identity(),
-            request_id: RequestId::new(request).unwrap(),
-        };
         let execution = ExecutionRef::current(WorkflowId::new("w").unwrap());
+        let signal = fixture::signal(request);
         engine
             .signal_workflow(SignalWorkflowRequest { execution, signal })
             .await
@@ -527,7 +515,7 @@ mod tests {
     async fn answer(engine: &Arc<EmbeddedEngine>, commands: Vec<Command>) {
         let poll = PollWorkflowTaskRequest {
             task_queue: TaskQueue::new("q").unwrap(),
-            worker: identity(),
+            worker: fixture::identity(),
         };
         let task = engine.poll_workflow_task(poll).await.unwrap();
         let completion = WorkflowTaskCompletion {
@@ -544,23 +532,7 @@ mod tests {
 
     /// A run whose timer waits, and which is not in memory.
     async fn idle_run(engine: &Arc<EmbeddedEngine>) -> i64 {
-        let start = StartWorkflowRequest {
-            workflow_id: WorkflowId::new("w").unwrap(),
-            workflow_type: WorkflowType::new("Flow").unwrap(),
-            task_queue: TaskQueue::new("q").unwrap(),
-            input: Vec::new(),
-            header: PayloadMap::new(),
-            timeouts: WorkflowTimeouts::default(),
-            identity: identity(),
-            request_id: RequestId::new("start").unwrap(),
-            id_reuse_policy: WorkflowIdReusePolicy::default(),
-            id_conflict_policy: WorkflowIdConflictPolicy::default(),
-            retry_policy: None,
-            start_delay: Duration::ZERO,
-            memo: PayloadMap::new(),
-            search_attributes: PayloadMap::new(),
-        };
-        engine.start_workflow(start).await.unwrap();
+        engine.start_workflow(fixture::start()).await.unwrap();
         let timer = Command::StartTimer {
             timer_id: TimerId::new("t").unwrap(),
             start_to_fire_timeout: Duration::from_secs(60),

@@ -273,7 +273,7 @@ impl Core {
         self.transitions += 1;
         self.stirred.notify_waiters();
         enforce_limits(run, now);
-        save(run, &mut self.rows);
+        save(run, self.commits, &mut self.rows);
         let out = run.is_task_started();
         if out != std::mem::replace(&mut run.counted_out, out) {
             self.tasks_out = if out {

@@ -40,6 +40,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 
+use super::save::QueuedEvents;
+
 pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
     child::{Child, ChildEnd},
@@ -135,6 +137,8 @@ pub(crate) struct Execution {
     pub(crate) tail: Vec<HistoryEvent>,
     /// How many of the last events have not been given to the writer.
     pub(crate) unsaved: usize,
+    /// Where the last ones that have been given to it are.
+    pub(crate) queued_events: Option<QueuedEvents>,
     /// Attempts that a transition ended: event id of the activity, number, and the attempt.
     pub(crate) ended_attempts: Vec<(u64, u32, Box<Attempt>)>,
     /// The last event that is known to be durable.
@@ -213,6 +217,7 @@ impl Execution {
             history_bytes: 0,
             tail: Vec::new(),
             unsaved: 0,
+            queued_events: None,
             ended_attempts: Vec::new(),
             committed: 0,
             task: Task::Idle,
