@@ -1,6 +1,6 @@
 //! How fast the embedded engine is, against the same file written by SQLite alone in the same run.
 //!
-//! `cargo bench -p steadfast --bench engine`. Machines differ and are busy: compare the ratios, not
+//! `cargo bench -p steadfast --bench engine`, or with `-- throughput` or `-- latency` one half of it. Machines differ and are busy: compare the ratios, not
 //! the numbers. Every figure is the median of several rounds.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
@@ -124,7 +124,7 @@ fn raw_commits(folder: &Path, durability: Durability, commits: u32) -> Duration 
 /// Writes the rows of a file once more, in as many commits, with nothing but SQLite in one thread.
 fn raw_rows(folder: &Path, durability: Durability, from: &Path, commits: usize) -> Duration {
     let from = Connection::open(from).unwrap();
-    let to = Connection::open(folder.join(format!("rows-{durability:?}.db"))).unwrap();
+    let to = Connection::open(folder.join(format!("rows-{durability:?}-{commits}.db"))).unwrap();
     let synchronous = match durability {
         Durability::Full => "FULL",
         Durability::Relaxed => "NORMAL",
@@ -253,9 +253,18 @@ impl Bench {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let wanted = |name| named.is_empty() || named.iter().any(|wanted| wanted == name);
     for durability in [Durability::Relaxed, Durability::Full] {
-        throughput(folder.path(), durability).await;
-        latency(folder.path(), durability).await;
+        if wanted("throughput") {
+            throughput(folder.path(), durability).await;
+        }
+        if wanted("latency") {
+            latency(folder.path(), durability).await;
+        }
     }
 }
 
@@ -282,11 +291,16 @@ async fn throughput(folder: &Path, durability: Durability) {
     println!(
         "{durability:?}: {WORKFLOWS} workflows of {ACTIVITIES} activities: {each:?} an activity"
     );
-    let raw = raw_rows(folder, durability, &file, commits) / all;
-    println!(
-        "  the same rows by SQLite alone, in as many commits ({commits}): {raw:?}; {:.0} % of its rate",
-        100.0 * raw.as_secs_f64() / each.as_secs_f64()
-    );
+    for (kind, commits) in [
+        ("as many commits", commits),
+        ("a commit each", all as usize),
+    ] {
+        let raw = raw_rows(folder, durability, &file, commits) / all;
+        println!(
+            "  the same rows by SQLite alone, in {kind} ({commits}): {raw:?}; {:.0} % of its rate",
+            100.0 * raw.as_secs_f64() / each.as_secs_f64()
+        );
+    }
     if let Some(busy) = busy {
         println!("  processor time: {:?} an activity", busy / all);
     }
