@@ -13,10 +13,7 @@ const PREFIX: &str = "EVENT_TYPE_";
 /// The event type as `TimerStarted`, whatever way it is written.
 pub(super) fn read(value: Option<&Value>) -> Read<String> {
     match value {
-        Some(Value::Number(number)) => Ok(number
-            .as_u64()
-            .and_then(of_number)
-            .map_or_else(|| number.to_string(), str::to_owned)),
+        Some(Value::Number(number)) => Ok(named(number.to_string())),
         _ => match text(value) {
             Ok("") | Err(_) => Err(Problem::value(
                 "an event type such as `EVENT_TYPE_TIMER_STARTED`",
@@ -24,11 +21,26 @@ pub(super) fn read(value: Option<&Value>) -> Read<String> {
             )),
             Ok(text) => Ok(match text.strip_prefix(PREFIX) {
                 // A name of the future that does not turn back stays as it is.
-                Some(name) if screaming(&camel(name)) == name => camel(name),
-                _ => text.to_owned(),
+                Some(name) if screaming(&camel(name)) == name && as_number(name).is_none() => {
+                    camel(name)
+                }
+                _ => named(text.to_owned()),
             }),
         },
     }
+}
+
+/// The number that a text is, if it is spelt as one is.
+fn as_number(text: &str) -> Option<u64> {
+    let number = text.parse::<u64>().ok()?;
+    (number.to_string() == text).then_some(number)
+}
+
+/// The event type whose number a text is; otherwise the text.
+fn named(text: String) -> String {
+    as_number(&text)
+        .and_then(of_number)
+        .map_or(text, str::to_owned)
 }
 
 /// The event type of a number, if it is known.
@@ -39,7 +51,7 @@ pub(crate) fn of_number(number: u64) -> Option<&'static str> {
 
 /// The event type as Temporal writes it. One that is not known is written as it was read.
 pub(super) fn write(event_type: &str) -> Value {
-    if let Ok(number) = event_type.parse::<u64>() {
+    if let Some(number) = as_number(event_type) {
         return Value::from(number);
     }
     let screaming = screaming(event_type);
@@ -177,6 +189,8 @@ mod tests {
         for value in [
             json!("EVENT_TYPE_FUTURE_THING"),
             json!("EVENT_TYPE_2ND_THING"),
+            json!("EVENT_TYPE_05"),
+            json!("EVENT_TYPE_5"),
             json!(99),
         ] {
             assert_eq!(write(&read(Some(&value)).unwrap()), value);
@@ -186,5 +200,6 @@ mod tests {
             "FutureThing"
         );
         assert_eq!(read(Some(&json!(17))).unwrap(), "TimerStarted");
+        assert_eq!(read(Some(&json!("17"))).unwrap(), "TimerStarted");
     }
 }
