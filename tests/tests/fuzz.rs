@@ -106,33 +106,14 @@ fn payloads() {
 
 #[test]
 fn urls() {
-    for text in [
-        "",
-        ":",
-        "memory",
-        "memory:",
-        "Memory:",
-        "postgres://x",
-        "://",
-        "temporal",
-        "file:x.db",
-        "\u{0}:",
-        "ü://ü",
-        "sqlit:x",
-        "memory:x",
-    ] {
-        targets::url(text.as_bytes());
-    }
+    let corpus = corpus("fuzz/corpus/url");
+    assert!(corpus.len() > 10);
+    run(targets::url, &corpus, 200, 5);
 }
 
 #[test]
 fn rows() {
-    let mut dice = Dice::new(2);
-    for _ in 0..60 {
-        let changes = 1 + below(&mut dice, 30);
-        let bytes: Vec<u8> = (0..changes * 5)
-            .map(|_| u8::try_from(below(&mut dice, 256)).unwrap())
-            .collect();
-        targets::rows(&bytes);
-    }
+    let corpus = corpus("fuzz/corpus/rows");
+    assert!(corpus.len() > 10);
+    run(targets::rows, &corpus, 4, 2);
 }
