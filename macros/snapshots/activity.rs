@@ -16,7 +16,7 @@ impl Bookings {
             Trip,
             u32,
         ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
-    > = ::steadfast::__private::Method::new(|this, context, input_0, input_1| ::std::boxed::Box::pin(
+    > = ::steadfast::__private::method(|this, context, input_0, input_1| ::std::boxed::Box::pin(
         Self::__x_book_hotel(this, context, input_0, input_1),
     ));
     #[doc(hidden)]
@@ -91,13 +91,22 @@ impl ::steadfast::__private::ActivityFunction<
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::ActivityError>,
     > {
-        ::std::boxed::Box::pin(async move {
-            let output = Self::book_hotel(&implementer, context, input_0, input_1).await;
-            ::steadfast::__private::Fallible::into_result(output)
-                .map_err(|error| ::steadfast::__private::IntoActivityError::into_activity_error(
-                    error,
-                ))
-        })
+        ::steadfast::__private::finish_with(
+            implementer,
+            context,
+            move |implementer, context| Self::book_hotel(
+                implementer,
+                ::core::clone::Clone::clone(context),
+                input_0,
+                input_1,
+            ),
+            |output| {
+                ::steadfast::__private::Fallible::into_result(output)
+                    .map_err(
+                        ::steadfast::__private::IntoActivityError::into_activity_error,
+                    )
+            },
+        )
     }
 }
 impl ::steadfast::__private::Activities for Bookings {

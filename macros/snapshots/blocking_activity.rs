@@ -14,7 +14,7 @@ where
         ::steadfast::__private::Activity,
         4009327117,
         fn(Arc<Tickets<T>>, Booking) -> Vec<u8>,
-    > = ::steadfast::__private::Method::new(Self::__x_render);
+    > = ::steadfast::__private::method(Self::__x_render);
     #[cfg(unix)]
     #[doc(hidden)]
     #[allow(dead_code, non_upper_case_globals)]

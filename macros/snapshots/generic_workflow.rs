@@ -17,7 +17,7 @@ where
             &'x mut WorkflowContext<Batch<T>>,
             T,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
-    > = ::steadfast::__private::Method::new(|context, input_0| ::std::boxed::Box::pin(
+    > = ::steadfast::__private::method(|context, input_0| ::std::boxed::Box::pin(
         Self::__x_run(context, input_0),
     ));
     #[doc(hidden)]
@@ -62,7 +62,7 @@ where
         ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
     }
     fn run(
-        mut context: ::steadfast::__private::WorkflowContext<Self>,
+        context: ::steadfast::__private::WorkflowContext<Self>,
         input: ::core::option::Option<Self::Input>,
     ) -> ::steadfast::__private::LocalBoxFuture<
         'static,
@@ -70,9 +70,11 @@ where
     > {
         let input_0 = input
             .expect("the input is left to `#[run]` when `#[init]` takes none");
-        ::std::boxed::Box::pin(async move {
-            ::core::result::Result::Ok(Self::__x_run(&mut context, input_0).await)
-        })
+        ::steadfast::__private::finish_with_context(
+            context,
+            move |context| Self::run(context, input_0),
+            ::core::result::Result::Ok,
+        )
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
         let set = ::steadfast::__private::HandlerSet::new();

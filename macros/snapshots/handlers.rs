@@ -20,7 +20,7 @@ impl Trip {
         ::steadfast::__private::Run,
         718098122,
         fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
-    > = ::steadfast::__private::Method::new(|| ::std::boxed::Box::pin(Self::__x_run()));
+    > = ::steadfast::__private::method(|| ::std::boxed::Box::pin(Self::__x_run()));
     #[doc(hidden)]
     #[allow(unreachable_pub, clippy::unused_async)]
     async fn __x_run() {}
@@ -36,7 +36,7 @@ impl Trip {
         ::steadfast::__private::Signal,
         3482336186,
         for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
-    > = ::steadfast::__private::Method::new(Self::__x_approve);
+    > = ::steadfast::__private::method(Self::__x_approve);
     #[doc(hidden)]
     #[allow(
         unreachable_pub,
@@ -60,7 +60,7 @@ impl Trip {
         for<'x> fn(
             &'x mut WorkflowContext<Trip>,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
-    > = ::steadfast::__private::Method::new(|context| ::std::boxed::Box::pin(
+    > = ::steadfast::__private::method(|context| ::std::boxed::Box::pin(
         Self::__x_cancel(context),
     ));
     #[doc(hidden)]
@@ -83,7 +83,7 @@ impl Trip {
         ::steadfast::__private::Query,
         975698234,
         for<'x> fn(&'x Trip) -> Option<String>,
-    > = ::steadfast::__private::Method::new(Self::__x_approved_by);
+    > = ::steadfast::__private::method(Self::__x_approved_by);
     #[doc(hidden)]
     #[allow(
         unreachable_pub,
@@ -111,7 +111,7 @@ impl Trip {
             Place,
             Time,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
-    > = ::steadfast::__private::Method::new(|context, input_0, input_1| ::std::boxed::Box::pin(
+    > = ::steadfast::__private::method(|context, input_0, input_1| ::std::boxed::Box::pin(
         Self::__x_change(context, input_0, input_1),
     ));
     #[doc(hidden)]
@@ -181,17 +181,20 @@ impl ::steadfast::__private::SignalMethod<
         ::steadfast::__private::Arguments::none()
     }
     fn handle(
-        mut context: ::steadfast::__private::WorkflowContext<Self>,
+        context: ::steadfast::__private::WorkflowContext<Self>,
         (): Self::Input,
     ) -> ::steadfast::__private::Handled<()> {
         ::steadfast::__private::Handled::Later(
-            ::std::boxed::Box::pin(async move {
-                let output = Self::__x_cancel(&mut context).await;
-                ::steadfast::__private::Fallible::into_result(output)
-                    .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                        error,
-                    ))
-            }),
+            ::steadfast::__private::finish_with_context(
+                context,
+                move |context| Self::cancel(context),
+                |output| {
+                    ::steadfast::__private::Fallible::into_result(output)
+                        .map_err(
+                            ::steadfast::__private::IntoWorkflowError::into_workflow_error,
+                        )
+                },
+            ),
         )
     }
 }
@@ -253,22 +256,23 @@ impl ::steadfast::__private::UpdateMethod<
     ) -> ::core::result::Result<(), ::steadfast::__private::WorkflowError> {
         let output = Self::check(state, view, &input.0, &input.1);
         ::steadfast::__private::Fallible::into_result(output)
-            .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                error,
-            ))
+            .map_err(::steadfast::__private::IntoWorkflowError::into_workflow_error)
     }
     fn handle(
-        mut context: ::steadfast::__private::WorkflowContext<Self>,
+        context: ::steadfast::__private::WorkflowContext<Self>,
         (input_0, input_1): Self::Input,
     ) -> ::steadfast::__private::Handled<Self::Output> {
         ::steadfast::__private::Handled::Later(
-            ::std::boxed::Box::pin(async move {
-                let output = Self::__x_change(&mut context, input_0, input_1).await;
-                ::steadfast::__private::Fallible::into_result(output)
-                    .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                        error,
-                    ))
-            }),
+            ::steadfast::__private::finish_with_context(
+                context,
+                move |context| Self::change(context, input_0, input_1),
+                |output| {
+                    ::steadfast::__private::Fallible::into_result(output)
+                        .map_err(
+                            ::steadfast::__private::IntoWorkflowError::into_workflow_error,
+                        )
+                },
+            ),
         )
     }
 }
@@ -293,9 +297,7 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
         let state: Self = {
             let output = <Trip>::new(view, input_0);
             ::steadfast::__private::Fallible::into_result(output)
-                .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                    error,
-                ))
+                .map_err(::steadfast::__private::IntoWorkflowError::into_workflow_error)
         }?;
         ::core::result::Result::Ok((state, ::core::option::Option::None))
     }
@@ -306,9 +308,7 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError>,
     > {
-        ::std::boxed::Box::pin(async move {
-            ::core::result::Result::Ok(Self::__x_run().await)
-        })
+        ::steadfast::__private::finish_local(Self::run(), ::core::result::Result::Ok)
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
         let set = ::steadfast::__private::HandlerSet::new();

@@ -14,7 +14,7 @@ impl Greeting {
             &'x mut WorkflowContext<Greeting>,
             String,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
-    > = ::steadfast::__private::Method::new(|context, input_0| ::std::boxed::Box::pin(
+    > = ::steadfast::__private::method(|context, input_0| ::std::boxed::Box::pin(
         Self::__x_run(context, input_0),
     ));
     #[doc(hidden)]
@@ -54,7 +54,7 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
         ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
     }
     fn run(
-        mut context: ::steadfast::__private::WorkflowContext<Self>,
+        context: ::steadfast::__private::WorkflowContext<Self>,
         input: ::core::option::Option<Self::Input>,
     ) -> ::steadfast::__private::LocalBoxFuture<
         'static,
@@ -62,13 +62,16 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
     > {
         let input_0 = input
             .expect("the input is left to `#[run]` when `#[init]` takes none");
-        ::std::boxed::Box::pin(async move {
-            let output = Self::__x_run(&mut context, input_0).await;
-            ::steadfast::__private::Fallible::into_result(output)
-                .map_err(|error| ::steadfast::__private::IntoWorkflowError::into_workflow_error(
-                    error,
-                ))
-        })
+        ::steadfast::__private::finish_with_context(
+            context,
+            move |context| Self::run(context, input_0),
+            |output| {
+                ::steadfast::__private::Fallible::into_result(output)
+                    .map_err(
+                        ::steadfast::__private::IntoWorkflowError::into_workflow_error,
+                    )
+            },
+        )
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
         let set = ::steadfast::__private::HandlerSet::new();

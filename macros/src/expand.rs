@@ -5,7 +5,7 @@
 //! but for each an implementation of a trait for the method's owner.
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, TokenStreamExt, format_ident, quote, quote_spanned};
 use syn::{
     Generics, ImplItem, ImplItemFn, ItemImpl, Lifetime, Path, Type, parse2, spanned::Spanned,
 };
@@ -19,8 +19,7 @@ use crate::{
 /// What every part of the expansion of one impl block needs.
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
-    /// The path to `__private`.
-    pub(crate) private: TokenStream,
+    pub(crate) private: Private,
     /// The name of the type that the block belongs to.
     pub(crate) owner: &'a Ident,
     pub(crate) self_ty: &'a Type,
@@ -38,6 +37,33 @@ pub(crate) struct Definition<'a> {
     pub(crate) key: TokenStream,
 }
 
+/// The path to `__private`.
+///
+/// It is in the expansion more often than anything else, and a token that is appended costs nothing
+/// in comparison with a stream, for which the compiler is asked each time.
+#[derive(Clone, Debug)]
+pub(crate) struct Private(Vec<TokenTree>);
+
+impl Private {
+    fn of(krate: &Path) -> Self {
+        Self(quote!(#krate::__private).into_iter().collect())
+    }
+
+    fn at(&self, span: Span) -> Self {
+        let mut path = self.clone();
+        for token in &mut path.0 {
+            token.set_span(span);
+        }
+        path
+    }
+}
+
+impl ToTokens for Private {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.append_all(&self.0);
+    }
+}
+
 impl<'a> Scope<'a> {
     pub(crate) fn new(
         krate: &Path,
@@ -46,9 +72,8 @@ impl<'a> Scope<'a> {
         generics: Generics,
         future: &str,
     ) -> Self {
-        let private = quote!(#krate::__private);
         Self {
-            private,
+            private: Private::of(krate),
             owner,
             self_ty,
             generics,
@@ -58,12 +83,8 @@ impl<'a> Scope<'a> {
 
     /// The path to `__private` for an expression whose errors belong to `span`: the span of a path
     /// begins with its first token.
-    pub(crate) fn private_at(&self, span: Span) -> TokenStream {
-        let respan = |mut token: TokenTree| {
-            token.set_span(span);
-            token
-        };
-        self.private.clone().into_iter().map(respan).collect()
+    pub(crate) fn private_at(&self, span: Span) -> Private {
+        self.private.at(span)
     }
 
     /// The result of a definition's function, which is `error` when it fails.
@@ -174,7 +195,7 @@ impl Definition<'_> {
         // The item belongs to the method's name: that is where a missing documentation is reported.
         let constant = quote_spanned! {name.span()=>
             #vis const #name:
-                #private::Method<#self_ty, #private::#kind, #key> = #private::Method::new(#function);
+                #private::Method<#self_ty, #private::#kind, #key> = #private::method(#function);
         };
         // A worker or a client far away may be the only one who uses it.
         quote! {
@@ -391,19 +412,27 @@ pub(crate) fn into_result(
 ) -> TokenStream {
     match &output.ty {
         Some(ty) if output.is_fallible() => {
-            let private = scope.private_at(ty.span());
             // An error that cannot be converted is reported where the return type is written.
             let output = format_ident!("output", span = ty.span());
-            let convert = match convert {
-                Convert::Workflow => quote!(IntoWorkflowError::into_workflow_error),
-                Convert::Activity => quote!(IntoActivityError::into_activity_error),
-            };
+            let result = convert.result(scope, ty, &output);
             quote_spanned! {ty.span()=>
                 let #output = #value;
-                #private::Fallible::into_result(#output).map_err(|error| #private::#convert(error))
+                #result
             }
         }
         _ => quote!(::core::result::Result::Ok(#value)),
+    }
+}
+
+/// A function that does the same to what an `async` method gave.
+pub(crate) fn result_function(scope: &Scope<'_>, output: &Output, convert: Convert) -> TokenStream {
+    match &output.ty {
+        Some(ty) if output.is_fallible() => {
+            let output = format_ident!("output", span = ty.span());
+            let result = convert.result(scope, ty, &output);
+            quote_spanned!(ty.span()=> |#output| #result)
+        }
+        _ => quote!(::core::result::Result::Ok),
     }
 }
 
@@ -412,6 +441,23 @@ pub(crate) fn into_result(
 pub(crate) enum Convert {
     Activity,
     Workflow,
+}
+
+impl Convert {
+    fn result(self, scope: &Scope<'_>, ty: &Type, output: &Ident) -> TokenStream {
+        let private = scope.private_at(ty.span());
+        let convert = match self {
+            Self::Workflow => {
+                quote_spanned!(ty.span()=> IntoWorkflowError::into_workflow_error)
+            }
+            Self::Activity => {
+                quote_spanned!(ty.span()=> IntoActivityError::into_activity_error)
+            }
+        };
+        quote_spanned! {ty.span()=>
+            #private::Fallible::into_result(#output).map_err(#private::#convert)
+        }
+    }
 }
 
 /// Passes a context that the generated code has in a variable.

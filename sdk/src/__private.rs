@@ -15,7 +15,7 @@ pub use crate::{
         Activities, Handled, WorkflowDefinition, WorkflowName,
         method::{
             Activity, ActivityFunction, ActivityMethod, Method, Query, QueryMethod, Run, Signal,
-            SignalMethod, Update, UpdateMethod,
+            SignalMethod, Update, UpdateMethod, method,
         },
     },
     error::WorkflowError,
@@ -103,6 +103,52 @@ impl<T: Default> InitialState for T {
     fn initial_state() -> Self {
         T::default()
     }
+}
+
+/// Makes the result of the SDK's kind out of what an `async` method gives. The macros generate no
+/// `async` block: each would cost the compiler as much as all the rest of a method.
+pub fn finish_local<R: 'static, T: 'static>(
+    future: LocalBoxFuture<'static, R>,
+    result: fn(R) -> Result<T, WorkflowError>,
+) -> LocalBoxFuture<'static, Result<T, WorkflowError>> {
+    Box::pin(async move { result(future.await) })
+}
+
+/// [`finish_local`] of a method that borrows the context.
+pub fn finish_with_context<W, R, T>(
+    mut context: WorkflowContext<W>,
+    method: impl for<'x> FnOnce(&'x mut WorkflowContext<W>) -> LocalBoxFuture<'x, R> + 'static,
+    result: fn(R) -> Result<T, WorkflowError>,
+) -> LocalBoxFuture<'static, Result<T, WorkflowError>>
+where
+    W: WorkflowDefinition,
+    R: 'static,
+    T: 'static,
+{
+    Box::pin(async move { result(method(&mut context).await) })
+}
+
+/// Makes the result of the SDK's kind out of what an `async` activity gives.
+pub fn finish<R: 'static, T: 'static>(
+    future: BoxFuture<'static, R>,
+    result: fn(R) -> Result<T, ActivityError>,
+) -> BoxFuture<'static, Result<T, ActivityError>> {
+    Box::pin(async move { result(future.await) })
+}
+
+/// [`finish`] of an activity that borrows its implementer or its context.
+pub fn finish_with<A, R, T>(
+    implementer: Arc<A>,
+    context: ActivityContext,
+    activity: impl for<'x> FnOnce(&'x Arc<A>, &'x ActivityContext) -> BoxFuture<'x, R> + Send + 'static,
+    result: fn(R) -> Result<T, ActivityError>,
+) -> BoxFuture<'static, Result<T, ActivityError>>
+where
+    A: Activities,
+    R: 'static,
+    T: 'static,
+{
+    Box::pin(async move { result(activity(&implementer, &context).await) })
 }
 
 /// Runs a blocking function on the blocking pool.

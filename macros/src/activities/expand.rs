@@ -14,8 +14,9 @@ use crate::{
     expand::{
         Convert, Definition, Scope, call_hidden, context_argument, function, input_codec,
         input_names, input_pattern, input_type, into_result, output_codec, output_type,
+        result_function,
     },
-    signature::{Method, Receiver},
+    signature::{Method, Mode, Receiver, Signature},
     types::resolve_generics,
 };
 
@@ -170,17 +171,7 @@ fn implementation(
     let (head, bounds) = scope.head();
     let pattern = input_pattern(&signature.inputs);
     let beats = activity.options.flag("auto_heartbeat");
-    let implementer = match signature.receiver {
-        Receiver::None | Receiver::Other => quote!(_),
-        Receiver::Shared | Receiver::Mutable | Receiver::Arc(_) => {
-            quote_spanned!(signature.ident.span()=> implementer)
-        }
-    };
-    let context = if signature.contexts.is_empty() && !beats {
-        quote!(_)
-    } else {
-        quote!(context)
-    };
+    let (implementer, context) = bindings(signature, lends(signature), beats || lends(signature));
     let body = body(scope, activity);
     let result = scope.result(&signature.output, "ActivityError");
     let returned = scope.boxed(&signature.output, "BoxFuture", "'static", &result);
@@ -210,44 +201,110 @@ fn implementation(
 /// The boxed future of the call.
 fn body(scope: &Scope<'_>, activity: &Activity) -> TokenStream {
     let signature = &activity.method.signature;
+    if signature.is_async {
+        async_body(scope, signature)
+    } else {
+        blocking_body(scope, signature)
+    }
+}
+
+/// It is called through its constant, which boxes the future.
+fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
+    let private = &scope.private;
+    let context = signature.context();
+    let lends = lends(signature);
+    // Who lends has to copy what the method takes as its own; both are cheap to.
+    let own = |taken: TokenStream| {
+        if lends {
+            quote!(::core::clone::Clone::clone(#taken))
+        } else {
+            taken
+        }
+    };
     let receiver = match signature.receiver {
-        Receiver::Shared => Some(quote_spanned!(signature.ident.span()=> &implementer)),
-        Receiver::Arc(_) => Some(quote_spanned!(signature.ident.span()=> implementer)),
+        Receiver::Shared => Some(quote!(implementer)),
+        Receiver::Arc(_) => Some(own(quote!(implementer))),
+        Receiver::None | Receiver::Mutable | Receiver::Other => None,
+    };
+    let passed = context.map(|context| {
+        let variable = quote_spanned!(context.ty.span()=> context);
+        match context.mode {
+            Mode::Value => own(variable),
+            Mode::Shared | Mode::Mutable => variable,
+        }
+    });
+    let inputs = input_names(&signature.inputs)
+        .into_iter()
+        .map(ToTokens::into_token_stream);
+    let arguments = receiver.into_iter().chain(passed).chain(inputs);
+    let function = &signature.ident;
+    let call = quote!(Self::#function(#(#arguments),*));
+    let result = result_function(scope, &signature.output, Convert::Activity);
+    if lends {
+        let (implementer, context) = bindings(signature, false, false);
+        quote! {
+            #private::finish_with(
+                implementer,
+                context,
+                move |#implementer, #context| #call,
+                #result,
+            )
+        }
+    } else {
+        quote!(#private::finish(#call, #result))
+    }
+}
+
+/// Whether the future borrows what the activity is called with.
+fn lends(signature: &Signature) -> bool {
+    let borrows_context = signature
+        .context()
+        .is_some_and(|context| context.mode != Mode::Value);
+    signature.is_async && (matches!(signature.receiver, Receiver::Shared) || borrows_context)
+}
+
+/// How the implementer and the context are bound: to nothing if the call does not take them, unless
+/// something else does.
+fn bindings(
+    signature: &Signature,
+    keep_implementer: bool,
+    keep_context: bool,
+) -> (TokenStream, TokenStream) {
+    let takes_implementer = matches!(signature.receiver, Receiver::Shared | Receiver::Arc(_));
+    let implementer = if takes_implementer || keep_implementer {
+        quote!(implementer)
+    } else {
+        quote!(_)
+    };
+    let context = if signature.context().is_some() || keep_context {
+        quote!(context)
+    } else {
+        quote!(_)
+    };
+    (implementer, context)
+}
+
+fn blocking_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
+    let receiver = match signature.receiver {
+        Receiver::Shared => Some(quote!(&implementer)),
+        Receiver::Arc(_) => Some(quote!(implementer)),
         Receiver::None | Receiver::Mutable | Receiver::Other => None,
     };
     let context = signature
         .context()
         .map(|context| context_argument(context, "context"));
-    let arguments: Vec<TokenStream> = receiver.into_iter().chain(context).collect();
     let inputs = input_names(&signature.inputs)
         .into_iter()
-        .map(|name| quote!(#name));
-    let arguments = arguments.into_iter().chain(inputs);
-    // An `async` method is called through its constant, which boxes the future: so the future is
-    // checked once.
-    let function = if signature.is_async {
-        signature.ident.clone()
-    } else {
-        casing::hidden_function(&signature.ident)
-    };
+        .map(ToTokens::into_token_stream);
+    let arguments = receiver.into_iter().chain(context).chain(inputs);
+    let function = casing::hidden_function(&signature.ident);
     let call = quote!(Self::#function(#(#arguments),*));
-    if signature.is_async {
-        let result = into_result(
-            scope,
-            &signature.output,
-            Convert::Activity,
-            &quote!(#call.await),
-        );
-        // An error about the future (that it is not `Send`) belongs to the method's name.
-        quote_spanned!(signature.ident.span()=> ::std::boxed::Box::pin(async move { #result }))
-    } else {
-        let result = into_result(scope, &signature.output, Convert::Activity, &call);
-        let at = signature
-            .output
-            .ty
-            .as_ref()
-            .map_or_else(|| signature.ident.span(), Spanned::span);
-        let private = scope.private_at(at);
-        quote_spanned!(at=> #private::blocking(move || { #result }))
-    }
+    let result = into_result(scope, &signature.output, Convert::Activity, &call);
+    let at = signature
+        .output
+        .ty
+        .as_ref()
+        .map_or_else(|| signature.ident.span(), Spanned::span);
+    let private = scope.private_at(at);
+    quote_spanned!(at=> #private::blocking(move || { #result }))
 }

@@ -51,14 +51,13 @@ pub struct Method<T, Kind, const NAME: u32, F> {
     owner: PhantomData<fn() -> (T, Kind)>,
 }
 
-impl<T, Kind, const NAME: u32, F> Method<T, Kind, NAME, F> {
-    /// Wraps the function; for the macros.
-    #[doc(hidden)]
-    pub const fn new(function: F) -> Self {
-        Self {
-            function,
-            owner: PhantomData,
-        }
+/// Wraps the function; for the macros. It is no method of [`Method`] because the compiler finds a
+/// function by its path faster.
+#[doc(hidden)]
+pub const fn method<T, Kind, const NAME: u32, F>(function: F) -> Method<T, Kind, NAME, F> {
+    Method {
+        function,
+        owner: PhantomData,
     }
 }
 

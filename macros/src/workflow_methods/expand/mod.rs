@@ -11,9 +11,8 @@ use super::model::{Kind, Marked, Model};
 use crate::{
     casing,
     expand::{
-        Convert, Definition, Scope, call_hidden, context_argument, function, input_codec,
-        input_names, input_pattern, input_type, into_result, output_codec, output_type,
-        without_imposed_lints,
+        Convert, Definition, Scope, call_hidden, function, input_codec, input_names, input_pattern,
+        input_type, into_result, output_codec, output_type, result_function, without_imposed_lints,
     },
     signature::{Method, Mode, Signature},
     types::resolve_generics,
@@ -370,27 +369,38 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
     Scope::function(&signature.output, "handle", &parameters, &returned, &body)
 }
 
-/// The boxed future of an `async` method.
+/// The boxed future of an `async` method. It is called through its constant, which boxes the future.
 fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
-    let function = casing::hidden_function(&signature.ident);
+    let private = &scope.private;
+    let function = &signature.ident;
     let context = signature
         .context()
-        .map(|context| context_argument(context, "context"));
+        .map(|context| quote_spanned!(context.ty.span()=> context));
     let inputs = input_names(&signature.inputs)
         .into_iter()
         .map(ToTokens::into_token_stream);
     let arguments = context.into_iter().chain(inputs);
-    let call = quote!(Self::#function(#(#arguments),*).await);
-    let result = into_result(scope, &signature.output, Convert::Workflow, &call);
-    quote!(::std::boxed::Box::pin(async move { #result }))
+    let call = quote!(Self::#function(#(#arguments),*));
+    let result = result_function(scope, &signature.output, Convert::Workflow);
+    if borrows_context(signature) {
+        quote!(#private::finish_with_context(context, move |context| #call, #result))
+    } else {
+        quote!(#private::finish_local(#call, #result))
+    }
+}
+
+fn borrows_context(signature: &Signature) -> bool {
+    signature
+        .context()
+        .is_some_and(|context| context.mode != Mode::Value)
 }
 
 /// How an `async` method's context is bound before the call.
 fn async_context(signature: &Signature) -> TokenStream {
-    match signature.context() {
-        Some(context) if context.mode == Mode::Mutable => quote!(mut context),
-        Some(_) => quote!(context),
-        None => quote!(_),
+    if signature.context().is_some() {
+        quote!(context)
+    } else {
+        quote!(_)
     }
 }
 
