@@ -156,16 +156,12 @@ impl ::steadfast::__private::SignalMethod<
         <String as ::steadfast::__private::Input>::arguments()
     }
     fn handle(
-        context: ::steadfast::__private::WorkflowContext<Self>,
+        state: &mut Self,
+        context: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
         input_0: Self::Input,
     ) -> ::steadfast::__private::Handled<()> {
         ::steadfast::__private::Handled::Now(
-            context
-                .call_sync(|state, context| {
-                    ::core::result::Result::Ok(
-                        Self::__x_approve(state, context, input_0),
-                    )
-                }),
+            ::core::result::Result::Ok(Self::__x_approve(state, context, input_0)),
         )
     }
 }
@@ -181,9 +177,11 @@ impl ::steadfast::__private::SignalMethod<
         ::steadfast::__private::Arguments::none()
     }
     fn handle(
-        context: ::steadfast::__private::WorkflowContext<Self>,
+        _: &mut Self,
+        context: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
         (): Self::Input,
     ) -> ::steadfast::__private::Handled<()> {
+        let context = ::steadfast::__private::own_context(context);
         ::steadfast::__private::Handled::Later(
             ::steadfast::__private::finish_with_context(
                 context,
@@ -259,9 +257,11 @@ impl ::steadfast::__private::UpdateMethod<
             .map_err(::steadfast::__private::IntoWorkflowError::into_workflow_error)
     }
     fn handle(
-        context: ::steadfast::__private::WorkflowContext<Self>,
+        _: &mut Self,
+        context: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
         (input_0, input_1): Self::Input,
     ) -> ::steadfast::__private::Handled<Self::Output> {
+        let context = ::steadfast::__private::own_context(context);
         ::steadfast::__private::Handled::Later(
             ::steadfast::__private::finish_with_context(
                 context,

@@ -105,6 +105,11 @@ impl<T: Default> InitialState for T {
     }
 }
 
+/// What an `async` handler keeps of the context that it is called with.
+pub fn own_context<W: WorkflowDefinition>(context: &SyncWorkflowContext<W>) -> WorkflowContext<W> {
+    context.waiting()
+}
+
 /// Makes the result of the SDK's kind out of what an `async` method gives. The macros generate no
 /// `async` block: each would cost the compiler as much as all the rest of a method.
 pub fn finish_local<R: 'static, T: 'static>(

@@ -22,7 +22,7 @@ use crate::{
     activity::{ActivityContext, ActivityError},
     convert::{Arguments, Codec},
     error::WorkflowError,
-    workflow::{WorkflowContext, WorkflowContextView},
+    workflow::{SyncWorkflowContext, WorkflowContext, WorkflowContextView},
 };
 
 /// A method of `T` that one of the attribute macros made a value: it is passed to whatever starts or
@@ -127,9 +127,10 @@ pub trait SignalMethod<const NAME: u32, F>: Sized {
     /// Encodes and decodes the arguments.
     fn arguments() -> Arguments<Self::Input>;
 
-    /// Calls the handler.
+    /// Calls the handler. An `async` one does not touch the state before it is polled.
     fn handle(
-        context: WorkflowContext<Self>,
+        state: &mut Self,
+        context: &mut SyncWorkflowContext<Self>,
         input: <Self as SignalMethod<NAME, F>>::Input,
     ) -> Handled<()>
     where
@@ -152,7 +153,8 @@ where
     }
 
     fn handle(context: WorkflowContext<W>, input: Self::Input) -> Handled<()> {
-        <W as SignalMethod<NAME, F>>::handle(context, input)
+        context
+            .call_sync(|state, context| <W as SignalMethod<NAME, F>>::handle(state, context, input))
     }
 }
 
@@ -257,9 +259,10 @@ pub trait UpdateMethod<const NAME: u32, F>: Sized {
         Ok(())
     }
 
-    /// Calls the handler.
+    /// Calls the handler. An `async` one does not touch the state before it is polled.
     fn handle(
-        context: WorkflowContext<Self>,
+        state: &mut Self,
+        context: &mut SyncWorkflowContext<Self>,
         input: <Self as UpdateMethod<NAME, F>>::Input,
     ) -> Handled<<Self as UpdateMethod<NAME, F>>::Output>
     where
@@ -295,7 +298,8 @@ where
     }
 
     fn handle(context: WorkflowContext<W>, input: Self::Input) -> Handled<Self::Output> {
-        <W as UpdateMethod<NAME, F>>::handle(context, input)
+        context
+            .call_sync(|state, context| <W as UpdateMethod<NAME, F>>::handle(state, context, input))
     }
 }
 

@@ -409,9 +409,11 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         change(self.shared.state.borrow_mut().as_mut().expect(INITIALIZED))
     }
 
-    /// Calls a plain handler with the state and a context that cannot wait; for the macros.
-    #[doc(hidden)]
-    pub fn call_sync<R>(&self, call: impl FnOnce(&mut W, &mut SyncWorkflowContext<W>) -> R) -> R {
+    /// Calls a handler with the state and a context that cannot wait.
+    pub(crate) fn call_sync<R>(
+        &self,
+        call: impl FnOnce(&mut W, &mut SyncWorkflowContext<W>) -> R,
+    ) -> R {
         let mut context = SyncWorkflowContext {
             context: self.clone(),
         };
@@ -634,6 +636,11 @@ impl<W: WorkflowDefinition> fmt::Debug for SyncWorkflowContext<W> {
 }
 
 impl<W: WorkflowDefinition> SyncWorkflowContext<W> {
+    /// The context that can wait: for the future of an `async` handler.
+    pub(crate) fn waiting(&self) -> WorkflowContext<W> {
+        self.context.clone()
+    }
+
     /// What the workflow can know about itself now.
     #[must_use]
     pub fn view(&self) -> WorkflowContextView {

@@ -332,11 +332,16 @@ fn handler_head(scope: &Scope<'_>, marked: &Marked) -> TokenStream {
 fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStream) -> TokenStream {
     let private = &scope.private;
     let pattern = input_pattern(&signature.inputs);
-    let (context, body) = if signature.is_async {
+    let (state, context, body) = if signature.is_async {
         let body = async_body(scope, signature);
+        let context = async_context(signature);
+        let own = signature
+            .context()
+            .map(|_| quote!(let context = #private::own_context(context);));
         (
-            async_context(signature),
-            quote!(#private::Handled::Later(#body)),
+            quote!(_),
+            context,
+            quote!(#own #private::Handled::Later(#body)),
         )
     } else {
         let context = signature
@@ -354,16 +359,20 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
         let function = casing::hidden_function(&signature.ident);
         let call = quote!(Self::#function(state #(, #arguments)*));
         let result = into_result(scope, &signature.output, Convert::Workflow, &call);
-        let body = quote! {
-            #private::Handled::Now(context.call_sync(|state, #parameter| { #result }))
+        let result = if signature.output.is_fallible() {
+            quote!({ #result })
+        } else {
+            result
         };
-        (quote!(context), body)
+        let body = quote!(#private::Handled::Now(#result));
+        (quote!(state), parameter, body)
     };
     let at = signature.output.span();
     let private_there = scope.private_at(at);
     let returned = quote_spanned!(at=> #private_there::Handled<#output>);
     let parameters = quote! {
-        #context: #private::WorkflowContext<Self>,
+        #state: &mut Self,
+        #context: &mut #private::SyncWorkflowContext<Self>,
         #pattern: Self::Input,
     };
     Scope::function(&signature.output, "handle", &parameters, &returned, &body)
