@@ -18,6 +18,12 @@ impl Instant {
     pub async fn now() -> u64 {
         0
     }
+
+    /// Another.
+    #[activity]
+    pub async fn later(seconds: u64) -> u64 {
+        seconds
+    }
 }
 
 fn options() -> ActivityOptions {
@@ -68,6 +74,16 @@ impl Trip {
         }
         let walk = Walk;
         walk.step().await;
+        let step = |number| ctx.start_activity(Instant::later, number, options());
+        step(1).await?;
+        ctx.saga(async |saga| {
+            saga.step(Instant::now, (), options())
+                .without_compensation()
+                .await?;
+            step(2).await?;
+            Ok::<_, WorkflowError>(())
+        })
+        .await?;
         let random = task.await;
         Ok(Self::sleep(usize::try_from(random % 7).unwrap_or_default()))
     }
