@@ -8,7 +8,7 @@ mod reset;
 
 use std::{fmt, sync::Arc};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use steadfast_core::{
     ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
     payload::Payload,
@@ -152,18 +152,22 @@ impl Client {
     ///
     /// When an execution with the same id exists and the policies forbid another, an id is not
     /// valid, the input cannot be encoded, or the engine fails.
-    pub async fn start_workflow<R: RunDefinition>(
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are given away, as in a call"
+    )]
+    pub fn start_workflow<R: RunDefinition>(
         &self,
         _run: R,
         input: <R::Workflow as WorkflowDefinition>::Input,
         options: impl Into<WorkflowStartOptions>,
-    ) -> Result<<R::Workflow as WorkflowDefinition>::Handle, ClientError> {
-        self.start::<R::Workflow>(
-            R::Workflow::WORKFLOW_TYPE,
-            R::Workflow::arguments().encode(&input)?,
-            options.into(),
-        )
-        .await
+    ) -> BoxFuture<'_, Result<<R::Workflow as WorkflowDefinition>::Handle, ClientError>> {
+        let input = R::Workflow::arguments().encode(&input);
+        let options = options.into();
+        Box::pin(async move {
+            self.start::<R::Workflow>(R::Workflow::WORKFLOW_TYPE, input?, options)
+                .await
+        })
     }
 
     /// Starts an execution of a workflow of which only the name is known here. The arguments are
