@@ -172,6 +172,16 @@ impl<'a> Scope<'a> {
         let (parameters, _, bounds) = self.generics.split_for_impl();
         (quote!(impl #parameters), bounds.to_token_stream())
     }
+
+    /// Implements a trait where the user wrote the type: the compiler shows that, and not the
+    /// attribute, when it lists who implements the trait.
+    pub(crate) fn implementation(&self, name: &str, items: &TokenStream) -> TokenStream {
+        let at = self.self_ty.span();
+        let (parameters, _, bounds) = self.generics.split_for_impl();
+        let (private, self_ty) = (self.private_at(at), self.self_ty);
+        let name = Ident::new(name, at);
+        quote_spanned!(at=> impl #parameters #private::#name for #self_ty #bounds { #items })
+    }
 }
 
 impl Definition<'_> {

@@ -111,8 +111,7 @@ fn waits(form: Form, activity: &Activity, written: &ImplItemFn) -> TokenStream {
 }
 
 fn register(scope: &Scope<'_>, definitions: &[(&Activity, Definition<'_>)]) -> TokenStream {
-    let (private, self_ty) = (&scope.private, scope.self_ty);
-    let (head, bounds) = scope.head();
+    let private = &scope.private;
     let additions = definitions.iter().map(|(_, definition)| {
         let Method {
             signature,
@@ -124,13 +123,12 @@ fn register(scope: &Scope<'_>, definitions: &[(&Activity, Definition<'_>)]) -> T
         let method = quote_spanned!(name.span()=> Self::#name);
         quote!(#(#cfg)* registrar.add(#method);)
     });
-    quote! {
-        #head #private::Activities for #self_ty #bounds {
-            fn register(registrar: &mut #private::ActivityRegistrar<'_, Self>) {
-                #(#additions)*
-            }
+    let items = quote! {
+        fn register(registrar: &mut #private::ActivityRegistrar<'_, Self>) {
+            #(#additions)*
         }
-    }
+    };
+    scope.implementation("Activities", &items)
 }
 
 /// What a caller has to know.

@@ -85,7 +85,6 @@ fn workflow(
     definitions: &[(&Marked, Definition<'_>)],
 ) -> TokenStream {
     let (private, self_ty) = (&scope.private, scope.self_ty);
-    let (head, bounds) = scope.head();
     let signature = &run.method.signature;
     let taken = model
         .init()
@@ -139,29 +138,28 @@ fn workflow(
         let method = quote_spanned!(name.span()=> Self::#name);
         Some(quote!(#(#cfg)* let set = set.#add(#method);))
     });
-    quote! {
-        #head #private::WorkflowDefinition for #self_ty #bounds {
-            type Input = #input;
-            type Output = #output;
-            type Handle = #handle;
+    let items = quote! {
+        type Input = #input;
+        type Output = #output;
+        type Handle = #handle;
 
-            const WORKFLOW_TYPE: &'static str = #workflow_type;
+        const WORKFLOW_TYPE: &'static str = #workflow_type;
 
-            #input_codec
+        #input_codec
 
-            #output_codec
+        #output_codec
 
-            #init
+        #init
 
-            #run
+        #run
 
-            fn handlers() -> #private::HandlerSet<Self> {
-                let set = #private::HandlerSet::new();
-                #(#handlers)*
-                set
-            }
+        fn handlers() -> #private::HandlerSet<Self> {
+            let set = #private::HandlerSet::new();
+            #(#handlers)*
+            set
         }
-    }
+    };
+    scope.implementation("WorkflowDefinition", &items)
 }
 
 fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
