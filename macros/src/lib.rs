@@ -15,6 +15,7 @@ mod expand;
 mod facade;
 mod misplaced;
 mod options;
+mod result;
 mod select;
 mod signature;
 #[cfg(test)]

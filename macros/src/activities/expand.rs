@@ -12,10 +12,10 @@ use super::{
 use crate::{
     casing,
     expand::{
-        Convert, Definition, Scope, call_hidden, context_argument, function, input_codec,
-        input_names, input_pattern, input_type, into_result, output_codec, output_type,
-        result_function,
+        Definition, Scope, call_hidden, context_argument, function, input_codec, input_names,
+        input_pattern, input_type, output_codec, output_type,
     },
+    result::{Convert, into_result, result_function},
     signature::{Method, Mode, Receiver, Signature},
     types::resolve_generics,
 };

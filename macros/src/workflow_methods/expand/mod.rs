@@ -11,9 +11,10 @@ use super::model::{Kind, Marked, Model};
 use crate::{
     casing,
     expand::{
-        Convert, Definition, Scope, call_hidden, function, input_codec, input_names, input_pattern,
-        input_type, into_result, output_codec, output_type, result_function, without_imposed_lints,
+        Definition, Scope, call_hidden, function, input_codec, input_names, input_pattern,
+        input_type, output_codec, output_type, without_imposed_lints,
     },
+    result::{Convert, into_result, result_function},
     signature::{Method, Mode, Signature},
     types::resolve_generics,
 };
