@@ -37,6 +37,10 @@ impl Walk {
     async fn step(&self) {
         std::future::ready(()).await;
     }
+
+    async fn nested(&self, steps: impl AsyncFn(&Self)) {
+        steps(self).await;
+    }
 }
 
 /// A workflow.
@@ -74,6 +78,7 @@ impl Trip {
         }
         let walk = Walk;
         walk.step().await;
+        walk.nested(async |further| further.step().await).await;
         let step = |number| ctx.start_activity(Instant::later, number, options());
         step(1).await?;
         ctx.saga(async |saga| {

@@ -41,9 +41,12 @@ impl Trip {
             saga.step(Bookings::charge, card.clone(), options()).await?;
             saga.child_workflow(Billing::run, (), ChildWorkflowOptions::default())
                 .await?;
-            saga.step(Bookings::ship, card, options())
+            saga.nested(async |inner| inner.step(Bookings::charge, card.clone(), options()).await)
+                .await?;
+            saga.step(Bookings::ship, card.clone(), options())
                 .without_compensation()
-                .await
+                .await?;
+            Ok::<_, WorkflowError>(())
         })
         .await?;
         Ok(())

@@ -78,7 +78,10 @@ impl Walk<'_> {
                 }
                 TokenTree::Ident(ident) if ident == "let" => self.variable(&tokens[index + 1..]),
                 TokenTree::Ident(ident) if ident == "if" => self.condition(&tokens[index + 1..]),
-                TokenTree::Ident(ident) if ident == "saga" || ident == "nested" => {
+                TokenTree::Ident(ident)
+                    if ident == "saga"
+                        || (ident == "nested" && self.is_of_saga(&tokens[..index])) =>
+                {
                     self.sagas.extend(parameter(&tokens[index + 1..]));
                 }
                 TokenTree::Ident(ident) if ident == "step" || ident == "child_workflow" => {
