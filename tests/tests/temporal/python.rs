@@ -35,7 +35,8 @@ async fn beside(script: &str, also: impl AsyncFnOnce(&Client)) -> Option<String>
         })
         .await
         .unwrap();
-    assert!(process.wait().await.unwrap().success(), "{output}");
+    let status = process.wait().await.unwrap();
+    assert!(status.success(), "{status}\n{output}");
     Some(output)
 }
 
