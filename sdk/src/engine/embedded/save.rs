@@ -81,16 +81,16 @@ fn save_events(run: &mut Execution, batch: u64, rows: &mut Vec<Row>) {
             }
             _ => None,
         });
-    let new = run.tail.iter().skip(run.tail.len() - run.unsaved);
-    let size = if let Some((last_before, events)) = before {
-        let size = events.len();
-        new.for_each(|event| encode_event(event, events));
+    let mut encoded = Vec::with_capacity(128 * run.unsaved);
+    for event in &run.tail[run.tail.len() - run.unsaved..] {
+        encode_event(event, &mut encoded);
+    }
+    run.history_bytes += encoded.len() as u64;
+    run.unsaved = 0;
+    if let Some((last_before, events)) = before {
         *last_before = last;
-        events.len() - size
+        events.append(&mut encoded);
     } else {
-        let mut events = Vec::with_capacity(128 * run.unsaved);
-        new.for_each(|event| encode_event(event, &mut events));
-        let size = events.len();
         run.queued_events = Some(QueuedEvents {
             batch,
             row: rows.len(),
@@ -99,12 +99,9 @@ fn save_events(run: &mut Execution, batch: u64, rows: &mut Vec<Row>) {
             key: run.key,
             first,
             last,
-            events,
+            events: encoded,
         });
-        size
-    };
-    run.history_bytes += size as u64;
-    run.unsaved = 0;
+    }
 }
 
 /// Ends a run whose history is too long, as a Temporal Service does.
