@@ -130,29 +130,28 @@ impl fmt::Debug for ActivityContext {
 
 impl ActivityContext {
     pub(crate) fn new(
-        task: &mut ActivityTask,
+        task: ActivityTask,
         cause: watch::Sender<Option<CancelCause>>,
         heartbeater: Heartbeater,
     ) -> Self {
         let info = ActivityInfo {
-            namespace: task.namespace.clone(),
-            execution: task.execution.clone(),
-            workflow_type: task.workflow_type.clone(),
-            activity_id: task.activity_id.clone(),
-            activity_type: task.activity_type.clone(),
-            task_queue: task.task_queue.clone(),
+            namespace: task.namespace,
+            execution: task.execution,
+            workflow_type: task.workflow_type,
+            activity_id: task.activity_id,
+            activity_type: task.activity_type,
+            task_queue: task.task_queue,
             attempt: task.attempt,
             scheduled_time: to_system_time(task.scheduled_time),
             started_time: to_system_time(task.started_time),
-            timeouts: task.timeouts.clone(),
-            header: std::mem::take(&mut task.header),
+            timeouts: task.timeouts,
+            header: task.header,
             is_local: false,
-            task_token: Some(task.token.clone()),
+            task_token: Some(task.token),
         };
-        let heartbeat_details = std::mem::take(&mut task.heartbeat_details);
         Self(Arc::new(Inner {
             info,
-            heartbeat_details,
+            heartbeat_details: task.heartbeat_details,
             cause,
             heartbeater: Some(heartbeater),
         }))

@@ -1,6 +1,13 @@
 //! Runs activity tasks: polls them, calls the function, reports how it ended.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future as _, poll_fn},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::FutureExt as _;
 use steadfast_core::{
@@ -8,7 +15,7 @@ use steadfast_core::{
     ids::{Identity, TaskQueue},
     options::ActivityTimeouts,
     payload::{Payload, TRACE_HEADER},
-    task::{ActivityOutcome, ActivityTask, TaskToken},
+    task::{ActivityOutcome, TaskToken},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -16,9 +23,9 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-use super::{registry::Registry, shutdown::Shutdown};
+use super::{answers::Answers, registry::Registry, shutdown::Shutdown};
 use crate::{
-    activity::{ActivityContext, ActivityEnd, CancelCause, Heartbeater},
+    activity::{ActivityContext, ActivityEnd, ActivityFn, CancelCause, Heartbeater},
     engine::{ActivityLease, ActivityNotice, Engine, EngineError, PollActivityTaskRequest},
     tracing_context::Propagation,
 };
@@ -39,9 +46,25 @@ pub(crate) struct ActivityTasks {
     pub(crate) propagation: Propagation,
 }
 
+/// An attempt at an activity, and who hears what of it.
+struct Attempt {
+    token: TaskToken,
+    cause: watch::Sender<Option<CancelCause>>,
+    heartbeater: Heartbeater,
+    notices: Option<watch::Receiver<ActivityNotice>>,
+    limits: Limits,
+}
+
+/// What is to be called.
+struct Call {
+    function: Result<ActivityFn, String>,
+    context: ActivityContext,
+    input: Vec<Payload>,
+}
+
 impl ActivityTasks {
     /// Polls until the worker is to stop.
-    pub(crate) async fn poll_all(self: Arc<Self>) -> Result<(), EngineError> {
+    pub(crate) async fn poll_all(self: Arc<Self>, answers: Answers) -> Result<(), EngineError> {
         loop {
             let Some(Ok(slot)) = self
                 .shutdown
@@ -59,26 +82,23 @@ impl ActivityTasks {
             let Some(polled) = self.shutdown.unless_stopping(poll).await else {
                 return Ok(());
             };
-            let lease = match polled {
-                Ok(lease) => lease,
-                Err(error) => {
-                    super::wait_after(&error).await?;
-                    continue;
-                }
-            };
-            self.take(lease, slot);
+            match polled {
+                Ok(lease) => self.take(lease, slot, &answers),
+                Err(error) => super::wait_after(&error).await?,
+            }
         }
     }
 
     /// Runs a task that came when the worker had begun to stop.
-    pub(super) async fn take_untaken(self: &Arc<Self>, lease: ActivityLease) {
+    pub(super) async fn take_untaken(self: &Arc<Self>, lease: ActivityLease, answers: &Answers) {
         if let Ok(slot) = self.slots.clone().acquire_owned().await {
-            self.take(lease, slot);
+            self.take(lease, slot, answers);
         }
     }
 
-    fn take(self: &Arc<Self>, lease: ActivityLease, slot: OwnedSemaphorePermit) {
-        let tasks = Arc::clone(self);
+    fn take(self: &Arc<Self>, lease: ActivityLease, slot: OwnedSemaphorePermit, answers: &Answers) {
+        let tracked = self.shutdown.track();
+        let (tasks, answers) = (Arc::clone(self), answers.clone());
         let span = tracing::info_span!(
             "activity",
             workflow_id = ?lease.task.execution.workflow_id,
@@ -89,32 +109,63 @@ impl ActivityTasks {
         );
         self.propagation
             .join(lease.task.header.get(TRACE_HEADER), &span);
-        self.shutdown.track(
-            async move {
-                tasks.run(lease).await;
-                drop(slot);
+        let (attempt, call) = self.prepare(lease);
+        let reports_in = span.clone();
+        let run = async move {
+            if let Some(outcome) = tasks.perform(&attempt, call).await {
+                let report = async move {
+                    tasks.report(attempt.token, outcome).await;
+                    drop((slot, tracked));
+                };
+                answers.drive(report.instrument(reports_in));
             }
-            .instrument(span),
-        );
+        };
+        // The runtime moves a task about, and these are large.
+        tokio::spawn(Box::pin(run.instrument(span)));
     }
 
     /// Runs one task to its end.
     pub(crate) async fn run(&self, lease: ActivityLease) {
+        let (attempt, call) = self.prepare(lease);
+        if let Some(outcome) = self.perform(&attempt, call).await {
+            self.report(attempt.token, outcome).await;
+        }
+    }
+
+    fn prepare(&self, lease: ActivityLease) -> (Attempt, Call) {
         let ActivityLease { mut task, notices } = lease;
-        let (cause, _) = watch::channel(None);
         let token = task.token.clone();
+        let (cause, _) = watch::channel(None);
         let heartbeater = Heartbeater::new(
             Arc::clone(&self.engine),
             token.clone(),
             &task.timeouts,
             cause.clone(),
         );
-        let ended = self
-            .call(&mut task, &cause, heartbeater.clone(), notices)
-            .await;
-        let unsent = heartbeater.stop();
+        let limits = Limits::new(&task.timeouts, heartbeater.clone(), notices.is_none());
+        let call = Call {
+            function: self.registry.activity(&task.activity_type),
+            input: std::mem::take(&mut task.input),
+            context: ActivityContext::new(task, cause.clone(), heartbeater.clone()),
+        };
+        let attempt = Attempt {
+            token,
+            cause,
+            heartbeater,
+            notices,
+            limits,
+        };
+        (attempt, call)
+    }
+
+    /// Runs an attempt. `None` when it goes on elsewhere.
+    async fn perform(&self, attempt: &Attempt, call: Call) -> Option<ActivityOutcome> {
+        let ended = self.call(attempt, call).await;
+        let unsent = attempt.heartbeater.stop();
+        let token = &attempt.token;
         let Some(mut outcome) = ended else {
-            return self.hand_over(token, unsent).await;
+            self.hand_over(token.clone(), unsent).await;
+            return None;
         };
         match &mut outcome {
             ActivityOutcome::Failed {
@@ -130,31 +181,36 @@ impl ActivityTasks {
             }
             ActivityOutcome::Completed { .. } => {}
         }
-        self.report(token, outcome).await;
+        Some(outcome)
     }
 
     /// Calls the function. `None` when it completes asynchronously.
-    async fn call(
-        &self,
-        task: &mut ActivityTask,
-        cause: &watch::Sender<Option<CancelCause>>,
-        heartbeater: Heartbeater,
-        notices: Option<watch::Receiver<ActivityNotice>>,
-    ) -> Option<ActivityOutcome> {
-        let function = match self.registry.activity(&task.activity_type) {
+    async fn call(&self, attempt: &Attempt, call: Call) -> Option<ActivityOutcome> {
+        let Call {
+            function,
+            context,
+            input,
+        } = call;
+        let function = match function {
             Ok(function) => function,
             Err(message) => return Some(failed(Failure::application(message, "NotFound"))),
         };
-        let input = std::mem::take(&mut task.input);
-        let limits = Limits::new(&task.timeouts, heartbeater.clone(), notices.is_none());
-        let context = ActivityContext::new(task, cause.clone(), heartbeater);
         let call = AssertUnwindSafe(async move { function(context, input).await }).catch_unwind();
-        let listen = self.listen(cause, notices, limits);
-        let result = tokio::select! {
-            biased;
-            result = call => result,
-            never = listen => match never {},
-        };
+        let mut call = std::pin::pin!(call);
+        // Many functions have nothing to wait for; nor has then anybody to listen on their behalf.
+        let mut listen = None;
+        let result = poll_fn(|cx| {
+            if let Poll::Ready(result) = call.as_mut().poll(cx) {
+                return Poll::Ready(result);
+            }
+            let listen = listen.get_or_insert_with(|| Box::pin(self.listen(attempt)));
+            match listen.as_mut().poll(cx) {
+                Poll::Ready(never) => match never {},
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        let cause = &attempt.cause;
         match result {
             Ok(Ok(result)) => Some(ActivityOutcome::Completed {
                 result: Some(result),
@@ -203,21 +259,16 @@ impl ActivityTasks {
     }
 
     /// Passes on what the engine and the worker have to say.
-    async fn listen(
-        &self,
-        cause: &watch::Sender<Option<CancelCause>>,
-        notices: Option<watch::Receiver<ActivityNotice>>,
-        limits: Limits,
-    ) -> std::convert::Infallible {
+    async fn listen(&self, attempt: &Attempt) -> Infallible {
         let tell = |news: CancelCause| {
-            cause.send_if_modified(|known| {
+            attempt.cause.send_if_modified(|known| {
                 let changed = known.is_none();
                 known.get_or_insert(news);
                 changed
             });
         };
         let engine = async {
-            let Some(mut notices) = notices else {
+            let Some(mut notices) = attempt.notices.clone() else {
                 return std::future::pending().await;
             };
             loop {
@@ -235,12 +286,12 @@ impl ActivityTasks {
         let worker = async {
             self.shutdown.grace_is_over().await;
             tell(CancelCause::WorkerShutdown);
-            std::future::pending::<std::convert::Infallible>().await
+            std::future::pending::<Infallible>().await
         };
         let time = async {
-            limits.passed().await;
+            attempt.limits.passed().await;
             tell(CancelCause::TimedOut);
-            std::future::pending::<std::convert::Infallible>().await
+            std::future::pending::<Infallible>().await
         };
         tokio::select! {
             never = engine => never,
@@ -310,7 +361,7 @@ impl Limits {
         let end = timeouts.start_to_close_timeout.filter(|_| watched);
         Self {
             // A limit beyond the end of time is none.
-            end: end.and_then(|limit| Instant::now().checked_add(limit)),
+            end: end.and_then(|limit| heartbeater.last_taken().checked_add(limit)),
             heartbeat_timeout: timeouts.heartbeat_timeout.filter(|_| watched),
             heartbeater,
         }

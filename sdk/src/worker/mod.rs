@@ -1,11 +1,15 @@
 //! Workers: they poll a task queue and run the workflows and activities that are registered.
 
 mod activity_tasks;
+mod answers;
 mod local_activities;
 mod options;
+mod owed;
 mod registry;
 mod run_cache;
 mod shutdown;
+mod threads;
+mod whole_history;
 mod workflow_tasks;
 mod workflow_thread;
 
@@ -29,8 +33,13 @@ use tokio::sync::Semaphore;
 #[cfg(feature = "embedded")]
 pub(crate) use self::local_activities::run_local_activity;
 pub use self::options::WorkerOptions;
-use self::workflow_tasks::WorkflowTasks;
 pub(crate) use self::{activity_tasks::ActivityTasks, registry::Registry, shutdown::Shutdown};
+use self::{
+    answers::Answers,
+    local_activities::LocalActivities,
+    threads::{ThreadSettings, Threads},
+    workflow_tasks::WorkflowTasks,
+};
 use crate::{
     activity::{ActivityContext, ActivityError},
     client::Client,
@@ -246,19 +255,29 @@ impl Worker {
         if inner.running.swap(true, Ordering::AcqRel) {
             return Err(WorkerError::Running);
         }
+        let answers = Answers::start();
+        let threads = Threads::start(ThreadSettings {
+            engine: Arc::clone(inner.client.engine()),
+            task_queue: inner.task_queue.clone(),
+            options: inner.options.clone(),
+            local: LocalActivities {
+                registry: Arc::clone(&inner.registry),
+                slots: Arc::new(Semaphore::new(
+                    inner.options.max_concurrent_local_activities,
+                )),
+                runtime: tokio::runtime::Handle::current(),
+                propagation: inner.client.propagation().clone(),
+            },
+            shutdown: inner.shutdown.clone(),
+        })?;
         let workflows = Arc::new(WorkflowTasks {
             engine: Arc::clone(inner.client.engine()),
-            registry: Arc::clone(&inner.registry),
             task_queue: inner.task_queue.clone(),
             identity: inner.client.identity().clone(),
             slots: Arc::new(Semaphore::new(inner.options.max_concurrent_workflow_tasks)),
-            local_slots: Arc::new(Semaphore::new(
-                inner.options.max_concurrent_local_activities,
-            )),
-            options: inner.options.clone(),
             shutdown: inner.shutdown.clone(),
-            threads: std::sync::Mutex::default(),
-            propagation: inner.client.propagation().clone(),
+            threads,
+            answers: answers.clone(),
         });
         let activities = Arc::new(ActivityTasks {
             engine: Arc::clone(inner.client.engine()),
@@ -270,14 +289,13 @@ impl Worker {
             shutdown: inner.shutdown.clone(),
             propagation: inner.client.propagation().clone(),
         });
-        workflows.start_threads()?;
         let mut polls = tokio::task::JoinSet::new();
         for _ in 0..inner.client.engine().concurrent_polls() {
             if inner.registry.has_workflows() {
                 polls.spawn(Arc::clone(&workflows).poll_all());
             }
             if inner.registry.has_activities() {
-                polls.spawn(Arc::clone(&activities).poll_all());
+                polls.spawn(Arc::clone(&activities).poll_all(answers.clone()));
             }
         }
         let mut until = std::pin::pin!(until);
@@ -293,8 +311,8 @@ impl Worker {
                 },
             }
         };
-        self.stop(&mut polls, &workflows, &activities).await;
-        workflows.stop_threads();
+        self.stop(&mut polls, &workflows, &activities, &answers)
+            .await;
         result
     }
 
@@ -304,6 +322,7 @@ impl Worker {
         polls: &mut tokio::task::JoinSet<Result<(), EngineError>>,
         workflows: &Arc<WorkflowTasks>,
         activities: &Arc<ActivityTasks>,
+        answers: &Answers,
     ) {
         let Inner {
             client,
@@ -327,7 +346,7 @@ impl Worker {
                     workflows.take_untaken(task).await;
                 }
                 for lease in untaken.activity_tasks {
-                    activities.take_untaken(lease).await;
+                    activities.take_untaken(lease, answers).await;
                 }
             }
             Err(error) => tracing::warn!(%error, "the polls could not be ended"),

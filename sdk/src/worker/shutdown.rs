@@ -16,8 +16,14 @@ enum Stage {
 #[derive(Clone, Debug)]
 pub(crate) struct Shutdown {
     stage: watch::Sender<Stage>,
-    /// Counts tracked tasks by its receivers.
+    /// Counts what is tracked by its receivers.
     tracked: watch::Sender<()>,
+}
+
+/// Something that the worker waits for when it stops.
+#[derive(Debug)]
+pub(crate) struct Tracked {
+    _alive: watch::Receiver<()>,
 }
 
 impl Shutdown {
@@ -74,18 +80,14 @@ impl Shutdown {
         }
     }
 
-    /// Runs a task that the worker waits for when it stops.
-    pub(crate) fn track(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let alive = self.tracked.subscribe();
-        // The runtime moves a task about, and these are large.
-        let task = Box::pin(task);
-        tokio::spawn(async move {
-            task.await;
-            drop(alive);
-        });
+    /// Has the worker wait, when it stops, for as long as what this gives is kept.
+    pub(crate) fn track(&self) -> Tracked {
+        Tracked {
+            _alive: self.tracked.subscribe(),
+        }
     }
 
-    /// Waits until every tracked task has ended.
+    /// Waits until nothing is tracked.
     pub(crate) async fn all_ended(&self) {
         self.tracked.closed().await;
     }

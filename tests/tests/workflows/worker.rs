@@ -13,7 +13,7 @@ use steadfast::{
 use tokio::test;
 
 use crate::{
-    harness::{SECOND, Script, Stage, World, many, once, options},
+    harness::{SECOND, Script, Stage, World, many, none, once, options},
     logs,
 };
 
@@ -71,6 +71,36 @@ async fn a_workflow_that_blocks_its_thread_is_reported_and_others_go_on() {
         logs.contain("workflow_type=\"Script\" workflow_id=\"w1\""),
         "{logs:?}"
     );
+}
+
+/// With none in memory, each task lets go of its run.
+#[test]
+async fn a_destructor_that_panics_takes_no_other_workflow_along() {
+    struct Bomb {
+        armed: bool,
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!self.armed, "a destructor of workflow code");
+        }
+    }
+    once(none(), &async |world: &World| {
+        world.work();
+        let bomb = world
+            .start(async |ctx| {
+                let mut bomb = Bomb { armed: true };
+                ctx.timer(SECOND).await?;
+                bomb.armed = false;
+                Ok("defused".to_owned())
+            })
+            .await;
+        bomb.reaches("TimerStarted", 1).await;
+        let other = world.start(async |_| Ok("other".to_owned())).await;
+        assert_eq!(other.result().await, "other");
+        world.clock.advance(SECOND);
+        assert_eq!(bomb.result().await, "defused");
+    })
+    .await;
 }
 
 #[test]

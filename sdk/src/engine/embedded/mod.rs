@@ -23,7 +23,7 @@ mod commit;
 mod driven;
 mod execution;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod handout;
 mod history;
 mod idle;

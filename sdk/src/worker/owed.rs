@@ -1,0 +1,116 @@
+//! A workflow task for which this worker owes the engine an answer.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use steadfast_core::{
+    event::WorkflowTaskFailedCause,
+    failure::Failure,
+    task::{WorkflowTask, WorkflowTaskCompletion, WorkflowTaskFailure},
+};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{answers::Answers, shutdown::Tracked};
+use crate::engine::{Engine, EngineError};
+
+/// What a task occupies until it is answered.
+type Occupied = (OwnedSemaphorePermit, Tracked);
+
+/// A workflow task that is to be answered once. Whoever works on it may be given up, and is then too late
+/// to answer.
+pub(super) struct OwedTask {
+    /// Without its events.
+    pub(super) task: WorkflowTask,
+    occupied: Mutex<Option<Occupied>>,
+    engine: Arc<dyn Engine>,
+    answers: Answers,
+}
+
+impl OwedTask {
+    pub(super) fn new(
+        task: WorkflowTask,
+        occupied: Occupied,
+        engine: Arc<dyn Engine>,
+        answers: Answers,
+    ) -> Self {
+        Self {
+            task,
+            occupied: Mutex::new(Some(occupied)),
+            engine,
+            answers,
+        }
+    }
+
+    /// Whether it is about more than queries.
+    pub(super) fn has_started(&self) -> bool {
+        self.task.started_event_id.is_some()
+    }
+
+    /// Answers the task. Says whether the engine took or refused the answer at once; `then` hears whether it
+    /// took it.
+    ///
+    /// The engine is called here and now: one in this process goes on with the answer without a switch of
+    /// threads.
+    pub(super) fn complete(
+        self: &Arc<Self>,
+        completion: WorkflowTaskCompletion,
+        then: impl FnOnce(bool) + Send + 'static,
+    ) -> bool {
+        let Some(occupied) = self.settle() else {
+            return false;
+        };
+        let owed = Arc::clone(self);
+        self.answers.drive(async move {
+            let token = owed.task.token.clone();
+            let answer = owed.engine.complete_workflow_task(token, completion);
+            let accepted = answer.await;
+            if let Err(error) = &accepted {
+                owed.report(error);
+            }
+            then(accepted.is_ok());
+            drop(occupied);
+        })
+    }
+
+    /// Says that the task failed; it will come again.
+    pub(super) fn fail(self: &Arc<Self>, failure: WorkflowTaskFailure) {
+        let Some(occupied) = self.settle() else {
+            return;
+        };
+        let owed = Arc::clone(self);
+        self.answers.drive(async move {
+            let token = owed.task.token.clone();
+            if let Err(error) = owed.engine.fail_workflow_task(token, failure).await {
+                owed.report(&error);
+            }
+            drop(occupied);
+        });
+    }
+
+    /// Says that the task failed for a reason that is not the workflow's code.
+    pub(super) fn fail_unhandled(self: &Arc<Self>, message: String, error_type: &str) {
+        self.fail(WorkflowTaskFailure {
+            cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+            failure: Failure::application(message, error_type),
+        });
+    }
+
+    /// Takes the right to answer, if nobody else has.
+    fn settle(&self) -> Option<Occupied> {
+        let mut occupied = self.occupied.lock().unwrap_or_else(PoisonError::into_inner);
+        occupied.take()
+    }
+
+    fn report(&self, error: &EngineError) {
+        let run_id = &self.task.execution.run_id;
+        match error {
+            // Refused because something arrived meanwhile, or closed from outside: both are part of a
+            // normal life.
+            EngineError::WorkflowTaskRefused { .. } | EngineError::NotFound { .. } => {
+                tracing::debug!(%run_id, %error, "the answer to a workflow task was refused");
+            }
+            _ => {
+                tracing::error!(%run_id, %error, "the answer to a workflow task was not accepted");
+            }
+        }
+    }
+}
