@@ -125,6 +125,7 @@ impl ActivityTasks {
     }
 
     /// Runs one task to its end.
+    #[cfg(feature = "embedded")]
     pub(crate) async fn run(&self, lease: ActivityLease) {
         let (attempt, call) = self.prepare(lease);
         if let Some(outcome) = self.perform(&attempt, call).await {

@@ -201,8 +201,8 @@ impl Seen {
         self.news.died.notify_one();
     }
 
-    fn busy_since(&self) -> Option<Instant> {
-        lock(&self.busy).as_ref().map(|(_, since)| *since)
+    fn is_busy(&self) -> bool {
+        lock(&self.busy).is_some()
     }
 
     /// Gives the thread up if it is dead or busy for too long. Says why.
@@ -272,22 +272,18 @@ struct Watchdog {
 }
 
 impl Watchdog {
-    /// Never ends. Costs nothing while no workflow code runs.
+    /// Never ends. Costs nothing while no workflow code runs, and two looks in the time that code may take
+    /// while some does.
     async fn watch(self) {
         let limit = self.settings.options.deadlock_timeout;
         loop {
-            let busy = self
-                .threads
-                .iter()
-                .filter_map(|thread| lock(&thread.seen).busy_since());
-            let next = async {
-                match busy.min() {
-                    Some(since) => tokio::time::sleep(limit.saturating_sub(since.elapsed())).await,
-                    None => self.news.busy.notified().await,
-                }
+            // To be woken whenever code begins to run would slow that code down.
+            let code_has_run = async {
+                self.news.busy.notified().await;
+                tokio::time::sleep(limit / 2).await;
             };
             tokio::select! {
-                () = next => {}
+                () = code_has_run => {}
                 () = self.news.died.notified() => {}
             }
             for thread in self.threads.iter() {
@@ -295,6 +291,8 @@ impl Watchdog {
                 if let Some(loss) = seen.give_up(limit) {
                     self.replace(thread);
                     seen.fail_all(loss, limit);
+                } else if seen.is_busy() {
+                    self.news.busy.notify_one();
                 }
             }
         }
