@@ -9,6 +9,7 @@ mod registry;
 mod run_cache;
 mod shutdown;
 mod threads;
+mod watchdog;
 mod whole_history;
 mod workflow_tasks;
 mod workflow_thread;

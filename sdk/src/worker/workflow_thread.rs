@@ -26,12 +26,8 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::{
-    local_activities::run_local_activity,
-    options::WorkerOptions,
-    owed::OwedTask,
-    run_cache::RunCache,
-    threads::{Seen, ThreadSettings},
-    whole_history::whole_history,
+    local_activities::run_local_activity, options::WorkerOptions, owed::OwedTask,
+    run_cache::RunCache, threads::ThreadSettings, watchdog::Seen, whole_history::whole_history,
 };
 use crate::{
     activity::{CancelCause, LocalWorkflow},

@@ -1,0 +1,294 @@
+//! What can be seen of a thread for workflow code from outside, and who looks: a thread that the code keeps, or
+//! that is dead, is replaced.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use steadfast_core::ids::{RunId, WorkflowExecution};
+use tokio::{sync::Notify, task::AbortHandle};
+
+use super::{
+    owed::OwedTask,
+    threads::{ThreadSettings, WorkflowThread},
+};
+
+/// How many threads workflow code may keep before the worker stops replacing them.
+const MAX_ABANDONED: usize = 64;
+
+/// What the watchdog waits for.
+#[derive(Default)]
+pub(super) struct News {
+    /// A thread began to run workflow code.
+    busy: Notify,
+    /// A thread died.
+    died: Notify,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What can be seen of a thread from outside, until another takes its place.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// The task that workflow code is running for, and since when.
+    busy: Mutex<Option<(Arc<OwedTask>, Instant)>>,
+    /// Tasks that wait for local activities.
+    waiting: Mutex<HashMap<RunId, Arc<OwedTask>>>,
+    /// Whether another thread is in its place. Becomes true only while workflow code is running, or when
+    /// the thread is dead.
+    abandoned: AtomicBool,
+    dead: AtomicBool,
+    news: Arc<News>,
+}
+
+impl Seen {
+    pub(super) fn new(news: Arc<News>) -> Self {
+        Self {
+            news,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Workflow code begins to run for a task.
+    pub(super) fn begins(&self, task: &Arc<OwedTask>) {
+        *lock(&self.busy) = Some((Arc::clone(task), Instant::now()));
+        self.news.busy.notify_one();
+    }
+
+    /// Workflow code has come to rest.
+    pub(super) fn rests(&self) {
+        *lock(&self.busy) = None;
+    }
+
+    /// A task waits for local activities.
+    pub(super) fn waits(&self, task: &Arc<OwedTask>) {
+        let run_id = task.task.execution.run_id.clone();
+        lock(&self.waiting).insert(run_id, Arc::clone(task));
+    }
+
+    /// A task waits no longer.
+    pub(super) fn goes_on(&self, run_id: &RunId) {
+        lock(&self.waiting).remove(run_id);
+    }
+
+    pub(super) fn dies(&self) {
+        self.dead.store(true, Ordering::Release);
+        self.news.died.notify_one();
+    }
+
+    fn is_busy(&self) -> bool {
+        lock(&self.busy).is_some()
+    }
+
+    /// Gives the thread up if it is dead or busy for too long. Says why.
+    fn give_up(&self, limit: Duration) -> Option<Loss> {
+        let busy = lock(&self.busy);
+        let loss = if self.dead.load(Ordering::Acquire) {
+            Loss::Died
+        } else if busy
+            .as_ref()
+            .is_some_and(|(_, since)| since.elapsed() >= limit)
+        {
+            Loss::Kept
+        } else {
+            return None;
+        };
+        self.abandoned.store(true, Ordering::Release);
+        Some(loss)
+    }
+
+    /// Fails what the thread will not answer any more; it comes again.
+    fn fail_all(&self, loss: Loss, limit: Duration) {
+        if let Some((task, _)) = lock(&self.busy).take() {
+            let workflow_type = &task.task.workflow_type;
+            let WorkflowExecution {
+                workflow_id,
+                run_id,
+            } = &task.task.execution;
+            let (log, what, error_type) = match loss {
+                Loss::Kept => (
+                    "workflow code keeps its thread; move what blocks into an activity",
+                    format!("kept its thread for {limit:?}; move what blocks into an activity"),
+                    "Deadlock",
+                ),
+                Loss::Died => (
+                    "the thread of workflow code panicked",
+                    "was running when its thread panicked".to_owned(),
+                    "Panic",
+                ),
+            };
+            tracing::error!(?workflow_type, ?workflow_id, %run_id, "{log}");
+            let message = format!("workflow `{workflow_type}` (`{workflow_id}`) {what}");
+            task.fail_unhandled(message, error_type);
+        }
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        for task in waiting.into_values() {
+            let message = "another workflow kept the thread; move what blocks into an activity";
+            task.fail_unhandled(message.to_owned(), "Deadlock");
+        }
+    }
+}
+
+/// Why a thread is given up.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    /// Workflow code keeps it.
+    Kept,
+    /// It panicked.
+    Died,
+}
+
+/// Replaces threads that are lost.
+pub(super) struct Watchdog {
+    threads: Arc<[WorkflowThread]>,
+    settings: Arc<ThreadSettings>,
+    news: Arc<News>,
+    abandoned: usize,
+}
+
+impl Watchdog {
+    pub(super) fn start(
+        threads: Arc<[WorkflowThread]>,
+        settings: Arc<ThreadSettings>,
+        news: Arc<News>,
+    ) -> AbortHandle {
+        let watchdog = Self {
+            threads,
+            settings,
+            news,
+            abandoned: 0,
+        };
+        tokio::spawn(watchdog.watch()).abort_handle()
+    }
+
+    /// Never ends. Costs nothing while no workflow code runs, and two looks in the time that code may take
+    /// while some does.
+    async fn watch(mut self) {
+        let limit = self.settings.options.deadlock_timeout;
+        loop {
+            // To be woken whenever code begins to run would slow that code down.
+            let code_has_run = async {
+                self.news.busy.notified().await;
+                tokio::time::sleep(limit / 2).await;
+            };
+            tokio::select! {
+                () = code_has_run => {}
+                () = self.news.died.notified() => {}
+            }
+            for number in 0..self.threads.len() {
+                let seen = self.threads[number].seen();
+                if let Some(loss) = seen.give_up(limit) {
+                    self.replace(number);
+                    seen.fail_all(loss, limit);
+                } else if seen.is_busy() {
+                    self.news.busy.notify_one();
+                }
+            }
+        }
+    }
+
+    fn replace(&mut self, number: usize) {
+        self.abandoned += 1;
+        if self.abandoned > MAX_ABANDONED {
+            tracing::error!("too many threads are kept by workflow code; the worker stops");
+            self.settings.shutdown.stop();
+        } else if let Err(error) = self.threads[number].start_again(&self.settings, &self.news) {
+            tracing::error!(%error, "a workflow thread cannot be replaced; the worker stops");
+            self.settings.shutdown.stop();
+        }
+    }
+}
+
+#[cfg(all(test, feature = "embedded"))]
+mod tests {
+    use steadfast_core::{event::EventKind, ids::TaskQueue};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::{
+        engine::{
+            Engine as _, ExecutionRef, HistoryRequest, HistoryWait, PollWorkflowTaskRequest,
+            embedded::{EmbeddedEngine, EmbeddedOptions, fixture},
+        },
+        tracing_context::Propagation,
+        worker::{
+            Shutdown, WorkerOptions, answers::Answers, local_activities::LocalActivities,
+            registry::Registry, threads::Threads,
+        },
+    };
+
+    fn settings(engine: &Arc<EmbeddedEngine>) -> ThreadSettings {
+        ThreadSettings {
+            engine: Arc::clone(engine) as _,
+            task_queue: fixture::start().task_queue,
+            options: WorkerOptions {
+                workflow_threads: 1,
+                ..WorkerOptions::default()
+            },
+            local: LocalActivities {
+                registry: Arc::new(Registry::default()),
+                slots: Arc::new(Semaphore::new(1)),
+                runtime: tokio::runtime::Handle::current(),
+                propagation: Propagation::default(),
+            },
+            shutdown: Shutdown::new(),
+        }
+    }
+
+    /// The task that the thread died of fails at once, so that it comes again, and another thread reads the
+    /// mailbox.
+    #[tokio::test]
+    async fn a_thread_that_dies_is_replaced() {
+        let engine = EmbeddedEngine::open(EmbeddedOptions::in_memory()).unwrap();
+        engine.start_workflow(fixture::start()).await.unwrap();
+        let poll = PollWorkflowTaskRequest {
+            task_queue: TaskQueue::new("q").unwrap(),
+            worker: fixture::identity(),
+        };
+        let task = engine.poll_workflow_task(poll).await.unwrap();
+        let slots = Arc::new(Semaphore::new(1));
+        let occupied = (
+            Arc::clone(&slots).try_acquire_owned().unwrap(),
+            Shutdown::new().track(),
+        );
+        let threads = Threads::start(settings(&engine)).unwrap();
+        let answers = Answers::start();
+        let owed = Arc::new(OwedTask::new(
+            task,
+            occupied,
+            Arc::clone(&engine) as _,
+            answers,
+        ));
+
+        let dying = threads.first().seen();
+        dying.begins(&owed);
+        dying.dies();
+        // Until the failed task is answered for.
+        let _slot = slots.acquire().await.unwrap();
+        assert!(dying.is_abandoned());
+        assert!(!Arc::ptr_eq(&threads.first().seen(), &dying));
+        let history = HistoryRequest {
+            execution: ExecutionRef::current(fixture::start().workflow_id),
+            from: steadfast_core::ids::EventId(1),
+            page_size: 10,
+            wait: HistoryWait::No,
+        };
+        let events = engine.workflow_history(history).await.unwrap().events;
+        let failed = events.iter().any(|event| {
+            matches!(&event.kind, EventKind::WorkflowTaskFailed { failure, .. }
+                if format!("{failure:?}").contains("its thread panicked"))
+        });
+        assert!(failed, "{events:?}");
+    }
+}
