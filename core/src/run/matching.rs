@@ -3,13 +3,11 @@
 //! Each command event of a workflow task belongs to one command, in order. A pair that does not
 //! fit is a [`Nondeterminism`]; a pair that does tells the command's machine its event id.
 
-use std::collections::VecDeque;
-
 use super::{MARKER_LOCAL_ACTIVITY, MARKER_PATCH, Outgoing, Role, Run, mismatch};
 use crate::{
     command::Command,
     error::RunError,
-    event::{EventKind, HistoryEvent},
+    event::EventKind,
     ids::EventId,
     machine::{ActivityInput, ChildInput, ExternalInput, TimerInput},
     payload::PayloadMap,
@@ -17,19 +15,20 @@ use crate::{
 };
 
 impl Run {
-    /// Matches the commands of one workflow task with the command events after its completion.
+    /// Matches the commands that were sent for one workflow task with as many events after its
+    /// completion as are command events.
     pub(super) fn match_commands(
         &mut self,
-        mut commands: VecDeque<Outgoing>,
-        events: Vec<HistoryEvent>,
+        count: usize,
         completed_event_id: EventId,
     ) -> Result<(), RunError> {
-        // A rejection is an answer to a caller and leads to no event.
-        commands.retain(|outgoing| !matches!(outgoing.command, Command::RejectUpdate { .. }));
         let mut last = completed_event_id;
-        for event in events {
+        for _ in 0..count {
+            let Some(event) = self.events.pop_front() else {
+                break;
+            };
             last = event.event_id;
-            match commands.front() {
+            match self.next_sent() {
                 Some(outgoing) if fits(&outgoing.command, &event.kind) => {}
                 _ if is_deprecated_patch(&event.kind)
                     || is_change_version(&event.kind)
@@ -50,19 +49,33 @@ impl Run {
                     ));
                 }
             }
-            if let Some(outgoing) = commands.pop_front() {
+            if let Some((_, outgoing)) = self.sent.pop_first() {
                 self.bind(&outgoing, event.event_id)?;
             }
         }
-        match commands.front() {
+        match self.next_sent() {
             None => Ok(()),
-            Some(outgoing) => Err(self.nondeterminism(
-                last.next(),
-                "nothing more in this workflow task".to_owned(),
-                mismatch::describe_command(&outgoing.command),
-                completed_event_id,
-            )),
+            Some(outgoing) => {
+                let now = mismatch::describe_command(&outgoing.command);
+                Err(self.nondeterminism(
+                    last.next(),
+                    "nothing more in this workflow task".to_owned(),
+                    now,
+                    completed_event_id,
+                ))
+            }
         }
+    }
+
+    /// The next command that was sent and leads to an event.
+    fn next_sent(&mut self) -> Option<&Outgoing> {
+        // A rejection is an answer to a caller and leads to no event.
+        while let Some((_, outgoing)) = self.sent.first_key_value()
+            && matches!(outgoing.command, Command::RejectUpdate { .. })
+        {
+            self.sent.pop_first();
+        }
+        self.sent.first_key_value().map(|(_, outgoing)| outgoing)
     }
 
     /// Tells the machine behind a command that its event is in history.

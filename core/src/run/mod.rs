@@ -35,6 +35,7 @@ mod waiting;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    vec,
 };
 
 pub use self::{mismatch::Nondeterminism, operations::ActivityRequest};
@@ -90,11 +91,10 @@ pub struct Run {
 
     /// Updates that ask to be accepted by the live task, the last one among the events.
     updates: Vec<Update>,
-    /// Events that were given and not yet looked at.
+    /// Events that were given and not yet taken: first those of the workflow task at hand.
     events: VecDeque<HistoryEvent>,
     last_event_id: EventId,
-    /// The jobs of the workflow task at hand.
-    items: VecDeque<Item>,
+    lineup: Lineup,
     phase: Phase,
     /// Counts workflow tasks, to know what was started in the one at hand.
     task: u64,
@@ -113,7 +113,7 @@ pub struct Run {
     outgoing: BTreeMap<u64, Outgoing>,
     next_command: u64,
     /// Commands that were sent and are not yet seen in history.
-    sent: VecDeque<Outgoing>,
+    sent: BTreeMap<u64, Outgoing>,
     resolutions: VecDeque<(OperationId, Resolution)>,
     accepted: Vec<ScopeId>,
     /// Local activities that were not given to the worker yet.
@@ -197,6 +197,17 @@ struct Outgoing {
     role: Role,
 }
 
+/// What is left of the workflow task at hand, in its order. The events are the first of those that
+/// were given, and are counted.
+#[derive(Debug, Default)]
+struct Lineup {
+    early_events: usize,
+    updates: vec::IntoIter<Update>,
+    /// The run function starts.
+    start: bool,
+    late_events: usize,
+}
+
 #[derive(Debug)]
 enum Item {
     Event(HistoryEvent),
@@ -208,10 +219,10 @@ enum Item {
 enum Phase {
     /// No workflow task is at hand.
     Idle,
-    /// The workflow task at hand was answered before: these events are what it led to.
+    /// The workflow task at hand was answered before. After its jobs, its completion and so many
+    /// command events come first among the events.
     Replaying {
-        completed_event_id: EventId,
-        expected: Vec<HistoryEvent>,
+        commands: usize,
         /// How many of them have been looked at for the ends of local activities.
         markers_seen: usize,
     },
@@ -235,7 +246,7 @@ impl Run {
             updates: Vec::new(),
             events: VecDeque::new(),
             last_event_id: EventId::NONE,
-            items: VecDeque::new(),
+            lineup: Lineup::default(),
             phase: Phase::Idle,
             task: 0,
             now: Timestamp::EPOCH,
@@ -249,7 +260,7 @@ impl Run {
             local_activities: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             next_command: 0,
-            sent: VecDeque::new(),
+            sent: BTreeMap::new(),
             resolutions: VecDeque::new(),
             accepted: Vec::new(),
             local_tasks: BTreeMap::new(),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    Closing, Item, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine, Phase, Run,
+    Closing, Item, Lineup, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine, Phase,
+    Run,
 };
 use crate::{
     activation::Job,
@@ -76,7 +77,7 @@ impl Run {
 
     fn next_job(&mut self) -> Result<Option<Job>, RunError> {
         loop {
-            if let Some(item) = self.items.pop_front() {
+            if let Some(item) = self.next_item() {
                 if let Some(job) = self.apply(item)? {
                     return Ok(Some(job));
                 }
@@ -84,6 +85,9 @@ impl Run {
             }
             match &mut self.phase {
                 Phase::Live => {
+                    // All events were taken; a cached run does not hold on to the room of a long
+                    // history.
+                    self.events = VecDeque::new();
                     // A run that ends does not wait for its local activities.
                     self.close_if_ready();
                     let ended = self.end_local_activity();
@@ -95,29 +99,54 @@ impl Run {
                         return Ok(None);
                     }
                 }
-                Phase::Replaying { .. } => {
+                Phase::Replaying { commands, .. } => {
+                    let commands = *commands;
                     if self.replay_local_activity()? {
                         return Ok(Some(Job::ResolveOperations));
                     }
                     self.close_if_ready();
-                    self.finish_replayed_task()?;
+                    std::mem::swap(&mut self.outgoing, &mut self.sent);
+                    self.confirm_commands(commands)?;
                 }
             }
         }
     }
 
+    /// Takes the next thing out of the lineup of the task at hand.
+    fn next_item(&mut self) -> Option<Item> {
+        let lineup = &mut self.lineup;
+        if lineup.early_events > 0 {
+            lineup.early_events -= 1;
+        } else if let Some(update) = lineup.updates.next() {
+            return Some(Item::Update(Box::new(update), !self.replaying));
+        } else if std::mem::take(&mut lineup.start) {
+            return Some(Item::Start);
+        } else if lineup.late_events > 0 {
+            lineup.late_events -= 1;
+        } else {
+            return None;
+        }
+        self.events.pop_front().map(Item::Event)
+    }
+
     /// Looks for the next end of a local activity among the events of the replayed task.
     fn replay_local_activity(&mut self) -> Result<bool, RunError> {
         let Phase::Replaying {
-            expected,
+            commands,
             markers_seen,
-            ..
         } = &mut self.phase
         else {
             return Ok(false);
         };
-        while let Some(event) = expected.get(*markers_seen) {
+        if self.local_activities.is_empty() {
+            return Ok(false);
+        }
+        while *markers_seen < *commands {
+            // The task's completion is before them.
             *markers_seen += 1;
+            let Some(event) = self.events.get(*markers_seen) else {
+                break;
+            };
             let EventKind::MarkerRecorded { marker, .. } = &event.kind else {
                 continue;
             };
@@ -136,19 +165,6 @@ impl Run {
             return Ok(true);
         }
         Ok(false)
-    }
-
-    fn finish_replayed_task(&mut self) -> Result<(), RunError> {
-        let Phase::Replaying {
-            completed_event_id,
-            expected,
-            ..
-        } = std::mem::replace(&mut self.phase, Phase::Idle)
-        else {
-            return Ok(());
-        };
-        let commands = std::mem::take(&mut self.outgoing).into_values().collect();
-        self.match_commands(commands, expected, completed_event_id)
     }
 
     /// Finds the next workflow task among the events and lines up its jobs. `false` when the
@@ -184,8 +200,7 @@ impl Run {
 
         self.task += 1;
         self.replaying = answered;
-        let mut batch: Vec<HistoryEvent> = self.events.drain(..=index).collect();
-        if let Some(event) = batch.pop()
+        if let Some(event) = self.events.get(index)
             && let EventKind::WorkflowTaskStarted {
                 history_size_bytes,
                 suggest_continue_as_new,
@@ -197,119 +212,123 @@ impl Run {
             self.history_size_bytes = history_size_bytes;
             self.continue_as_new_suggested = suggest_continue_as_new;
         }
-        let mut updates = Vec::new();
-        self.phase = if answered {
-            let completed_event_id = self
-                .events
-                .pop_front()
-                .map_or(EventId::NONE, |event| event.event_id);
-            let expected = self.take_command_events();
-            for event in &expected {
-                self.look_ahead(event, &mut updates);
-            }
-            Phase::Replaying {
-                completed_event_id,
-                expected,
+        let updates = if answered {
+            let (commands, updates) = self.look_ahead(index + 2);
+            self.phase = Phase::Replaying {
+                commands,
                 markers_seen: 0,
-            }
+            };
+            updates
         } else {
-            updates = std::mem::take(&mut self.updates);
-            // All events were taken; a cached run does not hold on to the room of a long history.
-            self.events = VecDeque::new();
-            Phase::Live
+            self.phase = Phase::Live;
+            std::mem::take(&mut self.updates)
         };
-        self.line_up(batch, updates)?;
+        self.line_up(index + 1, updates)?;
         Ok(true)
     }
 
-    fn take_command_events(&mut self) -> Vec<HistoryEvent> {
-        let count = self
-            .events
+    /// How many events from a place on are what the task completed before them led to.
+    fn count_command_events(&self, from: usize) -> usize {
+        self.events
             .iter()
+            .skip(from)
             .take_while(|event| event.kind.is_command_event() || event.kind.may_be_ignored())
-            .count();
-        self.events.drain(..count).collect()
+            .count()
     }
 
-    /// Notes what workflow code needs to know before it gets to the command that recorded it.
-    fn look_ahead(&mut self, event: &HistoryEvent, updates: &mut Vec<Update>) {
-        match &event.kind {
-            EventKind::MarkerRecorded { marker, .. } if marker.marker_name == MARKER_PATCH => {
-                if let Some(id) = marker.text("id").and_then(|id| PatchId::new(id).ok()) {
-                    self.recorded_patches.insert(id);
+    /// Notes what workflow code needs to know before it gets to the commands that recorded it: how
+    /// many command events there are from a place on, and the updates that were accepted.
+    fn look_ahead(&mut self, from: usize) -> (usize, Vec<Update>) {
+        let commands = self.count_command_events(from);
+        let mut updates = Vec::new();
+        for event in self.events.iter().skip(from).take(commands) {
+            match &event.kind {
+                EventKind::MarkerRecorded { marker, .. } if marker.marker_name == MARKER_PATCH => {
+                    if let Some(id) = marker.text("id").and_then(|id| PatchId::new(id).ok()) {
+                        self.recorded_patches.insert(id);
+                    }
                 }
-            }
-            EventKind::MarkerRecorded { marker, .. }
-                if marker.marker_name == MARKER_SIDE_EFFECT =>
-            {
-                let value = marker
-                    .details
-                    .get("value")
-                    .and_then(|values| values.first());
-                self.recorded_side_effects
-                    .push_back(value.cloned().unwrap_or_default());
-            }
-            EventKind::WorkflowExecutionUpdateAccepted {
-                update_id,
-                name,
-                input,
-                identity,
-                ..
-            } => {
-                updates.push(Update {
+                EventKind::MarkerRecorded { marker, .. }
+                    if marker.marker_name == MARKER_SIDE_EFFECT =>
+                {
+                    let value = marker
+                        .details
+                        .get("value")
+                        .and_then(|values| values.first());
+                    self.recorded_side_effects
+                        .push_back(value.cloned().unwrap_or_default());
+                }
+                EventKind::WorkflowExecutionUpdateAccepted {
+                    update_id,
+                    name,
+                    input,
+                    identity,
+                    ..
+                } => updates.push(Update {
                     update_id: update_id.clone(),
                     name: name.clone(),
                     input: input.clone(),
                     header: BTreeMap::new(),
                     identity: identity.clone(),
-                });
+                }),
+                _ => {}
             }
-            _ => {}
         }
+        (commands, updates)
     }
 
-    /// Orders the jobs of a task: history's order, but in the first task signals and updates
-    /// precede the start of the run function, as a signal-with-start expects, and a reset precedes
-    /// everything that is done anew because of it (T3).
-    fn line_up(&mut self, batch: Vec<HistoryEvent>, updates: Vec<Update>) -> Result<(), RunError> {
+    /// Orders the jobs of a task, which is so many events long: history's order, but in the first
+    /// task signals and updates precede the start of the run function, as a signal-with-start
+    /// expects, and a reset precedes everything that is done anew because of it (T3).
+    fn line_up(&mut self, length: usize, updates: Vec<Update>) -> Result<(), RunError> {
         let is_first = self.started.is_none();
-        let validate = !self.replaying;
-        let updates = updates
-            .into_iter()
-            .map(|update| Item::Update(Box::new(update), validate));
-        if !is_first {
-            let mut batch = batch;
-            // Stable, and nothing to do where there is no reset: nearly always.
-            batch.sort_by_key(|event| !is_reset(&event.kind));
-            self.items
-                .extend(batch.into_iter().map(Item::Event).chain(updates));
-            return Ok(());
-        }
-        if !matches!(
-            batch.first().map(|event| &event.kind),
-            Some(EventKind::WorkflowExecutionStarted(_))
-        ) {
+        if is_first
+            && let Some(event) = self.events.front()
+            && !matches!(event.kind, EventKind::WorkflowExecutionStarted(_))
+        {
             return Err(RunError::InvalidHistory {
-                event_id: batch.first().map_or(EventId(1), |event| event.event_id),
+                event_id: event.event_id,
                 message: "a history starts with WorkflowExecutionStarted".to_owned(),
             });
         }
-        let (early, late): (Vec<_>, Vec<_>) = batch.into_iter().partition(|event| {
-            matches!(
-                event.kind,
-                EventKind::WorkflowExecutionStarted(_)
-                    | EventKind::WorkflowExecutionSignaled { .. }
-            ) || is_reset(&event.kind)
-        });
-        self.items
-            .extend(early.into_iter().map(Item::Event).chain(updates));
-        self.items.push_back(Item::Start);
-        self.items.extend(late.into_iter().map(Item::Event));
+        let goes_first = |event: &HistoryEvent| match &event.kind {
+            EventKind::WorkflowExecutionStarted(_)
+            | EventKind::WorkflowExecutionSignaled { .. } => is_first,
+            kind => is_reset(kind),
+        };
+        let first = self
+            .events
+            .iter()
+            .take(length)
+            .filter(|e| goes_first(e))
+            .count();
+        if first > 0
+            && let Some(events) = self.events.make_contiguous().get_mut(..length)
+        {
+            // Stable: among those that go first, and among the others, the order is history's.
+            events.sort_by_key(|event| !goes_first(event));
+        }
+        let early_events = if is_first { first } else { length };
+        self.lineup = Lineup {
+            early_events,
+            updates: updates.into_iter(),
+            start: is_first,
+            late_events: length - early_events,
+        };
         Ok(())
     }
 
     /// Checks that history has the answer that was given, and matches its commands.
     fn confirm_answer(&mut self) -> Result<(), RunError> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        self.confirm_commands(self.count_command_events(1))
+    }
+
+    /// Matches the commands that were sent with so many command events, which follow the completion
+    /// of their task.
+    fn confirm_commands(&mut self, count: usize) -> Result<(), RunError> {
         let Some(event) = self.events.pop_front() else {
             return Ok(());
         };
@@ -318,10 +337,8 @@ impl Run {
                 event_id: event.event_id,
             });
         }
-        let expected = self.take_command_events();
-        let commands = std::mem::take(&mut self.sent);
         self.phase = Phase::Idle;
-        self.match_commands(commands, expected, event.event_id)
+        self.match_commands(count, event.event_id)
     }
 
     /// Takes the commands of the live task, which has nothing left to do.
@@ -332,10 +349,9 @@ impl Run {
             return Vec::new();
         }
         self.phase = Phase::Answered;
-        let outgoing = std::mem::take(&mut self.outgoing);
-        self.sent = outgoing.into_values().collect();
+        std::mem::swap(&mut self.outgoing, &mut self.sent);
         self.sent
-            .iter()
+            .values()
             .map(|outgoing| outgoing.command.clone())
             .collect()
     }
