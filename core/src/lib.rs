@@ -5,6 +5,7 @@
 //! ids come in as arguments, and what it wants done comes out as data.
 
 pub mod activation;
+pub mod ascending;
 pub mod command;
 pub mod error;
 pub mod event;

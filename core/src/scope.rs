@@ -25,12 +25,9 @@
 //!                                  a later request from above
 //! ```
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use crate::activation::OperationId;
+use crate::{activation::OperationId, ascending::AscendingMap};
 
 /// Names a scope of a run. Ids grow in creation order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -74,7 +71,7 @@ enum State {
 struct Scope {
     parent: Option<ScopeId>,
     state: State,
-    members: BTreeSet<OperationId>,
+    members: AscendingMap<OperationId, ()>,
     /// Connected children only: nothing is ever asked of the others from here.
     children: BTreeSet<ScopeId>,
     waiters: usize,
@@ -84,18 +81,18 @@ struct Scope {
 /// The scopes of one run.
 #[derive(Clone, Debug)]
 pub struct ScopeTree {
-    scopes: BTreeMap<ScopeId, Scope>,
-    members: BTreeMap<OperationId, ScopeId>,
+    scopes: AscendingMap<ScopeId, Scope>,
+    members: AscendingMap<OperationId, ScopeId>,
     next: u64,
 }
 
 impl Default for ScopeTree {
     fn default() -> Self {
-        let mut scopes = BTreeMap::new();
+        let mut scopes = AscendingMap::new();
         scopes.insert(ScopeId::ROOT, Scope::new(None, State::Open));
         Self {
             scopes,
-            members: BTreeMap::new(),
+            members: AscendingMap::new(),
             next: 1,
         }
     }
@@ -106,7 +103,7 @@ impl Scope {
         Self {
             parent,
             state,
-            members: BTreeSet::new(),
+            members: AscendingMap::new(),
             children: BTreeSet::new(),
             waiters: 0,
             closed: false,
@@ -146,7 +143,7 @@ impl ScopeTree {
             if let State::Cancelled(reason) = &node.state {
                 return Err(Arc::clone(reason));
             }
-            node.members.insert(operation);
+            node.members.insert(operation, ());
             self.members.insert(operation, scope);
         }
         Ok(())
@@ -180,7 +177,7 @@ impl ScopeTree {
             }
             if !matches!(node.state, State::Cancelled(_)) {
                 node.state = State::Cancelled(Arc::clone(reason));
-                reached.operations.extend(&node.members);
+                reached.operations.extend(node.members.keys());
             }
             // Below a cancelled scope there may be one that accepted.
             todo.extend(node.children.iter().rev());
@@ -274,6 +271,8 @@ impl ScopeTree {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;

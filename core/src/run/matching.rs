@@ -49,7 +49,7 @@ impl Run {
                     ));
                 }
             }
-            if let Some((_, outgoing)) = self.sent.pop_first() {
+            if let Some(outgoing) = self.sent.pop_first() {
                 self.bind(&outgoing, event.event_id)?;
             }
         }
@@ -70,12 +70,12 @@ impl Run {
     /// The next command that was sent and leads to an event.
     fn next_sent(&mut self) -> Option<&Outgoing> {
         // A rejection is an answer to a caller and leads to no event.
-        while let Some((_, outgoing)) = self.sent.first_key_value()
+        while let Some(outgoing) = self.sent.first()
             && matches!(outgoing.command, Command::RejectUpdate { .. })
         {
             self.sent.pop_first();
         }
-        self.sent.first_key_value().map(|(_, outgoing)| outgoing)
+        self.sent.first()
     }
 
     /// Tells the machine behind a command that its event is in history.

@@ -42,6 +42,7 @@ pub use self::{mismatch::Nondeterminism, operations::ActivityRequest};
 
 use crate::{
     activation::{OperationId, Resolution},
+    ascending::AscendingMap,
     command::{Command, StartChildWorkflowExecution},
     error::RunError,
     event::{HistoryEvent, WorkflowExecutionStarted},
@@ -104,16 +105,16 @@ pub struct Run {
     history_size_bytes: u64,
     continue_as_new_suggested: bool,
 
-    operations: BTreeMap<OperationId, Operation>,
+    operations: AscendingMap<OperationId, Operation>,
     next_operation: u64,
     /// Which operation an event of history belongs to.
-    by_event: BTreeMap<EventId, OperationId>,
+    by_event: AscendingMap<EventId, OperationId>,
     /// Local activities by their id, for markers.
     local_activities: BTreeMap<String, OperationId>,
-    outgoing: BTreeMap<u64, Outgoing>,
+    outgoing: AscendingMap<u64, Outgoing>,
     next_command: u64,
     /// Commands that were sent and are not yet seen in history.
-    sent: BTreeMap<u64, Outgoing>,
+    sent: AscendingMap<u64, Outgoing>,
     resolutions: VecDeque<(OperationId, Resolution)>,
     accepted: Vec<ScopeId>,
     /// Local activities that were not given to the worker yet.
@@ -254,13 +255,13 @@ impl Run {
             history_length: 0,
             history_size_bytes: 0,
             continue_as_new_suggested: false,
-            operations: BTreeMap::new(),
+            operations: AscendingMap::new(),
             next_operation: 1,
-            by_event: BTreeMap::new(),
+            by_event: AscendingMap::new(),
             local_activities: BTreeMap::new(),
-            outgoing: BTreeMap::new(),
+            outgoing: AscendingMap::new(),
             next_command: 0,
-            sent: BTreeMap::new(),
+            sent: AscendingMap::new(),
             resolutions: VecDeque::new(),
             accepted: Vec::new(),
             local_tasks: BTreeMap::new(),

@@ -16,6 +16,7 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 use steadfast_core::{
     activation::{OperationId, Resolution},
+    ascending::AscendingMap,
     ids::RunId,
     run::Run,
     scope::{ScopeId, ScopeKind},
@@ -26,7 +27,7 @@ use super::executor::TaskId;
 /// What the futures of one run share.
 pub(crate) struct RunCell {
     run: RefCell<Run>,
-    slots: RefCell<BTreeMap<OperationId, Slot>>,
+    slots: RefCell<AscendingMap<OperationId, Slot>>,
     scope_waiters: RefCell<BTreeMap<ScopeId, BTreeMap<u64, Waker>>>,
     conditions: RefCell<BTreeMap<u64, Waker>>,
     next_condition: Cell<u64>,

@@ -9,7 +9,7 @@
 use std::{
     any::Any,
     cell::Cell,
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
@@ -21,7 +21,7 @@ use std::{
 };
 
 use futures_util::future::LocalBoxFuture;
-use steadfast_core::{ids::WorkflowExecution, scope::ScopeId};
+use steadfast_core::{ascending::AscendingMap, ids::WorkflowExecution, scope::ScopeId};
 
 use super::cell::RunCell;
 
@@ -51,6 +51,17 @@ struct WakeQueue {
     execution: WorkflowExecution,
     ready: Mutex<VecDeque<TaskId>>,
     foreign: AtomicBool,
+}
+
+impl WakeQueue {
+    fn current(&self) -> Current {
+        Current(RUNNING.replace(self.serial))
+    }
+
+    fn enter<R>(&self, act: impl FnOnce() -> R) -> Result<R, ExecutorError> {
+        let _current = self.current();
+        catch_unwind(AssertUnwindSafe(act)).map_err(|payload| panicked(&*payload))
+    }
 }
 
 struct TaskWaker {
@@ -138,7 +149,7 @@ impl Drop for Current {
 pub(crate) struct Executor {
     cell: Rc<RunCell>,
     queue: Arc<WakeQueue>,
-    tasks: BTreeMap<TaskId, Task>,
+    tasks: AscendingMap<TaskId, Task>,
 }
 
 impl Executor {
@@ -152,7 +163,7 @@ impl Executor {
         Self {
             cell,
             queue: Arc::new(queue),
-            tasks: BTreeMap::new(),
+            tasks: AscendingMap::new(),
         }
     }
 
@@ -177,13 +188,12 @@ impl Executor {
     /// Makes the run the one whose code runs, until the guard is dropped: wakes that come
     /// meanwhile are the run's own.
     pub(crate) fn current(&self) -> Current {
-        Current(RUNNING.replace(self.queue.serial))
+        self.queue.current()
     }
 
     /// Runs user code, and catches its panics.
     pub(crate) fn enter<R>(&self, act: impl FnOnce() -> R) -> Result<R, ExecutorError> {
-        let _current = self.current();
-        catch_unwind(AssertUnwindSafe(act)).map_err(|payload| panicked(&*payload))
+        self.queue.enter(act)
     }
 
     /// Polls whatever was woken until nothing is left to do.
@@ -233,31 +243,34 @@ impl Executor {
             if dropped.is_empty() {
                 return;
             }
-            for id in dropped {
-                self.drop_task(id);
+            self.drop_tasks(dropped);
+        }
+    }
+
+    fn drop_tasks(&mut self, ids: Vec<TaskId>) {
+        for id in ids {
+            if let Some(task) = self.tasks.remove(&id) {
+                self.drop_task(task);
             }
         }
     }
 
-    fn drop_task(&mut self, id: TaskId) {
-        if let Some(task) = self.tasks.remove(&id) {
-            // A panic in a destructor must not take the worker's thread with it.
-            let scope = task.scope;
-            let cell = Rc::clone(&self.cell);
-            let _ = self.enter(move || cell.in_scope(scope, move || drop(task)));
-        }
+    fn drop_task(&self, task: Task) {
+        // A panic in a destructor must not take the worker's thread with it.
+        let scope = task.scope;
+        let _ = self.enter_cell(|cell| cell.in_scope(scope, || drop(task)));
     }
 
     fn poll(&mut self, id: TaskId) -> Result<(), ExecutorError> {
-        let Some(mut task) = self.tasks.remove(&id) else {
+        let Some(task) = self.tasks.get_mut(&id) else {
             return Ok(());
         };
         task.waker.queued.store(false, Ordering::Release);
         let waker = Waker::from(Arc::clone(&task.waker));
-        let cell = Rc::clone(&self.cell);
+        let cell = &self.cell;
         let previous = cell.task();
         cell.set_task(id);
-        let polled = self.enter(|| {
+        let polled = self.queue.enter(|| {
             cell.in_scope(task.scope, || {
                 task.future
                     .as_mut()
@@ -266,16 +279,12 @@ impl Executor {
             })
         });
         cell.set_task(previous);
-        if polled? {
-            self.drop_finished(task);
-        } else {
-            self.tasks.insert(id, task);
+        // A task whose code panicked is not polled again either.
+        if !matches!(polled, Ok(false)) {
+            let task = self.tasks.remove(&id);
+            let _ = self.enter(|| drop(task));
         }
-        Ok(())
-    }
-
-    fn drop_finished(&self, task: Task) {
-        let _ = self.enter(|| drop(task));
+        polled.map(|_| ())
     }
 
     /// Drops every task, in creation order.
@@ -283,11 +292,9 @@ impl Executor {
         while let Some(spawned) = self.cell.take_spawned() {
             self.add(spawned.id, spawned.scope, spawned.future);
         }
-        while let Some(id) = self.tasks.keys().next().copied() {
-            self.drop_task(id);
-            for id in self.cell.take_dropped_tasks() {
-                self.drop_task(id);
-            }
+        while let Some(task) = self.tasks.pop_first() {
+            self.drop_task(task);
+            self.drop_tasks(self.cell.take_dropped_tasks());
         }
     }
 
