@@ -49,15 +49,16 @@ impl<K: Copy + Ord, V> AscendingMap<K, V> {
 
     /// Adds a value, and gives back the one that had the key before.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let place = match self.entries.back() {
-            Some((last, _)) if *last >= key => self.place(&key),
-            _ => Err(self.entries.len()),
-        };
-        let before = match place {
-            Ok(index) => self.entries.get_mut(index)?.1.replace(value),
-            Err(index) => {
-                self.entries.insert(index, (key, Some(value)));
-                None
+        let before = if self.entries.back().is_none_or(|(last, _)| *last < key) {
+            self.entries.push_back((key, Some(value)));
+            None
+        } else {
+            match self.place(&key) {
+                Ok(index) => self.entries.get_mut(index)?.1.replace(value),
+                Err(index) => {
+                    self.entries.insert(index, (key, Some(value)));
+                    None
+                }
             }
         };
         self.len += usize::from(before.is_none());
@@ -124,7 +125,11 @@ impl<K: Copy + Ord, V> AscendingMap<K, V> {
     }
 
     fn place(&self, key: &K) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(key, |(key, _)| *key)
+        // What came first mostly ends first.
+        match self.entries.front() {
+            Some((first, _)) if first == key => Ok(0),
+            _ => self.entries.binary_search_by_key(key, |(key, _)| *key),
+        }
     }
 
     /// Lets go of gaps at the ends, and of all gaps and of room when there are many.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    ActivityInfo, ChildInfo, Item, MARKER_LOCAL_ACTIVITY, Machine, Operation, Outgoing, Role, Run,
+    ActivityInfo, ChildInfo, MARKER_LOCAL_ACTIVITY, Machine, Operation, Outgoing, Role, Run,
     text_payload,
 };
 use crate::{
-    activation::{Job, OperationId, Resolution, SignalJob, UpdateJob},
+    activation::{Job, OperationId, Resolution, SignalJob},
     command::{Command, RecordMarker, RequestCancelExternalWorkflowExecution},
     error::RunError,
     event::{EventKind, ExternalFailedCause, HistoryEvent, WorkflowTaskFailedCause},
@@ -25,21 +25,8 @@ use crate::{
 };
 
 impl Run {
-    /// Applies one item of the workflow task at hand. `None` when workflow code need not know.
-    pub(super) fn apply(&mut self, item: Item) -> Result<Option<Job>, RunError> {
-        match item {
-            Item::Start => Ok(Some(Job::StartWorkflow)),
-            Item::Update(update, validate) => Ok(Some(Job::Update(Box::new(UpdateJob {
-                update_id: update.update_id,
-                name: update.name,
-                input: update.input,
-                validate,
-            })))),
-            Item::Event(event) => self.apply_event(event),
-        }
-    }
-
-    fn apply_event(&mut self, event: HistoryEvent) -> Result<Option<Job>, RunError> {
+    /// Applies one event of the workflow task at hand. `None` when workflow code need not know.
+    pub(super) fn apply_event(&mut self, event: HistoryEvent) -> Result<Option<Job>, RunError> {
         let id = event.event_id;
         match event.kind {
             EventKind::WorkflowExecutionStarted(_) if self.started.is_some() => {

@@ -210,13 +210,6 @@ struct Lineup {
 }
 
 #[derive(Debug)]
-enum Item {
-    Event(HistoryEvent),
-    Update(Box<Update>, bool),
-    Start,
-}
-
-#[derive(Debug)]
 enum Phase {
     /// No workflow task is at hand.
     Idle,
@@ -298,6 +291,12 @@ impl Run {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Whether a resolution or an accepted request waits to be handed out.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.resolutions.is_empty() || !self.accepted.is_empty()
     }
 
     /// The next operation that is resolved.

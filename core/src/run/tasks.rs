@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    Closing, Item, Lineup, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine, Phase,
-    Run,
+    Closing, Lineup, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine, Phase, Run,
 };
 use crate::{
-    activation::Job,
+    activation::{Job, UpdateJob},
     command::Command,
     error::RunError,
     event::{EventKind, HistoryEvent, WorkflowTaskFailedCause},
@@ -77,8 +76,8 @@ impl Run {
 
     fn next_job(&mut self) -> Result<Option<Job>, RunError> {
         loop {
-            if let Some(item) = self.next_item() {
-                if let Some(job) = self.apply(item)? {
+            if let Some(result) = self.advance() {
+                if let Some(job) = result? {
                     return Ok(Some(job));
                 }
                 continue;
@@ -112,21 +111,28 @@ impl Run {
         }
     }
 
-    /// Takes the next thing out of the lineup of the task at hand.
-    fn next_item(&mut self) -> Option<Item> {
+    /// Applies the next thing in the lineup of the task at hand, of which workflow code may have to
+    /// know. `None` when nothing is left in it.
+    fn advance(&mut self) -> Option<Result<Option<Job>, RunError>> {
         let lineup = &mut self.lineup;
         if lineup.early_events > 0 {
             lineup.early_events -= 1;
         } else if let Some(update) = lineup.updates.next() {
-            return Some(Item::Update(Box::new(update), !self.replaying));
+            return Some(Ok(Some(Job::Update(Box::new(UpdateJob {
+                update_id: update.update_id,
+                name: update.name,
+                input: update.input,
+                validate: !self.replaying,
+            })))));
         } else if std::mem::take(&mut lineup.start) {
-            return Some(Item::Start);
+            return Some(Ok(Some(Job::StartWorkflow)));
         } else if lineup.late_events > 0 {
             lineup.late_events -= 1;
         } else {
             return None;
         }
-        self.events.pop_front().map(Item::Event)
+        let event = self.events.pop_front()?;
+        Some(self.apply_event(event))
     }
 
     /// Looks for the next end of a local activity among the events of the replayed task.

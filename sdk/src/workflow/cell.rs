@@ -92,8 +92,13 @@ impl RunCell {
 
     /// Looks at, or changes, the replay state, and then wakes whoever that concerns (D9).
     pub(crate) fn with_run<R>(&self, act: impl FnOnce(&mut Run) -> R) -> R {
-        let result = act(&mut self.run.borrow_mut());
-        self.deliver();
+        let mut run = self.run.borrow_mut();
+        let result = act(&mut run);
+        let has_news = run.has_news();
+        drop(run);
+        if has_news {
+            self.deliver();
+        }
         result
     }
 
@@ -161,10 +166,11 @@ impl RunCell {
         start: impl FnOnce(&mut Run, ScopeId) -> OperationId,
     ) -> OperationId {
         let scope = self.scope();
-        let id = start(&mut self.run.borrow_mut(), scope);
-        self.slots.borrow_mut().insert(id, Slot::default());
-        self.deliver();
-        id
+        self.with_run(|run| {
+            let id = start(run, scope);
+            self.slots.borrow_mut().insert(id, Slot::default());
+            id
+        })
     }
 
     /// Takes the outcome of an operation, or leaves a waker.
@@ -306,13 +312,12 @@ impl RunCell {
 
     /// Wakes whoever waits for a condition, if something happened since the last time.
     pub(crate) fn wake_conditions(&self) -> bool {
-        if !self.stirred.replace(false) {
+        if !self.stirred.replace(false) || self.conditions.borrow().is_empty() {
             return false;
         }
         let wakers: Vec<Waker> = self.conditions.borrow().values().cloned().collect();
-        let any = !wakers.is_empty();
         wakers.into_iter().for_each(Waker::wake);
-        any
+        true
     }
 
     /// Whether anything that belongs to the SDK is waited for, by anybody in the run.
