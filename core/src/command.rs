@@ -281,12 +281,10 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         match self {
-            Self::ScheduleActivityTask(activity) => write!(
-                f,
-                "  activity_type `{}`  activity_id `{}`",
-                OneLine(activity.activity_type.as_str()),
-                OneLine(activity.activity_id.as_str())
-            ),
+            Self::ScheduleActivityTask(activity) => {
+                let label = ActivityLabel(&activity.activity_type, &activity.activity_id);
+                write!(f, "  {label}")
+            }
             Self::RequestCancelActivityTask { scheduled_event_id } => {
                 write!(f, "  scheduled by event {scheduled_event_id}")
             }
@@ -357,5 +355,19 @@ impl fmt::Display for Command {
             | Self::FailWorkflowExecution { .. }
             | Self::CancelWorkflowExecution { .. } => Ok(()),
         }
+    }
+}
+
+/// What an activity is known by, for people, on one line.
+pub(crate) struct ActivityLabel<'a>(pub(crate) &'a ActivityType, pub(crate) &'a ActivityId);
+
+impl fmt::Display for ActivityLabel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "activity_type `{}`  activity_id `{}`",
+            OneLine(self.0.as_str()),
+            OneLine(self.1.as_str())
+        )
     }
 }

@@ -3,8 +3,9 @@
 //! Each command event of a workflow task belongs to one command, in order. A pair that does not
 //! fit is a [`Nondeterminism`]; a pair that does tells the command's machine its event id.
 
-use super::{MARKER_LOCAL_ACTIVITY, MARKER_PATCH, Outgoing, Role, Run, mismatch};
+use super::{ActivityInfo, Asked, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, Role, Run, Sent, mismatch};
 use crate::{
+    activation::OperationId,
     command::Command,
     error::RunError,
     event::EventKind,
@@ -28,8 +29,8 @@ impl Run {
                 break;
             };
             last = event.event_id;
-            match self.next_sent() {
-                Some(outgoing) if fits(&outgoing.command, &event.kind) => {}
+            match self.sent.front() {
+                Some(sent) if fits(&sent.asked, &event.kind) => {}
                 _ if is_deprecated_patch(&event.kind)
                     || is_change_version(&event.kind)
                     || event.kind.may_be_ignored() =>
@@ -39,7 +40,7 @@ impl Run {
                 found => {
                     let now = found.map_or_else(
                         || "nothing: the code asks for less than history recorded".to_owned(),
-                        |outgoing| mismatch::describe_command(&outgoing.command),
+                        |sent| mismatch::describe_asked(&sent.asked),
                     );
                     return Err(self.nondeterminism(
                         event.event_id,
@@ -49,44 +50,46 @@ impl Run {
                     ));
                 }
             }
-            if let Some(outgoing) = self.sent.pop_first() {
-                self.bind(&outgoing, event.event_id)?;
+            if let Some(sent) = self.sent.pop_front() {
+                self.bind(&sent, event.event_id)?;
             }
         }
-        match self.next_sent() {
+        match self.sent.front() {
             None => Ok(()),
-            Some(outgoing) => {
-                let now = mismatch::describe_command(&outgoing.command);
-                Err(self.nondeterminism(
-                    last.next(),
-                    "nothing more in this workflow task".to_owned(),
-                    now,
-                    completed_event_id,
-                ))
-            }
+            Some(sent) => Err(self.nondeterminism(
+                last.next(),
+                "nothing more in this workflow task".to_owned(),
+                mismatch::describe_asked(&sent.asked),
+                completed_event_id,
+            )),
         }
     }
 
-    /// The next command that was sent and leads to an event.
-    fn next_sent(&mut self) -> Option<&Outgoing> {
-        // A rejection is an answer to a caller and leads to no event.
-        while let Some(outgoing) = self.sent.first()
-            && matches!(outgoing.command, Command::RejectUpdate { .. })
-        {
-            self.sent.pop_first();
+    /// Expects an event in history, if one was asked for.
+    pub(super) fn expect(
+        &mut self,
+        asked: Option<Asked>,
+        operation: Option<OperationId>,
+        role: Role,
+    ) {
+        if let Some(asked) = asked {
+            self.sent.push_back(Sent {
+                asked,
+                operation,
+                role,
+            });
         }
-        self.sent.first()
     }
 
     /// Tells the machine behind a command that its event is in history.
-    fn bind(&mut self, outgoing: &Outgoing, event_id: EventId) -> Result<(), RunError> {
-        let Some(id) = outgoing.operation else {
+    fn bind(&mut self, sent: &Sent, event_id: EventId) -> Result<(), RunError> {
+        let Some(id) = sent.operation else {
             return Ok(());
         };
         let Some(operation) = self.operations.get_mut(&id) else {
             return Ok(());
         };
-        let effects = match (&mut operation.machine, outgoing.role) {
+        let effects = match (&mut operation.machine, sent.role) {
             (Machine::Activity(machine, _), Role::Start) => {
                 operation.event_id = event_id;
                 self.by_event.insert(event_id, id);
@@ -148,6 +151,32 @@ impl Run {
     }
 }
 
+impl Asked {
+    /// What history is to have of a command. A rejection is an answer to a caller and leads to no
+    /// event.
+    pub(super) fn new(command: Command) -> Option<Self> {
+        match command {
+            Command::RejectUpdate { .. } => None,
+            Command::ScheduleActivityTask(activity) => Some(Self::Activity(ActivityInfo {
+                activity_id: activity.activity_id,
+                activity_type: activity.activity_type,
+            })),
+            other => Some(Self::Other(other)),
+        }
+    }
+
+    /// The same, of a command that goes to the engine.
+    pub(super) fn of(command: &Command) -> Option<Self> {
+        match command {
+            Command::ScheduleActivityTask(activity) => Some(Self::Activity(ActivityInfo {
+                activity_id: activity.activity_id.clone(),
+                activity_type: activity.activity_type.clone(),
+            })),
+            other => Self::new(other.clone()),
+        }
+    }
+}
+
 fn is_deprecated_patch(kind: &EventKind) -> bool {
     matches!(kind, EventKind::MarkerRecorded { marker, .. }
         if marker.marker_name == MARKER_PATCH && marker.details.contains_key("deprecated"))
@@ -164,11 +193,16 @@ fn is_change_version_alone(search_attributes: &PayloadMap) -> bool {
 }
 
 /// Whether an event answers a command: the same kind of request, about the same subject.
-fn fits(command: &Command, kind: &EventKind) -> bool {
-    match (command, kind) {
-        (Command::ScheduleActivityTask(now), EventKind::ActivityTaskScheduled { activity, .. }) => {
-            now.activity_id == activity.activity_id && now.activity_type == activity.activity_type
+fn fits(asked: &Asked, kind: &EventKind) -> bool {
+    let command = match (asked, kind) {
+        (Asked::Activity(now), EventKind::ActivityTaskScheduled { activity, .. }) => {
+            return now.activity_id == activity.activity_id
+                && now.activity_type == activity.activity_type;
         }
+        (Asked::Activity(_), _) => return false,
+        (Asked::Other(command), _) => command,
+    };
+    match (command, kind) {
         (
             Command::RequestCancelActivityTask {
                 scheduled_event_id: now,

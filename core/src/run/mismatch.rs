@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use super::Asked;
 use crate::{
-    command::Command,
+    command::{ActivityLabel, Command},
     event::EventKind,
-    ids::{EventId, RunId, WorkflowType},
+    ids::{ActivityId, ActivityType, EventId, RunId, WorkflowType},
     text::OneLine,
 };
 
@@ -62,15 +63,23 @@ impl fmt::Display for Nondeterminism {
 }
 
 /// Describes what the code asks for.
-pub(super) fn describe_command(command: &Command) -> String {
-    command.to_string()
+pub(super) fn describe_asked(asked: &Asked) -> String {
+    match asked {
+        Asked::Activity(info) => describe_activity(&info.activity_type, &info.activity_id),
+        Asked::Other(command) => command.to_string(),
+    }
+}
+
+fn describe_activity(activity_type: &ActivityType, activity_id: &ActivityId) -> String {
+    let activity = ActivityLabel(activity_type, activity_id);
+    format!("ScheduleActivityTask  {activity}")
 }
 
 /// Describes a command event by the command that it answers.
 pub(super) fn describe_event(kind: &EventKind) -> String {
     match kind {
         EventKind::ActivityTaskScheduled { activity, .. } => {
-            Command::ScheduleActivityTask(activity.clone()).to_string()
+            describe_activity(&activity.activity_type, &activity.activity_id)
         }
         EventKind::ActivityTaskCancelRequested {
             scheduled_event_id, ..

@@ -113,8 +113,8 @@ pub struct Run {
     local_activities: BTreeMap<String, OperationId>,
     outgoing: AscendingMap<u64, Outgoing>,
     next_command: u64,
-    /// Commands that were sent and are not yet seen in history.
-    sent: AscendingMap<u64, Outgoing>,
+    /// What was sent and is not yet seen in history.
+    sent: VecDeque<Sent>,
     resolutions: VecDeque<(OperationId, Resolution)>,
     accepted: Vec<ScopeId>,
     /// Local activities that were not given to the worker yet.
@@ -161,8 +161,8 @@ struct Operation {
 
 #[derive(Debug)]
 enum Machine {
-    Activity(ActivityMachine, Box<ActivityInfo>),
-    LocalActivity(LocalActivityMachine, Box<ActivityInfo>),
+    Activity(ActivityMachine, ActivityInfo),
+    LocalActivity(LocalActivityMachine, ActivityInfo),
     Timer(TimerMachine, crate::ids::TimerId),
     Child(ChildMachine, Box<ChildInfo>),
     External(ExternalMachine),
@@ -170,7 +170,7 @@ enum Machine {
     Internal,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ActivityInfo {
     activity_id: crate::ids::ActivityId,
     activity_type: crate::ids::ActivityType,
@@ -191,11 +191,28 @@ enum Role {
     RequestCancel,
 }
 
-#[derive(Clone, Debug)]
+/// A command that can still be taken back.
+#[derive(Debug)]
 struct Outgoing {
     command: Command,
     operation: Option<OperationId>,
     role: Role,
+}
+
+/// A command that leads to an event, as far as that event is compared with it.
+#[derive(Debug)]
+struct Sent {
+    asked: Asked,
+    operation: Option<OperationId>,
+    role: Role,
+}
+
+#[derive(Debug)]
+enum Asked {
+    /// For an activity; its arguments are nobody's business but the engine's.
+    Activity(ActivityInfo),
+    /// For something else.
+    Other(Command),
 }
 
 /// What is left of the workflow task at hand, in its order. The events are the first of those that
@@ -254,7 +271,7 @@ impl Run {
             local_activities: BTreeMap::new(),
             outgoing: AscendingMap::new(),
             next_command: 0,
-            sent: AscendingMap::new(),
+            sent: VecDeque::new(),
             resolutions: VecDeque::new(),
             accepted: Vec::new(),
             local_tasks: BTreeMap::new(),

@@ -58,7 +58,7 @@ impl Run {
     /// Schedules an activity.
     pub fn schedule_activity(&mut self, scope: ScopeId, request: ActivityRequest) -> OperationId {
         let sequence = self.sequences.activity + 1;
-        let info = Box::new(activity_info(&request, sequence));
+        let info = activity_info(&request, sequence);
         let id = match self.admit(scope) {
             Ok(id) => id,
             Err((id, reason)) => {
@@ -98,7 +98,7 @@ impl Run {
     ) -> OperationId {
         request.activity_id = None;
         let sequence = self.sequences.activity + 1;
-        let info = Box::new(activity_info(&request, sequence));
+        let info = activity_info(&request, sequence);
         let id = match self.admit(scope) {
             Ok(id) => id,
             Err((id, reason)) => {

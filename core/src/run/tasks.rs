@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    Closing, Lineup, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine, Phase, Run,
+    Asked, Closing, Lineup, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine,
+    Phase, Run,
 };
 use crate::{
     activation::{Job, UpdateJob},
@@ -104,7 +105,10 @@ impl Run {
                         return Ok(Some(Job::ResolveOperations));
                     }
                     self.close_if_ready();
-                    std::mem::swap(&mut self.outgoing, &mut self.sent);
+                    while let Some(outgoing) = self.outgoing.pop_first() {
+                        let asked = Asked::new(outgoing.command);
+                        self.expect(asked, outgoing.operation, outgoing.role);
+                    }
                     self.confirm_commands(commands)?;
                 }
             }
@@ -355,11 +359,13 @@ impl Run {
             return Vec::new();
         }
         self.phase = Phase::Answered;
-        std::mem::swap(&mut self.outgoing, &mut self.sent);
-        self.sent
-            .values()
-            .map(|outgoing| outgoing.command.clone())
-            .collect()
+        let mut commands = Vec::with_capacity(self.outgoing.len());
+        while let Some(outgoing) = self.outgoing.pop_first() {
+            let asked = Asked::of(&outgoing.command);
+            self.expect(asked, outgoing.operation, outgoing.role);
+            commands.push(outgoing.command);
+        }
+        commands
     }
 
     /// Emits the closing command once nothing asked of others can be lost by it (F6).
