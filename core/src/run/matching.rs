@@ -3,7 +3,9 @@
 //! Each command event of a workflow task belongs to one command, in order. A pair that does not
 //! fit is a [`Nondeterminism`]; a pair that does tells the command's machine its event id.
 
-use super::{ActivityInfo, Asked, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, Role, Run, Sent, mismatch};
+use super::{
+    ActivityInfo, Asked, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, Phase, Role, Run, Sent, mismatch,
+};
 use crate::{
     activation::OperationId,
     command::Command,
@@ -16,13 +18,28 @@ use crate::{
 };
 
 impl Run {
-    /// Matches the commands that were sent for one workflow task with as many events after its
-    /// completion as are command events.
-    pub(super) fn match_commands(
-        &mut self,
-        count: usize,
-        completed_event_id: EventId,
-    ) -> Result<(), RunError> {
+    /// How many events from a place on are command events.
+    pub(super) fn count_command_events(&self, from: usize) -> usize {
+        self.events
+            .iter()
+            .skip(from)
+            .take_while(|event| event.kind.is_command_event() || event.kind.may_be_ignored())
+            .count()
+    }
+
+    /// Matches the commands that were sent for one workflow task with so many command events, which
+    /// follow its completion. Does nothing when that is not in history yet.
+    pub(super) fn match_commands(&mut self, count: usize) -> Result<(), RunError> {
+        let Some(completed) = self.events.pop_front() else {
+            return Ok(());
+        };
+        let completed_event_id = completed.event_id;
+        if !matches!(completed.kind, EventKind::WorkflowTaskCompleted { .. }) {
+            return Err(RunError::AnswerLost {
+                event_id: completed_event_id,
+            });
+        }
+        self.phase = Phase::Idle;
         let mut last = completed_event_id;
         for _ in 0..count {
             let Some(event) = self.events.pop_front() else {

@@ -57,7 +57,8 @@ impl Run {
             self.events.extend(events);
         }
         if matches!(self.phase, Phase::Answered) {
-            self.confirm_answer().map_err(|error| self.fail(error))?;
+            self.match_commands(self.count_command_events(1))
+                .map_err(|error| self.fail(error))?;
         }
         self.updates.extend(updates);
         Ok(())
@@ -109,7 +110,7 @@ impl Run {
                         let asked = Asked::new(outgoing.command);
                         self.expect(asked, outgoing.operation, outgoing.role);
                     }
-                    self.confirm_commands(commands)?;
+                    self.match_commands(commands)?;
                 }
             }
         }
@@ -237,15 +238,6 @@ impl Run {
         Ok(true)
     }
 
-    /// How many events from a place on are what the task completed before them led to.
-    fn count_command_events(&self, from: usize) -> usize {
-        self.events
-            .iter()
-            .skip(from)
-            .take_while(|event| event.kind.is_command_event() || event.kind.may_be_ignored())
-            .count()
-    }
-
     /// Notes what workflow code needs to know before it gets to the commands that recorded it: how
     /// many command events there are from a place on, and the updates that were accepted.
     fn look_ahead(&mut self, from: usize) -> (usize, Vec<Update>) {
@@ -326,29 +318,6 @@ impl Run {
             late_events: length - early_events,
         };
         Ok(())
-    }
-
-    /// Checks that history has the answer that was given, and matches its commands.
-    fn confirm_answer(&mut self) -> Result<(), RunError> {
-        if self.events.is_empty() {
-            return Ok(());
-        }
-        self.confirm_commands(self.count_command_events(1))
-    }
-
-    /// Matches the commands that were sent with so many command events, which follow the completion
-    /// of their task.
-    fn confirm_commands(&mut self, count: usize) -> Result<(), RunError> {
-        let Some(event) = self.events.pop_front() else {
-            return Ok(());
-        };
-        if !matches!(event.kind, EventKind::WorkflowTaskCompleted { .. }) {
-            return Err(RunError::AnswerLost {
-                event_id: event.event_id,
-            });
-        }
-        self.phase = Phase::Idle;
-        self.match_commands(count, event.event_id)
     }
 
     /// Takes the commands of the live task, which has nothing left to do.
