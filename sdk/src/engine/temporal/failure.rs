@@ -301,6 +301,9 @@ mod tests {
     use crate::codec::{CodecError, PayloadCodec};
 
     /// Hides what is in a payload.
+    /// Longer than any name that the strategies below make.
+    const MARK: &str = "reversed";
+
     #[derive(Debug)]
     struct Reverse;
 
@@ -311,12 +314,12 @@ mod tests {
             let mut reversed = Payload::binary(data);
             let encoding = payload.encoding.into_owned().into_bytes();
             reversed.metadata = payload.metadata;
-            reversed.metadata.insert("was".to_owned(), encoding.into());
+            reversed.metadata.insert(MARK.to_owned(), encoding.into());
             Ok(reversed)
         }
 
         fn decode(&self, mut payload: Payload) -> Result<Payload, CodecError> {
-            let Some(encoding) = payload.metadata.remove("was") else {
+            let Some(encoding) = payload.metadata.remove(MARK) else {
                 return Ok(payload);
             };
             let mut data = payload.data.as_slice().to_vec();
