@@ -240,7 +240,7 @@ pub enum EventKind {
     WorkflowExecutionUpdateCompleted {
         update_id: UpdateId,
         accepted_event_id: EventId,
-        outcome: Result<Payload, Failure>,
+        outcome: Box<Result<Payload, Failure>>,
     },
     WorkflowTaskScheduled {
         task_queue: TaskQueue,

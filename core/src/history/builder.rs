@@ -397,7 +397,7 @@ impl HistoryBuilder {
                 EventKind::WorkflowExecutionUpdateCompleted {
                     accepted_event_id: self.updates.get(&update_id).copied().unwrap_or_default(),
                     update_id,
-                    outcome,
+                    outcome: Box::new(outcome),
                 }
             }
             Command::RejectUpdate { .. } => return None,

@@ -354,7 +354,7 @@ fn describe(line: &mut Line<'_, '_>, kind: &EventKind) -> fmt::Result {
         } => {
             line.text("update id", update_id)?;
             line.event("accepted by", *accepted_event_id)?;
-            match outcome {
+            match &**outcome {
                 Ok(result) => line.payload("result", Some(result)),
                 Err(failure) => line.failure(failure),
             }

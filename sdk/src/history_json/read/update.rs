@@ -55,7 +55,7 @@ impl AdmittedUpdates {
             "WorkflowExecutionUpdateCompleted" => EventKind::WorkflowExecutionUpdateCompleted {
                 update_id: fields.message("meta", |meta| meta.id("updateId"))?,
                 accepted_event_id: fields.event_id("acceptedEventId")?,
-                outcome: fields.message("outcome", |outcome| {
+                outcome: Box::new(fields.message("outcome", |outcome| {
                     match (outcome.get("success"), outcome.get("failure")) {
                         (Some(_), None) => {
                             let result = outcome.single_payload("success")?;
@@ -65,7 +65,7 @@ impl AdmittedUpdates {
                         (Some(_), Some(_)) => Err(Problem::text("`success` or `failure`", "both")),
                         (None, None) => Err(Problem::text("`success` or `failure`", "neither")),
                     }
-                })?,
+                })?),
             },
             _ => return Ok(None),
         }))

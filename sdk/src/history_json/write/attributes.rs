@@ -117,7 +117,7 @@ pub(super) fn write(kind: &EventKind) -> Read<Object> {
             accepted_event_id,
             outcome,
         } => {
-            let outcome = match outcome {
+            let outcome = match &**outcome {
                 Ok(result) => Object::new().single_payload("success", Some(result)),
                 Err(failure) => Object::new().failure("failure", failure)?,
             };

@@ -260,7 +260,7 @@ impl Execution {
                     EventKind::WorkflowExecutionUpdateCompleted {
                         update_id,
                         accepted_event_id,
-                        outcome,
+                        outcome: Box::new(outcome),
                     },
                 );
             }

@@ -65,6 +65,7 @@ impl AdmittedUpdates {
                     accepted_event_id: event_id(a.accepted_event_id),
                     outcome: wire
                         .outcome_in(a.outcome)?
+                        .map(Box::new)
                         .ok_or_else(|| lacks("outcome of a completed update"))?,
                 }
             }
