@@ -14,8 +14,9 @@ use super::{
     execution::{Execution, new_run_id},
     jobs::may_reuse,
     shared::{Found, Shared, run_not_found},
-    state::{Core, Ticket},
+    state::Core,
     store::Row,
+    ticket::Ticket,
     worker::heartbeat_reply,
 };
 use crate::engine::{
@@ -44,7 +45,7 @@ impl Shared {
                 Ok((started, core.ticket()))
             })
             .await?;
-        self.committed(ticket).await?;
+        ticket.await?;
         Ok(started)
     }
 
@@ -89,7 +90,7 @@ impl Shared {
             })
             .await?;
         match ticket {
-            Some(ticket) => self.committed(ticket).await,
+            Some(ticket) => ticket.await,
             None => Ok(()),
         }
     }
@@ -237,7 +238,7 @@ impl Shared {
                 Ok(core.ticket())
             })
             .await?;
-        self.committed(ticket).await
+        ticket.await
     }
 
     /// Changes an open run and waits until the change is durable.
@@ -258,7 +259,7 @@ impl Shared {
                 Ok(core.ticket())
             })
             .await?;
-        self.committed(ticket).await
+        ticket.await
     }
 }
 

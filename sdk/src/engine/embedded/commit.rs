@@ -23,6 +23,7 @@ use steadfast_core::time::Timestamp;
 use super::{
     execution::ActivityState,
     options::Durability,
+    save::recycle,
     shared::Shared,
     state::{After, Core},
     store::{Batch, Row, Writer, WriterWork},
@@ -63,31 +64,42 @@ impl WriterWork for Shared {
             return None;
         }
         core.commits += 1;
-        core.writing = mem::take(&mut core.after);
-        core.ended_writing = mem::take(&mut core.ended);
+        core.writing = take_leaving_room(&mut core.after);
+        core.promise_writing = core.promise.take();
+        core.ended_writing = take_leaving_room(&mut core.ended);
         Some(Batch {
-            rows: mem::take(&mut core.rows),
+            rows: take_leaving_room(&mut core.rows),
             reads: mem::take(&mut core.reads),
             backups: mem::take(&mut core.backups),
         })
     }
 
-    fn committed(&self, rows: Vec<Row>) {
-        let after = {
+    fn committed(&self, mut rows: Vec<Row>) {
+        let (promise, after, ended) = {
             let mut core = self.lock();
-            core.note_committed(&rows)
+            let after = core.note_committed(&mut rows);
+            let ended = mem::take(&mut core.ended_writing);
+            (core.promise_writing.take(), after, ended)
         };
+        drop(ended);
+        if let Some(promise) = promise {
+            promise.tell(Ok(()));
+        }
         for effect in after {
             acknowledge(effect, Ok(()));
         }
     }
 
     fn failed(&self, rows: Vec<Row>, error: EngineError) {
-        let after = {
+        let (promises, after) = {
             let mut core = self.lock();
             let again = self.clock.now().after(AFTER_FAILURE);
-            core.discard(&rows, again)
+            let promises = [core.promise_writing.take(), core.promise.take()];
+            (promises, core.discard(&rows, again))
         };
+        for promise in promises.into_iter().flatten() {
+            promise.tell(Err(error.clone()));
+        }
         for effect in after {
             acknowledge(effect, Err(error.clone()));
         }
@@ -98,6 +110,12 @@ impl WriterWork for Shared {
             message: "the engine crashed, as a test asked".to_owned(),
         });
     }
+}
+
+/// Takes what is queued. The next batch is likely to be as large, so it does not have to grow.
+fn take_leaving_room<T>(queued: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(queued.len());
+    mem::replace(queued, room)
 }
 
 /// Says that the engine cannot go on.
@@ -113,7 +131,6 @@ pub(crate) fn panicked() -> EngineError {
 fn acknowledge(effect: After, result: Result<(), EngineError>) {
     // Whoever waits may have gone.
     match effect {
-        After::Ack(sender) => drop(sender.send(result)),
         After::Update(sender, answer) => drop(sender.send(result.map(|()| *answer))),
         After::Query(sender, answer) => {
             let failed = |failure| EngineError::Failed(Box::new(failure));
@@ -131,6 +148,8 @@ impl Shared {
         core.rows.clear();
         core.after.clear();
         core.writing.clear();
+        core.promise = None;
+        core.promise_writing = None;
         core.reads.clear();
         core.backups.clear();
     }
@@ -266,15 +285,21 @@ impl Core {
     pub(crate) fn has_work(&self) -> bool {
         !self.rows.is_empty()
             || !self.after.is_empty()
+            || self.promise.is_some()
             || !self.reads.is_empty()
             || !self.backups.is_empty()
     }
 
     /// Gives out what waited for a batch; what is left is to be acknowledged without the lock.
-    fn note_committed(&mut self, rows: &[Row]) -> Vec<After> {
+    fn note_committed(&mut self, rows: &mut [Row]) -> Vec<After> {
         for row in rows {
             let (key, last) = match row {
-                Row::History { key, last, .. } => (key, last),
+                Row::History {
+                    key, last, events, ..
+                } => {
+                    recycle(mem::take(events), &mut self.spare_rows);
+                    (key, last)
+                }
                 Row::Delete { key } => {
                     if let Some(watch) = self.watches.get(key) {
                         watch.tell_deleted();
@@ -295,7 +320,6 @@ impl Core {
             }
             self.drop_if_done(*key);
         }
-        self.ended_writing.clear();
         let mut after = mem::take(&mut self.writing);
         after.retain(|effect| {
             let After::Dispatch {

@@ -35,6 +35,7 @@ impl Shared {
             let (mut core, now) = self.enter()?;
             core.rows.clear();
             core.after.clear();
+            core.promise = None;
             core.reads.clear();
             core.ended.clear();
             (now, core.cached_executions)

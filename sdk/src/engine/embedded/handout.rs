@@ -14,7 +14,8 @@ use steadfast_core::{
 
 use super::{
     execution::{Execution, Task},
-    state::{Core, Ticket},
+    state::Core,
+    ticket::Ticket,
     token::Token,
 };
 use crate::engine::{ActivityLease, EngineError, PollWorkflowTaskRequest};
@@ -82,10 +83,6 @@ impl Core {
         let Task::Started(started) = &run.task else {
             return None;
         };
-        let (scheduled_event, started_event) = (
-            started.scheduled_event.clone(),
-            started.started_event.clone(),
-        );
         // Moved, not copied: whoever needs these again reads them from the store.
         let mut events = std::mem::take(&mut run.tail);
         let first = events
@@ -100,10 +97,9 @@ impl Core {
         } else {
             first - 1
         };
-        let started_event_id = started_event.event_id;
-        events.extend(scheduled_event);
-        events.push(started_event);
-        let mut task = workflow_task(run, Token::Workflow { key, serial }, started_event_id);
+        events.extend(run.late_scheduled_event(started));
+        events.push(started.started_event());
+        let mut task = workflow_task(run, Token::Workflow { key, serial }, started.started);
         task.events = events;
         Some(TakenTask {
             task,

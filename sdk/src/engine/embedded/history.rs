@@ -119,7 +119,7 @@ impl Subject {
     fn of(run: &Execution) -> Self {
         let started = match &run.task {
             Task::Started(task) if matches!(task.kind, TaskKind::Normal { .. }) => {
-                Some(task.started_event.clone())
+                Some(task.started_event())
             }
             Task::Started(_) | Task::Scheduled(_) | Task::Idle => None,
         };

@@ -36,6 +36,7 @@ mod save;
 mod shared;
 mod state;
 mod store;
+mod ticket;
 mod timers;
 mod token;
 mod visibility;

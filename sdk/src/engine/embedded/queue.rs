@@ -5,7 +5,7 @@
 //! whether it still means something.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,9 +15,11 @@ use std::{
 use steadfast_core::ids::TaskQueue;
 use tokio::sync::Notify;
 
+use super::state::FastMap;
+
 #[derive(Debug)]
 pub(crate) struct Queues<T> {
-    queues: HashMap<TaskQueue, Queue<T>>,
+    queues: FastMap<TaskQueue, Queue<T>>,
 }
 
 /// The queues of which nothing is handed out.
@@ -53,7 +55,7 @@ impl Arrivals {
 impl<T> Default for Queues<T> {
     fn default() -> Self {
         Self {
-            queues: HashMap::new(),
+            queues: FastMap::default(),
         }
     }
 }
@@ -73,15 +75,22 @@ impl<T> Queues<T> {
         queue.arrived.notify_one();
     }
 
+    /// Takes the first entry. Another poll is woken if something is left: one wakeup can stand for
+    /// several entries.
     pub(crate) fn pop(&mut self, name: &TaskQueue, paused: &Paused) -> Option<T> {
         if paused.contains(name) {
             return None;
         }
-        self.queues.get_mut(name)?.ready.pop_front()
+        let queue = self.queues.get_mut(name)?;
+        let entry = queue.ready.pop_front()?;
+        if !queue.ready.is_empty() {
+            queue.arrived.notify_one();
+        }
+        Some(entry)
     }
 
-    /// Wakes another poll if something is left: one wakeup can stand for several entries.
-    pub(crate) fn pass_on(&self, name: &TaskQueue, paused: &Paused) {
+    /// Wakes a poll if there is something for it.
+    pub(crate) fn wake(&self, name: &TaskQueue, paused: &Paused) {
         if let Some(queue) = self.queues.get(name)
             && !queue.ready.is_empty()
             && !paused.contains(name)

@@ -16,8 +16,9 @@ use steadfast_core::{
 use super::{
     execution::{Effect, Execution, engine_identity, new_run_id},
     shared::{Found, Shared, run_not_found},
-    state::{Core, Ticket},
+    state::Core,
     store::{Row, find_request, find_run, read_events},
+    ticket::Ticket,
 };
 use crate::engine::{EngineError, ExecutionRef, ResetWorkflowRequest};
 
@@ -57,7 +58,7 @@ impl Shared {
                 })
                 .await?;
             if let Some((run_id, ticket)) = done {
-                self.committed(ticket).await?;
+                ticket.await?;
                 return Ok(run_id);
             }
         }

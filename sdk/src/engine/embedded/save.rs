@@ -1,12 +1,18 @@
 //! What a transition of a run leaves for the store, and the limits of histories.
 
-use steadfast_core::time::Timestamp;
+use steadfast_core::{event::HistoryEvent, time::Timestamp};
 
 use super::{
     execution::{Execution, MAX_EVENTS, MAX_HISTORY_BYTES, engine_identity},
     store::{Row, encode_event},
 };
 
+/// The room that a row of events begins with: enough for what usually happens to a run between two
+/// commits.
+const ROW_BYTES: usize = 1_024;
+/// How many emptied rows are kept, and how large.
+const SPARE_ROWS: usize = 256;
+const LARGEST_SPARE_ROW: usize = 4 * ROW_BYTES;
 /// A row of events that is longer than this does not grow.
 const LONG_ROW: usize = 64 * 1024;
 
@@ -17,8 +23,14 @@ pub(crate) struct QueuedEvents {
     row: usize,
 }
 
-/// Queues what the store has to know about a run, for the batch with a number.
-pub(crate) fn save(run: &mut Execution, batch: u64, rows: &mut Vec<Row>) {
+/// Queues what the store has to know about a run, for the batch with a number. Its events go into a spare row if there
+/// is one.
+pub(crate) fn save(
+    run: &mut Execution,
+    batch: u64,
+    rows: &mut Vec<Row>,
+    spare_rows: &mut Vec<Vec<u8>>,
+) {
     let key = run.key;
     if std::mem::take(&mut run.drop_buffered_rows) {
         rows.push(Row::Unbuffer { key });
@@ -33,7 +45,7 @@ pub(crate) fn save(run: &mut Execution, batch: u64, rows: &mut Vec<Row>) {
     }
     run.buffered_saved = run.buffered.len();
     if run.unsaved > 0 {
-        save_events(run, batch, rows);
+        save_events(run, batch, rows, spare_rows);
     }
     rows.extend(
         run.activity_rows
@@ -66,31 +78,37 @@ pub(crate) fn save(run: &mut Execution, batch: u64, rows: &mut Vec<Row>) {
 }
 
 /// Queues the events that are not queued: in the row of those before them, if that is in the same batch.
-fn save_events(run: &mut Execution, batch: u64, rows: &mut Vec<Row>) {
+fn save_events(
+    run: &mut Execution,
+    batch: u64,
+    rows: &mut Vec<Row>,
+    spare_rows: &mut Vec<Vec<u8>>,
+) {
     let last = run.last_event_id();
     let first = last + 1 - run.unsaved as u64;
+    let unsaved = &run.tail[run.tail.len() - run.unsaved..];
+    run.unsaved = 0;
     let before = run
         .queued_events
         .filter(|queued| queued.batch == batch)
-        .and_then(|queued| rows.get_mut(queued.row))
-        .and_then(|row| match row {
-            Row::History {
-                key, last, events, ..
-            } if *key == run.key && *last + 1 == first && events.len() < LONG_ROW => {
-                Some((last, events))
-            }
-            _ => None,
-        });
-    let mut encoded = Vec::with_capacity(128 * run.unsaved);
-    for event in &run.tail[run.tail.len() - run.unsaved..] {
-        encode_event(event, &mut encoded);
-    }
-    run.history_bytes += encoded.len() as u64;
-    run.unsaved = 0;
-    if let Some((last_before, events)) = before {
+        .and_then(|queued| rows.get_mut(queued.row));
+    if let Some(Row::History {
+        key,
+        last: last_before,
+        events,
+        ..
+    }) = before
+        && *key == run.key
+        && *last_before + 1 == first
+        && events.len() < LONG_ROW
+    {
         *last_before = last;
-        events.append(&mut encoded);
+        run.history_bytes += encode_events(unsaved, events);
     } else {
+        let mut events = spare_rows
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(ROW_BYTES));
+        run.history_bytes += encode_events(unsaved, &mut events);
         run.queued_events = Some(QueuedEvents {
             batch,
             row: rows.len(),
@@ -99,9 +117,27 @@ fn save_events(run: &mut Execution, batch: u64, rows: &mut Vec<Row>) {
             key: run.key,
             first,
             last,
-            events: encoded,
+            events,
         });
     }
+}
+
+/// Keeps a row of events that was written for others. Otherwise what one thread allocates another one frees, which is
+/// slow.
+pub(crate) fn recycle(mut events: Vec<u8>, spare_rows: &mut Vec<Vec<u8>>) {
+    if events.capacity() <= LARGEST_SPARE_ROW && spare_rows.len() < SPARE_ROWS {
+        events.clear();
+        spare_rows.push(events);
+    }
+}
+
+/// Appends events and says how many bytes they are.
+fn encode_events(events: &[HistoryEvent], bytes: &mut Vec<u8>) -> u64 {
+    let before = bytes.len();
+    for event in events {
+        encode_event(event, bytes);
+    }
+    (bytes.len() - before) as u64
 }
 
 /// Ends a run whose history is too long, as a Temporal Service does.

@@ -20,7 +20,7 @@ use super::{
     commit::{WriterState, panicked},
     jobs::Target,
     options::Durability,
-    state::{Core, Ticket},
+    state::Core,
     store::{BackupRequest, Db, LoadedRun, ReadFn, RunInfo, Slice, Writer, find_run, load_run},
 };
 use crate::engine::{EngineError, ExecutionRef};
@@ -208,11 +208,6 @@ impl Shared {
         }
         self.drive_writer();
         receiver.recv().unwrap_or_else(|_| Err(gone()))
-    }
-
-    /// Waits for the commit of everything up to a ticket.
-    pub(crate) async fn committed(&self, ticket: Ticket) -> Result<(), EngineError> {
-        ticket.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Does something with the run that a request is about, reading it first if it has to be. Open
@@ -407,7 +402,8 @@ fn take_guard(locked: Locked<'_>) -> MutexGuard<'_, Core> {
     shared.core.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn gone() -> EngineError {
+/// What those hear whose engine ended before it answered.
+pub(super) fn gone() -> EngineError {
     EngineError::Unavailable {
         message: "the engine is shut down; open it again".to_owned(),
     }

@@ -23,7 +23,6 @@ use steadfast_core::{
     time::Timestamp,
 };
 use tokio::sync::Notify;
-use tokio::sync::oneshot;
 
 use super::{
     commit::WriterState,
@@ -35,13 +34,13 @@ use super::{
     queue::{Paused, Queues},
     save::{enforce_limits, save},
     store::{BackupRequest, InsertRun, LoadedRun, ReadFn, Row},
+    ticket::{Promise, Ticket},
 };
 use crate::engine::{EngineError, UpdateReply};
 
 /// What happens once a batch is durable.
 #[derive(Debug)]
 pub(crate) enum After {
-    Ack(oneshot::Sender<Result<(), EngineError>>),
     Dispatch {
         queue: TaskQueue,
         key: i64,
@@ -58,14 +57,14 @@ pub(crate) struct EndedAttempt {
     pub(crate) key: i64,
     pub(crate) scheduled: u64,
     pub(crate) number: u32,
-    pub(crate) attempt: Box<Attempt>,
+    pub(crate) attempt: Attempt,
 }
 
-/// Something for each of some runs. Nobody else chooses the keys, so they need no hash that withstands who does.
-pub(crate) type ByKey<T> = HashMap<i64, T, foldhash::fast::RandomState>;
+/// A map with keys that nobody else chooses, or few of them, so that it needs no hash that withstands who does.
+pub(crate) type FastMap<K, T> = HashMap<K, T, foldhash::fast::RandomState>;
 
-/// A wait for the commit of everything that was queued so far.
-pub(crate) type Ticket = oneshot::Receiver<Result<(), EngineError>>;
+/// Something for each of some runs.
+pub(crate) type ByKey<T> = FastMap<i64, T>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Core {
@@ -88,10 +87,13 @@ pub(crate) struct Core {
 
     pub(crate) rows: Vec<Row>,
     pub(crate) after: Vec<After>,
+    /// For those who wait for what is queued, if anybody does.
+    pub(crate) promise: Option<Promise>,
     pub(crate) reads: Vec<ReadFn>,
     pub(crate) backups: Vec<BackupRequest>,
     /// What waits for the batch that is being written.
     pub(crate) writing: Vec<After>,
+    pub(crate) promise_writing: Option<Promise>,
     /// Attempts whose end is part of the next batch, and of the one that is being written: if it is
     /// not written they go on.
     pub(crate) ended: Vec<EndedAttempt>,
@@ -123,6 +125,10 @@ pub(crate) struct Core {
     pub(crate) transitions: u64,
     /// Told of every transition.
     pub(crate) stirred: Arc<Notify>,
+    /// Room for the effects of the next transition, so that each does not make its own.
+    spare_effects: Vec<Effect>,
+    /// Emptied rows of events, so that not every run makes its own.
+    pub(crate) spare_rows: Vec<Vec<u8>>,
     /// Why the engine does nothing any more.
     pub(crate) stopped: Option<EngineError>,
     pub(crate) stopping: bool,
@@ -166,16 +172,14 @@ impl Core {
             } else {
                 Row::ResumeQueue(queue.clone())
             });
-            self.workflow_tasks.pass_on(queue, &self.paused);
-            self.activity_tasks.pass_on(queue, &self.paused);
+            self.workflow_tasks.wake(queue, &self.paused);
+            self.activity_tasks.wake(queue, &self.paused);
         }
     }
 
     /// Waits for the commit of everything that was queued so far.
     pub(crate) fn ticket(&mut self) -> Ticket {
-        let (sender, receiver) = oneshot::channel();
-        self.after.push(After::Ack(sender));
-        receiver
+        self.promise.get_or_insert_default().ticket()
     }
 
     /// Makes a run, with its first task unless it has to wait.
@@ -273,7 +277,7 @@ impl Core {
         self.transitions += 1;
         self.stirred.notify_waiters();
         enforce_limits(run, now);
-        save(run, self.commits, &mut self.rows);
+        save(run, self.commits, &mut self.rows, &mut self.spare_rows);
         let out = run.is_task_started();
         if out != std::mem::replace(&mut run.counted_out, out) {
             self.tasks_out = if out {
@@ -290,7 +294,10 @@ impl Core {
                 number,
                 attempt,
             }));
-        let effects = std::mem::take(&mut run.effects);
+        let mut effects = Vec::new();
+        if !run.effects.is_empty() {
+            effects = std::mem::replace(&mut run.effects, std::mem::take(&mut self.spare_effects));
+        }
         let ready = run.query_task.is_none() && (run.is_task_ready() || run.needs_query_task());
         if ready && !run.queued {
             run.queued = true;
@@ -302,29 +309,27 @@ impl Core {
             run.registered_due = Some(due);
             self.timers.push(Reverse((due, key)));
         }
-        for effect in effects {
+        for effect in effects.drain(..) {
             self.take_effect(key, effect, now);
+        }
+        if effects.capacity() > 0 {
+            self.spare_effects = effects;
         }
         self.drop_if_done(key);
     }
 
     fn take_effect(&mut self, key: i64, effect: Effect, now: Timestamp) {
         match effect {
-            Effect::Dispatch { scheduled, attempt } => {
-                let queue = self
-                    .executions
-                    .get(&key)
-                    .and_then(|run| run.activities.get(&scheduled))
-                    .map(|activity| activity.task.task_queue.clone());
-                if let Some(queue) = queue {
-                    self.after.push(After::Dispatch {
-                        queue,
-                        key,
-                        scheduled,
-                        attempt,
-                    });
-                }
-            }
+            Effect::Dispatch {
+                queue,
+                scheduled,
+                attempt,
+            } => self.after.push(After::Dispatch {
+                queue,
+                key,
+                scheduled,
+                attempt,
+            }),
             Effect::StartChild { initiated } => {
                 self.jobs.push_back(Job::StartChild {
                     parent: key,

@@ -19,30 +19,27 @@ pub(crate) enum Token {
 
 impl Token {
     pub(crate) fn encode(self) -> TaskToken {
-        let mut bytes = Vec::with_capacity(21);
-        match self {
-            Self::Workflow { key, serial } => {
-                bytes.push(b'w');
-                bytes.extend_from_slice(&key.to_le_bytes());
-                bytes.extend_from_slice(&serial.to_le_bytes());
-            }
-            Self::Query { key, serial } => {
-                bytes.push(b'q');
-                bytes.extend_from_slice(&key.to_le_bytes());
-                bytes.extend_from_slice(&serial.to_le_bytes());
-            }
+        let (kind, key, second, attempt) = match self {
+            Self::Workflow { key, serial } => (b'w', key, serial, None),
+            Self::Query { key, serial } => (b'q', key, serial, None),
             Self::Activity {
                 key,
                 scheduled,
                 attempt,
-            } => {
-                bytes.push(b'a');
-                bytes.extend_from_slice(&key.to_le_bytes());
-                bytes.extend_from_slice(&scheduled.to_le_bytes());
-                bytes.extend_from_slice(&attempt.to_le_bytes());
+            } => (b'a', key, scheduled, Some(attempt)),
+        };
+        let mut bytes = [0; 21];
+        bytes[0] = kind;
+        bytes[1..9].copy_from_slice(&key.to_le_bytes());
+        bytes[9..17].copy_from_slice(&second.to_le_bytes());
+        let length = match attempt {
+            Some(attempt) => {
+                bytes[17..].copy_from_slice(&attempt.to_le_bytes());
+                21
             }
-        }
-        TaskToken(Bytes::from(bytes))
+            None => 17,
+        };
+        TaskToken(Bytes::from(&bytes[..length]))
     }
 
     /// `None` when the bytes are not a token of this engine.

@@ -39,7 +39,7 @@ impl Shared {
             .await?;
         if let Some(ticket) = ticket {
             // What is told must not be undone by a crash.
-            self.committed(ticket).await?;
+            ticket.await?;
         }
         Ok(description)
     }

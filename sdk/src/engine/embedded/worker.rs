@@ -15,8 +15,8 @@ use super::{
     client::{check_details, check_outcome},
     handout::{TakenActivity, TakenTask, activity_run, started_run, task_not_found},
     shared::{Locked, Shared},
-    state::Ticket,
     store::load_run,
+    ticket::Ticket,
     token::Token,
 };
 use crate::engine::{
@@ -30,7 +30,7 @@ impl Shared {
             core.pause(queue, paused);
             core.ticket()
         };
-        self.committed(ticket).await
+        ticket.await
     }
 
     pub(crate) async fn poll_workflow_task(
@@ -42,8 +42,6 @@ impl Shared {
                 let (mut core, now) = self.enter()?;
                 match core.take_workflow_task(&request, now) {
                     Some(taken) => {
-                        core.workflow_tasks
-                            .pass_on(&request.task_queue, &core.paused);
                         core.run_jobs(now);
                         Ok(taken)
                     }
@@ -52,7 +50,7 @@ impl Shared {
             };
             match taken {
                 Ok(taken) if taken.missing_up_to == 0 => return Ok(taken.task),
-                Ok(taken) => return self.complete_history(taken).await,
+                Ok(taken) => return Box::pin(self.complete_history(taken)).await,
                 Err(arrivals) => arrivals.wait().await,
             }
         }
@@ -97,7 +95,7 @@ impl Shared {
         if claimed {
             self.write_claimed();
         }
-        self.committed(ticket).await?;
+        ticket.await?;
         refused
     }
 
@@ -124,7 +122,7 @@ impl Shared {
                 Some(Token::Activity { .. }) | None => return Err(task_not_found()),
             }
         };
-        self.committed(ticket).await
+        ticket.await
     }
 
     pub(crate) async fn poll_activity_task(
@@ -135,17 +133,15 @@ impl Shared {
             let taken = {
                 let (mut core, now) = self.enter()?;
                 let (queue, worker) = (&request.task_queue, &request.worker);
-                match core.take_activity_task(queue, worker, &self.namespace, now) {
-                    Some(taken) => {
-                        core.activity_tasks.pass_on(queue, &core.paused);
-                        Ok(taken)
-                    }
-                    None => Err(core.activity_tasks.arrivals(queue)),
-                }
+                core.take_activity_task(queue, worker, &self.namespace, now)
+                    .ok_or_else(|| core.activity_tasks.arrivals(queue))
             };
             match taken {
                 Ok(mut taken) => match taken.ticket.take() {
-                    Some(ticket) => return self.lease_when_durable(taken, ticket).await,
+                    // Rare, and boxed so that it makes no other poll larger.
+                    Some(ticket) => {
+                        return Box::pin(self.lease_when_durable(taken, ticket)).await;
+                    }
                     None => return Ok(taken.lease),
                 },
                 Err(arrivals) => arrivals.wait().await,
@@ -165,7 +161,7 @@ impl Shared {
             scheduled: taken.scheduled,
             attempt: Some(attempt),
         };
-        self.committed(ticket).await?;
+        ticket.await?;
         guard.attempt = None;
         Ok(taken.lease)
     }
@@ -184,7 +180,7 @@ impl Shared {
             core.run_jobs(now);
             core.ticket()
         };
-        self.committed(ticket).await
+        ticket.await
     }
 
     pub(crate) async fn record_heartbeat(
@@ -211,7 +207,7 @@ impl Shared {
             core.finish(key, now);
             core.ticket()
         };
-        self.committed(ticket).await
+        ticket.await
     }
 
     /// The state with the run of an attempt in it, if it is open. The run is nearly always there; but
@@ -224,14 +220,20 @@ impl Shared {
                     return Ok(entered);
                 }
             }
-            if let Some(run) = self.read(move |db| load_run(db, key)).await?
-                && run.info.status == ExecutionStatus::Running
-            {
-                let run = ExecutionRef::run(run.info.id);
-                self.with_run(&run, false, |_, _, _| Ok(())).await?;
-            }
+            Box::pin(self.bring_back(key)).await?;
         }
         self.enter()
+    }
+
+    /// Brings a run into memory if it is open.
+    async fn bring_back(&self, key: i64) -> Result<(), EngineError> {
+        if let Some(run) = self.read(move |db| load_run(db, key)).await?
+            && run.info.status == ExecutionStatus::Running
+        {
+            let run = ExecutionRef::run(run.info.id);
+            self.with_run(&run, false, |_, _, _| Ok(())).await?;
+        }
+        Ok(())
     }
 }
 

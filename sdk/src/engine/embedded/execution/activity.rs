@@ -51,7 +51,7 @@ pub(crate) enum ActivityState {
     /// Waits for its next attempt.
     Backoff(Timestamp),
     /// A worker runs it.
-    Started(Box<Attempt>),
+    Started(Attempt),
 }
 
 /// An attempt that a worker runs.
@@ -144,6 +144,15 @@ impl Activity {
             .is_some_and(|policy| !policy.allows_attempt_after(self.attempt))
     }
 
+    /// Gives the current attempt to a worker.
+    pub(super) fn dispatch(&self, scheduled: u64) -> Effect {
+        Effect::Dispatch {
+            queue: self.task.task_queue.clone(),
+            scheduled,
+            attempt: self.attempt,
+        }
+    }
+
     pub(super) fn next_deadline(&self) -> Option<(Timestamp, Option<TimeoutType>)> {
         let timeouts = &self.task.timeouts;
         let overall = timeouts.schedule_to_close_timeout.map(|limit| {
@@ -231,13 +240,13 @@ impl Execution {
         };
         let (notices, receiver) = watch::channel(notice);
         let time = now.max(activity.scheduled_time);
-        activity.state = ActivityState::Started(Box::new(Attempt {
+        activity.state = ActivityState::Started(Attempt {
             worker: worker.clone(),
             time,
             last_heartbeat: time,
             notices,
             handed_over: false,
-        }));
+        });
         if activity.counts_attempts() {
             // On a restart it must be known that this attempt may have happened.
             activity.has_row = true;
@@ -261,8 +270,8 @@ impl Execution {
                 let row = activity.row(scheduled, false);
                 self.activity_rows.push(row);
             }
+            self.effects.push(activity.dispatch(scheduled));
             self.update_activity_deadline(scheduled);
-            self.effects.push(Effect::Dispatch { scheduled, attempt });
         }
     }
 

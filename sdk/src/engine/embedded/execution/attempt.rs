@@ -8,7 +8,7 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{ActivityState, Deadline, Effect, Execution};
+use super::{ActivityState, Deadline, Execution};
 use crate::engine::ActivityNotice;
 
 impl Execution {
@@ -59,9 +59,8 @@ impl Execution {
         match activity.next_deadline() {
             Some((due, None)) if due <= now => {
                 activity.state = ActivityState::Scheduled;
-                let attempt = activity.attempt;
                 self.backing_off -= 1;
-                self.effects.push(Effect::Dispatch { scheduled, attempt });
+                self.effects.push(activity.dispatch(scheduled));
             }
             Some((due, Some(timeout_type))) if due <= now => {
                 self.time_out_activity(scheduled, timeout_type, now);

@@ -152,11 +152,11 @@ impl Execution {
 
     /// Fails the task that is with a worker and records what waited for its end.
     fn force_close_task(&mut self, now: Timestamp) {
-        let Some(mut task) = self.take_started_task() else {
+        let Some(task) = self.take_started_task() else {
             return;
         };
         if let TaskKind::Normal { .. } = task.kind {
-            let (scheduled_event_id, started_event_id) = self.record_task_started(&mut task);
+            let (scheduled_event_id, started_event_id) = self.record_task_started(&task);
             self.record(
                 now,
                 EventKind::WorkflowTaskFailed {

@@ -36,10 +36,10 @@ impl Execution {
             self.discard_speculative_task(completion, now);
             return Ok(());
         }
-        let Some(mut task) = self.take_started_task() else {
+        let Some(task) = self.take_started_task() else {
             return Ok(());
         };
-        let (scheduled_event_id, started_event_id) = self.record_task_started(&mut task);
+        let (scheduled_event_id, started_event_id) = self.record_task_started(&task);
         let completed = self.record(
             now,
             EventKind::WorkflowTaskCompleted {
@@ -105,6 +105,7 @@ impl Execution {
         match command {
             Command::ScheduleActivityTask(activity) => {
                 let activity = with_defaults(activity);
+                let queue = activity.task_queue.clone();
                 let scheduled = self.record(
                     now,
                     EventKind::ActivityTaskScheduled {
@@ -114,6 +115,7 @@ impl Execution {
                 );
                 if !closing {
                     self.effects.push(Effect::Dispatch {
+                        queue,
                         scheduled: scheduled.0,
                         attempt: 1,
                     });

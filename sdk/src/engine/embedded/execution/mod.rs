@@ -35,12 +35,15 @@ use std::{
 use steadfast_core::{
     command::{RequestCancelExternalWorkflowExecution, SignalExternalWorkflowExecution},
     event::{EventKind, ExecutionStatus, HistoryEvent, WorkflowExecutionStarted},
-    ids::{ActivityId, EventId, Identity, RequestId, RunId, TimerId, UpdateId, WorkflowExecution},
+    ids::{
+        ActivityId, EventId, Identity, RequestId, RunId, TaskQueue, TimerId, UpdateId,
+        WorkflowExecution,
+    },
     payload::PayloadMap,
     time::Timestamp,
 };
 
-use super::save::QueuedEvents;
+use super::{save::QueuedEvents, state::FastMap};
 
 pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
@@ -66,7 +69,11 @@ pub(crate) const MAX_PENDING: usize = 2_000;
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// Give the activity to a worker, once its scheduling is durable.
-    Dispatch { scheduled: u64, attempt: u32 },
+    Dispatch {
+        queue: TaskQueue,
+        scheduled: u64,
+        attempt: u32,
+    },
     /// Start the child.
     StartChild { initiated: u64 },
     /// Carry the cancellation to its target.
@@ -140,7 +147,7 @@ pub(crate) struct Execution {
     /// Where the last ones that have been given to it are.
     pub(crate) queued_events: Option<QueuedEvents>,
     /// Attempts that a transition ended: event id of the activity, number, and the attempt.
-    pub(crate) ended_attempts: Vec<(u64, u32, Box<Attempt>)>,
+    pub(crate) ended_attempts: Vec<(u64, u32, Attempt)>,
     /// The last event that is known to be durable.
     pub(crate) committed: u64,
 
@@ -163,7 +170,7 @@ pub(crate) struct Execution {
     pub(crate) drop_buffered_rows: bool,
 
     pub(crate) activities: BTreeMap<u64, Activity>,
-    activity_ids: HashMap<ActivityId, u64>,
+    activity_ids: FastMap<ActivityId, u64>,
     backing_off: usize,
     pub(crate) activity_rows: Vec<ActivityRow>,
     timers: BTreeMap<u64, Timer>,
@@ -231,7 +238,7 @@ impl Execution {
             buffered_saved: 0,
             drop_buffered_rows: false,
             activities: BTreeMap::new(),
-            activity_ids: HashMap::new(),
+            activity_ids: FastMap::default(),
             backing_off: 0,
             activity_rows: Vec::new(),
             timers: BTreeMap::new(),

@@ -10,6 +10,10 @@ use steadfast_core::{
 
 use super::{Execution, Task};
 
+/// How many events a workflow task brings when one activity ended since the last one. They are moved to the worker
+/// together with their memory, so room for the next ones is made at once.
+const EVENTS_OF_A_STEP: usize = 6;
+
 impl Execution {
     /// Records an event now and applies it.
     pub(crate) fn record(&mut self, now: Timestamp, kind: EventKind) -> EventId {
@@ -30,6 +34,9 @@ impl Execution {
         };
         if !self.is_open() {
             self.closing_event = Some(event.clone());
+        }
+        if self.tail.capacity() == 0 {
+            self.tail.reserve_exact(EVENTS_OF_A_STEP);
         }
         self.tail.push(event);
         self.unsaved += 1;

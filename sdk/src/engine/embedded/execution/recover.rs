@@ -26,7 +26,7 @@ pub(crate) struct StoredActivity {
 }
 
 /// The attempts that workers of this process run although their run was dropped from memory.
-pub(crate) type RunningAttempts = HashMap<u64, (u32, Box<Attempt>)>;
+pub(crate) type RunningAttempts = HashMap<u64, (u32, Attempt)>;
 
 impl Execution {
     pub(crate) fn recover(
@@ -83,7 +83,7 @@ impl Execution {
         &mut self,
         scheduled: u64,
         row: Option<StoredActivity>,
-        running: Option<(u32, Box<Attempt>)>,
+        running: Option<(u32, Attempt)>,
         now: Timestamp,
     ) {
         let Some(activity) = self.activities.get_mut(&scheduled) else {
@@ -111,7 +111,7 @@ impl Execution {
         }
         if let Some((worker, time)) = handed_over {
             let attempt = Attempt::handed_over(worker, time, now);
-            activity.state = ActivityState::Started(Box::new(attempt));
+            activity.state = ActivityState::Started(attempt);
             self.update_activity_deadline(scheduled);
             return;
         }
@@ -133,9 +133,8 @@ impl Execution {
                 self.activity_rows.push(row);
             }
             activity.attempt_scheduled_time = now;
-            let attempt = activity.attempt;
+            self.effects.push(activity.dispatch(scheduled));
             self.update_activity_deadline(scheduled);
-            self.effects.push(Effect::Dispatch { scheduled, attempt });
         }
     }
 
@@ -153,7 +152,7 @@ impl Execution {
         );
         failure.cause.clone_from(&activity.last_failure);
         "Server".clone_into(&mut failure.source);
-        activity.state = ActivityState::Started(Box::new(Attempt::unknown(now)));
+        activity.state = ActivityState::Started(Attempt::unknown(now));
         self.record_activity_timeout(scheduled, failure, retry_state, now);
     }
 
@@ -162,10 +161,7 @@ impl Execution {
         for (scheduled, activity) in &mut self.activities {
             activity.scheduled_time = now;
             activity.attempt_scheduled_time = now;
-            self.effects.push(Effect::Dispatch {
-                scheduled: *scheduled,
-                attempt: activity.attempt,
-            });
+            self.effects.push(activity.dispatch(*scheduled));
         }
         let scheduled: Vec<u64> = self.activities.keys().copied().collect();
         for id in scheduled {

@@ -27,7 +27,7 @@ const QUERY_TASK_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) enum Task {
     Idle,
     Scheduled(ScheduledTask),
-    Started(Box<StartedTask>),
+    Started(StartedTask),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,11 +52,31 @@ pub(crate) struct StartedTask {
     pub(crate) kind: TaskKind,
     pub(crate) serial: u64,
     pub(crate) worker: Identity,
-    /// The `WorkflowTaskScheduled` of a task that was not recorded as scheduled.
-    pub(crate) scheduled_event: Option<HistoryEvent>,
-    pub(crate) started_event: HistoryEvent,
     pub(crate) updates: Vec<UpdateId>,
     deadline: Timestamp,
+    // What its events say, or will say.
+    time: Timestamp,
+    scheduled: EventId,
+    pub(crate) started: EventId,
+    history_bytes: u64,
+    suggests_continue_as_new: bool,
+}
+
+impl StartedTask {
+    /// Its `WorkflowTaskStarted`, which is recorded with the answer.
+    pub(crate) fn started_event(&self) -> HistoryEvent {
+        HistoryEvent {
+            event_id: self.started,
+            event_time: self.time,
+            kind: EventKind::WorkflowTaskStarted {
+                scheduled_event_id: self.scheduled,
+                identity: Some(self.worker.clone()),
+                request_id: None,
+                history_size_bytes: self.history_bytes,
+                suggest_continue_as_new: self.suggests_continue_as_new,
+            },
+        }
+    }
 }
 
 /// A task that only brings queries.
@@ -127,41 +147,37 @@ impl Execution {
                 scheduled: EventId(self.last_event_id()),
             };
         }
-        let event_time = now.max(self.last_event_time);
         let next = EventId(self.next_event_id);
-        let (scheduled_event_id, started_event_id, scheduled_event) = match kind {
-            TaskKind::Normal { scheduled } => (scheduled, next, None),
-            TaskKind::Transient { .. } | TaskKind::Speculative => {
-                let event = HistoryEvent {
-                    event_id: next,
-                    event_time,
-                    kind: self.task_scheduled_kind(self.attempt),
-                };
-                (next, next.next(), Some(event))
-            }
+        let (scheduled, started) = match kind {
+            TaskKind::Normal { scheduled } => (scheduled, next),
+            TaskKind::Transient { .. } | TaskKind::Speculative => (next, next.next()),
         };
-        let started_event = HistoryEvent {
-            event_id: started_event_id,
-            event_time,
-            kind: EventKind::WorkflowTaskStarted {
-                scheduled_event_id,
-                identity: Some(worker.clone()),
-                request_id: None,
-                history_size_bytes: self.history_bytes,
-                suggest_continue_as_new: self.suggests_continue_as_new(),
-            },
-        };
-        let deadline = now.after(self.start.timeouts.task_timeout());
-        let updates = self.take_admitted_updates();
-        self.set_task(Task::Started(Box::new(StartedTask {
+        let task = StartedTask {
             kind,
             serial,
             worker: worker.clone(),
-            scheduled_event,
-            started_event,
-            updates,
-            deadline,
-        })));
+            updates: self.take_admitted_updates(),
+            deadline: now.after(self.start.timeouts.task_timeout()),
+            time: now.max(self.last_event_time),
+            scheduled,
+            started,
+            history_bytes: self.history_bytes,
+            suggests_continue_as_new: self.suggests_continue_as_new(),
+        };
+        self.set_task(Task::Started(task));
+    }
+
+    /// The `WorkflowTaskScheduled` of a task that was not recorded as scheduled; it is recorded with the
+    /// answer.
+    pub(crate) fn late_scheduled_event(&self, task: &StartedTask) -> Option<HistoryEvent> {
+        match task.kind {
+            TaskKind::Normal { .. } => None,
+            TaskKind::Transient { .. } | TaskKind::Speculative => Some(HistoryEvent {
+                event_id: task.scheduled,
+                event_time: task.time,
+                kind: self.task_scheduled_kind(self.attempt),
+            }),
+        }
     }
 
     /// Takes the task back from a worker that never got it.
@@ -191,29 +207,23 @@ impl Execution {
             return None;
         }
         match self.set_task(Task::Idle) {
-            Task::Started(task) => Some(*task),
+            Task::Started(task) => Some(task),
             Task::Idle | Task::Scheduled(_) => None,
         }
     }
 
     /// Records that the task was with a worker. Returns the ids of its two first events.
-    pub(super) fn record_task_started(&mut self, task: &mut StartedTask) -> (EventId, EventId) {
-        if let Some(event) = task.scheduled_event.take() {
+    pub(super) fn record_task_started(&mut self, task: &StartedTask) -> (EventId, EventId) {
+        if let Some(event) = self.late_scheduled_event(task) {
             self.record(event.event_time, event.kind);
         }
-        let started = task.started_event.clone();
-        let scheduled = match &started.kind {
-            EventKind::WorkflowTaskStarted {
-                scheduled_event_id, ..
-            } => *scheduled_event_id,
-            _ => EventId::NONE,
-        };
-        let started_id = self.record(started.event_time, started.kind);
+        let event = task.started_event();
+        let started = self.record(event.event_time, event.kind);
         debug_assert_eq!(
-            started_id, started.event_id,
+            started, task.started,
             "nothing is recorded while a task is out"
         );
-        (scheduled, started_id)
+        (task.scheduled, started)
     }
 
     /// Ends the task without an answer, and tries again.
@@ -251,14 +261,14 @@ impl Execution {
         now: Timestamp,
         event: impl FnOnce(EventId, EventId, Identity) -> EventKind,
     ) {
-        let Some(mut task) = self.take_started_task() else {
+        let Some(task) = self.take_started_task() else {
             return;
         };
         self.sticky = None;
         self.readmit_updates(&task.updates);
         match task.kind {
             TaskKind::Normal { .. } => {
-                let (scheduled, started) = self.record_task_started(&mut task);
+                let (scheduled, started) = self.record_task_started(&task);
                 self.record(now, event(scheduled, started, task.worker));
             }
             TaskKind::Transient { .. } | TaskKind::Speculative => {
