@@ -3,7 +3,7 @@
 //! Stored histories contain these types in their field order. Fields are added at the end, with
 //! `#[serde(default)]`, and never removed or reordered; variants are stored by name.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -274,7 +274,7 @@ pub enum EventKind {
         timeout_type: TimeoutType,
     },
     ActivityTaskScheduled {
-        activity: Box<ScheduleActivityTask>,
+        activity: Arc<ScheduleActivityTask>,
         workflow_task_completed_event_id: EventId,
     },
     ActivityTaskStarted {

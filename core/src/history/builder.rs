@@ -317,7 +317,7 @@ impl HistoryBuilder {
         let completed = self.task_completed;
         let kind = match command {
             Command::ScheduleActivityTask(activity) => EventKind::ActivityTaskScheduled {
-                activity,
+                activity: activity.into(),
                 workflow_task_completed_event_id: completed,
             },
             Command::RequestCancelActivityTask { scheduled_event_id } => {

@@ -47,11 +47,10 @@ pub(crate) fn save(
     if run.unsaved > 0 {
         save_events(run, batch, rows, spare_rows);
     }
-    rows.extend(
-        run.activity_rows
-            .drain(..)
-            .map(|row| Row::Activity { key, row }),
-    );
+    if !run.activity_rows.is_empty() {
+        let activities = run.activity_rows.drain(..);
+        rows.extend(activities.map(|row| Row::Activity { key, row }));
+    }
     if std::mem::take(&mut run.attributes_changed) {
         rows.push(Row::Attributes {
             key,

@@ -286,14 +286,16 @@ impl Core {
                 self.tasks_out - 1
             };
         }
-        let ended = run.ended_attempts.drain(..);
-        self.ended
-            .extend(ended.map(|(scheduled, number, attempt)| EndedAttempt {
-                key,
-                scheduled,
-                number,
-                attempt,
-            }));
+        if !run.ended_attempts.is_empty() {
+            let ended = run.ended_attempts.drain(..);
+            self.ended
+                .extend(ended.map(|(scheduled, number, attempt)| EndedAttempt {
+                    key,
+                    scheduled,
+                    number,
+                    attempt,
+                }));
+        }
         let mut effects = Vec::new();
         if !run.effects.is_empty() {
             effects = std::mem::replace(&mut run.effects, std::mem::take(&mut self.spare_effects));
@@ -309,10 +311,10 @@ impl Core {
             run.registered_due = Some(due);
             self.timers.push(Reverse((due, key)));
         }
-        for effect in effects.drain(..) {
-            self.take_effect(key, effect, now);
-        }
-        if effects.capacity() > 0 {
+        if !effects.is_empty() {
+            for effect in effects.drain(..) {
+                self.take_effect(key, effect, now);
+            }
             self.spare_effects = effects;
         }
         self.drop_if_done(key);

@@ -4,6 +4,8 @@ mod executions;
 mod messages;
 mod updates;
 
+use std::sync::Arc;
+
 use steadfast_core::event::{EventKind, HistoryEvent, WorkflowTaskFailedCause};
 use temporalio_protos::temporal::api::history::v1::{
     self as proto, history_event::Attributes as A,
@@ -144,7 +146,7 @@ impl Wire {
             A::ActivityTaskScheduledEventAttributes(a) => {
                 let completed = event_id(a.workflow_task_completed_event_id);
                 EventKind::ActivityTaskScheduled {
-                    activity: Box::new(self.activity_in(a)?),
+                    activity: Arc::new(self.activity_in(a)?),
                     workflow_task_completed_event_id: completed,
                 }
             }

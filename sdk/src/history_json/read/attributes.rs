@@ -1,5 +1,7 @@
 //! Reads the attributes of one event, by its event type.
 
+use std::sync::Arc;
+
 use steadfast_core::{
     event::{EventKind, ExternalFailedCause, WorkflowTaskFailedCause},
     failure::TimeoutType,
@@ -122,7 +124,7 @@ fn read_workflow_task(name: &str, fields: Fields<'_>) -> Read<Option<EventKind>>
 fn read_activity(name: &str, fields: Fields<'_>) -> Read<Option<EventKind>> {
     Ok(Some(match name {
         "ActivityTaskScheduled" => EventKind::ActivityTaskScheduled {
-            activity: Box::new(messages::activity(fields)?),
+            activity: Arc::new(messages::activity(fields)?),
             workflow_task_completed_event_id: fields.event_id(TASK_COMPLETED)?,
         },
         "ActivityTaskStarted" => EventKind::ActivityTaskStarted {

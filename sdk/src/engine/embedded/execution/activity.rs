@@ -10,6 +10,8 @@
 //! process although no event tells it goes into an [`ActivityRow`]: the attempt, the last failure,
 //! what heartbeats said, and the start of an attempt after which no other is allowed.
 
+use std::sync::Arc;
+
 use steadfast_core::{
     command::ScheduleActivityTask,
     event::EventKind,
@@ -31,7 +33,7 @@ const ACTIVITY_NOT_FOUND: &str =
 
 #[derive(Debug)]
 pub(crate) struct Activity {
-    pub(crate) task: Box<ScheduleActivityTask>,
+    pub(crate) task: Arc<ScheduleActivityTask>,
     pub(crate) scheduled_time: Timestamp,
     pub(crate) attempt_scheduled_time: Timestamp,
     pub(crate) attempt: u32,
@@ -109,7 +111,7 @@ pub(crate) enum ActivityRow {
 }
 
 impl Activity {
-    pub(super) fn new(task: Box<ScheduleActivityTask>, time: Timestamp) -> Self {
+    pub(super) fn new(task: Arc<ScheduleActivityTask>, time: Timestamp) -> Self {
         Self {
             task,
             scheduled_time: time,

@@ -4,6 +4,8 @@
 //! operation is unknown or over changes nothing: a buffered event was applied to what is pending
 //! when it happened and is applied again when it is recorded.
 
+use std::sync::Arc;
+
 use steadfast_core::{
     event::{EventKind, ExecutionStatus, WorkflowTaskFailedCause},
     ids::EventId,
@@ -60,7 +62,7 @@ impl Execution {
             EventKind::ActivityTaskScheduled { activity, .. } => {
                 self.activity_ids.insert(activity.activity_id.clone(), id.0);
                 self.activities
-                    .insert(id.0, Activity::new(activity.clone(), time));
+                    .insert(id.0, Activity::new(Arc::clone(activity), time));
                 self.update_activity_deadline(id.0);
             }
             EventKind::ActivityTaskCancelRequested {

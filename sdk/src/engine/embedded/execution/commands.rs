@@ -1,5 +1,7 @@
 //! Applies the answer to a workflow task: its events, in command order, then what waited.
 
+use std::sync::Arc;
+
 use steadfast_core::{
     command::{Command, ScheduleActivityTask},
     event::EventKind,
@@ -295,7 +297,7 @@ fn leaves_no_trace(completion: &WorkflowTaskCompletion) -> bool {
 }
 
 /// Every activity is retried unless it says otherwise, and the history says by which policy.
-fn with_defaults(mut activity: Box<ScheduleActivityTask>) -> Box<ScheduleActivityTask> {
+fn with_defaults(mut activity: Box<ScheduleActivityTask>) -> Arc<ScheduleActivityTask> {
     activity.retry_policy.get_or_insert_default();
-    activity
+    activity.into()
 }

@@ -15,8 +15,7 @@ use super::{Execution, MAX_PENDING, TaskKind};
 /// Why commands were refused.
 pub(crate) type Refusal = (WorkflowTaskFailedCause, String);
 
-/// What the commands before the current one have done. Most answers leave most of it empty, which costs nothing
-/// with trees.
+/// What the commands before the current one have done.
 #[derive(Default)]
 struct Overlay<'a> {
     timers_started: BTreeSet<&'a TimerId>,
@@ -28,6 +27,45 @@ struct Overlay<'a> {
     children: usize,
     cancels: usize,
     signals: usize,
+}
+
+impl<'a> Overlay<'a> {
+    /// Notes what a command does, whose event will have an id.
+    fn note(&mut self, command: &'a Command, event_id: u64) {
+        match command {
+            Command::ScheduleActivityTask(activity) => {
+                self.activities_scheduled.insert(&activity.activity_id);
+                self.activity_events.insert(event_id);
+            }
+            Command::RequestCancelActivityTask { scheduled_event_id } => {
+                self.activities_cancelled.insert(scheduled_event_id.0);
+            }
+            Command::StartTimer { timer_id, .. } => {
+                self.timers_started.insert(timer_id);
+                self.timers_cancelled.remove(timer_id);
+            }
+            Command::CancelTimer { timer_id } => {
+                self.timers_started.remove(timer_id);
+                self.timers_cancelled.insert(timer_id);
+            }
+            Command::StartChildWorkflowExecution(child) => {
+                self.children_started.insert(&child.workflow_id);
+                self.children += 1;
+            }
+            Command::RequestCancelExternalWorkflowExecution(_) => self.cancels += 1,
+            Command::SignalExternalWorkflowExecution(_) => self.signals += 1,
+            Command::RecordMarker(_)
+            | Command::UpsertWorkflowSearchAttributes { .. }
+            | Command::ModifyWorkflowProperties { .. }
+            | Command::AcceptUpdate { .. }
+            | Command::CompleteUpdate { .. }
+            | Command::RejectUpdate { .. }
+            | Command::CompleteWorkflowExecution { .. }
+            | Command::FailWorkflowExecution { .. }
+            | Command::CancelWorkflowExecution { .. }
+            | Command::ContinueAsNewWorkflowExecution(_) => {}
+        }
+    }
 }
 
 impl Execution {
@@ -43,16 +81,21 @@ impl Execution {
             TaskKind::Transient { .. } | TaskKind::Speculative => self.next_event_id + 3,
         };
         for (index, command) in commands.iter().enumerate() {
+            let is_last = index + 1 == commands.len();
             check_payloads(command)?;
-            self.check_command(command, event_id, &mut seen)?;
+            self.check_command(command, &seen)?;
             if command.is_closing() {
-                if index + 1 < commands.len() {
+                if !is_last {
                     return Err((
                         WorkflowTaskFailedCause::BadCloseAttributes,
                         format!("`{}` must be the last command", command.name()),
                     ));
                 }
                 self.check_nothing_waits(&seen)?;
+            }
+            if !is_last {
+                // Most answers have one command only, and what it does concerns no other.
+                seen.note(command, event_id);
             }
             if !matches!(command, Command::RejectUpdate { .. }) {
                 event_id += 1;
@@ -76,39 +119,22 @@ impl Execution {
         Ok(())
     }
 
-    fn check_command<'a>(
-        &self,
-        command: &'a Command,
-        event_id: u64,
-        seen: &mut Overlay<'a>,
-    ) -> Result<(), Refusal> {
+    fn check_command(&self, command: &Command, seen: &Overlay<'_>) -> Result<(), Refusal> {
         match command {
-            Command::ScheduleActivityTask(activity) => {
-                self.check_schedule(activity, seen)?;
-                seen.activities_scheduled.insert(&activity.activity_id);
-                seen.activity_events.insert(event_id);
-            }
+            Command::ScheduleActivityTask(activity) => self.check_schedule(activity, seen)?,
             Command::RequestCancelActivityTask { scheduled_event_id } => {
                 self.check_activity_cancel(*scheduled_event_id, seen)?;
-                seen.activities_cancelled.insert(scheduled_event_id.0);
             }
             Command::StartTimer { timer_id, .. } => {
-                let open = self.timer_ids.contains_key(timer_id)
-                    && !seen.timers_cancelled.contains(timer_id);
-                if open || !seen.timers_started.insert(timer_id) {
+                if self.is_timer_open(timer_id, seen) {
                     return Err((
                         WorkflowTaskFailedCause::StartTimerDuplicateId,
                         format!("StartTimerDuplicateId: a timer with the id `{timer_id}` is open"),
                     ));
                 }
-                seen.timers_cancelled.remove(timer_id);
             }
             Command::CancelTimer { timer_id } => {
-                let open = (self.timer_ids.contains_key(timer_id)
-                    && !seen.timers_cancelled.contains(timer_id))
-                    || seen.timers_started.contains(timer_id)
-                    || self.buffered_timer(timer_id).is_some();
-                if !open {
+                if !self.is_timer_open(timer_id, seen) && self.buffered_timer(timer_id).is_none() {
                     return Err((
                         WorkflowTaskFailedCause::BadCancelTimerAttributes,
                         format!(
@@ -117,15 +143,11 @@ impl Execution {
                         ),
                     ));
                 }
-                seen.timers_started.remove(timer_id);
-                seen.timers_cancelled.insert(timer_id);
             }
-            Command::StartChildWorkflowExecution(child) => {
-                seen.children_started.insert(&child.workflow_id);
-                seen.children += 1;
+            Command::StartChildWorkflowExecution(_) => {
                 self.check_limit(
                     "child workflows",
-                    self.children.len() + seen.children,
+                    self.children.len() + seen.children + 1,
                     WorkflowTaskFailedCause::BadStartChildExecutionAttributes,
                 )?;
             }
@@ -138,18 +160,16 @@ impl Execution {
                             .to_owned(),
                     ));
                 }
-                seen.cancels += 1;
                 self.check_limit(
                     "cancellations of other executions",
-                    self.cancels.len() + seen.cancels,
+                    self.cancels.len() + seen.cancels + 1,
                     WorkflowTaskFailedCause::BadRequestCancelExternalWorkflowExecutionAttributes,
                 )?;
             }
             Command::SignalExternalWorkflowExecution(_) => {
-                seen.signals += 1;
                 self.check_limit(
                     "signals to other executions",
-                    self.signals.len() + seen.signals,
+                    self.signals.len() + seen.signals + 1,
                     WorkflowTaskFailedCause::BadSignalWorkflowExecutionAttributes,
                 )?;
             }
@@ -165,6 +185,13 @@ impl Execution {
             | Command::ContinueAsNewWorkflowExecution(_) => {}
         }
         Ok(())
+    }
+
+    /// Whether a timer is open after the commands before.
+    fn is_timer_open(&self, timer_id: &TimerId, seen: &Overlay<'_>) -> bool {
+        let was_open =
+            self.timer_ids.contains_key(timer_id) && !seen.timers_cancelled.contains(timer_id);
+        was_open || seen.timers_started.contains(timer_id)
     }
 
     fn check_schedule(
