@@ -12,7 +12,7 @@ use steadfast_core::{
 
 use super::{
     codec::{checksum, encode_value},
-    db::Db,
+    db::{Db, Statements},
 };
 use crate::engine::embedded::execution::ActivityRow;
 
@@ -111,16 +111,14 @@ impl Row {
         }
     }
 
-    pub(super) fn write(&self, connection: &Db) -> rusqlite::Result<()> {
+    pub(super) fn write(&self, statements: &mut Statements<'_>) -> rusqlite::Result<()> {
         match self {
-            Self::Insert(run) => run.write(connection),
+            Self::Insert(run) => run.write(statements),
             Self::History {
                 key, first, events, ..
             } => {
-                let events = connection.seal(events)?;
-                execute(
-                    connection,
-                    "INSERT INTO history (key, first_event, events, checksum) VALUES (?1, ?2, ?3, ?4)",
+                let events = statements.db.seal(events)?;
+                statements.execute("INSERT INTO history (key, first_event, events, checksum) VALUES (?1, ?2, ?3, ?4)",
                     params![
                         key,
                         as_integer(*first),
@@ -129,8 +127,7 @@ impl Row {
                     ],
                 )
             }
-            Self::Wakeup { key, wakeup } => execute(
-                connection,
+            Self::Wakeup { key, wakeup } => statements.execute(
                 "UPDATE execution SET wakeup = ?2 WHERE key = ?1",
                 params![key, wakeup],
             ),
@@ -140,8 +137,7 @@ impl Row {
                 close_time,
                 history_length,
                 history_bytes,
-            } => execute(
-                connection,
+            } => statements.execute(
                 "UPDATE execution SET status = ?2, close_time = ?3, wakeup = NULL, \
                      history_length = ?4, history_bytes = ?5 WHERE key = ?1",
                 params![
@@ -157,41 +153,36 @@ impl Row {
                 memo,
                 search_attributes,
             } => {
-                execute(
-                    connection,
+                statements.execute(
                     "UPDATE execution SET memo = ?2, search_attributes = ?3 WHERE key = ?1",
-                    params![key, sealed(connection, memo)?, map_blob(search_attributes)],
+                    params![
+                        key,
+                        sealed(statements.db, memo)?,
+                        map_blob(search_attributes)
+                    ],
                 )?;
-                execute(
-                    connection,
-                    "DELETE FROM search_attribute WHERE key = ?1",
-                    params![key],
-                )?;
-                insert_search_attributes(connection, *key, search_attributes)
+                statements.execute("DELETE FROM search_attribute WHERE key = ?1", params![key])?;
+                insert_search_attributes(statements, *key, search_attributes)
             }
             Self::Buffer {
                 key,
                 seq,
                 time,
                 event,
-            } => execute(
-                connection,
+            } => statements.execute(
                 "INSERT INTO buffered (key, seq, time, event) VALUES (?1, ?2, ?3, ?4)",
                 params![
                     key,
                     i64::try_from(*seq).unwrap_or(i64::MAX),
                     time.unix_nanos(),
-                    connection.seal(&encode_value(event))?
+                    statements.db.seal(&encode_value(event))?
                 ],
             ),
-            Self::Unbuffer { key } => execute(
-                connection,
-                "DELETE FROM buffered WHERE key = ?1",
-                params![key],
-            ),
-            Self::Activity { key, row } => write_activity(connection, *key, row),
-            Self::ResetTo { key, run_id } => execute(
-                connection,
+            Self::Unbuffer { key } => {
+                statements.execute("DELETE FROM buffered WHERE key = ?1", params![key])
+            }
+            Self::Activity { key, row } => write_activity(statements, *key, row),
+            Self::ResetTo { key, run_id } => statements.execute(
                 "UPDATE execution SET reset_run_id = ?2 WHERE key = ?1",
                 params![key, run_id.as_str()],
             ),
@@ -203,25 +194,22 @@ impl Row {
                     "DELETE FROM search_attribute WHERE key = ?1",
                     "DELETE FROM execution WHERE key = ?1",
                 ] {
-                    execute(connection, statement, params![key])?;
+                    statements.execute(statement, params![key])?;
                 }
                 Ok(())
             }
-            Self::PutJob { id, job } => execute(
-                connection,
+            Self::PutJob { id, job } => statements.execute(
                 "INSERT INTO job (id, job) VALUES (?1, ?2)",
-                params![id, connection.seal(job)?],
+                params![id, statements.db.seal(job)?],
             ),
             Self::DeleteJob { id } => {
-                execute(connection, "DELETE FROM job WHERE id = ?1", params![id])
+                statements.execute("DELETE FROM job WHERE id = ?1", params![id])
             }
-            Self::PauseQueue(queue) => execute(
-                connection,
+            Self::PauseQueue(queue) => statements.execute(
                 "INSERT OR IGNORE INTO paused_queue (name) VALUES (?1)",
                 params![queue.as_str()],
             ),
-            Self::ResumeQueue(queue) => execute(
-                connection,
+            Self::ResumeQueue(queue) => statements.execute(
                 "DELETE FROM paused_queue WHERE name = ?1",
                 params![queue.as_str()],
             ),
@@ -230,10 +218,8 @@ impl Row {
 }
 
 impl InsertRun {
-    fn write(&self, connection: &Db) -> rusqlite::Result<()> {
-        execute(
-            connection,
-            "INSERT INTO execution (key, workflow_id, run_id, workflow_type, task_queue, status, \
+    fn write(&self, statements: &mut Statements<'_>) -> rusqlite::Result<()> {
+        statements.execute("INSERT INTO execution (key, workflow_id, run_id, workflow_type, task_queue, status, \
              start_time, wakeup, first_run_id, request_id, parent_workflow_id, parent_run_id, memo, \
              search_attributes, checksum) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
@@ -252,7 +238,7 @@ impl InsertRun {
                     .as_ref()
                     .map(|parent| parent.workflow_id.as_str()),
                 self.parent.as_ref().map(|parent| parent.run_id.as_str()),
-                sealed(connection, &self.memo)?,
+                sealed(statements.db, &self.memo)?,
                 map_blob(&self.search_attributes),
                 names_checksum(
                     self.key,
@@ -266,7 +252,7 @@ impl InsertRun {
                 ),
             ],
         )?;
-        insert_search_attributes(connection, self.key, &self.search_attributes)
+        insert_search_attributes(statements, self.key, &self.search_attributes)
     }
 }
 
@@ -275,7 +261,11 @@ pub(super) fn names_checksum(key: i64, names: [&str; 5]) -> u32 {
     checksum(key, names.map(str::as_bytes))
 }
 
-fn write_activity(connection: &Db, key: i64, row: &ActivityRow) -> rusqlite::Result<()> {
+fn write_activity(
+    statements: &mut Statements<'_>,
+    key: i64,
+    row: &ActivityRow,
+) -> rusqlite::Result<()> {
     match row {
         ActivityRow::Put {
             scheduled,
@@ -285,8 +275,7 @@ fn write_activity(connection: &Db, key: i64, row: &ActivityRow) -> rusqlite::Res
             next_attempt,
             last_failure,
             heartbeat,
-        } => execute(
-            connection,
+        } => statements.execute(
             "INSERT OR REPLACE INTO activity (key, scheduled, attempt, started, worker, \
                  started_time, next_attempt, last_failure, heartbeat) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -300,17 +289,20 @@ fn write_activity(connection: &Db, key: i64, row: &ActivityRow) -> rusqlite::Res
                 next_attempt.map(Timestamp::unix_nanos),
                 last_failure
                     .as_ref()
-                    .map(|failure| connection.seal(&encode_value(failure)).map(Cow::into_owned))
+                    .map(|failure| statements
+                        .db
+                        .seal(&encode_value(failure))
+                        .map(Cow::into_owned))
                     .transpose()?,
                 (!heartbeat.is_empty())
-                    .then(|| connection
+                    .then(|| statements
+                        .db
                         .seal(&encode_value(heartbeat))
                         .map(Cow::into_owned))
                     .transpose()?,
             ],
         ),
-        ActivityRow::Delete { scheduled } => execute(
-            connection,
+        ActivityRow::Delete { scheduled } => statements.execute(
             "DELETE FROM activity WHERE key = ?1 AND scheduled = ?2",
             params![key, as_integer(*scheduled)],
         ),
@@ -318,29 +310,17 @@ fn write_activity(connection: &Db, key: i64, row: &ActivityRow) -> rusqlite::Res
 }
 
 fn insert_search_attributes(
-    connection: &Db,
+    statements: &mut Statements<'_>,
     key: i64,
     attributes: &PayloadMap,
 ) -> rusqlite::Result<()> {
     for (name, value) in attributes {
-        execute(
-            connection,
+        statements.execute(
             "INSERT OR IGNORE INTO search_attribute (name, value, key) VALUES (?1, ?2, ?3)",
             params![name, value.data.as_slice(), key],
         )?;
     }
     Ok(())
-}
-
-fn execute(
-    connection: &Db,
-    statement: &str,
-    values: impl rusqlite::Params,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(statement)?
-        .execute(values)
-        .map(drop)
 }
 
 fn sealed(db: &Db, map: &PayloadMap) -> rusqlite::Result<Option<Vec<u8>>> {

@@ -6,7 +6,12 @@
 
 use std::{collections::VecDeque, fmt};
 
-use super::{backup::BackupRequest, db::Db, rows::Row, storage_error};
+use super::{
+    backup::BackupRequest,
+    db::{Db, Statements},
+    rows::Row,
+    storage_error,
+};
 use crate::engine::{
     EngineError,
     embedded::options::{CrashAction, CrashHook, CrashPoint},
@@ -229,7 +234,9 @@ fn reclaim(db: &Db) -> rusqlite::Result<bool> {
 fn write(db: &Db, rows: &[Row], action: impl FnOnce() -> CrashAction) -> rusqlite::Result<bool> {
     let run = |statement: &str| db.prepare_cached(statement)?.execute([]).map(drop);
     run("BEGIN IMMEDIATE")?;
-    let written = rows.iter().try_for_each(|row| row.write(db));
+    let mut statements = Statements::new(db);
+    let written = rows.iter().try_for_each(|row| row.write(&mut statements));
+    drop(statements);
     let action = if written.is_ok() {
         action()
     } else {
