@@ -60,7 +60,7 @@ pub(crate) struct EndedAttempt {
     pub(crate) attempt: Attempt,
 }
 
-/// A map with keys that nobody else chooses, or few of them, so that it needs no hash that withstands who does.
+/// A map that needs no hash that withstands whoever chooses its keys: they are our own, names in the program, or few.
 pub(crate) type FastMap<K, T> = HashMap<K, T, foldhash::fast::RandomState>;
 
 /// Something for each of some runs.
