@@ -114,7 +114,7 @@ impl ActivityTasks {
         let run = async move {
             if let Some(outcome) = tasks.perform(&attempt, call).await {
                 let report = async move {
-                    tasks.report(attempt.token, outcome).await;
+                    tasks.report(&attempt.token, &outcome).await;
                     drop((slot, tracked));
                 };
                 answers.drive(report.instrument(reports_in));
@@ -129,7 +129,7 @@ impl ActivityTasks {
     pub(crate) async fn run(&self, lease: ActivityLease) {
         let (attempt, call) = self.prepare(lease);
         if let Some(outcome) = self.perform(&attempt, call).await {
-            self.report(attempt.token, outcome).await;
+            self.report(&attempt.token, &outcome).await;
         }
     }
 
@@ -317,7 +317,7 @@ impl ActivityTasks {
     }
 
     /// Reports until the engine has recorded it, or nobody wants it any more.
-    async fn report(&self, token: TaskToken, outcome: ActivityOutcome) {
+    async fn report(&self, token: &TaskToken, outcome: &ActivityOutcome) {
         let mut wait = FIRST_RETRY;
         loop {
             let report = self
@@ -332,9 +332,13 @@ impl ActivityTasks {
                 }
                 Err(error @ EngineError::Storage { .. }) => {
                     tracing::warn!(%error, "the outcome of the activity was not recorded; it is reported again");
-                    tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
-                        () = self.shutdown.grace_is_over() => return,
+                    let grace_is_over = self.shutdown.grace_is_over();
+                    // Boxed because it is rare and everybody else would carry the room for it.
+                    if Box::pin(tokio::time::timeout(wait, grace_is_over))
+                        .await
+                        .is_ok()
+                    {
+                        return;
                     }
                     wait = (wait * 2).min(LONGEST_RETRY);
                 }

@@ -26,7 +26,10 @@ impl<T> RunCache<T> {
 
     /// Takes a run out.
     pub(crate) fn take(&mut self, run_id: &RunId) -> Option<T> {
-        if let Some(run) = self.in_use.remove(run_id) {
+        // Mostly there is none in use.
+        if !self.in_use.is_empty()
+            && let Some(run) = self.in_use.remove(run_id)
+        {
             return Some(run);
         }
         let (used, run) = self.runs.remove(run_id)?;

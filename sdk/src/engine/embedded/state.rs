@@ -275,7 +275,10 @@ impl Core {
             return;
         };
         self.transitions += 1;
-        self.stirred.notify_waiters();
+        // Whoever waits has a clone; mostly there is nobody.
+        if Arc::strong_count(&self.stirred) > 1 {
+            self.stirred.notify_waiters();
+        }
         enforce_limits(run, now);
         save(run, self.commits, &mut self.rows, &mut self.spare_rows);
         let out = run.is_task_started();
