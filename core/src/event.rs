@@ -274,6 +274,7 @@ pub enum EventKind {
         timeout_type: TimeoutType,
     },
     ActivityTaskScheduled {
+        #[serde(with = "crate::shared")]
         activity: Arc<ScheduleActivityTask>,
         workflow_task_completed_event_id: EventId,
     },

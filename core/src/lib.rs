@@ -19,6 +19,7 @@ pub mod random;
 pub mod retry;
 pub mod run;
 pub mod scope;
+mod shared;
 pub mod task;
 mod text;
 pub mod time;
