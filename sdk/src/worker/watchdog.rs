@@ -291,4 +291,17 @@ mod tests {
         });
         assert!(failed, "{events:?}");
     }
+
+    /// Or they would stay when whoever ran the worker lost interest.
+    #[tokio::test]
+    async fn threads_end_with_their_worker() {
+        let engine = EmbeddedEngine::open(EmbeddedOptions::in_memory()).unwrap();
+        let others = Arc::strong_count(&engine);
+        let threads = Threads::start(settings(&engine)).unwrap();
+        assert!(Arc::strong_count(&engine) > others);
+        drop(threads);
+        while Arc::strong_count(&engine) > others {
+            tokio::task::yield_now().await;
+        }
+    }
 }
