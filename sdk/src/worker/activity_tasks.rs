@@ -23,7 +23,7 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-use super::{answers::Answers, registry::Registry, shutdown::Shutdown};
+use super::{answers::Answers, polls, registry::Registry, shutdown::Shutdown};
 use crate::{
     activity::{ActivityContext, ActivityEnd, ActivityFn, CancelCause, Heartbeater},
     engine::{ActivityLease, ActivityNotice, Engine, EngineError, PollActivityTaskRequest},
@@ -65,28 +65,15 @@ struct Call {
 impl ActivityTasks {
     /// Polls until the worker is to stop.
     pub(crate) async fn poll_all(self: Arc<Self>, answers: Answers) -> Result<(), EngineError> {
-        loop {
-            let Some(Ok(slot)) = self
-                .shutdown
-                .unless_stopping(self.slots.clone().acquire_owned())
-                .await
-            else {
-                return Ok(());
-            };
-            let request = PollActivityTaskRequest {
+        let poll = || {
+            self.engine.poll_activity_task(PollActivityTaskRequest {
                 task_queue: self.task_queue.clone(),
                 worker: self.identity.clone(),
                 max_tasks_per_second: self.max_tasks_per_second,
-            };
-            let poll = self.engine.poll_activity_task(request);
-            let Some(polled) = self.shutdown.unless_stopping(poll).await else {
-                return Ok(());
-            };
-            match polled {
-                Ok(lease) => self.take(lease, slot, &answers),
-                Err(error) => super::wait_after(&error).await?,
-            }
-        }
+            })
+        };
+        let take = |lease, slot| self.take(lease, slot, &answers);
+        polls::poll_all(&self.shutdown, &self.slots, poll, take).await
     }
 
     /// Runs a task that came when the worker had begun to stop.

@@ -5,6 +5,7 @@ mod answers;
 mod local_activities;
 mod options;
 mod owed;
+mod polls;
 mod registry;
 mod run_cache;
 mod shutdown;
@@ -386,19 +387,4 @@ async fn signals() -> Result<(), WorkerError> {
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await?;
     Ok(())
-}
-
-/// Waits before polling again after a failure that may pass; gives back one that will not.
-async fn wait_after(error: &EngineError) -> Result<(), EngineError> {
-    match error {
-        EngineError::Unavailable { .. }
-        | EngineError::Storage { .. }
-        | EngineError::ResourceExhausted { .. }
-        | EngineError::DeadlineExceeded => {
-            tracing::warn!(%error, "polling failed; it is tried again");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            Ok(())
-        }
-        other => Err(other.clone()),
-    }
 }

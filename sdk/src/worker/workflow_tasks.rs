@@ -8,7 +8,7 @@ use steadfast_core::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{answers::Answers, owed::OwedTask, shutdown::Shutdown, threads::Threads};
+use super::{answers::Answers, owed::OwedTask, polls, shutdown::Shutdown, threads::Threads};
 use crate::engine::{Engine, EngineError, PollWorkflowTaskRequest};
 
 /// Takes the workflow tasks of one queue.
@@ -25,27 +25,14 @@ pub(super) struct WorkflowTasks {
 impl WorkflowTasks {
     /// Polls until the worker is to stop.
     pub(super) async fn poll_all(self: Arc<Self>) -> Result<(), EngineError> {
-        loop {
-            let Some(Ok(slot)) = self
-                .shutdown
-                .unless_stopping(self.slots.clone().acquire_owned())
-                .await
-            else {
-                return Ok(());
-            };
-            let request = PollWorkflowTaskRequest {
+        let poll = || {
+            self.engine.poll_workflow_task(PollWorkflowTaskRequest {
                 task_queue: self.task_queue.clone(),
                 worker: self.identity.clone(),
-            };
-            let poll = self.engine.poll_workflow_task(request);
-            let Some(polled) = self.shutdown.unless_stopping(poll).await else {
-                return Ok(());
-            };
-            match polled {
-                Ok(task) => self.take(task, slot),
-                Err(error) => super::wait_after(&error).await?,
-            }
-        }
+            })
+        };
+        let take = |task, slot| self.take(task, slot);
+        polls::poll_all(&self.shutdown, &self.slots, poll, take).await
     }
 
     /// Works through a task that came when the worker had begun to stop.
