@@ -107,7 +107,6 @@ impl Execution {
         match command {
             Command::ScheduleActivityTask(activity) => {
                 let activity = with_defaults(activity);
-                let queue = activity.task_queue.clone();
                 let scheduled = self.record(
                     now,
                     EventKind::ActivityTaskScheduled {
@@ -115,12 +114,8 @@ impl Execution {
                         workflow_task_completed_event_id,
                     },
                 );
-                if !closing {
-                    self.effects.push(Effect::Dispatch {
-                        queue,
-                        scheduled: scheduled.0,
-                        attempt: 1,
-                    });
+                if !closing && let Some(activity) = self.activities.get(&scheduled.0) {
+                    self.effects.push(activity.dispatch(scheduled.0));
                 }
             }
             Command::RequestCancelActivityTask { scheduled_event_id } => {
