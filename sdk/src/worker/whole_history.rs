@@ -19,11 +19,7 @@ pub(super) async fn whole_history(
     let mut next = Some(EventId(1));
     while let Some(from) = next {
         let request = HistoryRequest {
-            execution: ExecutionRef {
-                workflow_id: task.execution.workflow_id.clone(),
-                run_id: Some(task.execution.run_id.clone()),
-                first_execution_run_id: None,
-            },
+            execution: ExecutionRef::run(task.execution.clone()),
             from,
             page_size: PAGE,
             wait: HistoryWait::No,
