@@ -27,6 +27,7 @@ use super::{answers::Answers, polls, registry::Registry, shutdown::Shutdown};
 use crate::{
     activity::{ActivityContext, ActivityEnd, ActivityFn, CancelCause, Heartbeater},
     engine::{ActivityLease, ActivityNotice, Engine, EngineError, PollActivityTaskRequest},
+    error::panic_message,
     tracing_context::Propagation,
 };
 
@@ -235,12 +236,7 @@ impl ActivityTasks {
                 }
             },
             Err(payload) => {
-                let message = payload
-                    .downcast_ref::<&str>()
-                    .map(|text| (*text).to_owned())
-                    .or_else(|| payload.downcast_ref::<String>().cloned())
-                    .unwrap_or_else(|| "(no message)".to_owned());
-                let text = format!("the activity panicked: {message}");
+                let text = format!("the activity panicked: {}", panic_message(&*payload));
                 Some(failed(Failure::application(text, "Panic")))
             }
         }

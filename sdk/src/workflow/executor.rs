@@ -24,6 +24,7 @@ use futures_util::future::LocalBoxFuture;
 use steadfast_core::{ascending::AscendingMap, ids::WorkflowExecution, scope::ScopeId};
 
 use super::cell::RunCell;
+use crate::error::panic_message;
 
 /// Names a task of a run. Ids grow in creation order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -314,13 +315,9 @@ impl Executor {
     }
 }
 
-/// What a panic said.
+/// What a panic means.
 fn panicked(payload: &(dyn Any + Send)) -> ExecutorError {
-    let message = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(no message)".to_owned());
+    let message = panic_message(payload);
     if message.contains("there is no reactor running") || message.contains("Tokio 1.x") {
         ExecutorError::Foreign(NO_REACTOR)
     } else {
