@@ -13,8 +13,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct OperationId(pub u64);
 
-/// One thing for workflow code to do. Jobs come one at a time, in the order of history, and the
-/// next one comes only after the code has nothing left to do: so what came first in history wins.
+/// One thing for workflow code to do. Jobs come one at a time, and the next one comes only after the
+/// code has nothing left to do. The messages of a workflow task come first, together (M1); of the
+/// rest, what came first in history wins (D6).
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_enums,
@@ -23,18 +24,30 @@ pub struct OperationId(pub u64);
 pub enum Job {
     /// Create the workflow's state; handlers may be called from now on.
     InitializeWorkflow(Box<WorkflowExecutionStarted>),
-    /// Start the run function. Signals that came before the first workflow task precede it.
+    /// Give the messages of the workflow task to their handlers, in this order, before any other code
+    /// is polled. In the first workflow task they precede the start of the run function.
+    Messages(Vec<Message>),
+    /// Start the run function.
     StartWorkflow,
-    /// Call a signal handler.
-    Signal(Box<SignalJob>),
-    /// Call an update handler.
-    Update(Box<UpdateJob>),
     /// The cancellation of the execution was requested, and the root scope has been told.
     CancelWorkflow,
     /// Operations are resolved; [`Run::poll_resolution`](crate::run::Run::poll_resolution) has them.
     ResolveOperations,
     /// Random numbers start anew, because the run was reset here.
     Reseed,
+}
+
+/// What somebody outside has to say to a workflow.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the executor decides every message by name"
+)]
+pub enum Message {
+    /// For a signal handler.
+    Signal(SignalJob),
+    /// For an update handler.
+    Update(UpdateJob),
 }
 
 /// A signal for workflow code.

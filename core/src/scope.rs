@@ -6,8 +6,10 @@
 //! Invariants:
 //!
 //! * Every open operation is a member of exactly one scope, the one it was admitted to (D1).
-//! * A scope whose cancellation was requested is not requested again by its own handle (O4). One
-//!   that accepted a request works as before (D4), so a later request further up reaches it too.
+//! * A request of a scope where somebody waits is an offer. Until the code rests nothing else
+//!   happens; then it was taken by a waiter, or the default happens (D4).
+//! * A scope that is cancelled, or to which a request is offered, is not requested again. One that
+//!   accepted a request works as before, so it can be (O4).
 //! * A request goes from a scope to its connected children and to nothing else (S2): a scope below
 //!   a disconnected one is reached only by a request at that scope or below.
 //! * A request that a waiter takes goes no further (D4).
@@ -17,12 +19,13 @@
 //!   body of its scope is still reached through it.
 //!
 //! ```text
-//!            request, somebody waits
-//!   Open ─────────────────────────────▶ Accepted ◀─┐
-//!     │                                   │        │ somebody waits later (D5)
-//!     │ request, nobody waits             ▼        │
-//!     └──────────────────────────────▶ Cancelled ──┘
-//!                                  a later request from above
+//!          request, somebody waits            a waiter takes it
+//!   Open ──────────────────────────▶ Offered ───────────────────▶ Accepted
+//!     │                                 │                           │  ▲
+//!     │ request, nobody waits           │ the code rests            │  │ somebody waits
+//!     └────────────────────────────▶ Cancelled ─────────────────────┼──┘ later (D5)
+//!                                       ▲                           │
+//!                                       └───── a later request ─────┘ (or Offered, as if Open)
 //! ```
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -56,13 +59,14 @@ pub enum ScopeKind {
 pub struct ScopeCancellation {
     /// Operations to cancel by their types, in creation order.
     pub operations: Vec<OperationId>,
-    /// Scopes whose waiters take the request.
-    pub accepted: Vec<ScopeId>,
+    /// Scopes whose waiters and observers hear of it.
+    pub scopes: Vec<ScopeId>,
 }
 
 #[derive(Clone, Debug)]
 enum State {
     Open,
+    Offered(Arc<str>),
     Cancelled(Arc<str>),
     Accepted(Arc<str>),
 }
@@ -83,6 +87,8 @@ struct Scope {
 pub struct ScopeTree {
     scopes: AscendingMap<ScopeId, Scope>,
     members: AscendingMap<OperationId, ScopeId>,
+    /// Where a request is offered.
+    offered: BTreeSet<ScopeId>,
     next: u64,
 }
 
@@ -93,6 +99,7 @@ impl Default for ScopeTree {
         Self {
             scopes,
             members: AscendingMap::new(),
+            offered: BTreeSet::new(),
             next: 1,
         }
     }
@@ -159,31 +166,78 @@ impl ScopeTree {
         }
     }
 
-    /// Requests the cancellation of a scope. A second request of the same scope does nothing.
+    /// Requests the cancellation of a scope. Does nothing while the scope is cancelled, or an
+    /// earlier request is offered to it (O4); then it reaches no scope.
     pub fn cancel(&mut self, scope: ScopeId, reason: &Arc<str>) -> ScopeCancellation {
         let mut reached = ScopeCancellation::default();
-        if self.reason(scope).is_some() {
-            return reached;
+        if self.can_be_requested(scope) {
+            self.spread(vec![scope], reason, &mut reached);
         }
-        let mut todo = vec![scope];
+        reached.operations.sort_unstable();
+        reached
+    }
+
+    fn can_be_requested(&self, scope: ScopeId) -> bool {
+        self.scopes
+            .get(&scope)
+            .is_some_and(|node| matches!(node.state, State::Open | State::Accepted(_)))
+    }
+
+    /// Takes a request to scopes, the last one first, and to what is connected below them.
+    fn spread(
+        &mut self,
+        mut todo: Vec<ScopeId>,
+        reason: &Arc<str>,
+        reached: &mut ScopeCancellation,
+    ) {
         while let Some(id) = todo.pop() {
             let Some(node) = self.scopes.get_mut(&id) else {
                 continue;
             };
-            if node.waiters > 0 {
-                node.state = State::Accepted(Arc::clone(reason));
-                reached.accepted.push(id);
-                continue;
+            match node.state {
+                // It will be decided when the code rests.
+                State::Offered(_) => continue,
+                // Below it there may be one that accepted.
+                State::Cancelled(_) => {}
+                State::Open | State::Accepted(_) if node.waiters > 0 => {
+                    node.state = State::Offered(Arc::clone(reason));
+                    self.offered.insert(id);
+                    reached.scopes.push(id);
+                    continue;
+                }
+                State::Open | State::Accepted(_) => {
+                    node.state = State::Cancelled(Arc::clone(reason));
+                    reached.operations.extend(node.members.keys());
+                    reached.scopes.push(id);
+                }
             }
-            if !matches!(node.state, State::Cancelled(_)) {
-                node.state = State::Cancelled(Arc::clone(reason));
-                reached.operations.extend(node.members.keys());
-            }
-            // Below a cancelled scope there may be one that accepted.
             todo.extend(node.children.iter().rev());
         }
-        reached.operations.sort_unstable();
-        reached
+    }
+
+    /// Says that the code rests: the default happens where a request was offered and nobody took
+    /// it (D4). What that reaches comes with the reason, one for each such scope.
+    pub fn settle(&mut self) -> Vec<(Arc<str>, ScopeCancellation)> {
+        let mut defaults = Vec::new();
+        for id in std::mem::take(&mut self.offered) {
+            let Some(node) = self.scopes.get_mut(&id) else {
+                continue;
+            };
+            let State::Offered(reason) = &node.state else {
+                continue;
+            };
+            let reason = Arc::clone(reason);
+            node.state = State::Cancelled(Arc::clone(&reason));
+            let mut reached = ScopeCancellation {
+                operations: node.members.keys().collect(),
+                scopes: vec![id],
+            };
+            let below = node.children.iter().rev().copied().collect();
+            self.spread(below, &reason, &mut reached);
+            reached.operations.sort_unstable();
+            defaults.push((reason, reached));
+        }
+        defaults
     }
 
     /// Waits for a request: takes one that was made, else counts the caller as a waiter.
@@ -205,9 +259,12 @@ impl ScopeTree {
         let node = self.scopes.get_mut(&scope)?;
         let reason = match &node.state {
             State::Open => return None,
-            State::Cancelled(reason) | State::Accepted(reason) => Arc::clone(reason),
+            State::Offered(reason) | State::Cancelled(reason) | State::Accepted(reason) => {
+                Arc::clone(reason)
+            }
         };
         node.state = State::Accepted(Arc::clone(&reason));
+        self.offered.remove(&scope);
         Some(reason)
     }
 
@@ -223,7 +280,9 @@ impl ScopeTree {
     pub fn reason(&self, scope: ScopeId) -> Option<&Arc<str>> {
         match &self.scopes.get(&scope)?.state {
             State::Open => None,
-            State::Cancelled(reason) | State::Accepted(reason) => Some(reason),
+            State::Offered(reason) | State::Cancelled(reason) | State::Accepted(reason) => {
+                Some(reason)
+            }
         }
     }
 
@@ -295,7 +354,8 @@ mod tests {
         let three = with_operation(&mut tree, ScopeId::ROOT, 3);
         let reached = tree.cancel(ScopeId::ROOT, &why("stop"));
         assert_eq!(reached.operations, [one, two, three]);
-        assert_eq!(reached.accepted, []);
+        assert_eq!(reached.scopes, [ScopeId::ROOT, child]);
+        assert_eq!(tree.settle(), []);
     }
 
     #[test]
@@ -316,9 +376,38 @@ mod tests {
         assert_eq!(tree.wait(ScopeId::ROOT), None);
         let reached = tree.cancel(ScopeId::ROOT, &why("stop"));
         assert_eq!(reached.operations, []);
-        assert_eq!(reached.accepted, [ScopeId::ROOT]);
+        assert_eq!(reached.scopes, [ScopeId::ROOT]);
+        assert_eq!(tree.accept(ScopeId::ROOT), Some(why("stop")));
+        assert_eq!(tree.settle(), []);
         assert_eq!(tree.reason(child), None);
         assert_eq!(tree.admit(ScopeId::ROOT, OperationId(3)), Ok(()));
+    }
+
+    #[test]
+    fn d4_an_offer_that_nobody_takes_happens_by_default_when_the_code_rests() {
+        let mut tree = ScopeTree::default();
+        let child = tree.open(ScopeId::ROOT, ScopeKind::Connected);
+        let waiting = tree.open(ScopeId::ROOT, ScopeKind::Connected);
+        let one = with_operation(&mut tree, ScopeId::ROOT, 1);
+        let two = with_operation(&mut tree, child, 2);
+        tree.wait(ScopeId::ROOT);
+        tree.wait(waiting);
+        tree.cancel(ScopeId::ROOT, &why("stop"));
+        assert_eq!(
+            tree.reason(ScopeId::ROOT),
+            Some(&why("stop")),
+            "it was made"
+        );
+        let three = with_operation(&mut tree, ScopeId::ROOT, 3);
+        let default = ScopeCancellation {
+            operations: vec![one, two, three],
+            scopes: vec![ScopeId::ROOT, child, waiting],
+        };
+        assert_eq!(tree.settle(), [(why("stop"), default)]);
+        assert!(tree.admit(ScopeId::ROOT, OperationId(4)).is_err());
+        // What is below was offered it in turn.
+        assert_eq!(tree.accept(waiting), Some(why("stop")));
+        assert_eq!(tree.settle(), []);
     }
 
     #[test]
@@ -344,18 +433,37 @@ mod tests {
     }
 
     #[test]
-    fn d4_a_scope_that_accepted_a_request_is_reached_by_a_later_one_from_above() {
+    fn o4_a_scope_that_accepted_a_request_can_be_cancelled_again() {
         let mut tree = ScopeTree::default();
         let outer = tree.open(ScopeId::ROOT, ScopeKind::Connected);
         let inner = tree.open(outer, ScopeKind::Connected);
         tree.wait(inner);
-        assert_eq!(tree.cancel(outer, &why("mine")).accepted, [inner]);
+        assert_eq!(tree.cancel(outer, &why("mine")).scopes, [outer, inner]);
+        tree.accept(inner);
         tree.stop_waiting(inner);
         let one = with_operation(&mut tree, inner, 1);
+        // From above.
         assert_eq!(tree.cancel(ScopeId::ROOT, &why("stop")).operations, [one]);
         assert_eq!(tree.reason(inner), Some(&why("stop")));
         assert_eq!(tree.reason(outer), Some(&why("mine")));
         assert_eq!(tree.admit(inner, OperationId(2)), Err(why("stop")));
+        // By itself.
+        tree.accept(inner);
+        let two = with_operation(&mut tree, inner, 2);
+        assert_eq!(tree.cancel(inner, &why("now")).operations, [one, two]);
+        assert_eq!(tree.reason(inner), Some(&why("now")));
+    }
+
+    #[test]
+    fn o4_a_request_that_is_offered_is_not_made_again() {
+        let mut tree = ScopeTree::default();
+        tree.wait(ScopeId::ROOT);
+        tree.cancel(ScopeId::ROOT, &why("first"));
+        assert_eq!(
+            tree.cancel(ScopeId::ROOT, &why("second")),
+            ScopeCancellation::default()
+        );
+        assert_eq!(tree.accept(ScopeId::ROOT), Some(why("first")));
     }
 
     #[test]
@@ -443,8 +551,11 @@ mod tests {
                     }
                     Step::Cancel(at) => {
                         let target = pick(at);
-                        let reached = tree.cancel(target, &why("stop"));
-                        prop_assert!(reached.operations.is_sorted());
+                        let mut reached = tree.cancel(target, &why("stop"));
+                        // The code rests at once: what was offered happens.
+                        while let Some((_, more)) = tree.settle().pop() {
+                            reached.operations.extend(more.operations);
+                        }
                         for id in reached.operations {
                             let scope = operations.iter().find(|(o, _)| *o == id).map(|(_, s)| *s);
                             prop_assert!(scope.is_some_and(|s| above[&s].contains(&target)));

@@ -3,6 +3,8 @@
 //! * P1: replaying any prefix of a history, and then going on, gives the same commands.
 //! * P2: no history makes a run panic, and after an error it stays failed.
 //! * P3: every operation resolves at most once, and every cancelled one exactly once.
+//! * M1, M2: however messages are spread over workflow tasks, each reaches its handler once and in the
+//!   order of history, also in the task in which the run ends.
 //!
 //! The engine records what a real one would: it checks each command, records its event, and lets
 //! what was asked for happen at any later time, in any order.
@@ -645,6 +647,28 @@ impl Engine {
         asked.chain(answered_for).max().unwrap_or(0)
     }
 
+    /// M1 and M2. What comes after the last task was given to nobody.
+    fn check_messages(&self) -> Result<(), TestCaseError> {
+        let events = &self.builder.events()[..self.delivered];
+        let sent: Vec<String> = events
+            .iter()
+            .filter_map(|event| match &event.kind {
+                EventKind::WorkflowExecutionSignaled { signal_name, .. } => {
+                    Some(format!("signal {signal_name}"))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut second = self.second(0);
+        second
+            .handle_task(self.builder.events(), Vec::new())
+            .map_err(fail)?;
+        let trace = second.take_trace();
+        let heard: Vec<&String> = trace.iter().filter(|l| l.starts_with("signal ")).collect();
+        prop_assert_eq!(heard, sent.iter().collect::<Vec<_>>(), "{}", self.builder);
+        Ok(())
+    }
+
     /// P3.
     fn check_resolutions(&self) -> Result<(), TestCaseError> {
         let mut counts: BTreeMap<OperationId, usize> = BTreeMap::new();
@@ -895,6 +919,7 @@ proptest! {
         let mut engine = Engine::new(program, choices);
         engine.play()?;
         engine.check_resolutions()?;
+        engine.check_messages()?;
         engine.check_cuts()?;
     }
 

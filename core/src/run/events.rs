@@ -7,7 +7,7 @@ use super::{
     text_payload,
 };
 use crate::{
-    activation::{Job, OperationId, Resolution, SignalJob},
+    activation::{Job, OperationId, Resolution},
     command::{Command, RecordMarker, RequestCancelExternalWorkflowExecution},
     error::RunError,
     event::{EventKind, ExternalFailedCause, HistoryEvent, WorkflowTaskFailedCause},
@@ -42,14 +42,11 @@ impl Run {
                 self.started = Some(started.clone());
                 Ok(Some(Job::InitializeWorkflow(started)))
             }
-            EventKind::WorkflowExecutionSignaled { signal_name, input, header, identity, .. } => {
-                Ok(Some(Job::Signal(Box::new(SignalJob {
-                    name: signal_name,
-                    input,
-                    header,
-                    identity,
-                }))))
-            }
+            // The messages of a task are handed out together, before its other events.
+            EventKind::WorkflowExecutionSignaled { .. } => Err(RunError::InvalidHistory {
+                event_id: id,
+                message: "a signal was left behind by its workflow task".to_owned(),
+            }),
             EventKind::WorkflowExecutionCancelRequested { cause, .. } => {
                 let reason: Reason = Arc::from(cause);
                 self.cancel_reason.get_or_insert_with(|| Arc::clone(&reason));

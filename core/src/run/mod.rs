@@ -16,8 +16,10 @@
 //!
 //! Invariants:
 //!
-//! * Jobs come one at a time in the order of history (D6); in the first workflow task the signals
-//!   and updates precede the start of the run function.
+//! * Jobs come one at a time: the messages of a workflow task first, all at once (M1), then the rest
+//!   in the order of history (D6).
+//! * Between two jobs code comes to rest. Then a cancellation that was offered and not taken happens
+//!   by default (D4), and code comes to rest again.
 //! * A command taken back before it was sent leaves no trace (O2), in replay as in life.
 //! * The end of a local activity comes after the events of its task, in life as in replay, where
 //!   its marker follows them; and one at a time.
@@ -35,10 +37,13 @@ mod waiting;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
-    vec,
 };
 
-pub use self::{mismatch::Nondeterminism, operations::ActivityRequest};
+use self::operations::Turn;
+pub use self::{
+    mismatch::Nondeterminism,
+    operations::{ActivityRequest, Runaway},
+};
 
 use crate::{
     activation::{OperationId, Resolution},
@@ -76,8 +81,9 @@ pub enum Closing {
     Completed(Option<Payload>),
     /// With an error.
     Failed(Box<Failure>),
-    /// With a cancellation that was requested of the execution.
-    Cancelled(Vec<Payload>),
+    /// With a cancellation: as cancelled if that was requested of the execution by the end of the
+    /// workflow task (F2), else as failed with this (F3).
+    Cancelled(Box<Failure>),
     /// By asking for another run.
     ContinuedAsNew(Box<crate::command::ContinueAsNewWorkflowExecution>),
 }
@@ -116,7 +122,9 @@ pub struct Run {
     /// What was sent and is not yet seen in history.
     sent: VecDeque<Sent>,
     resolutions: VecDeque<(OperationId, Resolution)>,
-    accepted: Vec<ScopeId>,
+    /// Scopes that a request reached.
+    requested: Vec<ScopeId>,
+    turn: Turn,
     /// Local activities that were not given to the worker yet.
     local_tasks: BTreeMap<OperationId, LocalActivityTask>,
     stopped_local_tasks: Vec<OperationId>,
@@ -220,7 +228,8 @@ enum Asked {
 #[derive(Debug, Default)]
 struct Lineup {
     early_events: usize,
-    updates: vec::IntoIter<Update>,
+    signals: usize,
+    updates: Vec<Update>,
     /// The run function starts.
     start: bool,
     late_events: usize,
@@ -273,7 +282,8 @@ impl Run {
             next_command: 0,
             sent: VecDeque::new(),
             resolutions: VecDeque::new(),
-            accepted: Vec::new(),
+            requested: Vec::new(),
+            turn: Turn::default(),
             local_tasks: BTreeMap::new(),
             stopped_local_tasks: Vec::new(),
             local_ends: VecDeque::new(),
@@ -310,10 +320,10 @@ impl Run {
         self.closed
     }
 
-    /// Whether a resolution or an accepted request waits to be handed out.
+    /// Whether a resolution or a request waits to be handed out.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        !self.resolutions.is_empty() || !self.accepted.is_empty()
+        !self.resolutions.is_empty() || !self.requested.is_empty()
     }
 
     /// The next operation that is resolved.
@@ -321,9 +331,9 @@ impl Run {
         self.resolutions.pop_front()
     }
 
-    /// The scopes whose waiters took a request since the last call.
-    pub fn take_accepted(&mut self) -> Vec<ScopeId> {
-        std::mem::take(&mut self.accepted)
+    /// The scopes that a request reached since the last call: whoever waits there is to be woken.
+    pub fn take_requested(&mut self) -> Vec<ScopeId> {
+        std::mem::take(&mut self.requested)
     }
 
     /// The run.

@@ -25,7 +25,7 @@ use crate::{
     options::{ActivityCancellationType, ActivityTimeouts, ChildWorkflowCancellationType},
     payload::{Payload, PayloadMap},
     retry::{RetryPolicy, RetryState},
-    scope::{ScopeId, ScopeKind},
+    scope::{ScopeCancellation, ScopeId, ScopeKind},
     task::LocalActivityTask,
 };
 
@@ -48,6 +48,27 @@ pub struct ActivityRequest {
     pub retry_policy: Option<RetryPolicy>,
     /// What cancelling it does.
     pub cancellation_type: ActivityCancellationType,
+}
+
+/// How many operations may be refused, or requests taken, in one turn: more than a workflow can
+/// have open, and little enough to be reached in milliseconds by code that never rests.
+const MAX_IN_A_TURN: u32 = 10_000;
+
+/// What code does that goes round for ever without resting (D11).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "each kind has a text of its own")]
+pub enum Runaway {
+    /// It starts operations again and again that are refused, because their scope is cancelled.
+    Refused,
+    /// It waits again and again for a cancellation that was accepted.
+    Taken,
+}
+
+/// What happened since the code last rested.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    refused: u32,
+    taken: u32,
 }
 
 /// What an operation in a cancelled scope is told (D3).
@@ -293,23 +314,58 @@ impl Run {
         self.scopes.close(scope);
     }
 
-    /// Cancels a scope and, by their types, the operations that the request reaches (D2, D4).
-    pub fn cancel_scope(&mut self, scope: ScopeId, reason: &Reason) {
+    /// Cancels a scope and, by their types, the operations that the request reaches (D2). Where
+    /// somebody waits for it, the request is offered until the code rests (D4). `false` when it
+    /// reached nothing, because an earlier one was not accepted (O4).
+    pub fn cancel_scope(&mut self, scope: ScopeId, reason: &Reason) -> bool {
         let reached = self.scopes.cancel(scope, reason);
-        self.accepted.extend(reached.accepted);
+        let any = !reached.scopes.is_empty();
+        self.reach(reached, reason);
+        any
+    }
+
+    fn reach(&mut self, reached: ScopeCancellation, reason: &Reason) {
+        self.requested.extend(reached.scopes);
         for id in reached.operations {
             self.cancel_operation(id, reason);
         }
     }
 
+    /// The code rests: what was offered and not taken happens by default (D4). `false` when there
+    /// is nothing of the kind.
+    pub(super) fn settle_offers(&mut self) -> bool {
+        let defaults = self.scopes.settle();
+        let any = !defaults.is_empty();
+        for (reason, reached) in defaults {
+            self.reach(reached, &reason);
+        }
+        any
+    }
+
     /// Waits for the cancellation of a scope; see [`ScopeTree::wait`](crate::scope::ScopeTree::wait).
     pub fn wait_for_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
-        self.scopes.wait(scope)
+        let reason = self.scopes.wait(scope);
+        self.turn.taken += u32::from(reason.is_some());
+        reason
     }
 
     /// Takes the request that was made of a scope, if there is one.
     pub fn accept_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
-        self.scopes.accept(scope)
+        let reason = self.scopes.accept(scope);
+        self.turn.taken += u32::from(reason.is_some());
+        reason
+    }
+
+    /// Whether code does in one turn, from one rest to the next, what no code does that ends (D11).
+    #[must_use]
+    pub fn runaway(&self) -> Option<Runaway> {
+        if self.turn.refused > MAX_IN_A_TURN {
+            Some(Runaway::Refused)
+        } else if self.turn.taken > MAX_IN_A_TURN {
+            Some(Runaway::Taken)
+        } else {
+            None
+        }
     }
 
     /// Undoes one [`wait_for_cancel`](Self::wait_for_cancel).
@@ -442,6 +498,7 @@ impl Run {
     }
 
     fn refuse(&mut self, id: OperationId, failure: Failure, reason: Reason) -> OperationId {
+        self.turn.refused += 1;
         let failure = Box::new(failure.with_cause(Failure::cancelled(REFUSED)));
         self.resolutions.push_back((
             id,
@@ -454,6 +511,7 @@ impl Run {
     }
 
     fn refuse_plainly(&mut self, id: OperationId, reason: Reason) -> OperationId {
+        self.turn.refused += 1;
         self.resolutions
             .push_back((id, Resolution::Cancelled { reason }));
         id

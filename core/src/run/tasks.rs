@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     Asked, Closing, Lineup, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine,
-    Phase, Run,
+    Phase, Run, Turn,
 };
 use crate::{
-    activation::{Job, UpdateJob},
+    activation::{Job, Message, SignalJob, UpdateJob},
     command::Command,
     error::RunError,
     event::{EventKind, HistoryEvent, WorkflowTaskFailedCause},
@@ -77,6 +77,10 @@ impl Run {
     }
 
     fn next_job(&mut self) -> Result<Option<Job>, RunError> {
+        self.turn = Turn::default();
+        if self.settle_offers() {
+            return Ok(Some(Job::ResolveOperations));
+        }
         loop {
             if let Some(result) = self.advance() {
                 if let Some(job) = result? {
@@ -122,13 +126,8 @@ impl Run {
         let lineup = &mut self.lineup;
         if lineup.early_events > 0 {
             lineup.early_events -= 1;
-        } else if let Some(update) = lineup.updates.next() {
-            return Some(Ok(Some(Job::Update(Box::new(UpdateJob {
-                update_id: update.update_id,
-                name: update.name,
-                input: update.input,
-                validate: !self.replaying,
-            })))));
+        } else if lineup.signals > 0 || !lineup.updates.is_empty() {
+            return Some(Ok(Some(Job::Messages(self.take_messages()))));
         } else if std::mem::take(&mut lineup.start) {
             return Some(Ok(Some(Job::StartWorkflow)));
         } else if lineup.late_events > 0 {
@@ -138,6 +137,40 @@ impl Run {
         }
         let event = self.events.pop_front()?;
         Some(self.apply_event(event))
+    }
+
+    /// The messages of the task at hand, in the order in which their handlers hear them (M1). Updates
+    /// come after signals: they ask to be accepted behind the last event.
+    fn take_messages(&mut self) -> Vec<Message> {
+        let signals = std::mem::take(&mut self.lineup.signals);
+        let updates = std::mem::take(&mut self.lineup.updates);
+        let mut messages = Vec::with_capacity(signals + updates.len());
+        for event in self.events.drain(..signals.min(self.events.len())) {
+            if let EventKind::WorkflowExecutionSignaled {
+                signal_name,
+                input,
+                header,
+                identity,
+                ..
+            } = event.kind
+            {
+                messages.push(Message::Signal(SignalJob {
+                    name: signal_name,
+                    input,
+                    header,
+                    identity,
+                }));
+            }
+        }
+        messages.extend(updates.into_iter().map(|update| {
+            Message::Update(UpdateJob {
+                update_id: update.update_id,
+                name: update.name,
+                input: update.input,
+                validate: !self.replaying,
+            })
+        }));
+        messages
     }
 
     /// Looks for the next end of a local activity among the events of the replayed task.
@@ -279,9 +312,8 @@ impl Run {
         (commands, updates)
     }
 
-    /// Orders the jobs of a task, which is so many events long: history's order, but in the first
-    /// task signals and updates precede the start of the run function, as a signal-with-start
-    /// expects, and a reset precedes everything that is done anew because of it (T3).
+    /// Orders the jobs of a task, which is so many events long: first the messages (M1), then
+    /// history's order. A reset precedes everything that is done anew because of it (T3).
     fn line_up(&mut self, length: usize, updates: Vec<Update>) -> Result<(), RunError> {
         let is_first = self.started.is_none();
         if is_first
@@ -293,29 +325,27 @@ impl Run {
                 message: "a history starts with WorkflowExecutionStarted".to_owned(),
             });
         }
-        let goes_first = |event: &HistoryEvent| match &event.kind {
-            EventKind::WorkflowExecutionStarted(_)
-            | EventKind::WorkflowExecutionSignaled { .. } => is_first,
-            kind => is_reset(kind),
-        };
-        let first = self
-            .events
-            .iter()
-            .take(length)
-            .filter(|e| goes_first(e))
-            .count();
-        if first > 0
+        let mut early_events = 0;
+        let mut signals = 0;
+        for event in self.events.iter().take(length) {
+            match Place::of(&event.kind) {
+                Place::Early => early_events += 1,
+                Place::Message => signals += 1,
+                Place::Late => {}
+            }
+        }
+        if early_events + signals > 0
             && let Some(events) = self.events.make_contiguous().get_mut(..length)
         {
-            // Stable: among those that go first, and among the others, the order is history's.
-            events.sort_by_key(|event| !goes_first(event));
+            // Stable: in each place the order is history's.
+            events.sort_by_key(|event| Place::of(&event.kind));
         }
-        let early_events = if is_first { first } else { length };
         self.lineup = Lineup {
             early_events,
-            updates: updates.into_iter(),
+            signals,
+            updates,
             start: is_first,
-            late_events: length - early_events,
+            late_events: length - early_events - signals,
         };
         Ok(())
     }
@@ -363,19 +393,36 @@ impl Run {
         self.push(match closing {
             Closing::Completed(result) => Command::CompleteWorkflowExecution { result },
             Closing::Failed(failure) => Command::FailWorkflowExecution { failure },
-            Closing::Cancelled(details) => Command::CancelWorkflowExecution { details },
+            Closing::Cancelled(failure) if self.cancel_reason.is_none() => {
+                Command::FailWorkflowExecution { failure }
+            }
+            Closing::Cancelled(_) => Command::CancelWorkflowExecution {
+                details: Vec::new(),
+            },
             Closing::ContinuedAsNew(next) => Command::ContinueAsNewWorkflowExecution(next),
         });
     }
 }
 
-/// Whether the run was reset to the workflow task that this event ends.
-fn is_reset(kind: &EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::WorkflowTaskFailed {
-            cause: WorkflowTaskFailedCause::ResetWorkflow,
-            ..
+/// When an event of a workflow task is applied.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum Place {
+    /// It precedes everything that handlers do.
+    Early,
+    Message,
+    Late,
+}
+
+impl Place {
+    fn of(kind: &EventKind) -> Self {
+        match kind {
+            EventKind::WorkflowExecutionStarted(_)
+            | EventKind::WorkflowTaskFailed {
+                cause: WorkflowTaskFailedCause::ResetWorkflow,
+                ..
+            } => Self::Early,
+            EventKind::WorkflowExecutionSignaled { .. } => Self::Message,
+            _ => Self::Late,
         }
-    )
+    }
 }

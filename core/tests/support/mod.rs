@@ -19,7 +19,7 @@ use std::{
 };
 
 use steadfast_core::{
-    activation::{Job, OperationId, Resolution},
+    activation::{Job, Message, OperationId, Resolution, SignalJob, UpdateJob},
     command::{Command, ContinueAsNewWorkflowExecution},
     error::RunError,
     event::HistoryEvent,
@@ -118,7 +118,6 @@ pub(crate) struct Interpreter {
     program: Program,
     world: Shared,
     tasks: Vec<Option<Task>>,
-    ended: bool,
 }
 
 impl Interpreter {
@@ -147,7 +146,6 @@ impl Interpreter {
                 made,
             })),
             tasks: Vec::new(),
-            ended: false,
         }
     }
 
@@ -188,61 +186,65 @@ impl Interpreter {
     fn perform(&mut self, job: Job) {
         match job {
             Job::InitializeWorkflow(_) => self.log("initialize"),
+            // A handler may have failed it before.
+            Job::StartWorkflow if self.look(Run::is_closing) => {}
             Job::StartWorkflow => {
                 self.log("start");
                 let body = self.program.main.clone();
                 self.task(body, ScopeId::ROOT, Role::Main);
             }
-            Job::Signal(signal) => {
-                self.log(&format!("signal {}", signal.name));
-                if !self.ended {
-                    let name = signal.name.as_str().to_owned();
-                    *self
-                        .world
-                        .borrow_mut()
-                        .signals
-                        .entry(name.clone())
-                        .or_default() += 1;
-                    if let Some(body) = self.program.signals.get(&name).cloned() {
-                        self.task(body, ScopeId::ROOT, Role::Signal);
+            Job::Messages(messages) => {
+                let first = self.tasks.len();
+                for message in messages {
+                    match message {
+                        Message::Signal(signal) => self.signal(&signal),
+                        Message::Update(update) => self.update(update),
                     }
                 }
-            }
-            Job::Update(update) => {
-                let how = if update.validate {
-                    ""
-                } else {
-                    " (accepted before)"
-                };
-                self.log(&format!("update {} {}{how}", update.name, update.update_id));
-                if !self.ended {
-                    let run = &mut self.world.borrow_mut().run;
-                    let body = self.program.updates.get(update.name.as_str()).cloned();
-                    match body {
-                        Some(body) if !matches!(body.first(), Some(Statement::Reject)) => {
-                            run.accept_update(
-                                update.update_id.clone(),
-                                update.name.clone(),
-                                update.input,
-                            );
-                            self.tasks.push(Some(Box::pin(update_task(
-                                Rc::clone(&self.world),
-                                body,
-                                update.update_id,
-                            ))));
-                        }
-                        _ => run.reject_update(
-                            update.update_id,
-                            Failure::application("refused", "Refused"),
-                        ),
-                    }
-                }
+                // Nothing else is polled until the handlers have finished or wait (M1).
+                self.poll_from(first);
             }
             Job::CancelWorkflow => self.log("cancel requested"),
             Job::ResolveOperations => {}
             Job::Reseed => self.log("reseed"),
         }
         self.settle();
+    }
+
+    fn signal(&mut self, signal: &SignalJob) {
+        self.log(&format!("signal {}", signal.name));
+        let name = signal.name.as_str().to_owned();
+        *self
+            .world
+            .borrow_mut()
+            .signals
+            .entry(name.clone())
+            .or_default() += 1;
+        if let Some(body) = self.program.signals.get(&name).cloned() {
+            self.task(body, ScopeId::ROOT, Role::Signal);
+        }
+    }
+
+    fn update(&mut self, update: UpdateJob) {
+        let how = if update.validate {
+            ""
+        } else {
+            " (accepted before)"
+        };
+        self.log(&format!("update {} {}{how}", update.name, update.update_id));
+        let run = &mut self.world.borrow_mut().run;
+        let body = self.program.updates.get(update.name.as_str()).cloned();
+        match body {
+            Some(body) if !matches!(body.first(), Some(Statement::Reject)) => {
+                run.accept_update(update.update_id.clone(), update.name.clone(), update.input);
+                self.tasks.push(Some(Box::pin(update_task(
+                    Rc::clone(&self.world),
+                    body,
+                    update.update_id,
+                ))));
+            }
+            _ => run.reject_update(update.update_id, Failure::application("refused", "Refused")),
+        }
     }
 
     fn task(&mut self, body: Vec<Statement>, scope: ScopeId, role: Role) {
@@ -254,14 +256,26 @@ impl Interpreter {
         ))));
     }
 
-    /// Polls every task until all of them rest.
+    /// Polls every task until all of them rest. A run that is closed lets go of them.
     fn settle(&mut self) {
+        deliver(&mut self.world.borrow_mut());
+        if !self.world.borrow().run.is_closing() {
+            self.poll_from(0);
+        }
+        if self.world.borrow().run.is_closing() {
+            self.end();
+        }
+        self.tasks.retain(Option::is_some);
+    }
+
+    /// Polls the tasks from one on until all of them rest.
+    fn poll_from(&mut self, first: usize) {
         deliver(&mut self.world.borrow_mut());
         let mut context = Context::from_waker(Waker::noop());
         loop {
             self.world.borrow_mut().progress = false;
-            let mut index = 0;
-            while index < self.tasks.len() && !self.ended {
+            let mut index = first;
+            while index < self.tasks.len() {
                 if let Some(Some(task)) = self.tasks.get_mut(index)
                     && task.as_mut().poll(&mut context).is_ready()
                 {
@@ -270,21 +284,19 @@ impl Interpreter {
                 }
                 let spawned = std::mem::take(&mut self.world.borrow_mut().spawned);
                 self.tasks.extend(spawned.into_iter().map(Some));
-                if self.world.borrow().run.is_closing() {
-                    self.end();
+                if first == 0 && self.world.borrow().run.is_closing() {
+                    return;
                 }
                 index += 1;
             }
-            if self.ended || !self.world.borrow().progress {
+            if !self.world.borrow().progress {
                 break;
             }
         }
-        self.tasks.retain(Option::is_some);
     }
 
     /// The run function has ended: lets go of everything it holds (O5).
     fn end(&mut self) {
-        self.ended = true;
         self.tasks.clear();
         let world = &mut *self.world.borrow_mut();
         for held in std::mem::take(&mut world.held) {
@@ -375,7 +387,7 @@ async fn task(world: Shared, body: Vec<Statement>, scope: ScopeId, role: Role) {
             "failed on purpose",
             "Purpose",
         ))),
-        Ending::Cancel => Closing::Cancelled(Vec::new()),
+        Ending::Cancel => Closing::Cancelled(Box::new(Failure::cancelled("cancelled"))),
         Ending::ContinueAsNew(workflow_type) => {
             Closing::ContinuedAsNew(Box::new(ContinueAsNewWorkflowExecution {
                 workflow_type: id(&workflow_type),
@@ -645,7 +657,8 @@ fn request(activity_type: &str, cancellation_type: ActivityCancellationType) -> 
 
 /// Hands resolutions to whoever waits for them.
 fn deliver(world: &mut World) {
-    world.run.take_accepted();
+    // A waiter that is polled takes a request; nobody has to be woken for it.
+    world.progress |= !world.run.take_requested().is_empty();
     while let Some((operation, resolution)) = world.run.poll_resolution() {
         let name = world
             .labels

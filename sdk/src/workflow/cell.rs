@@ -28,6 +28,7 @@ use super::executor::TaskId;
 pub(crate) struct RunCell {
     run: RefCell<Run>,
     slots: RefCell<AscendingMap<OperationId, Slot>>,
+    /// Who waits for a request, or only wants to hear of it.
     scope_waiters: RefCell<BTreeMap<ScopeId, BTreeMap<u64, Waker>>>,
     conditions: RefCell<BTreeMap<u64, Waker>>,
     next_condition: Cell<u64>,
@@ -42,6 +43,8 @@ pub(crate) struct RunCell {
     next_task: Cell<u64>,
     cleanups: RefCell<Vec<Cleanup>>,
     unhandled: RefCell<Vec<super::handlers::BufferedSignal>>,
+    /// The handlers that have not finished, by what they handle.
+    handlers: RefCell<BTreeMap<u64, String>>,
 }
 
 /// A cleanup that was registered by `on_cancel`.
@@ -87,6 +90,7 @@ impl RunCell {
             next_task: Cell::new(1),
             cleanups: RefCell::default(),
             unhandled: RefCell::default(),
+            handlers: RefCell::default(),
         })
     }
 
@@ -107,7 +111,7 @@ impl RunCell {
         look(&self.run.borrow())
     }
 
-    /// Hands out resolutions and accepted cancellations.
+    /// Hands out resolutions and requests.
     fn deliver(&self) {
         loop {
             let next = self.run.borrow_mut().poll_resolution();
@@ -128,13 +132,15 @@ impl RunCell {
                 waker.wake();
             }
         }
-        for scope in self.run.borrow_mut().take_accepted() {
-            let wakers = self
-                .scope_waiters
-                .borrow_mut()
-                .remove(&scope)
-                .unwrap_or_default();
-            wakers.into_values().for_each(Waker::wake);
+        let requested = self.run.borrow_mut().take_requested();
+        for scope in requested {
+            // They stay until they are polled or dropped: a waiter that is kept and not polled now
+            // can be offered another request (O4).
+            let wakers: Vec<Waker> = match self.scope_waiters.borrow().get(&scope) {
+                Some(wakers) => wakers.values().cloned().collect(),
+                None => continue,
+            };
+            wakers.into_iter().for_each(Waker::wake);
         }
     }
 
@@ -250,13 +256,21 @@ impl RunCell {
             .insert(waiter, waker.clone());
     }
 
+    pub(crate) fn remove_scope_waker(&self, scope: ScopeId, waiter: u64) {
+        let mut waiters = self.scope_waiters.borrow_mut();
+        if let Some(wakers) = waiters.get_mut(&scope) {
+            wakers.remove(&waiter);
+            if wakers.is_empty() {
+                waiters.remove(&scope);
+            }
+        }
+    }
+
     pub(crate) fn remove_scope_waiter(&self, scope: ScopeId, waiter: u64) {
         if self.evicting.get() {
             return;
         }
-        if let Some(wakers) = self.scope_waiters.borrow_mut().get_mut(&scope) {
-            wakers.remove(&waiter);
-        }
+        self.remove_scope_waker(scope, waiter);
         self.with_run(|run| run.stop_waiting_for_cancel(scope));
     }
 
@@ -323,11 +337,7 @@ impl RunCell {
     /// Whether anything that belongs to the SDK is waited for, by anybody in the run.
     pub(crate) fn has_waiters(&self) -> bool {
         !self.conditions.borrow().is_empty()
-            || self
-                .scope_waiters
-                .borrow()
-                .values()
-                .any(|wakers| !wakers.is_empty())
+            || !self.scope_waiters.borrow().is_empty()
             || self
                 .slots
                 .borrow()
@@ -382,6 +392,27 @@ impl RunCell {
 
     pub(crate) fn unhandled_signals(&self) -> Vec<super::handlers::BufferedSignal> {
         self.unhandled.borrow().clone()
+    }
+
+    /// Notes that a handler runs, under a number.
+    pub(crate) fn handler_begins(&self, what: String) -> u64 {
+        let number = self.new_waiter();
+        self.handlers.borrow_mut().insert(number, what);
+        number
+    }
+
+    pub(crate) fn handler_ends(&self, number: u64) {
+        self.handlers.borrow_mut().remove(&number);
+    }
+
+    /// Whether no handler runs or waits (M4).
+    pub(crate) fn all_handlers_finished(&self) -> bool {
+        self.handlers.borrow().is_empty()
+    }
+
+    /// Forgets the handlers that have not finished, and says what they handle.
+    pub(crate) fn take_handlers(&self) -> Vec<String> {
+        self.handlers.take().into_values().collect()
     }
 
     /// From now on what is dropped is forgotten and not cancelled.

@@ -27,7 +27,10 @@ use super::{
         ExternalWorkflow, LocalActivityOptions, RawOperation, TimedConditionFuture, TimerFuture,
         activity_type,
     },
-    scope::{CancelReason, CancelledFuture, Scope, ScopeFuture, TaskHandle, TimeoutFuture},
+    scope::{
+        CancelReason, CancellationRequestedFuture, CancelledFuture, Scope, ScopeFuture, TaskHandle,
+        TimeoutFuture,
+    },
     view::{WorkflowContextView, to_system_time},
 };
 use crate::{
@@ -181,6 +184,16 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         )
     }
 
+    /// Waits until every signal and update handler that was called has finished (M4): what a run does
+    /// before it ends or continues as new, so that no handler is left in the middle of its work. Whether
+    /// that is so now says [`WorkflowContextView::all_handlers_finished`].
+    ///
+    /// A handler that awaits this waits for itself, and never ends.
+    pub fn all_handlers_finished(&self) -> ConditionFuture<'_> {
+        let operation = RawOperation::start(self.cell(), steadfast_core::run::Run::start_internal);
+        ConditionFuture::new(operation, Box::new(|| self.cell().all_handlers_finished()))
+    }
+
     /// Waits until a condition of the state holds, or a time is over. Resolves to whether it holds.
     pub fn wait_condition_timeout<'a>(
         &'a self,
@@ -276,6 +289,13 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// default then, the code decides (D4, D5).
     pub fn cancelled(&self) -> CancelledFuture {
         CancelledFuture::new(Rc::clone(self.cell()), self.cell().scope())
+    }
+
+    /// Resolves when the cancellation of the running scope is requested, and accepts nothing (D10): for
+    /// logs, metrics and tasks beside the work. Whoever is to decide what happens awaits
+    /// [`cancelled`](Self::cancelled).
+    pub fn cancellation_requested(&self) -> CancellationRequestedFuture {
+        CancellationRequestedFuture::new(Rc::clone(self.cell()), self.cell().scope())
     }
 
     /// Whether the cancellation of the running scope was requested. Accepts nothing.
@@ -436,8 +456,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     pub fn view(&self) -> WorkflowContextView {
         let started = self.shared.started.borrow();
         let started = started.as_ref().expect(INITIALIZED);
-        self.cell()
-            .peek(|run| WorkflowContextView::of(run, started))
+        WorkflowContextView::of(self.cell(), started)
     }
 
     /// The workflow's id.

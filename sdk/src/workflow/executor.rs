@@ -9,7 +9,7 @@
 use std::{
     any::Any,
     cell::Cell,
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
@@ -199,12 +199,24 @@ impl Executor {
 
     /// Polls whatever was woken until nothing is left to do.
     pub(crate) fn run_until_stalled(&mut self) -> Result<(), ExecutorError> {
+        self.run_where(|_| true)
+    }
+
+    /// The same for the tasks of the set alone: others that are woken stay so (M1).
+    pub(crate) fn run_handlers(
+        &mut self,
+        handlers: &BTreeSet<TaskId>,
+    ) -> Result<(), ExecutorError> {
+        self.run_where(|id| handlers.contains(&id))
+    }
+
+    fn run_where(&mut self, may_run: impl Fn(TaskId) -> bool) -> Result<(), ExecutorError> {
         // A task that was only woken to look at its condition has not stirred anything, unless
         // the condition holds; then the condition says so itself.
         let mut only_looking = false;
         loop {
             self.adopt();
-            let Some(id) = self.next_ready() else {
+            let Some(id) = self.next_ready(&may_run) else {
                 if !self.enter_cell(RunCell::wake_conditions)? {
                     break;
                 }
@@ -226,12 +238,11 @@ impl Executor {
         self.enter(|| act(&self.cell))
     }
 
-    fn next_ready(&self) -> Option<TaskId> {
-        self.queue
-            .ready
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
+    fn next_ready(&self, may_run: impl Fn(TaskId) -> bool) -> Option<TaskId> {
+        let ready = &self.queue.ready;
+        let mut ready = ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = ready.iter().position(|id| may_run(*id))?;
+        ready.remove(index)
     }
 
     /// Takes over new tasks and lets go of dropped ones.
@@ -297,11 +308,6 @@ impl Executor {
             self.drop_task(task);
             self.drop_tasks(self.cell.take_dropped_tasks());
         }
-    }
-
-    /// Whether a task is still there.
-    pub(crate) fn has_task(&self, id: TaskId) -> bool {
-        self.tasks.contains_key(&id)
     }
 
     /// Checks that something can still carry on a run whose tasks have come to rest. A run whose

@@ -3,10 +3,10 @@
 //! It is driven by the worker and by the replayer. It decides how errors of user code end a run
 //! (F1 to F5) and knows no engine.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, fmt, rc::Rc};
 
 use steadfast_core::{
-    activation::{Job, OperationId, SignalJob, UpdateJob},
+    activation::{Job, Message, OperationId, SignalJob, UpdateJob},
     command::Command,
     error::RunError,
     event::{HistoryEvent, WorkflowExecutionStarted, WorkflowTaskFailedCause},
@@ -141,9 +141,6 @@ pub(crate) struct Instance<W: WorkflowDefinition> {
     executor: Executor,
     handlers: HandlerSet<W>,
     input: Option<W::Input>,
-    /// Handlers that run as tasks, by what they handle.
-    running: BTreeMap<TaskId, String>,
-    ended: bool,
 }
 
 /// The query by which Temporal's tools ask where a workflow stands.
@@ -164,8 +161,6 @@ impl<W: WorkflowDefinition> Instance<W> {
             cell,
             handlers: W::handlers(),
             input: None,
-            running: BTreeMap::new(),
-            ended: false,
         }
     }
 
@@ -186,21 +181,16 @@ impl<W: WorkflowDefinition> Instance<W> {
     }
 
     fn perform(&mut self, job: Job) -> Result<(), InstanceError> {
-        if self.ended {
-            if let Job::Signal(signal) = job {
-                tracing::warn!(signal = ?signal.name, "a signal came after the run function ended");
-            }
-            return Ok(());
-        }
         match job {
             Job::InitializeWorkflow(started) => self.initialize(*started)?,
+            Job::Messages(messages) => self.messages(messages)?,
             Job::StartWorkflow => self.start_main(),
-            Job::Signal(signal) => self.signal(*signal)?,
-            Job::Update(update) => self.update(*update)?,
             Job::CancelWorkflow | Job::ResolveOperations | Job::Reseed => {}
         }
         self.cell.stir();
-        self.executor.run_until_stalled()?;
+        if !self.cell.peek(Run::is_closing) {
+            self.executor.run_until_stalled()?;
+        }
         if self.cell.peek(Run::is_closing) {
             self.end();
         } else {
@@ -215,7 +205,7 @@ impl<W: WorkflowDefinition> Instance<W> {
         let input = W::arguments()
             .decode(&started.input)
             .map_err(InstanceError::Input)?;
-        let view = self.cell.peek(|run| WorkflowContextView::of(run, &started));
+        let view = WorkflowContextView::of(&self.cell, &started);
         self.shared.started.replace(Some(started));
         match self.executor.enter(|| W::init(&view, input))? {
             Ok((state, input)) => {
@@ -232,7 +222,8 @@ impl<W: WorkflowDefinition> Instance<W> {
     }
 
     fn start_main(&mut self) {
-        if self.shared.state.borrow().is_none() {
+        // The state could not be made, or a handler failed.
+        if self.cell.peek(Run::is_closing) {
             return;
         }
         let context = self.context.clone();
@@ -244,13 +235,44 @@ impl<W: WorkflowDefinition> Instance<W> {
                     cleanup().await;
                 }
             }
-            let closing = closing::<W>(&context, result);
+            let closing = closing::<W>(result);
             context.cell().with_run(|run| run.close(closing));
         });
         self.executor.add(TaskId::MAIN, ScopeId::ROOT, main);
     }
 
-    fn signal(&mut self, signal: SignalJob) -> Result<(), InstanceError> {
+    /// Gives messages to their handlers, one after the other. No other code is polled until all of
+    /// them have finished or wait (M1).
+    fn messages(&mut self, messages: Vec<Message>) -> Result<(), InstanceError> {
+        // Without a state there is nothing to call: the run ends for what `init` said.
+        if self.shared.state.borrow().is_none() {
+            return Ok(());
+        }
+        let late = self.cell.peek(Run::is_closing);
+        let mut handlers = BTreeSet::new();
+        for message in messages {
+            if late {
+                warn_of_late(&message);
+            }
+            let started = match message {
+                Message::Signal(signal) => self.signal(signal)?,
+                Message::Update(update) => self.update(update)?,
+            };
+            if let Some(handler) = started {
+                handlers.insert(handler);
+                self.executor.run_handlers(&handlers)?;
+            }
+        }
+        if !handlers.is_empty() {
+            // One may wait for what a later one did.
+            self.cell.stir();
+            self.executor.run_handlers(&handlers)?;
+        }
+        Ok(())
+    }
+
+    /// The task that handles a signal, unless that was done at once.
+    fn signal(&mut self, signal: SignalJob) -> Result<Option<TaskId>, InstanceError> {
         let SignalJob { name, input, .. } = signal;
         let Some(handler) = self.handlers.find_signal(name.as_str()) else {
             tracing::warn!(signal = ?name, "no handler takes this signal; it is kept");
@@ -258,13 +280,13 @@ impl<W: WorkflowDefinition> Instance<W> {
                 name: name.as_str().to_owned(),
                 input,
             });
-            return Ok(());
+            return Ok(None);
         };
         let context = self.context.clone();
-        match self
+        let handled = self
             .executor
-            .enter(|| handler(context, name.as_str(), &input))?
-        {
+            .enter(|| handler(context, name.as_str(), &input))?;
+        match handled {
             // A signal that cannot be read must not stop the workflow: its sender is at fault.
             Err(error) => {
                 tracing::warn!(signal = ?name, %error, "a signal's arguments cannot be decoded; it is kept");
@@ -277,18 +299,20 @@ impl<W: WorkflowDefinition> Instance<W> {
             Ok(Handled::Later(future)) => {
                 let context = self.context.clone();
                 let signal = name.clone();
-                self.run_handler(
+                let handler = self.run_handler(
                     format!("signal `{name}`"),
                     Box::pin(async move {
                         signal_ended(&context, signal.as_str(), future.await);
                     }),
                 );
+                return Ok(Some(handler));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn update(&mut self, update: UpdateJob) -> Result<(), InstanceError> {
+    /// The task that handles an update, unless it was refused.
+    fn update(&mut self, update: UpdateJob) -> Result<Option<TaskId>, InstanceError> {
         let UpdateJob {
             update_id,
             name,
@@ -306,13 +330,13 @@ impl<W: WorkflowDefinition> Instance<W> {
             Err(error) => {
                 self.cell
                     .with_run(|run| run.reject_update(update_id, error.to_failure()));
-                return Ok(());
+                return Ok(None);
             }
         };
         self.cell
             .with_run(|run| run.accept_update(update_id.clone(), name.clone(), input));
         let context = self.context.clone();
-        self.run_handler(
+        let handler = self.run_handler(
             format!("update `{name}`"),
             Box::pin(async move {
                 let outcome = handler().await.map_err(|error| error.to_failure());
@@ -321,7 +345,7 @@ impl<W: WorkflowDefinition> Instance<W> {
                     .with_run(|run| run.complete_update(update_id, outcome));
             }),
         );
-        Ok(())
+        Ok(Some(handler))
     }
 
     /// Runs a handler as a task in a scope of its own: what it accepts or cancels is not the run
@@ -330,35 +354,30 @@ impl<W: WorkflowDefinition> Instance<W> {
         &mut self,
         what: String,
         future: futures_util::future::LocalBoxFuture<'static, ()>,
-    ) {
+    ) -> TaskId {
         let scope = self
             .cell
             .in_scope(ScopeId::ROOT, || self.cell.open_scope(ScopeKind::Connected));
         let cell = Rc::clone(&self.cell);
-        let id = self.cell.spawn(
+        let number = self.cell.handler_begins(what);
+        self.cell.spawn(
             scope,
             Box::pin(async move {
                 future.await;
+                cell.handler_ends(number);
                 cell.with_run(|run| run.close_scope(scope));
             }),
-        );
-        self.running.retain(|id, _| self.executor.has_task(*id));
-        self.running.insert(id, what);
+        )
     }
 
     /// The run function has ended: lets go of everything else.
     fn end(&mut self) {
-        self.ended = true;
-        let unfinished: Vec<&str> = self
-            .running
-            .iter()
-            .filter(|(id, _)| self.executor.has_task(**id))
-            .map(|(_, what)| what.as_str())
-            .collect();
+        let unfinished = self.cell.take_handlers();
         if !unfinished.is_empty() {
             tracing::warn!(
                 handlers = unfinished.join(", "),
-                "the workflow ended while handlers were running; wait for them before returning"
+                "the workflow ended while handlers were running; wait for them before returning, with \
+                 `ctx.all_handlers_finished().await`"
             );
         }
         self.executor.drop_all();
@@ -366,10 +385,7 @@ impl<W: WorkflowDefinition> Instance<W> {
 }
 
 /// Decides how a run ends.
-fn closing<W: WorkflowDefinition>(
-    context: &WorkflowContext<W>,
-    result: Result<W::Output, WorkflowError>,
-) -> Closing {
+fn closing<W: WorkflowDefinition>(result: Result<W::Output, WorkflowError>) -> Closing {
     let error = match result {
         Ok(output) => match W::output_codec().encode(&output) {
             Ok(payload) => return Closing::Completed(Some(payload)),
@@ -380,12 +396,25 @@ fn closing<W: WorkflowDefinition>(
             Err(error) => error,
         },
     };
-    let requested = context.cell().peek(|run| run.cancel_reason().is_some());
-    if requested && error.is_cancelled() {
-        Closing::Cancelled(Vec::new())
+    let failure = Box::new(error.to_failure());
+    if error.is_cancelled() {
+        Closing::Cancelled(failure)
     } else {
-        Closing::Failed(Box::new(error.to_failure()))
+        Closing::Failed(failure)
     }
+}
+
+/// The run function has ended, and the run waits for what it asked of others (F6).
+fn warn_of_late(message: &Message) {
+    let (kind, name) = match message {
+        Message::Signal(signal) => ("signal", signal.name.as_str()),
+        Message::Update(update) => ("update", update.name.as_str()),
+    };
+    tracing::warn!(
+        kind,
+        name,
+        "a message came after the run function ended; its handler is called"
+    );
 }
 
 fn signal_ended<W: WorkflowDefinition>(

@@ -27,7 +27,10 @@ pub use self::{
         TimerFuture,
     },
     saga::{Compensated, Saga, SagaError, SagaReport, SagaStep},
-    scope::{CancelReason, CancelledFuture, Scope, ScopeFuture, TaskHandle, TimeoutFuture},
+    scope::{
+        CancelReason, CancellationRequestedFuture, CancelledFuture, Scope, ScopeFuture, TaskHandle,
+        TimeoutFuture,
+    },
     sync::{Channel, Mutex, MutexGuard, Permit, Semaphore},
     view::WorkflowContextView,
 };

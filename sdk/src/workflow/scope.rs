@@ -37,6 +37,10 @@ impl fmt::Display for CancelReason {
 }
 
 /// Waits for the cancellation of a scope, and accepts it (D4, D5).
+///
+/// A request is accepted by being taken: this has to be polled, and resolve, before the workflow's
+/// code comes to rest. One that is merely kept while the code awaits something else takes nothing,
+/// and the default happens.
 #[must_use = "a request is only accepted while this is awaited"]
 pub struct CancelledFuture {
     cell: Rc<RunCell>,
@@ -94,6 +98,56 @@ impl Drop for CancelledFuture {
     }
 }
 
+/// Hears of the cancellation of a scope, and accepts nothing (D10).
+#[must_use = "it only hears of a request while it is awaited"]
+pub struct CancellationRequestedFuture {
+    cell: Rc<RunCell>,
+    scope: ScopeId,
+    waiter: Option<u64>,
+}
+
+impl fmt::Debug for CancellationRequestedFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CancellationRequestedFuture({:?})", self.scope)
+    }
+}
+
+impl CancellationRequestedFuture {
+    pub(crate) fn new(cell: Rc<RunCell>, scope: ScopeId) -> Self {
+        Self {
+            cell,
+            scope,
+            waiter: None,
+        }
+    }
+}
+
+impl Future for CancellationRequestedFuture {
+    type Output = CancelReason;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CancelReason> {
+        let scope = self.scope;
+        let reason = self.cell.peek(|run| run.scopes().reason(scope).cloned());
+        match reason {
+            Some(reason) => Poll::Ready(CancelReason(reason)),
+            None => {
+                let waiter = self.waiter.unwrap_or_else(|| self.cell.new_waiter());
+                self.waiter = Some(waiter);
+                self.cell.add_scope_waker(scope, waiter, context.waker());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for CancellationRequestedFuture {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter.take() {
+            self.cell.remove_scope_waker(self.scope, waiter);
+        }
+    }
+}
+
 /// A scope that can be kept, cloned, and cancelled from anywhere in the workflow (S4).
 #[derive(Clone)]
 pub struct Scope(Rc<OpenScope>);
@@ -130,12 +184,20 @@ impl Scope {
     }
 
     /// Cancels the scope: what runs in it, and the connected scopes below it. Its parent and its
-    /// siblings go on. A second call does nothing.
+    /// siblings go on.
+    ///
+    /// A scope that accepted an earlier request can be cancelled again: whoever waits for it takes the
+    /// new one, or what runs there is cancelled. Otherwise a second call does nothing (O4).
     pub fn cancel(&self, reason: impl AsRef<str>) {
-        let reason = Arc::from(reason.as_ref());
+        self.request(reason.as_ref());
+    }
+
+    /// Cancels the scope; `false` when that does nothing.
+    fn request(&self, reason: &str) -> bool {
+        let reason = Arc::from(reason);
         self.0
             .cell
-            .with_run(|run| run.cancel_scope(self.0.id, &reason));
+            .with_run(|run| run.cancel_scope(self.0.id, &reason))
     }
 
     /// Whether the scope was cancelled. Accepts nothing.
@@ -155,7 +217,7 @@ impl Scope {
 
 /// A body that runs in a scope of its own. Resolves to what the body returns, unchanged (S7).
 ///
-/// Dropped unfinished, it cancels the scope (S6).
+/// Dropped unfinished, it cancels the scope (S6), also one that had accepted a request.
 #[must_use = "the body only runs while this is polled"]
 pub struct ScopeFuture<'a, T> {
     scope: Scope,
@@ -213,7 +275,8 @@ impl<T> Drop for ScopeFuture<'_, T> {
     }
 }
 
-/// A body that runs in a scope of its own for a limited time (S3).
+/// A body that runs in a scope of its own for a limited time (S3). The limit holds whatever happened
+/// before: also for a body that accepted a cancellation and cleans up.
 #[must_use = "the body only runs while this is polled"]
 pub struct TimeoutFuture<'a, T, E> {
     body: ScopeFuture<'a, Result<T, E>>,
@@ -265,13 +328,10 @@ impl<T, E: Into<WorkflowError>> Future for TimeoutFuture<'_, T, E> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(_) => {
                     self.timer = None;
-                    // A scope that was cancelled from above says so, whenever its time ends.
-                    if !self.body.scope.is_cancelled() {
-                        self.timed_out = true;
-                        self.body
-                            .scope
-                            .cancel(format!("timed out after {:?}", self.after));
-                    }
+                    // One that was cancelled from above says so, unless it accepted that and had
+                    // time of its own to clean up.
+                    let reason = format!("timed out after {:?}", self.after);
+                    self.timed_out = self.body.scope.request(&reason);
                 }
             }
         }

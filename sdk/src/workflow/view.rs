@@ -11,6 +11,7 @@ use steadfast_core::{
     time::Timestamp,
 };
 
+use super::cell::RunCell;
 use crate::convert::{self, ConvertError};
 
 /// What a workflow can know about itself at one moment: who it is, and how it was started.
@@ -26,10 +27,16 @@ pub struct WorkflowContextView {
     history_length: u64,
     history_size_bytes: u64,
     continue_as_new_suggested: bool,
+    all_handlers_finished: bool,
 }
 
 impl WorkflowContextView {
-    pub(crate) fn of(run: &Run, started: &WorkflowExecutionStarted) -> Self {
+    pub(crate) fn of(cell: &RunCell, started: &WorkflowExecutionStarted) -> Self {
+        let all_handlers_finished = cell.all_handlers_finished();
+        cell.peek(|run| Self::of_run(run, started, all_handlers_finished))
+    }
+
+    fn of_run(run: &Run, started: &WorkflowExecutionStarted, all_handlers_finished: bool) -> Self {
         Self {
             execution: run.execution().clone(),
             workflow_type: run.workflow_type().clone(),
@@ -38,7 +45,15 @@ impl WorkflowContextView {
             history_length: run.history_length(),
             history_size_bytes: run.history_size_bytes(),
             continue_as_new_suggested: run.is_continue_as_new_suggested(),
+            all_handlers_finished,
         }
+    }
+
+    /// Whether every signal and update handler that was called has finished (M4). A run that ends
+    /// before leaves them unfinished.
+    #[must_use]
+    pub fn all_handlers_finished(&self) -> bool {
+        self.all_handlers_finished
     }
 
     /// The execution's id.

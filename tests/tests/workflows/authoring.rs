@@ -164,6 +164,8 @@ async fn handlers_of_every_kind_are_called() {
         assert!(error.to_string().contains("no address"), "{error}");
         handle.order_later(2, "pears".to_owned()).await.unwrap();
         world.advance(MINUTE).await;
+        // A message in the task of the timer would be heard before the timer (M1).
+        world.settle().await;
         handle.close().await.unwrap();
         assert_eq!(
             handle.result().await.unwrap(),
