@@ -13,7 +13,7 @@ use steadfast::engine::{
 };
 use steadfast_core::{
     command::Command,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     ids::{EventId, QueryName, RequestId, UpdateId, UpdateName},
     payload::{Payload, PayloadMap},
     task::{WorkflowTask, WorkflowTaskCompletion},
@@ -358,6 +358,45 @@ fn an_update_of_a_run_that_closes_is_refused() {
         assert!((&mut sent).now_or_never().is_none());
         world.run("answer w: complete").await;
         let refused = sent.await.unwrap_err().to_string();
+        assert_eq!(refused, EngineError::ALREADY_COMPLETED);
+    });
+}
+
+/// M3
+#[test]
+fn an_accepted_update_of_a_run_that_closes_has_failed_for_whoever_waits_or_asks_again() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let engine = Arc::clone(&world.engine);
+        let end = async {
+            let task = poll(&world, "w", "worker").await;
+            let close = Command::CompleteWorkflowExecution { result: None };
+            let commands = vec![accept("u"), accept("v"), complete_update("v", "7"), close];
+            engine
+                .complete_workflow_task(task.token, completion(commands))
+                .await
+                .unwrap();
+        };
+        let (waiting, other, ()) = futures_util::future::join3(
+            engine.update_workflow(update("w", "u", UpdateStage::Completed)),
+            engine.update_workflow(update("w", "v", UpdateStage::Completed)),
+            end,
+        )
+        .await;
+        let failed =
+            "Workflow Update failed because the Workflow completed before the Update completed.";
+        assert_eq!(value(&waiting.unwrap()).as_deref(), Some(failed));
+        assert_eq!(value(&other.unwrap()).as_deref(), Some("7"));
+        let again = |id| engine.update_workflow(update("w", id, UpdateStage::Completed));
+        let reply = again("u").await.unwrap();
+        let failure = reply.outcome.unwrap().unwrap_err();
+        let FailureKind::Application { error_type, .. } = &failure.kind else {
+            panic!("{failure}");
+        };
+        assert_eq!(error_type, "AcceptedUpdateCompletedWorkflow");
+        assert_eq!(value(&again("v").await.unwrap()).as_deref(), Some("7"));
+        let refused = again("x").await.unwrap_err().to_string();
         assert_eq!(refused, EngineError::ALREADY_COMPLETED);
     });
 }

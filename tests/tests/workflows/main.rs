@@ -13,6 +13,7 @@ mod executions;
 mod foreign;
 mod harness;
 mod logs;
+mod messages;
 mod nondeterminism;
 mod notation;
 mod operations;

@@ -191,8 +191,11 @@ impl Shared {
             identity: Some(request.identity),
         };
         let target = &request.execution;
-        self.with_run(target, false, |core, found, now| {
-            let key = open_key(core, &found, target)?;
+        // What a closed run knows of the same update is told too (M3).
+        self.with_run(target, true, |core, found, now| {
+            let Found::Loaded(key) = found else {
+                return Err(run_not_found(target));
+            };
             if let Some(run) = core.executions.get_mut(&key) {
                 run.update(update, request.wait_for, reply);
                 core.finish(key, now);

@@ -2,7 +2,7 @@
 
 use steadfast_core::{
     event::EventKind,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     ids::{EventId, Identity, RequestId, UpdateId, UpdateName, WorkflowExecution},
     payload::{Payload, PayloadMap},
     task::{Query, Update},
@@ -167,7 +167,8 @@ impl Execution {
         }
     }
 
-    /// Takes an update, or tells what came of the same one before.
+    /// Takes an update, or tells what came of the same one before. A closed run takes none, and
+    /// tells.
     pub(crate) fn update(
         &mut self,
         update: Update,
@@ -175,6 +176,18 @@ impl Execution {
         reply: UpdateReplySender,
     ) {
         let update_id = update.update_id.clone();
+        if !self.is_open() {
+            let answer = match self.updates.get(&update_id).map(|pending| &pending.state) {
+                Some(UpdateState::Completed { outcome }) => (**outcome).clone(),
+                Some(UpdateState::Accepted { .. }) => Err(accepted_and_closed()),
+                _ => {
+                    // Nobody may be waiting any more.
+                    let _ = reply.send(Err(EngineError::not_found(EngineError::ALREADY_COMPLETED)));
+                    return;
+                }
+            };
+            return self.answer_update(vec![(wait_for, reply)], &answer);
+        }
         if !self.updates.contains_key(&update_id) {
             self.updates
                 .insert(update_id.clone(), PendingUpdate::admitted(update));
@@ -319,17 +332,26 @@ impl Execution {
             })
     }
 
-    /// The updates that nobody accepted go on in the run that follows, or are refused.
+    /// The updates that nobody accepted go on in the run that follows, or are refused. Those that were
+    /// accepted have failed: whoever waits is told, and whoever asks again (M3).
     pub(super) fn close_updates(&mut self, moves_on: bool) -> Vec<PendingUpdate> {
         let mut moved = Vec::new();
         self.updates_admitted = 0;
-        for (_, mut pending) in std::mem::take(&mut self.updates) {
+        for (id, mut pending) in std::mem::take(&mut self.updates) {
             match pending.state {
+                UpdateState::Completed { .. } => {
+                    self.updates.insert(id, pending);
+                }
+                UpdateState::Accepted { .. } => {
+                    let waiters = std::mem::take(&mut pending.waiters);
+                    self.updates.insert(id, pending);
+                    self.answer_update(waiters, &Err(accepted_and_closed()));
+                }
                 UpdateState::Admitted { .. } | UpdateState::Sent { .. } if moves_on => {
                     pending.state = UpdateState::Admitted { recorded: false };
                     moved.push(pending);
                 }
-                _ => {
+                UpdateState::Admitted { .. } | UpdateState::Sent { .. } => {
                     for (_, reply) in pending.waiters {
                         // Nobody may be waiting any more.
                         let _ =
@@ -403,4 +425,15 @@ impl Execution {
             }
         }
     }
+}
+
+/// What became of an update that was accepted by a run that then closed, as a Temporal Service says it.
+fn accepted_and_closed() -> Failure {
+    let message =
+        "Workflow Update failed because the Workflow completed before the Update completed.";
+    let mut failure = Failure::application(message, "AcceptedUpdateCompletedWorkflow");
+    if let FailureKind::Application { non_retryable, .. } = &mut failure.kind {
+        *non_retryable = true;
+    }
+    failure
 }
