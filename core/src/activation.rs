@@ -91,6 +91,8 @@ pub enum Resolution {
         failure: Box<Failure>,
         /// Why, if this is a cancellation that the run itself asked for.
         reason: Option<Arc<str>>,
+        /// The number of an activity's last attempt, from 1; 0 when none started or none is known.
+        attempt: u32,
     },
     /// It was cancelled before it could leave a trace, or it is of a kind that just stops.
     Cancelled {

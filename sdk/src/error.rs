@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::{
     command::ContinueAsNewWorkflowExecution,
     failure::{Failure, FailureKind, TimeoutType},
-    payload::Payload,
+    payload::{Bytes, Payload},
 };
 
 use crate::convert::{self, ConvertError};
@@ -141,6 +141,8 @@ struct Carrier {
     failure: Arc<Failure>,
     reason: Option<Arc<str>>,
     text: String,
+    /// The number of an activity's last attempt; 0 when that is not known.
+    attempt: u32,
 }
 
 impl fmt::Display for Carrier {
@@ -164,6 +166,7 @@ impl Carrier {
             failure: Arc::new(failure),
             reason,
             text,
+            attempt: 0,
         }
     }
 }
@@ -291,6 +294,19 @@ operation_errors! {
     ExternalWorkflowError;
 }
 
+impl ActivityExecutionError {
+    pub(crate) fn in_attempt(mut self, attempt: u32) -> Self {
+        self.0.attempt = attempt;
+        self
+    }
+
+    /// The number of the last attempt, from 1; 0 when none started or history does not tell.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+}
+
 /// A failure of user code, with what a caller can act on.
 ///
 /// Return one from an activity or a workflow to choose its type, to say that trying again is
@@ -352,6 +368,21 @@ impl ApplicationFailure {
         })
     }
 
+    /// The same failure, saying that no attempt of the activity did anything. A saga then does not undo
+    /// the step, also after several attempts, of which an earlier one may otherwise have done the work
+    /// (G5): for "no such card", and not for "already charged".
+    #[must_use]
+    pub fn nothing_happened(self) -> Self {
+        self.edit(|failure| {
+            if let FailureKind::Application { details, .. } = &mut failure.kind {
+                let mut mark = Payload::null();
+                let yes = Bytes::from(&b"true"[..]);
+                mark.metadata.insert(NOTHING_HAPPENED.to_owned(), yes);
+                details.push(mark);
+            }
+        })
+    }
+
     /// The message.
     #[must_use]
     pub fn message(&self) -> &str {
@@ -389,7 +420,8 @@ impl ApplicationFailure {
             FailureKind::Application { details, .. } => details,
             _ => &[],
         };
-        convert::from_payload(details.get(index))
+        let mut said = details.iter().filter(|payload| !is_mark(payload));
+        convert::from_payload(said.nth(index))
     }
 
     /// What history records.
@@ -408,6 +440,21 @@ impl fmt::Display for ApplicationFailure {
 impl Error for ApplicationFailure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.0)
+    }
+}
+
+/// Marks, in the metadata of a failure's detail, that nothing happened.
+const NOTHING_HAPPENED: &str = "steadfast-nothing-happened";
+
+fn is_mark(detail: &Payload) -> bool {
+    detail.metadata.contains_key(NOTHING_HAPPENED)
+}
+
+/// Whether an activity that failed said that none of its attempts did anything.
+pub(crate) fn says_nothing_happened(failure: &Failure) -> bool {
+    match &failure.kind {
+        FailureKind::Application { details, .. } => details.iter().any(is_mark),
+        _ => false,
     }
 }
 

@@ -65,7 +65,14 @@ impl Run {
                 Ok(Some(Job::Reseed))
             }
 
-            EventKind::ActivityTaskStarted { scheduled_event_id, .. } => {
+            EventKind::ActivityTaskStarted { scheduled_event_id, attempt, .. } => {
+                if let Some(operation) = self
+                    .by_event
+                    .get(&scheduled_event_id)
+                    .and_then(|id| self.operations.get_mut(id))
+                {
+                    operation.attempt = attempt;
+                }
                 self.activity(id, scheduled_event_id, |_| ActivityInput::Started)
             }
             EventKind::ActivityTaskCompleted { result, scheduled_event_id, .. } => {
@@ -555,7 +562,12 @@ impl Operation {
                 } else {
                     None
                 };
-                return Resolution::Failed { failure, reason };
+                let attempt = self.attempt;
+                return Resolution::Failed {
+                    failure,
+                    reason,
+                    attempt,
+                };
             }
             Outcome::Cancelled => "cancelled",
             Outcome::NeverStarted => "cancelled before it started",
@@ -588,6 +600,7 @@ impl Operation {
         Resolution::Failed {
             failure,
             reason: Some(reason),
+            attempt: self.attempt,
         }
     }
 }

@@ -134,6 +134,8 @@ pub struct Run {
     scopes: ScopeTree,
     cancel_reason: Option<Reason>,
     closing: Option<Closing>,
+    /// How many things have to end before the run closes.
+    closing_holds: usize,
     closed: bool,
 
     sequences: Sequences,
@@ -163,6 +165,8 @@ struct Operation {
     cancel_command: Option<u64>,
     /// Why it is cancelled.
     reason: Option<Reason>,
+    /// The number of the last attempt that history knows of; 0 for none.
+    attempt: u32,
     /// The workflow task that it was started in.
     task: u64,
 }
@@ -290,6 +294,7 @@ impl Run {
             scopes: ScopeTree::default(),
             cancel_reason: None,
             closing: None,
+            closing_holds: 0,
             closed: false,
             sequences: Sequences::default(),
             random,
@@ -306,6 +311,17 @@ impl Run {
         if self.closing.is_none() {
             self.closing = Some(closing);
         }
+    }
+
+    /// Keeps the run from closing until [`release_closing`](Self::release_closing) is called as often:
+    /// something goes on that must end before, as a saga that is undone does (G1).
+    pub fn hold_closing(&mut self) {
+        self.closing_holds += 1;
+    }
+
+    /// Takes back one [`hold_closing`](Self::hold_closing).
+    pub fn release_closing(&mut self) {
+        self.closing_holds = self.closing_holds.saturating_sub(1);
     }
 
     /// Whether the run function has ended.

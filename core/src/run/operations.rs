@@ -491,6 +491,7 @@ impl Run {
             command,
             cancel_command: None,
             reason: None,
+            attempt: 0,
             task: self.task,
         };
         self.operations.insert(id, operation);
@@ -505,6 +506,7 @@ impl Run {
             Resolution::Failed {
                 failure,
                 reason: Some(reason),
+                attempt: 0,
             },
         ));
         id

@@ -369,7 +369,7 @@ impl Run {
 
     /// Emits the closing command once nothing asked of others can be lost by it (F6).
     fn close_if_ready(&mut self) {
-        if self.closed || self.closing.is_none() {
+        if self.closed || self.closing.is_none() || self.closing_holds > 0 {
             return;
         }
         let outstanding = self

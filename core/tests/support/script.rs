@@ -168,10 +168,12 @@ pub(crate) fn show_resolution(resolution: &Resolution) -> String {
         Resolution::Failed {
             failure,
             reason: None,
+            ..
         } => format!("failed ({failure})"),
         Resolution::Failed {
             failure,
             reason: Some(reason),
+            ..
         } => {
             format!("failed ({failure}), reason `{reason}`")
         }

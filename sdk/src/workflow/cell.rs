@@ -7,7 +7,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
     sync::Arc,
     task::Waker,
@@ -45,6 +45,8 @@ pub(crate) struct RunCell {
     unhandled: RefCell<Vec<super::handlers::BufferedSignal>>,
     /// The handlers that have not finished, by what they handle.
     handlers: RefCell<BTreeMap<u64, String>>,
+    /// The tasks that run to their end before the run closes, with those that they spawned.
+    lasting: RefCell<BTreeSet<TaskId>>,
 }
 
 /// A cleanup that was registered by `on_cancel`.
@@ -91,6 +93,7 @@ impl RunCell {
             cleanups: RefCell::default(),
             unhandled: RefCell::default(),
             handlers: RefCell::default(),
+            lasting: RefCell::default(),
         })
     }
 
@@ -356,6 +359,9 @@ impl RunCell {
     pub(crate) fn spawn(&self, scope: ScopeId, future: LocalBoxFuture<'static, ()>) -> TaskId {
         let id = TaskId::new(self.next_task.get());
         self.next_task.set(self.next_task.get() + 1);
+        if self.is_lasting(self.task()) {
+            self.lasting.borrow_mut().insert(id);
+        }
         self.spawned
             .borrow_mut()
             .push_back(Spawned { id, scope, future });
@@ -364,6 +370,18 @@ impl RunCell {
 
     pub(crate) fn take_spawned(&self) -> Option<Spawned> {
         self.spawned.borrow_mut().pop_front()
+    }
+
+    /// Keeps the run from closing until the task has ended, or the guard is dropped.
+    pub(crate) fn lasts(self: &Rc<Self>, id: TaskId) -> Lasting {
+        self.lasting.borrow_mut().insert(id);
+        self.with_run(Run::hold_closing);
+        Lasting(Rc::clone(self))
+    }
+
+    /// Whether a task outlives the run function.
+    pub(crate) fn is_lasting(&self, id: TaskId) -> bool {
+        self.lasting.borrow().contains(&id)
     }
 
     /// Asks the executor to drop a task.
@@ -429,6 +447,17 @@ impl RunCell {
 
     pub(crate) fn is_evicting(&self) -> bool {
         self.evicting.get()
+    }
+}
+
+/// Keeps a run from closing.
+pub(crate) struct Lasting(Rc<RunCell>);
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        if !self.0.is_evicting() {
+            self.0.with_run(Run::release_closing);
+        }
     }
 }
 

@@ -299,6 +299,16 @@ impl Executor {
         polled.map(|_| ())
     }
 
+    /// Drops every task that does not outlive the run function, in creation order.
+    pub(crate) fn drop_passing(&mut self) {
+        loop {
+            self.adopt();
+            let passing = self.tasks.keys().find(|id| !self.cell.is_lasting(*id));
+            let Some(id) = passing else { return };
+            self.drop_tasks(vec![id]);
+        }
+    }
+
     /// Drops every task, in creation order.
     pub(crate) fn drop_all(&mut self) {
         while let Some(spawned) = self.cell.take_spawned() {

@@ -188,16 +188,19 @@ impl<W: WorkflowDefinition> Instance<W> {
             Job::CancelWorkflow | Job::ResolveOperations | Job::Reseed => {}
         }
         self.cell.stir();
-        if !self.cell.peek(Run::is_closing) {
+        self.rest()
+    }
+
+    /// Lets code go on until it rests. What outlives the run function goes on after it.
+    fn rest(&mut self) -> Result<(), InstanceError> {
+        let closing = self.end_if_closing();
+        self.executor.run_until_stalled()?;
+        if !closing && self.end_if_closing() {
             self.executor.run_until_stalled()?;
         }
-        if self.cell.peek(Run::is_closing) {
-            self.end();
-        } else {
-            // A handler reaches what another task waits for through the state, if that holds anything.
-            let handlers_can_help = self.handlers.can_be_called() && size_of::<W>() > 0;
-            self.executor.check_alive(handlers_can_help)?;
-        }
+        // A handler reaches what another task waits for through the state, if that holds anything.
+        let handlers_can_help = self.handlers.can_be_called() && size_of::<W>() > 0;
+        self.executor.check_alive(handlers_can_help)?;
         Ok(())
     }
 
@@ -370,8 +373,11 @@ impl<W: WorkflowDefinition> Instance<W> {
         )
     }
 
-    /// The run function has ended: lets go of everything else.
-    fn end(&mut self) {
+    /// Lets go of everything else if the run function has ended. Whether it has.
+    fn end_if_closing(&mut self) -> bool {
+        if !self.cell.peek(Run::is_closing) {
+            return false;
+        }
         let unfinished = self.cell.take_handlers();
         if !unfinished.is_empty() {
             tracing::warn!(
@@ -380,7 +386,8 @@ impl<W: WorkflowDefinition> Instance<W> {
                  `ctx.all_handlers_finished().await`"
             );
         }
-        self.executor.drop_all();
+        self.executor.drop_passing();
+        true
     }
 }
 

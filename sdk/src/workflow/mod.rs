@@ -26,7 +26,7 @@ pub use self::{
         ExternalWorkflow, LocalActivityOptions, LocalActivityOptionsBuilder, TimedConditionFuture,
         TimerFuture,
     },
-    saga::{Compensated, Saga, SagaError, SagaReport, SagaStep},
+    saga::{Compensated, Saga, SagaError, SagaReport, SagaStep, StepError},
     scope::{
         CancelReason, CancellationRequestedFuture, CancelledFuture, Scope, ScopeFuture, TaskHandle,
         TimeoutFuture,

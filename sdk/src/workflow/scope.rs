@@ -396,6 +396,28 @@ impl<T: 'static> TaskHandle<T> {
         }
     }
 
+    /// Spawns a task that ends before the run closes, and that goes on when the handle is dropped.
+    pub(crate) fn spawn_to_its_end(
+        cell: &Rc<RunCell>,
+        scope: Scope,
+        body: LocalBoxFuture<'static, T>,
+    ) -> Self {
+        let guard = Rc::new(std::cell::RefCell::new(None));
+        let kept = Rc::clone(&guard);
+        let mut handle = Self::spawn(
+            cell,
+            scope,
+            Box::pin(async move {
+                let result = body.await;
+                kept.take();
+                result
+            }),
+        );
+        guard.replace(Some(cell.lasts(handle.task)));
+        handle.detached = true;
+        handle
+    }
+
     /// Cancels the task's scope. The task decides how it ends.
     pub fn cancel(&self, reason: impl AsRef<str>) {
         self.scope.cancel(reason);

@@ -19,6 +19,7 @@ mod notation;
 mod operations;
 mod requests;
 mod sagas;
+mod sagas_dropped;
 mod scopes;
 mod untyped;
 mod worker;

@@ -117,9 +117,11 @@ impl<T> Future for ActivityFuture<T> {
                     Resolution::Completed(result) => {
                         decode(result.as_ref()).map_err(|error| convert_error(&error))
                     }
-                    Resolution::Failed { failure, reason } => {
-                        Err(ActivityExecutionError::new(*failure, reason))
-                    }
+                    Resolution::Failed {
+                        failure,
+                        reason,
+                        attempt,
+                    } => Err(ActivityExecutionError::new(*failure, reason).in_attempt(attempt)),
                     Resolution::Cancelled { reason } => Err(ActivityExecutionError::new(
                         Failure::cancelled("activity cancelled"),
                         Some(reason),

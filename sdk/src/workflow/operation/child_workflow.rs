@@ -161,9 +161,9 @@ impl<W: WorkflowDefinition> Future for ChildWorkflow<W> {
                     Resolution::Completed(result) => W::output_codec()
                         .decode(result.as_ref())
                         .map_err(|error| convert_error(&error)),
-                    Resolution::Failed { failure, reason } => {
-                        Err(ChildWorkflowError::new(*failure, reason))
-                    }
+                    Resolution::Failed {
+                        failure, reason, ..
+                    } => Err(ChildWorkflowError::new(*failure, reason)),
                     Resolution::Cancelled { reason } => Err(ChildWorkflowError::new(
                         Failure::cancelled("child workflow cancelled"),
                         Some(reason),

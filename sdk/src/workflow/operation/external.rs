@@ -154,9 +154,9 @@ impl Future for ExternalFuture {
             State::Started(operation) => {
                 operation.poll(context).map(|resolution| match resolution {
                     Resolution::Completed(_) | Resolution::ChildStarted(_) => Ok(()),
-                    Resolution::Failed { failure, reason } => {
-                        Err(ExternalWorkflowError::new(*failure, reason))
-                    }
+                    Resolution::Failed {
+                        failure, reason, ..
+                    } => Err(ExternalWorkflowError::new(*failure, reason)),
                     Resolution::Cancelled { reason } => Err(ExternalWorkflowError::new(
                         Failure::cancelled("cancelled before it was sent"),
                         Some(reason),
