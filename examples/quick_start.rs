@@ -12,14 +12,16 @@ struct Shop;
 
 #[activities]
 impl Shop {
+    /// Payment providers take a key: asked twice under the same one, they charge once.
     #[activity]
-    async fn charge(&self, order: String) -> Result<String, ActivityError> {
+    async fn charge(&self, _key: String, order: String) -> Result<String, ActivityError> {
         Ok(format!("receipt for {order}"))
     }
 
+    /// Refunds what was charged under the key, if anything was.
     #[activity]
-    async fn refund(&self, receipt: String) -> anyhow::Result<()> {
-        println!("refunded {receipt}");
+    async fn refund(&self, key: String) -> anyhow::Result<()> {
+        println!("refunded {key}");
         Ok(())
     }
 }
@@ -35,11 +37,13 @@ impl Order {
     #[run]
     async fn run(ctx: &mut WorkflowContext<Self>, order: String) -> WorkflowResult<String> {
         let options = || ActivityOptions::start_to_close_timeout(Duration::from_secs(10));
+        // A key that is known before: whatever becomes of the charge, it can be undone.
+        let key = ctx.uuid4();
         // What was done is undone if the order is cancelled before it ships.
         ctx.saga(async |saga| {
             let receipt = saga
-                .step(Shop::charge, order, options())
-                .compensate_with_output(Shop::refund, |receipt| receipt.clone(), options())
+                .step(Shop::charge, (key.clone(), order), options())
+                .compensate_with(Shop::refund, key, options())
                 .await?;
             ctx.wait_condition(|state| state.shipped).await?;
             WorkflowResult::Ok(receipt)

@@ -72,6 +72,15 @@ pub enum WorkerError {
     /// The operating system gave no thread or signal handler.
     #[error("the operating system refused a thread or a signal handler")]
     System(#[from] std::io::Error),
+    /// Workflow code keeps too many threads: it blocks, or goes round without a wait.
+    #[error(
+        "workflow code keeps more than {count} threads that were given up; the log names the workflows: \
+         move what blocks into activities, and see to it that every loop waits for something"
+    )]
+    ThreadsKept {
+        /// How many may be kept.
+        count: usize,
+    },
     /// The engine is gone.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -234,7 +243,8 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// When the worker runs already, or the engine is gone.
+    /// When the worker runs already, the engine is gone, or workflow code keeps more than 64 threads
+    /// that were given up (see [`WorkerOptions::deadlock_timeout`]).
     pub async fn run(&self) -> Result<(), WorkerError> {
         let shutdown = self.inner.shutdown.clone();
         let stop = async move {
@@ -251,13 +261,14 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// When the worker runs already, or the engine is gone.
+    /// As [`run`](Self::run) does; then the future is dropped unfinished.
     pub async fn run_until<T>(&self, until: impl Future<Output = T>) -> Result<T, WorkerError> {
         let inner = &self.inner;
         if inner.running.swap(true, Ordering::AcqRel) {
             return Err(WorkerError::Running);
         }
         let answers = Answers::start();
+        let (fatal, mut broken) = tokio::sync::mpsc::unbounded_channel();
         let threads = Threads::start(ThreadSettings {
             engine: Arc::clone(inner.client.engine()),
             task_queue: inner.task_queue.clone(),
@@ -270,7 +281,7 @@ impl Worker {
                 runtime: tokio::runtime::Handle::current(),
                 propagation: inner.client.propagation().clone(),
             },
-            shutdown: inner.shutdown.clone(),
+            fatal,
         })?;
         let workflows = Arc::new(WorkflowTasks {
             engine: Arc::clone(inner.client.engine()),
@@ -305,6 +316,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 value = &mut until => break Ok(value),
+                Some(error) = broken.recv() => break Err(error),
                 Some(ended) = polls.join_next() => match ended {
                     // A poll that ended because of a shutdown waits for `until` like all others.
                     Ok(Ok(())) => {}

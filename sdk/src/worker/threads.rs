@@ -12,13 +12,13 @@ use std::{
 };
 
 use steadfast_core::{event::HistoryEvent, ids::TaskQueue};
-use tokio::task::AbortHandle;
+use tokio::{sync::mpsc::UnboundedSender, task::AbortHandle};
 
 use super::{
+    WorkerError,
     local_activities::LocalActivities,
     options::WorkerOptions,
     owed::OwedTask,
-    shutdown::Shutdown,
     watchdog::{News, Seen, Watchdog},
     workflow_thread::{Message, ThreadWorker},
 };
@@ -30,7 +30,8 @@ pub(super) struct ThreadSettings {
     pub(super) task_queue: TaskQueue,
     pub(super) options: WorkerOptions,
     pub(super) local: LocalActivities,
-    pub(super) shutdown: Shutdown,
+    /// Takes what the worker cannot go on after.
+    pub(super) fatal: UnboundedSender<WorkerError>,
 }
 
 /// The threads of a worker; they end when this is dropped.
@@ -121,6 +122,7 @@ impl WorkflowThread {
                 if catch_unwind(AssertUnwindSafe(work)).is_err() {
                     own.dies();
                 }
+                own.ends();
             })?;
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         Ok(())

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -14,6 +14,7 @@ use steadfast_core::ids::{RunId, WorkflowExecution};
 use tokio::{sync::Notify, task::AbortHandle};
 
 use super::{
+    WorkerError,
     owed::OwedTask,
     threads::{ThreadSettings, WorkflowThread},
 };
@@ -28,6 +29,8 @@ pub(super) struct News {
     busy: Notify,
     /// A thread died.
     died: Notify,
+    /// How many threads that were given up are still kept by workflow code.
+    kept: AtomicUsize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -43,7 +46,7 @@ pub(super) struct Seen {
     waiting: Mutex<HashMap<RunId, Arc<OwedTask>>>,
     /// Whether another thread is in its place. Becomes true only while workflow code is running, or when
     /// the thread is dead.
-    abandoned: AtomicBool,
+    abandoned: Arc<AtomicBool>,
     dead: AtomicBool,
     news: Arc<News>,
 }
@@ -54,6 +57,11 @@ impl Seen {
             news,
             ..Self::default()
         }
+    }
+
+    /// The flag that says so.
+    pub(super) fn abandoned(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.abandoned)
     }
 
     pub(super) fn is_abandoned(&self) -> bool {
@@ -82,6 +90,13 @@ impl Seen {
         lock(&self.waiting).remove(run_id);
     }
 
+    /// The thread ends. Code that kept it does not any more.
+    pub(super) fn ends(&self) {
+        if self.is_abandoned() && !self.dead.load(Ordering::Acquire) {
+            self.news.kept.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
     pub(super) fn dies(&self) {
         self.dead.store(true, Ordering::Release);
         self.news.died.notify_one();
@@ -100,6 +115,7 @@ impl Seen {
             .as_ref()
             .is_some_and(|(_, since)| since.elapsed() >= limit)
         {
+            self.news.kept.fetch_add(1, Ordering::AcqRel);
             Loss::Kept
         } else {
             return None;
@@ -118,8 +134,11 @@ impl Seen {
             } = &task.task.execution;
             let (log, what, error_type) = match loss {
                 Loss::Kept => (
-                    "workflow code keeps its thread; move what blocks into an activity",
-                    format!("kept its thread for {limit:?}; move what blocks into an activity"),
+                    "workflow code keeps its thread; move what blocks into an activity, and see that loops wait",
+                    format!(
+                        "kept its thread for {limit:?}; move what blocks into an activity, and see to it that \
+                         every loop waits for something"
+                    ),
                     "Deadlock",
                 ),
                 Loss::Died => (
@@ -154,7 +173,6 @@ pub(super) struct Watchdog {
     threads: Arc<[WorkflowThread]>,
     settings: Arc<ThreadSettings>,
     news: Arc<News>,
-    abandoned: usize,
 }
 
 impl Watchdog {
@@ -167,14 +185,13 @@ impl Watchdog {
             threads,
             settings,
             news,
-            abandoned: 0,
         };
         tokio::spawn(watchdog.watch()).abort_handle()
     }
 
     /// Never ends. Costs nothing while no workflow code runs, and two looks in the time that code may take
     /// while some does.
-    async fn watch(mut self) {
+    async fn watch(self) {
         let limit = self.settings.options.deadlock_timeout;
         loop {
             // To be woken whenever code begins to run would slow that code down.
@@ -198,15 +215,20 @@ impl Watchdog {
         }
     }
 
-    fn replace(&mut self, number: usize) {
-        self.abandoned += 1;
-        if self.abandoned > MAX_ABANDONED {
-            tracing::error!("too many threads are kept by workflow code; the worker stops");
-            self.settings.shutdown.stop();
-        } else if let Err(error) = self.threads[number].start_again(&self.settings, &self.news) {
-            tracing::error!(%error, "a workflow thread cannot be replaced; the worker stops");
-            self.settings.shutdown.stop();
-        }
+    fn replace(&self, number: usize) {
+        let error = if self.news.kept.load(Ordering::Acquire) > MAX_ABANDONED {
+            WorkerError::ThreadsKept {
+                count: MAX_ABANDONED,
+            }
+        } else {
+            match self.threads[number].start_again(&self.settings, &self.news) {
+                Ok(()) => return,
+                Err(error) => WorkerError::System(error),
+            }
+        };
+        tracing::error!(%error, "the worker stops");
+        // The worker may have ended for another reason.
+        let _ = self.settings.fatal.send(error);
     }
 }
 
@@ -242,7 +264,7 @@ mod tests {
                 runtime: tokio::runtime::Handle::current(),
                 propagation: Propagation::default(),
             },
-            shutdown: Shutdown::new(),
+            fatal: tokio::sync::mpsc::unbounded_channel().0,
         }
     }
 

@@ -31,7 +31,10 @@ use super::{
 };
 use crate::{
     activity::{CancelCause, LocalWorkflow},
-    workflow::instance::{InstanceError, WorkflowInstance},
+    workflow::{
+        instance::{InstanceError, WorkflowInstance},
+        unwinding,
+    },
 };
 
 /// What a thread is told.
@@ -124,6 +127,7 @@ impl ThreadWorker {
 
     /// Reads the mailbox until it is told to stop or another thread is in its place.
     pub(super) fn work(mut self, messages: &Mutex<mpsc::Receiver<Message>>) {
+        unwinding::end_this_thread_when(self.seen.abandoned());
         while !self.seen.is_abandoned()
             && let Ok(message) = self.next(messages)
         {
@@ -271,6 +275,10 @@ impl ThreadWorker {
             .join(run.trace.as_ref(), &span);
         let entered = span.enter();
         let result = step(run.instance.as_mut());
+        if self.seen.is_abandoned() {
+            // Its task was failed when the thread was given up.
+            return let_go(Some(run));
+        }
         if let Err(error) = result {
             tracing::warn!(%error, "the workflow task failed; it is tried again");
             let failure = error.to_task_failure();
@@ -278,9 +286,6 @@ impl ThreadWorker {
             drop(entered);
             self.seen.rests();
             return open.owed.fail(failure);
-        }
-        if self.seen.is_abandoned() {
-            return;
         }
         self.start_local_activities(&mut run);
         if open.owed.has_started() && run.instance.has_local_activities() {

@@ -18,7 +18,7 @@ use steadfast_core::{
     activation::{OperationId, Resolution},
     ascending::AscendingMap,
     ids::RunId,
-    run::Run,
+    run::{Run, Runaway},
     scope::{ScopeId, ScopeKind},
 };
 
@@ -112,6 +112,12 @@ impl RunCell {
     /// Only looks at the replay state.
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&Run) -> R) -> R {
         look(&self.run.borrow())
+    }
+
+    /// Whether workflow code runs that may call back, and goes round without an end (D11).
+    pub(crate) fn runaway(&self) -> Option<Runaway> {
+        // Where the run is borrowed no user code runs.
+        self.run.try_borrow().ok().and_then(|run| run.runaway())
     }
 
     /// Hands out resolutions and requests.

@@ -31,6 +31,7 @@ use super::{
         CancelReason, CancellationRequestedFuture, CancelledFuture, Scope, ScopeFuture, TaskHandle,
         TimeoutFuture,
     },
+    unwinding,
     view::{WorkflowContextView, to_system_time},
 };
 use crate::{
@@ -74,7 +75,9 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         Self { shared }
     }
 
+    /// Every call of workflow code comes by here.
     pub(crate) fn cell(&self) -> &Rc<RunCell> {
+        unwinding::check(&self.shared.cell);
         &self.shared.cell
     }
 
@@ -413,6 +416,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ///
     /// When called within `state_mut`.
     pub fn state<R>(&self, look: impl FnOnce(&W) -> R) -> R {
+        unwinding::check(&self.shared.cell);
         let state = Ref::map(self.shared.state.borrow(), |state| {
             state.as_ref().expect(INITIALIZED)
         });

@@ -21,9 +21,11 @@ use std::{
 };
 
 use futures_util::future::LocalBoxFuture;
-use steadfast_core::{ascending::AscendingMap, ids::WorkflowExecution, scope::ScopeId};
+use steadfast_core::{
+    ascending::AscendingMap, ids::WorkflowExecution, run::Runaway, scope::ScopeId,
+};
 
-use super::cell::RunCell;
+use super::{cell::RunCell, unwinding::Unwound};
 use crate::error::panic_message;
 
 /// Names a task of a run. Ids grow in creation order.
@@ -64,6 +66,13 @@ impl WakeQueue {
         catch_unwind(AssertUnwindSafe(act)).map_err(|payload| panicked(&*payload))
     }
 }
+
+const REFUSED_FOR_EVER: &str = "workflow code starts operations again and again in a cancelled scope, where \
+    each is refused; leave the loop when `error.is_cancelled()`, or run what has to go on in \
+    `ctx.disconnected(..)`";
+
+const TAKEN_FOR_EVER: &str = "workflow code awaits `ctx.cancelled()` again and again, which resolves at once in \
+    a scope whose cancellation was accepted; leave the loop after it, or do not look again";
 
 struct TaskWaker {
     id: TaskId,
@@ -120,6 +129,10 @@ pub(crate) enum ExecutorError {
     Panicked(String),
     /// User code waits for something that is not in history.
     Foreign(&'static str),
+    /// User code goes round without ever coming to rest (D11).
+    Runaway(String),
+    /// The thread was given up while user code ran.
+    GivenUp,
 }
 
 impl fmt::Display for ExecutorError {
@@ -127,6 +140,8 @@ impl fmt::Display for ExecutorError {
         match self {
             Self::Panicked(message) => write!(f, "workflow code panicked: {message}"),
             Self::Foreign(message) => f.write_str(message),
+            Self::Runaway(message) => f.write_str(message),
+            Self::GivenUp => f.write_str("workflow code kept its thread for too long"),
         }
     }
 }
@@ -333,6 +348,16 @@ impl Executor {
 
 /// What a panic means.
 fn panicked(payload: &(dyn Any + Send)) -> ExecutorError {
+    match payload.downcast_ref::<Unwound>() {
+        Some(Unwound::GivenUp) => return ExecutorError::GivenUp,
+        Some(Unwound::Runaway(Runaway::Refused)) => {
+            return ExecutorError::Runaway(REFUSED_FOR_EVER.to_owned());
+        }
+        Some(Unwound::Runaway(Runaway::Taken)) => {
+            return ExecutorError::Runaway(TAKEN_FOR_EVER.to_owned());
+        }
+        None => {}
+    }
     let message = panic_message(payload);
     if message.contains("there is no reactor running") || message.contains("Tokio 1.x") {
         ExecutorError::Foreign(NO_REACTOR)

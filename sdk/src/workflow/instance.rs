@@ -83,6 +83,14 @@ impl InstanceError {
                 WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
                 "ForeignFuture",
             ),
+            Self::Code(ExecutorError::Runaway(_)) => (
+                WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                "Runaway",
+            ),
+            Self::Code(ExecutorError::GivenUp) => (
+                WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                "Deadlock",
+            ),
             Self::Input(_) => (
                 WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
                 "ConvertError",
@@ -298,14 +306,14 @@ impl<W: WorkflowDefinition> Instance<W> {
                     input,
                 });
             }
-            Ok(Handled::Now(result)) => signal_ended(&self.context, name.as_str(), result),
+            Ok(Handled::Now(result)) => signal_ended(&self.cell, name.as_str(), result),
             Ok(Handled::Later(future)) => {
-                let context = self.context.clone();
+                let cell = Rc::clone(&self.cell);
                 let signal = name.clone();
                 let handler = self.run_handler(
                     format!("signal `{name}`"),
                     Box::pin(async move {
-                        signal_ended(&context, signal.as_str(), future.await);
+                        signal_ended(&cell, signal.as_str(), future.await);
                     }),
                 );
                 return Ok(Some(handler));
@@ -424,20 +432,14 @@ fn warn_of_late(message: &Message) {
     );
 }
 
-fn signal_ended<W: WorkflowDefinition>(
-    context: &WorkflowContext<W>,
-    name: &str,
-    result: Result<(), WorkflowError>,
-) {
+fn signal_ended(cell: &RunCell, name: &str, result: Result<(), WorkflowError>) {
     let Err(error) = result else { return };
     if error.is_cancelled() {
         tracing::debug!(signal = name, "a signal handler ended with a cancellation");
     } else {
         // An error that leaves a handler fails the workflow, as in the other SDKs.
         let failure = Box::new(error.to_failure());
-        context
-            .cell()
-            .with_run(|run| run.close(Closing::Failed(failure)));
+        cell.with_run(|run| run.close(Closing::Failed(failure)));
     }
 }
 

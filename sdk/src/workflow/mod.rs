@@ -11,6 +11,7 @@ mod operation;
 mod saga;
 mod scope;
 mod sync;
+pub(crate) mod unwinding;
 mod view;
 
 pub use futures_util::future::{join, join_all, join3, join4, try_join, try_join_all, try_join3};

@@ -15,7 +15,7 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 use steadfast_core::scope::{ScopeId, ScopeKind};
 
-use super::{cell::RunCell, operation::TimerFuture};
+use super::{cell::RunCell, operation::TimerFuture, unwinding};
 use crate::error::{TimedOut, WorkflowError};
 
 /// Why something was cancelled. Displays as the reason that was given.
@@ -69,6 +69,7 @@ impl Future for CancelledFuture {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CancelReason> {
         let scope = self.scope;
+        unwinding::check(&self.cell);
         let reason = match self.waiter {
             None => self.cell.with_run(|run| run.wait_for_cancel(scope)),
             Some(_) => self.cell.with_run(|run| run.accept_cancel(scope)),

@@ -17,6 +17,7 @@ use super::{
     WorkflowContext,
     cell::RunCell,
     operation::{RawOperation, TimerFuture},
+    unwinding,
 };
 use crate::{definition::WorkflowDefinition, error::Cancelled};
 
@@ -66,6 +67,7 @@ impl Semaphore {
     ///
     /// When the running scope is cancelled first; then no permit was taken.
     pub async fn acquire(&self) -> Result<Permit, Cancelled> {
+        unwinding::check(&self.0.cell);
         if self.0.free.get() > 0 {
             self.0.free.set(self.0.free.get() - 1);
             return Ok(Permit(Some(Rc::clone(&self.0))));

@@ -1,19 +1,25 @@
 //! The worker: what blocks a thread, how it stops, what it keeps in memory.
 
 use std::{
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use steadfast::{
     client::WorkflowHandle,
+    core::event::EventKind,
     prelude::*,
     worker::{WorkerError, WorkerOptions},
 };
 use tokio::test;
 
 use crate::{
-    harness::{SECOND, Script, Stage, World, many, none, once, options},
+    harness::{
+        Flow, MINUTE, SECOND, Script, Stage, World, define, many, none, once, options, scenario,
+    },
     logs,
 };
 
@@ -71,6 +77,168 @@ async fn a_workflow_that_blocks_its_thread_is_reported_and_others_go_on() {
         logs.contain("workflow_type=\"Script\" workflow_id=\"w1\""),
         "{logs:?}"
     );
+}
+
+async fn task_failure(flow: &Flow) -> String {
+    flow.reaches("WTFailed", 1).await;
+    let events = flow.events().await;
+    let failed = events.iter().find_map(|event| match &event.kind {
+        EventKind::WorkflowTaskFailed { failure, .. } => failure.clone(),
+        _ => None,
+    });
+    failed.unwrap().to_string()
+}
+
+// D11: the task fails at once with a text that says what happened, and no thread is kept.
+#[test]
+async fn a_loop_that_tries_again_on_every_error_fails_its_task_when_it_is_cancelled() {
+    scenario(async |world| {
+        let stubborn = world
+            .start(async |ctx| {
+                loop {
+                    // Tries again in a while, whatever the error.
+                    let _ = ctx.sleep(MINUTE).await;
+                    if let Ok(done) = ctx
+                        .start_activity(Stage::fail, "never".to_owned(), options())
+                        .await
+                    {
+                        return Ok(done);
+                    }
+                }
+            })
+            .await;
+        stubborn.settle().await;
+        stubborn.cancel("stop").await;
+        let text = task_failure(&stubborn).await;
+        assert!(
+            text.contains("each is refused; leave the loop when"),
+            "{text}"
+        );
+        let other = world.start(async |_| Ok("other".to_owned())).await;
+        assert_eq!(other.result().await, "other");
+    })
+    .await;
+}
+
+// D11: a loop that stays after acceptance has a text of its own.
+#[test]
+async fn a_loop_around_a_cancellation_that_was_accepted_fails_its_task() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let mut times = 0_u64;
+                loop {
+                    select! {
+                        _ = ctx.cancelled() => times += 1,
+                        slept = ctx.sleep(MINUTE) => { slept?; return Ok(times.to_string()) }
+                    }
+                }
+            })
+            .await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        let text = task_failure(&flow).await;
+        assert!(
+            text.contains("which resolves at once in a scope whose"),
+            "{text}"
+        );
+    })
+    .await;
+}
+
+// D3, D11: a fan-out in a cancelled scope is no loop.
+#[test]
+async fn many_operations_that_are_refused_side_by_side_are_just_refused() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let _ = ctx.sleep(MINUTE).await;
+                let refused = (0..2_000).map(|_| ctx.sleep(MINUTE));
+                let refused = steadfast::workflow::join_all(refused).await;
+                Ok(refused
+                    .iter()
+                    .filter(|slept| slept.is_err())
+                    .count()
+                    .to_string())
+            })
+            .await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        assert_eq!(flow.result().await, "2000");
+    })
+    .await;
+}
+
+/// Counts how often the code below came by.
+static ROUNDS: AtomicU64 = AtomicU64::new(0);
+
+// D11: code on a thread that was given up ends at its next call, so that nothing spins.
+#[test]
+async fn code_that_kept_its_thread_is_ended_at_its_next_call() {
+    let impatient = WorkerOptions {
+        deadlock_timeout: Duration::from_millis(50),
+        ..many()
+    };
+    once(impatient, &async |world: &World| {
+        world.work();
+        let spinning = world
+            .start(async |ctx| {
+                loop {
+                    ROUNDS.fetch_add(1, Ordering::Relaxed);
+                    ctx.wait_condition(|_| true).await?;
+                }
+            })
+            .await;
+        spinning.reaches("WTFailed", 1).await;
+        let terminate = WorkflowTerminateOptions::builder().reason("enough").build();
+        spinning.handle.terminate(terminate).await.unwrap();
+        // The threads that ran it end: the number comes to rest.
+        let mut before = u64::MAX;
+        while ROUNDS.load(Ordering::Relaxed) != before {
+            before = ROUNDS.load(Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let other = world.start(async |_| Ok("other".to_owned())).await;
+        assert_eq!(other.result().await, "other");
+    })
+    .await;
+}
+
+/// Lets go of everything that blocks on it.
+static BLOCKED: Mutex<bool> = Mutex::new(true);
+
+// D11
+#[test]
+async fn a_worker_whose_threads_are_all_kept_ends_with_an_error() {
+    let world = World::new(WorkerOptions {
+        deadlock_timeout: Duration::from_millis(1),
+        ..many()
+    });
+    let worker = world.worker().build().unwrap();
+    let blocks = define(async |_| {
+        while *BLOCKED.lock().unwrap() {
+            std::thread::yield_now();
+        }
+        Ok(String::new())
+    });
+    let flow = world.start_named(&blocks).await;
+    let retried = async {
+        // Each failed task comes again after a while, and keeps another thread.
+        loop {
+            world.clock.advance(MINUTE);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let ended = worker.run_until(retried).await;
+    *BLOCKED.lock().unwrap() = false;
+    let error = ended
+        .map(|never: std::convert::Infallible| never)
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("keeps more than 64 threads"),
+        "{error}"
+    );
+    drop(flow);
 }
 
 /// With none in memory, each task lets go of its run.

@@ -35,7 +35,7 @@ pub use self::{
     timer::TimerFuture,
 };
 
-use super::cell::RunCell;
+use super::{cell::RunCell, unwinding};
 
 /// An operation that was started, and the place where its outcome will be.
 pub(crate) struct RawOperation {
@@ -76,6 +76,7 @@ impl RawOperation {
     /// When the outcome was taken before, as any future may that is polled after its end.
     pub(crate) fn poll(&mut self, context: &Context<'_>) -> Poll<Resolution> {
         assert!(!self.over, "polled after it was ready");
+        unwinding::check(&self.cell);
         match self.cell.poll_operation(self.id, context.waker()) {
             Some(resolution) => {
                 self.over = true;
