@@ -283,7 +283,7 @@ impl<W: WorkflowDefinition> Instance<W> {
     }
 
     /// The task that handles a signal, unless that was done at once.
-    fn signal(&mut self, signal: SignalJob) -> Result<Option<TaskId>, InstanceError> {
+    fn signal(&self, signal: SignalJob) -> Result<Option<TaskId>, InstanceError> {
         let SignalJob { name, input, .. } = signal;
         let Some(handler) = self.handlers.find_signal(name.as_str()) else {
             tracing::warn!(signal = ?name, "no handler takes this signal; it is kept");
@@ -323,7 +323,7 @@ impl<W: WorkflowDefinition> Instance<W> {
     }
 
     /// The task that handles an update, unless it was refused.
-    fn update(&mut self, update: UpdateJob) -> Result<Option<TaskId>, InstanceError> {
+    fn update(&self, update: UpdateJob) -> Result<Option<TaskId>, InstanceError> {
         let UpdateJob {
             update_id,
             name,
@@ -362,7 +362,7 @@ impl<W: WorkflowDefinition> Instance<W> {
     /// Runs a handler as a task in a scope of its own: what it accepts or cancels is not the run
     /// function's.
     fn run_handler(
-        &mut self,
+        &self,
         what: String,
         future: futures_util::future::LocalBoxFuture<'static, ()>,
     ) -> TaskId {

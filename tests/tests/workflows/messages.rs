@@ -443,7 +443,7 @@ async fn a_dropped_scope_that_had_accepted_is_cancelled() {
                     ctx.spawn(async move |ctx| {
                         let slept = ctx.sleep(MINUTE).await;
                         tell.send(
-                            slept.map_or_else(|e| e.reason().to_string(), |()| "slept".to_owned()),
+                            slept.map_or_else(|e| e.reason().to_owned(), |()| "slept".to_owned()),
                         );
                     })
                     .detach();

@@ -383,7 +383,7 @@ async fn a_step_that_is_undone_with_its_output_can_be_looked_up() {
             }
             world.advance(MINUTE).await;
             let failure = flow.failure().await;
-            assert_eq!(short(&*failure), "activity <- StartToClose");
+            assert_eq!(short(&failure), "activity <- StartToClose");
             assert_eq!(world.board.said()[before..], said);
             assert!(
                 !failure.to_string().contains("may have happened"),

@@ -49,12 +49,14 @@ impl<W: WorkflowDefinition, T, E> fmt::Debug for SagaStep<W, T, E> {
     }
 }
 
+type FromOutput<W, T> = Box<dyn FnOnce(&T) -> Compensate<W>>;
+
 /// How a step is undone.
 enum How<W: WorkflowDefinition, T> {
     /// With something that is known before it.
     Known(Compensate<W>),
     /// With its output.
-    Output(Box<dyn FnOnce(&T) -> Compensate<W>>),
+    Output(FromOutput<W, T>),
     Never,
 }
 
