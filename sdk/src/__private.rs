@@ -156,19 +156,26 @@ where
     Box::pin(async move { result(activity(&implementer, &context).await) })
 }
 
-/// Runs a blocking function on the blocking pool.
+/// Runs a blocking function on a thread of its own. Tokio's blocking pool would keep a process that
+/// wants to end for as long as one of them goes on.
 pub fn blocking<T: Send + 'static>(
     function: impl FnOnce() -> Result<T, ActivityError> + Send + 'static,
 ) -> BoxFuture<'static, Result<T, ActivityError>> {
     Box::pin(async move {
-        match tokio::task::spawn_blocking(move || {
-            std::panic::catch_unwind(AssertUnwindSafe(function))
-        })
-        .await
-        {
-            Ok(Ok(result)) => result,
-            Ok(Err(payload)) => std::panic::resume_unwind(payload),
-            Err(error) => Err(ActivityError::from(error)),
+        let runtime = tokio::runtime::Handle::current();
+        let span = tracing::Span::current();
+        let (ended, end) = tokio::sync::oneshot::channel();
+        std::thread::Builder::new()
+            .name("steadfast-activity".to_owned())
+            .spawn(move || {
+                let _runtime = runtime.enter();
+                let _span = span.entered();
+                // Whoever waited may have gone.
+                let _ = ended.send(std::panic::catch_unwind(AssertUnwindSafe(function)));
+            })?;
+        match end.await? {
+            Ok(result) => result,
+            Err(payload) => std::panic::resume_unwind(payload),
         }
     })
 }

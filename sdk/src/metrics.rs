@@ -114,7 +114,7 @@ fn status(error: &EngineError) -> &'static str {
         EngineError::Failed(_) => "FAILED",
         EngineError::ResourceExhausted { .. } => "RESOURCE_EXHAUSTED",
         EngineError::Storage { .. } => "DATA_LOSS",
-        EngineError::Unavailable { .. } => "UNAVAILABLE",
+        EngineError::Unavailable { .. } | EngineError::Stopped { .. } => "UNAVAILABLE",
         EngineError::DeadlineExceeded => "DEADLINE_EXCEEDED",
         _ => "UNKNOWN",
     }

@@ -49,9 +49,16 @@ pub enum EngineError {
         /// What happened, and what to do.
         message: String,
     },
-    /// The engine cannot be reached or is shutting down. Trying again may help.
+    /// The engine cannot be reached. Trying again may help.
     #[error("{message}")]
     Unavailable {
+        /// What happened, and what to do.
+        message: String,
+    },
+    /// The engine has stopped, and will not answer again: it was shut down, or something happened after
+    /// which it must not write. What it acknowledged is safe. A worker ends with this error.
+    #[error("{message}")]
+    Stopped {
         /// What happened, and what to do.
         message: String,
     },

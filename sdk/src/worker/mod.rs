@@ -30,7 +30,6 @@ use steadfast_core::{
     payload::Payload,
 };
 use thiserror::Error;
-use tokio::sync::Semaphore;
 
 #[cfg(feature = "embedded")]
 pub(crate) use self::local_activities::run_local_activity;
@@ -66,9 +65,20 @@ pub enum WorkerError {
     /// Nothing is registered.
     #[error("nothing is registered; call `register_workflow` or `register_activities`")]
     Empty,
+    /// An option makes no sense.
+    #[error("the worker's option `{option}` makes no sense: {problem}")]
+    Option {
+        /// Which.
+        option: &'static str,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// The worker runs already.
     #[error("the worker runs already")]
     Running,
+    /// The worker ran and has ended.
+    #[error("the worker has ended, and runs once; build another one")]
+    Ended,
     /// The operating system gave no thread or signal handler.
     #[error("the operating system refused a thread or a signal handler")]
     System(#[from] std::io::Error),
@@ -156,7 +166,7 @@ impl WorkerBuilder {
     ///
     /// # Errors
     ///
-    /// When a name is not valid or registered twice, or nothing is registered.
+    /// When a name is not valid or registered twice, nothing is registered, or an option makes no sense.
     pub fn build(self) -> Result<Worker, WorkerError> {
         let Self {
             client,
@@ -165,6 +175,7 @@ impl WorkerBuilder {
             options,
         } = self;
         let task_queue = task_queue?;
+        options.check()?;
         if !registry.duplicates().is_empty() {
             return Err(WorkerError::Duplicate {
                 names: registry.duplicates().join(", "),
@@ -181,6 +192,7 @@ impl WorkerBuilder {
                 options,
                 shutdown: Shutdown::new(),
                 running: AtomicBool::new(false),
+                ended: AtomicBool::new(false),
             }),
         })
     }
@@ -199,6 +211,7 @@ struct Inner {
     options: WorkerOptions,
     shutdown: Shutdown,
     running: AtomicBool,
+    ended: AtomicBool,
 }
 
 impl fmt::Debug for Worker {
@@ -238,23 +251,34 @@ impl Worker {
     }
 
     /// Runs until SIGINT, SIGTERM or a [`ShutdownHandle`] asks for an end, and then until running
-    /// tasks have ended: activities are told to stop after the grace period, and left alone after
-    /// another one.
+    /// tasks have ended, but no longer than
+    /// [`graceful_shutdown_timeout`](WorkerOptions::graceful_shutdown_timeout). A second signal ends
+    /// the process at once, with the status that a shell gives it (130 for SIGINT, 143 for SIGTERM):
+    /// nothing acknowledged is lost by that.
     ///
     /// # Errors
     ///
     /// When the worker runs already, the engine is gone, or workflow code keeps more than 64 threads
     /// that were given up (see [`WorkerOptions::deadlock_timeout`]).
     pub async fn run(&self) -> Result<(), WorkerError> {
-        let shutdown = self.inner.shutdown.clone();
-        let stop = async move {
+        let mut signals = Signals::listen()?;
+        let asked = tokio::sync::Notify::new();
+        let stop = async {
             tokio::select! {
-                result = signals() => result,
-                () = shutdown.is_stopping() => Ok(()),
+                _ = signals.next() => {}
+                () = self.inner.shutdown.is_stopping() => {}
             }
+            asked.notify_one();
+            // From here on a signal is the second one.
+            std::process::exit(signals.next().await)
         };
-        self.run_until(stop).await??;
-        Ok(())
+        let stop = std::pin::pin!(stop);
+        let until = async { asked.notified().await };
+        tokio::select! {
+            biased;
+            ended = self.run_until(until) => ended,
+            _ = stop => Ok(()),
+        }
     }
 
     /// Runs until a future has ended, and gives what that gave.
@@ -265,8 +289,13 @@ impl Worker {
     pub async fn run_until<T>(&self, until: impl Future<Output = T>) -> Result<T, WorkerError> {
         let inner = &self.inner;
         if inner.running.swap(true, Ordering::AcqRel) {
-            return Err(WorkerError::Running);
+            return Err(if inner.ended.load(Ordering::Acquire) {
+                WorkerError::Ended
+            } else {
+                WorkerError::Running
+            });
         }
+        let _ended = Ended(&inner.ended);
         let answers = Answers::start();
         let (fatal, mut broken) = tokio::sync::mpsc::unbounded_channel();
         let threads = Threads::start(ThreadSettings {
@@ -275,9 +304,7 @@ impl Worker {
             options: inner.options.clone(),
             local: LocalActivities {
                 registry: Arc::clone(&inner.registry),
-                slots: Arc::new(Semaphore::new(
-                    inner.options.max_concurrent_local_activities,
-                )),
+                slots: WorkerOptions::slots(inner.options.max_concurrent_local_activities),
                 runtime: tokio::runtime::Handle::current(),
                 propagation: inner.client.propagation().clone(),
             },
@@ -287,7 +314,7 @@ impl Worker {
             engine: Arc::clone(inner.client.engine()),
             task_queue: inner.task_queue.clone(),
             identity: inner.client.identity().clone(),
-            slots: Arc::new(Semaphore::new(inner.options.max_concurrent_workflow_tasks)),
+            slots: WorkerOptions::slots(inner.options.max_concurrent_workflow_tasks),
             shutdown: inner.shutdown.clone(),
             threads,
             answers: answers.clone(),
@@ -297,7 +324,7 @@ impl Worker {
             registry: Arc::clone(&inner.registry),
             task_queue: inner.task_queue.clone(),
             identity: inner.client.identity().clone(),
-            slots: Arc::new(Semaphore::new(inner.options.max_concurrent_activities)),
+            slots: WorkerOptions::slots(inner.options.max_concurrent_activities),
             max_tasks_per_second: inner.options.max_task_queue_activities_per_second,
             shutdown: inner.shutdown.clone(),
             propagation: inner.client.propagation().clone(),
@@ -366,14 +393,14 @@ impl Worker {
             Err(error) => tracing::warn!(%error, "the polls could not be ended"),
         }
         let grace = options.graceful_shutdown_timeout;
-        if tokio::time::timeout(grace, shutdown.all_ended())
+        let last = (grace / 10).min(Duration::from_secs(1));
+        if tokio::time::timeout(grace - last, shutdown.all_ended())
             .await
             .is_ok()
         {
             return;
         }
         shutdown.end_grace();
-        let last = grace.max(Duration::from_secs(1));
         if tokio::time::timeout(last, shutdown.all_ended())
             .await
             .is_err()
@@ -385,18 +412,44 @@ impl Worker {
     }
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn signals() -> Result<(), WorkerError> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result?,
-            _ = terminate.recv() => {}
-        }
+/// Notes that a worker has ended, however that came about.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, WorkerError> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for one, and gives the status with which a process ends because of it.
+    async fn next(&mut self) -> i32 {
+        let interrupt = async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                // The operating system does not tell of it.
+                std::future::pending::<()>().await;
+            }
+            130
+        };
+        #[cfg(unix)]
+        tokio::select! {
+            status = interrupt => status,
+            _ = self.terminate.recv() => 143,
+        }
+        #[cfg(not(unix))]
+        interrupt.await
+    }
 }

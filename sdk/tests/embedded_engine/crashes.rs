@@ -229,7 +229,7 @@ fn run(path: &Path, durability: Durability, crash_at: Option<(u64, CrashPoint)>)
         world.close();
         match end {
             Ok(outcome) => return (outcome, commits.load(Ordering::Relaxed)),
-            Err(EngineError::Unavailable { .. }) if crashed.load(Ordering::Relaxed) => {}
+            Err(EngineError::Stopped { .. }) if crashed.load(Ordering::Relaxed) => {}
             Err(error) => panic!("{error}"),
         }
     }

@@ -306,7 +306,7 @@ fn a_wait_ends_when_the_engine_stops() {
         let end = engine.workflow_history(history("w", 1, 10, HistoryWait::Close));
         let (page, ()) = join(end, async { world.engine.shutdown() }).await;
         assert!(
-            matches!(page, Err(EngineError::Unavailable { .. })),
+            matches!(page, Err(EngineError::Stopped { .. })),
             "{page:?}"
         );
     });

@@ -228,7 +228,7 @@ impl Office {
             match self.see_through(&order, past).await {
                 Ok(()) => {}
                 // The end of a process that was told to end.
-                Err(ClientError::Engine(EngineError::Unavailable { .. })) => return,
+                Err(ClientError::Engine(EngineError::Stopped { .. })) => return,
                 Err(error) => panic!("{}: {error}", order.id),
             }
         }

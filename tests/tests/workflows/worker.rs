@@ -272,6 +272,91 @@ async fn a_destructor_that_panics_takes_no_other_workflow_along() {
 }
 
 #[test]
+async fn options_that_make_no_sense_are_refused_and_no_limit_is_one() {
+    let world = World::new(many());
+    type Change = fn(&mut WorkerOptions);
+    let refused: [(Change, &str); 8] = [
+        (
+            |o| o.max_concurrent_workflow_tasks = 0,
+            "`max_concurrent_workflow_tasks`",
+        ),
+        (
+            |o| o.max_concurrent_activities = 0,
+            "`max_concurrent_activities`",
+        ),
+        (
+            |o| o.max_concurrent_local_activities = 0,
+            "`max_concurrent_local_activities`",
+        ),
+        (|o| o.workflow_threads = 0, "`workflow_threads`"),
+        (|o| o.workflow_threads = usize::MAX, "`workflow_threads`"),
+        (
+            |o| o.deadlock_timeout = Duration::ZERO,
+            "`deadlock_timeout`",
+        ),
+        (
+            |o| o.max_task_queue_activities_per_second = Some(f64::NAN),
+            "`NaN` is not a rate",
+        ),
+        (
+            |o| o.max_task_queue_activities_per_second = Some(-1.0),
+            "`-1` is not a rate",
+        ),
+    ];
+    for (change, text) in refused {
+        let mut options = many();
+        change(&mut options);
+        let error = world.worker().options(options).build().unwrap_err();
+        assert!(error.to_string().contains(text), "{error}");
+    }
+    let unlimited = WorkerOptions {
+        max_concurrent_workflow_tasks: usize::MAX,
+        max_concurrent_activities: usize::MAX,
+        max_concurrent_local_activities: usize::MAX,
+        max_cached_runs: usize::MAX,
+        graceful_shutdown_timeout: Duration::MAX,
+        deadlock_timeout: Duration::MAX,
+        ..many()
+    };
+    world.work_with(world.worker().options(unlimited));
+    let flow = world
+        .start(async |ctx| {
+            let local = LocalActivityOptions::start_to_close_timeout(SECOND);
+            ctx.start_local_activity(Stage::quick, "a".to_owned(), local)
+                .await?;
+            Ok(ctx
+                .start_activity(Stage::quick, "b".to_owned(), options())
+                .await?)
+        })
+        .await;
+    assert_eq!(flow.result().await, "b");
+    world.rest().await;
+}
+
+/// A dead engine does not come back, and whoever runs a worker has to know.
+#[test]
+async fn a_worker_ends_with_the_error_of_its_engine_and_says_later_that_it_has_ended() {
+    let world = World::new(many());
+    let worker = world.worker().build().unwrap();
+    let engine = Arc::clone(&world.engine);
+    let ended = worker
+        .run_until(async {
+            engine.shutdown();
+            std::future::pending::<()>().await;
+        })
+        .await;
+    let error = ended.unwrap_err();
+    assert!(
+        matches!(&error, WorkerError::Engine(engine) if engine.to_string().contains("shut down")),
+        "{error:?}"
+    );
+    let again = worker.run_until(async {}).await.unwrap_err();
+    assert!(again.to_string().contains("has ended"), "{again}");
+    let health = world.client.check_health().await.unwrap_err();
+    assert!(health.to_string().contains("shut down"), "{health}");
+}
+
+#[test]
 async fn run_is_send_and_a_worker_runs_once() {
     fn is_send<T: Send>(value: T) -> T {
         value

@@ -171,7 +171,7 @@ impl Shared {
         })
         .await?;
         answer.await.unwrap_or_else(|_| {
-            Err(EngineError::Unavailable {
+            Err(EngineError::Stopped {
                 message: "the query was not answered before the engine stopped".to_owned(),
             })
         })
@@ -204,7 +204,7 @@ impl Shared {
         })
         .await?;
         answer.await.unwrap_or_else(|_| {
-            Err(EngineError::Unavailable {
+            Err(EngineError::Stopped {
                 message:
                     "the update was not answered before the engine stopped; send it again with the \
                           same id"

@@ -106,7 +106,7 @@ impl WriterWork for Shared {
     }
 
     fn crashed(&self) {
-        self.die(EngineError::Unavailable {
+        self.die(EngineError::Stopped {
             message: "the engine crashed, as a test asked".to_owned(),
         });
     }
@@ -120,7 +120,7 @@ fn take_leaving_room<T>(queued: &mut Vec<T>) -> Vec<T> {
 
 /// Says that the engine cannot go on.
 pub(crate) fn panicked() -> EngineError {
-    EngineError::Unavailable {
+    EngineError::Stopped {
         message:
             "the engine panicked, which is a bug, and stopped so that nothing wrong is written; \
                   what was acknowledged is safe, open it again"

@@ -154,10 +154,10 @@ impl EmbeddedEngine {
         Self::open(EmbeddedOptions::in_memory())
     }
 
-    /// Ends the engine: polls and waits end with [`EngineError::Unavailable`], what was asked
+    /// Ends the engine: polls and waits end with [`EngineError::Stopped`], what was asked
     /// before is still written, and the file is closed when this returns.
     pub fn shutdown(&self) {
-        self.shared.stop(EngineError::Unavailable {
+        self.shared.stop(EngineError::Stopped {
             message: "the engine is shut down; open it again".to_owned(),
         });
         let threads =

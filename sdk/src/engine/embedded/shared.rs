@@ -404,7 +404,7 @@ fn take_guard(locked: Locked<'_>) -> MutexGuard<'_, Core> {
 
 /// What those hear whose engine ended before it answered.
 pub(super) fn gone() -> EngineError {
-    EngineError::Unavailable {
+    EngineError::Stopped {
         message: "the engine is shut down; open it again".to_owned(),
     }
 }

@@ -125,6 +125,6 @@ mod tests {
         let ticket = promise.ticket();
         drop(promise);
         let error = ticket.await.unwrap_err();
-        assert!(matches!(error, EngineError::Unavailable { .. }), "{error}");
+        assert!(matches!(error, EngineError::Stopped { .. }), "{error}");
     }
 }
