@@ -1,0 +1,293 @@
+//! Makes programs, from a seed.
+//!
+//! What a program does must not depend on how fast anything is. So what ends by itself (an activity that succeeds, a
+//! short timer) is only made where nothing else is under way; beside other things there is only what waits for a
+//! client: held activities, timers that never fire, waits for signals. And a short time limit is only set on what
+//! would wait for ever.
+
+use crate::program::{Act, Cancellation, Hears, Kid, Move, Program, Span, Step, What, WhenClosed};
+
+/// Numbers from a seed (SplitMix64).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64, number: u64) -> Self {
+        let mut dice = Self(seed);
+        dice.0 ^= dice
+            .next()
+            .wrapping_add(number.wrapping_mul(0xD1B5_4A32_D192_ED03));
+        dice
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        number ^ (number >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).expect("it is below a usize")
+    }
+
+    /// Whether something of so many percent happens.
+    fn happens(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())].clone()
+    }
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// In the run function, with nothing beside it.
+    Alone,
+    /// Beside something else, or under a time limit.
+    Beside,
+    /// In a handler.
+    Handler,
+}
+
+struct Maker {
+    dice: Dice,
+    labels: usize,
+    /// What clients can let go.
+    held: Vec<String>,
+}
+
+/// A program, the same one for the same numbers.
+pub(crate) fn program(seed: u64, number: u64) -> Program {
+    let mut maker = Maker {
+        dice: Dice::new(seed, number),
+        labels: 0,
+        held: Vec::new(),
+    };
+    maker.program()
+}
+
+impl Maker {
+    fn program(&mut self) -> Program {
+        let mut steps = self.steps(Place::Alone, 2, 4);
+        self.ending(&mut steps, 2);
+        let mut on_signal = Vec::new();
+        if self.dice.happens(25) {
+            on_signal = self.steps(Place::Handler, 0, 2);
+        }
+        let mut on_update = Vec::new();
+        if self.dice.happens(25) {
+            on_update = self.steps(Place::Handler, 0, 2);
+        }
+        let mut number = 0;
+        let mut before = Vec::new();
+        if self.dice.happens(70) {
+            for _ in 0..=self.dice.below(4) {
+                before.push(self.message(&mut number));
+            }
+        }
+        let mut after = Vec::new();
+        for _ in 0..self.dice.below(5) {
+            after.push(self.message(&mut number));
+        }
+        for label in std::mem::take(&mut self.held) {
+            if self.dice.happens(75) {
+                // Labels of handlers are told apart by the number of the message.
+                let label = label.replace('#', &format!(".{}", 1 + self.dice.below(3)));
+                let place = self.dice.below(after.len() + 1);
+                after.insert(place, Move::Release(label));
+            }
+        }
+        Program {
+            steps,
+            on_signal,
+            on_update,
+            before,
+            after,
+        }
+    }
+
+    fn message(&mut self, number: &mut u32) -> Move {
+        match self.dice.below(10) {
+            0..=5 => {
+                *number += 1;
+                Move::Signal(*number)
+            }
+            6 | 7 => {
+                *number += 1;
+                let refused = self.dice.happens(20);
+                Move::Update(if refused { 0 } else { *number })
+            }
+            8 => Move::Query,
+            _ => Move::Cancel,
+        }
+    }
+
+    fn ending(&mut self, steps: &mut Vec<Step>, left: usize) {
+        match self.dice.below(10) {
+            0 => steps.push(Step::Fail("Enough".to_owned())),
+            1..=3 if left > 0 => {
+                let mut next = self.steps(Place::Alone, 1, 3);
+                self.ending(&mut next, left - 1);
+                steps.push(Step::ContinueAsNew(next));
+            }
+            _ => {}
+        }
+    }
+
+    fn label(&mut self, kind: char) -> String {
+        self.labels += 1;
+        format!("{kind}{}", self.labels)
+    }
+
+    fn steps(&mut self, place: Place, depth: usize, most: usize) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for _ in 0..=self.dice.below(most) {
+            self.step(&mut steps, place, depth);
+        }
+        steps
+    }
+
+    fn step(&mut self, steps: &mut Vec<Step>, place: Place, depth: usize) {
+        let alone = place == Place::Alone;
+        let step = match self.dice.below(if depth == 0 { 10 } else { 18 }) {
+            0 => Step::Log(self.label('l')),
+            1 | 2 if alone => self.free(),
+            1..=4 => self.held(place),
+            5 if alone => Step::Sleep(Span::Short),
+            5 => Step::Sleep(Span::Long),
+            6 | 7 => Step::WaitSignals(1 + self.dice.below(3)),
+            8 if alone => {
+                let label = self.label(crate::board::GATE);
+                self.held.push(label.clone());
+                Step::Gate(label)
+            }
+            8 | 9 => Step::Log(self.label('l')),
+            10 | 11 => Step::Shield(self.steps(place, depth - 1, 2)),
+            12 => {
+                let span = self.dice.one_of(&[Span::Short, Span::Long]);
+                // What would end by itself could end before a short time or after it.
+                let inside = if span == Span::Short {
+                    Place::Beside
+                } else {
+                    place
+                };
+                Step::Timeout(span, self.steps(inside, depth - 1, 2))
+            }
+            13 | 14 => {
+                let again = self.dice.happens(50);
+                let tried = Step::Try {
+                    body: self.steps(place, depth - 1, 2),
+                    cleanup: self.steps(place, 0, 2),
+                    again,
+                };
+                steps.push(tried);
+                // Only the run function's own scope is accepted for.
+                if alone && !again && self.dice.happens(60) {
+                    steps.push(Step::Accept);
+                }
+                return;
+            }
+            15 => Step::Join(self.branches(depth)),
+            16 => Step::Race(self.branches(depth)),
+            _ if alone => self.child(),
+            _ => Step::Log(self.label('l')),
+        };
+        steps.push(step);
+    }
+
+    fn branches(&mut self, depth: usize) -> Vec<Vec<Step>> {
+        let count = 2 + self.dice.below(2);
+        (0..count)
+            .map(|_| {
+                // Each begins with something that waits.
+                let mut steps = vec![self.held(Place::Beside)];
+                if self.dice.happens(40) {
+                    steps = vec![Step::WaitSignals(1 + self.dice.below(3))];
+                }
+                if self.dice.happens(40) {
+                    self.step(&mut steps, Place::Beside, depth - 1);
+                }
+                steps
+            })
+            .collect()
+    }
+
+    fn cancellation(&mut self) -> Cancellation {
+        self.dice.one_of(&[
+            Cancellation::Try,
+            Cancellation::Try,
+            Cancellation::Wait,
+            Cancellation::Wait,
+            Cancellation::Abandon,
+        ])
+    }
+
+    /// An activity that ends by itself.
+    fn free(&mut self) -> Step {
+        let what = self.dice.one_of(&[
+            What::Succeeds,
+            What::Succeeds,
+            What::Fails,
+            What::Recovers,
+            What::Exhausts,
+            What::TimesOut,
+        ]);
+        Step::Activity(Act {
+            label: self.label('a'),
+            what,
+            local: self.dice.happens(30),
+            cancellation: self.cancellation(),
+        })
+    }
+
+    fn held(&mut self, place: Place) -> Step {
+        let mut label = self.label('a');
+        if place == Place::Handler {
+            label.push('#');
+        }
+        self.held.push(label.clone());
+        let what = What::Held(self.dice.one_of(&[
+            Hears::Nothing,
+            Hears::AndStops,
+            Hears::AndStops,
+            Hears::AndSucceeds,
+            Hears::AndFails,
+        ]));
+        Step::Activity(Act {
+            label,
+            what,
+            local: false,
+            cancellation: self.cancellation(),
+        })
+    }
+
+    fn child(&mut self) -> Step {
+        let mut steps = Vec::new();
+        for _ in 0..=self.dice.below(2) {
+            let step = match self.dice.below(4) {
+                0 => self.free(),
+                1 => self.held(Place::Beside),
+                2 => Step::Sleep(Span::Long),
+                _ => Step::Log(self.label('l')),
+            };
+            steps.push(step);
+        }
+        if self.dice.happens(20) {
+            steps.push(Step::Fail("Childish".to_owned()));
+        }
+        Step::Child(Box::new(Kid {
+            label: self.label('k'),
+            steps,
+            when_closed: self.dice.one_of(&[
+                WhenClosed::Terminate,
+                WhenClosed::RequestCancel,
+                WhenClosed::Abandon,
+            ]),
+            cancellation: self.cancellation(),
+            awaited: self.dice.happens(60),
+        }))
+    }
+}
