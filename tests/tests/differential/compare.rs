@@ -2,7 +2,57 @@
 
 use std::fmt::Write as _;
 
-use crate::drive::Outcome;
+use crate::drive::{CLOSING, Outcome};
+
+/// The rules of `cancellation.md` by which we want another history than Temporal's Python SDK. What else differs by rule
+/// is said in `interpreter.py`, which follows D3, D5, O5 and S2, or is not generated: see `generate.rs`.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    /// O2: what is begun and cancelled in one answer leaves no trace; here, what is begun in the answer that closes the
+    /// run. No service carries it out.
+    BegunAtTheEnd,
+    /// O2: the same of a local activity, for which Python writes a marker.
+    LocalActivityTakenBack,
+    /// O5: the end of a run drops what is unfinished, which cancels it.
+    DroppedAtTheEnd,
+}
+
+/// Why an event that only one of the two has is no difference.
+fn expected_difference(event: &str, ours: bool) -> Option<Rule> {
+    let closing = event.strip_prefix(CLOSING);
+    let is = |event: &str, names: &[&str]| names.iter().any(|name| event.starts_with(name));
+    let begins = [
+        "ActivityTaskScheduled",
+        "TimerStarted",
+        "StartChildWorkflowExecutionInitiated",
+    ];
+    let cancels = [
+        "ActivityTaskCancelRequested",
+        "TimerCanceled",
+        "RequestCancelExternalWorkflowExecutionInitiated",
+    ];
+    match closing {
+        Some(event) if ours && is(event, &cancels) => Some(Rule::DroppedAtTheEnd),
+        Some(event) if !ours && is(event, &begins) => Some(Rule::BegunAtTheEnd),
+        closing if !ours && closing.unwrap_or(event) == "MarkerRecorded cancelled" => {
+            Some(Rule::LocalActivityTakenBack)
+        }
+        _ => None,
+    }
+}
+
+/// Whether ours and that of Python's SDK are the same, but for what our rules want.
+pub(crate) fn agree(ours: &Outcome, other: &Outcome) -> bool {
+    let events = aligned(&ours.events, &other.events)
+        .into_iter()
+        .all(|pair| match pair {
+            (Some(one), Some(other)) => one == other,
+            (Some(one), None) => expected_difference(one, true).is_some(),
+            (None, Some(other)) => expected_difference(other, false).is_some(),
+            (None, None) => true,
+        });
+    events && ours.end == other.end && ours.clients == other.clients && ours.log == other.log
+}
 
 /// Two outcomes beside each other; lines that differ are marked.
 pub(crate) fn side_by_side(left: (&str, &Outcome), right: (&str, &Outcome)) -> String {

@@ -297,6 +297,12 @@ impl Playing {
                     if !self.rests(&child, &run_id, policy).await {
                         return false;
                     }
+                    // The end of a child reaches its parent a while later.
+                    let kid = self.runs(&child, &run_id).await;
+                    if policy.is_none() && kid.last().is_some_and(is_closed) && !ended(run, &child)
+                    {
+                        return false;
+                    }
                 }
             }
             true
@@ -468,6 +474,19 @@ fn children(run: &History) -> Vec<(String, RunId, ParentClosePolicy)> {
     children
 }
 
+/// Whether a run knows that a child of it has ended.
+fn ended(run: &History, child: &str) -> bool {
+    run.events.iter().any(|event| match &event.kind {
+        EventKind::ChildWorkflowExecutionCompleted { execution, .. }
+        | EventKind::ChildWorkflowExecutionFailed { execution, .. }
+        | EventKind::ChildWorkflowExecutionCanceled { execution, .. }
+        | EventKind::ChildWorkflowExecutionTerminated { execution, .. } => {
+            execution.workflow_id.as_str() == child
+        }
+        _ => false,
+    })
+}
+
 fn first<T: serde::de::DeserializeOwned>(input: &[Payload]) -> T {
     convert::from_payload(input.first()).unwrap()
 }
@@ -510,10 +529,14 @@ fn words(error: &ClientError) -> String {
     }
 }
 
+/// Before what was asked for in the answer that closes a run.
+pub(crate) const CLOSING: &str = "(closing) ";
+
 /// The events of a run, but for its workflow tasks: how often a workflow is asked is not what it does.
 fn describe(run: &History, id: &str) -> Vec<String> {
     let mut names: BTreeMap<EventId, String> = BTreeMap::new();
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
+    let mut answered = 0;
     for HistoryEvent { event_id, kind, .. } in &run.events {
         let own = match kind {
             EventKind::ActivityTaskScheduled { activity, .. } => {
@@ -543,6 +566,7 @@ fn describe(run: &History, id: &str) -> Vec<String> {
                 Some(format!("{name}: {how}"))
             }
             EventKind::WorkflowExecutionFailed { failure, .. } => Some(chain(failure)),
+            EventKind::MarkerRecorded { marker, .. } => marker.failure.as_ref().map(chain),
             _ => None,
         };
         if let Some(name) = &own {
@@ -595,7 +619,13 @@ fn describe(run: &History, id: &str) -> Vec<String> {
         };
         let name = kind.name();
         if name.starts_with("WorkflowTask") {
+            answered = lines.len();
             continue;
+        }
+        if kind.is_closing() {
+            for line in &mut lines[answered..] {
+                line.insert_str(0, CLOSING);
+            }
         }
         let name = name.strip_prefix("WorkflowExecution").unwrap_or(name);
         let label = own.or_else(|| about.and_then(|id| names.get(id)).cloned());

@@ -85,7 +85,11 @@ impl Maker {
         let mut before = Vec::new();
         if self.dice.happens(70) {
             for _ in 0..=self.dice.below(4) {
-                before.push(self.message(&mut number));
+                let message = self.message(&mut number);
+                // Without a worker nobody answers.
+                if message != Move::Query {
+                    before.push(message);
+                }
             }
         }
         let mut after = Vec::new();
@@ -190,25 +194,32 @@ impl Maker {
                 }
                 return;
             }
-            15 => Step::Join(self.branches(depth)),
-            16 => Step::Race(self.branches(depth)),
+            15 => Step::Join(self.branches(depth, false)),
+            16 => Step::Race(self.branches(depth, true)),
             _ if alone => self.child(),
             _ => Step::Log(self.label('l')),
         };
         steps.push(step);
     }
 
-    fn branches(&mut self, depth: usize) -> Vec<Vec<Step>> {
+    fn branches(&mut self, depth: usize, race: bool) -> Vec<Vec<Step>> {
         let count = 2 + self.dice.below(2);
+        // In a race one branch alone may wait for signals: of two that are ready in one task, Python runs both.
+        let waits = self.dice.below(count + 1);
         (0..count)
-            .map(|_| {
+            .map(|index| {
                 // Each begins with something that waits.
-                let mut steps = vec![self.held(Place::Beside)];
+                let mut steps = if index == waits {
+                    vec![Step::WaitSignals(1 + self.dice.below(3))]
+                } else {
+                    vec![self.held(Place::Beside)]
+                };
                 if self.dice.happens(40) {
-                    steps = vec![Step::WaitSignals(1 + self.dice.below(3))];
-                }
-                if self.dice.happens(40) {
-                    self.step(&mut steps, Place::Beside, depth - 1);
+                    if race {
+                        steps.push(Step::Log(self.label('l')));
+                    } else {
+                        self.step(&mut steps, Place::Beside, depth - 1);
+                    }
                 }
                 steps
             })

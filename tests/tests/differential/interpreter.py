@@ -97,6 +97,9 @@ class Lane:
 
     def __init__(self, parent=None):
         self.parent, self.seen, self.given_up = parent, 0, False
+        self.depth = 0 if parent is None else parent.depth + 1
+        # Whether what it waits for ends in the turn in which it is cancelled.
+        self.at_once = False
 
     def dropped(self) -> bool:
         return self.given_up or (self.parent is not None and self.parent.dropped())
@@ -104,7 +107,7 @@ class Lane:
     def look(self, scope: Scope) -> None:
         """Takes note of cancellations, also of those that an operation answered with its real outcome."""
         count = asyncio.current_task().cancelling()
-        if count > self.seen:
+        if count > self.seen and not self.dropped():
             scope.cancel()
         self.seen = count
 
@@ -125,7 +128,9 @@ def words(error: BaseException) -> str:
 class Player:
     @workflow.init
     def __init__(self, play: dict) -> None:
-        self.play, self.notes, self.signals = play, list(play["log"]), 0
+        self.play, self.signals = play, 0
+        # With the task that made it, and how long history was then.
+        self.notes = [(text, None, 0) for text in play["log"]]
 
     @workflow.run
     async def run(self, _play: dict) -> str:
@@ -149,10 +154,13 @@ class Player:
 
     @workflow.query
     def log(self) -> list[str]:
-        return self.notes
+        return [text for text, _, _ in self.notes]
+
+    def add(self, text: str, lane=None) -> None:
+        self.notes.append((text, lane, workflow.info().get_current_history_length()))
 
     async def handle(self, what: str, number: int, steps: list) -> None:
-        self.notes.append(f"{what} {number}")
+        self.add(f"{what} {number}")
         if not steps:
             return
         what = f"{what} {number}"
@@ -167,9 +175,10 @@ class Player:
 
     def note(self, what: str, lane: Lane, error: BaseException | None = None) -> None:
         if not lane.dropped():
-            self.notes.append(f"{what} {'ended' if error is None else words(error)}")
+            self.add(f"{what} {'ended' if error is None else words(error)}", lane)
 
-    async def operation(self, what: str, scope: Scope, lane: Lane, start) -> None:
+    async def operation(self, what: str, scope: Scope, lane: Lane, start, at_once=True) -> None:
+        lane.at_once = at_once
         lane.seen = min(lane.seen, asyncio.current_task().cancelling())
         try:
             if scope.refuses():
@@ -191,7 +200,7 @@ class Player:
         await getattr(self, f"do_{name}")(given, scope, lane)
 
     async def do_log(self, text: str, scope: Scope, lane: Lane) -> None:
-        self.notes.append(text)
+        self.add(text, lane)
 
     async def do_activity(self, spec: dict, scope: Scope, lane: Lane) -> None:
         what = spec["what"]
@@ -212,7 +221,8 @@ class Player:
         if isinstance(what, dict) and what["held"] != "nothing" and not spec["local"]:
             options["heartbeat_timeout"] = HEARTBEAT
         start = workflow.start_local_activity if spec["local"] else workflow.start_activity
-        await self.operation(spec["label"], scope, lane, lambda: start(act, spec, **options))
+        at_once = spec["cancellation"] != "wait"
+        await self.operation(spec["label"], scope, lane, lambda: start(act, spec, **options), at_once)
 
     async def do_gate(self, label: str, scope: Scope, lane: Lane) -> None:
         spec = {"label": label, "what": {"held": "nothing"}, "local": True, "cancellation": "try"}
@@ -222,54 +232,94 @@ class Player:
         await self.operation("sleep", scope, lane, lambda: asyncio.sleep(SPANS[span].total_seconds()))
 
     async def do_wait_signals(self, count: int, scope: Scope, lane: Lane) -> None:
-        await self.operation(
-            "wait", scope, lane, lambda: workflow.wait_condition(lambda: self.signals >= count)
-        )
+        async def wait() -> None:
+            # Like Go, Java, TypeScript and ours: what holds already is not waited for. Python's waits one turn.
+            if self.signals < count:
+                await workflow.wait_condition(lambda: self.signals >= count)
+
+        await self.operation("wait", scope, lane, wait)
 
     async def do_shield(self, body: list, scope: Scope, lane: Lane) -> None:
         await self.beside([lambda lane: self.steps(body, Scope(), lane)], scope, lane, shield=True)
 
     async def beside(self, bodies: list, scope: Scope, lane: Lane, shield=False, first=False) -> None:
         """Runs bodies as tasks of their own until all have ended, or one has, and passes cancellations on."""
-        tasks, lanes, started, cancelled = [], [], set(), False
+        tasks, lanes, started = [], [], set()
+        all_begun, told = False, False
 
         async def body(index: int) -> None:
             started.add(index)
             await bodies[index](lanes[index])
 
-        def pass_on() -> None:
+        def give_up(index: int) -> None:
+            lanes[index].given_up = True
+            tasks[index].cancel()
+
+        def over() -> bool:
+            return first and any(task.done() and not lanes[index].given_up for index, task in enumerate(tasks))
+
+        async def pass_on() -> None:
+            ends = False
             for index, task in enumerate(tasks):
                 # One that has not begun is told by its first operation.
-                if index in started and not task.done() and (not shield or lane.dropped()):
+                if task.done() or index not in started:
+                    continue
+                if ends or over():
+                    give_up(index)
+                elif not shield or lane.dropped():
                     task.cancel()
+                    # What is resolved at once ends the race; Python hears of an activity's end a turn later.
+                    ends = ends or (first and lanes[index].at_once)
+                    if first:
+                        await settle()
 
         async def wait(awaitable) -> None:
+            nonlocal told
             lane.seen = min(lane.seen, asyncio.current_task().cancelling())
             try:
                 await awaitable
             except asyncio.CancelledError:
+                told = True
+            # What arrives while the bodies begin reaches all of them (R3).
+            if told and all_begun:
+                told = False
                 lane.look(scope)
-                pass_on()
+                await pass_on()
+
+        async def settle() -> None:
+            # Futures are polled where they are; tasks of Python's need some turns of the loop, those inside others
+            # fewer than those around them.
+            for _ in range(3 ** max(0, 3 - lane.depth)):
+                await wait(asyncio.sleep(0))
 
         for index in range(len(bodies)):
             lanes.append(Lane(lane))
             tasks.append(asyncio.create_task(body(index)))
+            await settle()
             # A `select!` polls in order and ends with the first that is ready.
-            if first:
-                await wait(asyncio.sleep(0))
-                if tasks[-1].done():
-                    break
-        while not all(task.done() for task in tasks) and not (first and any(task.done() for task in tasks)):
+            if over():
+                break
+        all_begun = True
+        await settle()
+        while not over() and not all(task.done() for task in tasks):
             when = asyncio.FIRST_COMPLETED if first else asyncio.ALL_COMPLETED
-            await wait(workflow.wait(tasks, return_when=when))
+            open_tasks = [task for task in tasks if not task.done()]
+            await wait(workflow.wait(open_tasks, return_when=when))
         if first:
-            won = next(index for index, task in enumerate(tasks) if task.done())
+            won = next(
+                index for index, task in enumerate(tasks) if task.done() and not lanes[index].given_up
+            )
+            # Of branches that are ready in one turn the first is polled; the rest are dropped before they go on.
+            late, now = lanes[won + 1 :], workflow.info().get_current_history_length()
+            self.notes = [
+                note for note in self.notes if not (note[1] is not None and note[1] in late and note[2] == now)
+            ]
             for index, task in enumerate(tasks):
                 if not task.done():
-                    lanes[index].given_up = True
-                    task.cancel()
+                    give_up(index)
+            await settle()
             if not lane.dropped():
-                self.notes.append(f"branch {won} won")
+                self.add(f"branch {won} won", lane)
             tasks = [tasks[won]]
         if lane.dropped():
             raise asyncio.CancelledError()
@@ -284,9 +334,11 @@ class Player:
                 await self.steps(body, Scope(scope, limit), lane)
         except (FailureError, asyncio.CancelledError, asyncio.TimeoutError) as error:
             if limit.expired() and (isinstance(error, asyncio.TimeoutError) or is_cancelled_exception(error)):
-                error = ApplicationError("out of time", type="OutOfTime")
+                late = ApplicationError("out of time", type="OutOfTime")
+                self.note("timeout", lane, late)
+                raise late from None
             self.note("timeout", lane, error)
-            raise error from None
+            raise
         self.note("timeout", lane)
 
     async def do_try(self, given: dict, scope: Scope, lane: Lane) -> None:
@@ -295,7 +347,7 @@ class Player:
         except (FailureError, asyncio.CancelledError) as error:
             if lane.dropped():
                 raise
-            self.notes.append(f"caught: {words(error)}")
+            self.add(f"caught: {words(error)}", lane)
             await self.do_shield(given["cleanup"], scope, lane)
             if given["again"]:
                 raise error
@@ -303,7 +355,7 @@ class Player:
     async def do_accept(self, _given: None, scope: Scope, lane: Lane) -> None:
         if scope.cancelled:
             scope.refusing = False
-            self.notes.append("accepted")
+            self.add("accepted", lane)
 
     async def do_join(self, branches: list, scope: Scope, lane: Lane) -> None:
         await self.beside(self.bodies(branches, scope), scope, lane)
@@ -337,17 +389,18 @@ class Player:
                 scope,
                 lane,
                 lambda: workflow.execute_child_workflow("Play", play, **options),
+                kid["cancellation"] != "wait",
             )
         else:
             if not scope.refuses():
                 await workflow.start_child_workflow("Play", play, **options)
-            self.notes.append(f"{kid['label']} started")
+            self.add(f"{kid['label']} started", lane)
 
     async def do_fail(self, kind: str, scope: Scope, lane: Lane) -> None:
         raise ApplicationError("told to fail", type=kind)
 
     async def do_continue_as_new(self, steps: list, scope: Scope, lane: Lane) -> None:
-        workflow.continue_as_new({**self.play, "steps": steps, "log": self.notes})
+        workflow.continue_as_new({**self.play, "steps": steps, "log": self.log()})
 
 
 async def serve(client: Client, queue: str, stopped: asyncio.Event) -> None:

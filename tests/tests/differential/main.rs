@@ -49,7 +49,7 @@ use crate::{
 /// How many programs run at a time.
 const BATCH: u64 = 30;
 /// How long a program that differs is made smaller.
-const SHRINKING: Duration = Duration::from_secs(90);
+const SHRINKING: Duration = Duration::from_secs(40);
 
 /// The three places where a program runs.
 struct World {
@@ -74,7 +74,7 @@ impl Played {
     /// Both sides of a difference.
     fn difference(&self) -> Option<String> {
         let ours = ("ours, on the service", &self.server);
-        let other = if self.server != self.foreign {
+        let other = if !compare::agree(&self.server, &self.foreign) {
             ("Temporal's Python SDK", &self.foreign)
         } else if self.server != self.embedded {
             ("ours, on the embedded engine", &self.embedded)
