@@ -4,6 +4,10 @@
 //! short timer) is only made where nothing else is under way; beside other things there is only what waits for a
 //! client: held activities, timers that never fire, waits for signals. And a short time limit is only set on what
 //! would wait for ever.
+//!
+//! Some of what a rule of ours wants otherwise is not made at all: a child is waited for until it has started (F6), a
+//! cancellation is accepted in the run function's own scope only (D5), handlers start nothing that is a task of its own in
+//! Python (M1 polls them to their first wait in one go), and nothing waits for `cancelled()` beside its work (D4).
 
 use crate::program::{Act, Cancellation, Hears, Kid, Move, Program, Span, Step, What, WhenClosed};
 

@@ -14,8 +14,8 @@ use crate::{
 /// Long enough that a machine that is busy with all programs of a batch starts an activity in it.
 const SHORT: Duration = Duration::from_millis(1_500);
 const LONG: Duration = Duration::from_secs(36_000);
-/// An activity hears of its cancellation after 0.8 of it.
-const HEARTBEAT: Duration = Duration::from_millis(2_500);
+/// An activity hears of its cancellation after 0.8 of it; the rest is for a machine that is busy.
+const HEARTBEAT: Duration = Duration::from_secs(6);
 
 impl Span {
     pub(crate) fn duration(self) -> Duration {

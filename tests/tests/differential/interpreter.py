@@ -24,7 +24,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 SHORT = timedelta(milliseconds=1500)
 LONG = timedelta(hours=10)
-HEARTBEAT = timedelta(milliseconds=2500)
+HEARTBEAT = timedelta(seconds=6)
 SPANS = {"short": SHORT, "long": LONG}
 
 held: dict[tuple[str, str], asyncio.Event] = {}

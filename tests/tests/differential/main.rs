@@ -47,7 +47,7 @@ use crate::{
 };
 
 /// How many programs run at a time.
-const BATCH: u64 = 30;
+const BATCH: usize = 30;
 /// How long a program that differs is made smaller.
 const SHRINKING: Duration = Duration::from_secs(40);
 
@@ -76,7 +76,7 @@ impl Played {
         let ours = ("ours, on the service", &self.server);
         let other = if !compare::agree(&self.server, &self.foreign) {
             ("Temporal's Python SDK", &self.foreign)
-        } else if self.server != self.embedded {
+        } else if !compare::engines_agree(&self.server, &self.embedded) {
             ("ours, on the embedded engine", &self.embedded)
         } else {
             return None;
@@ -169,7 +169,7 @@ impl World {
         let (mut program, mut difference) = (program, difference);
         'smaller: while began.elapsed() < SHRINKING {
             let candidates = shrink::smaller(&program);
-            for candidates in candidates.chunks(BATCH as usize) {
+            for candidates in candidates.chunks(BATCH) {
                 let played = self.play(candidates).await;
                 for (candidate, played) in candidates.iter().zip(played) {
                     if let Some(differs) = played.difference() {
@@ -211,7 +211,7 @@ async fn programs_do_the_same_here_in_python_and_on_the_embedded_engine() {
     let mut found = String::new();
     let mut differences = 0;
     while began.elapsed() < limit && number < most && differences < enough {
-        let numbers = number..(number + BATCH).min(most);
+        let numbers = number..(number + BATCH as u64).min(most);
         number = numbers.end;
         let programs: Vec<Program> = numbers
             .clone()
