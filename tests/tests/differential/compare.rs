@@ -75,11 +75,17 @@ pub(crate) fn agree(ours: &Outcome, other: &Outcome) -> bool {
         && ours.log == other.log
 }
 
-/// Whether ours on the service and on the embedded engine are the same. The service gives up an update whose workflow
-/// task failed, as when the answer closed the run while messages came (E4); the embedded engine offers it again.
+/// Whether ours on the service and on the embedded engine are the same. The service gives up an update that is under way
+/// when its workflow task fails, as when messages came while the answer closed the run (E4), or when the run continues as
+/// new; the embedded engine offers it again, to the next run too.
 pub(crate) fn engines_agree(service: &Outcome, embedded: &Outcome) -> bool {
-    const GIVEN_UP: &str = "unexpected workflow task failure";
-    service == embedded || service.clients.iter().any(|told| told.contains(GIVEN_UP))
+    let continued = service.events.iter().any(|event| event == "ContinuedAsNew");
+    let given_up = service.clients.iter().any(|told| {
+        told.starts_with("update ")
+            && (told.contains("unexpected workflow task failure")
+                || (continued && told.ends_with("not found")))
+    });
+    given_up || service == embedded
 }
 
 /// Two outcomes beside each other; lines that differ are marked.

@@ -4,7 +4,7 @@
 //! whatever a move meets is what the moves before it led to.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::Arc,
     time::{Duration, Instant},
@@ -537,6 +537,10 @@ fn describe(run: &History, id: &str) -> Vec<String> {
     let mut names: BTreeMap<EventId, String> = BTreeMap::new();
     let mut lines: Vec<String> = Vec::new();
     let mut answered = 0;
+    // How soon an activity hears of its cancellation is up to the engine (A1): what becomes of it comes last, and not
+    // at all where the run may have closed before.
+    let mut told = BTreeSet::new();
+    let mut later = Vec::new();
     for HistoryEvent { event_id, kind, .. } in &run.events {
         let own = match kind {
             EventKind::ActivityTaskScheduled { activity, .. } => {
@@ -629,10 +633,24 @@ fn describe(run: &History, id: &str) -> Vec<String> {
         }
         let name = name.strip_prefix("WorkflowExecution").unwrap_or(name);
         let label = own.or_else(|| about.and_then(|id| names.get(id)).cloned());
-        lines.push(match label {
+        let line = match label {
             Some(label) => format!("{name} {label}"),
             None => name.to_owned(),
-        });
+        };
+        match about {
+            Some(activity) if told.contains(activity) => later.push(format!("later: {line}")),
+            _ => lines.push(line),
+        }
+        if let EventKind::ActivityTaskCancelRequested {
+            scheduled_event_id, ..
+        } = kind
+        {
+            told.insert(*scheduled_event_id);
+        }
+    }
+    if !is_closed(run) {
+        later.sort();
+        lines.extend(later);
     }
     lines
 }
