@@ -193,6 +193,8 @@ class Player:
 
     async def steps(self, steps: list, scope: Scope, lane: Lane) -> None:
         for step in steps:
+            if lane.dropped():
+                raise asyncio.CancelledError()
             await self.step(step, scope, lane)
 
     async def step(self, step, scope: Scope, lane: Lane) -> None:
