@@ -293,6 +293,11 @@ impl Maker {
         if self.dice.happens(20) {
             steps.push(Step::Fail("Childish".to_owned()));
         }
+        let awaited = self.dice.happens(60);
+        if !awaited {
+            // One that is beside its parent does not end by itself.
+            steps = vec![Step::Sleep(Span::Long)];
+        }
         Step::Child(Box::new(Kid {
             label: self.label('k'),
             steps,
@@ -302,7 +307,7 @@ impl Maker {
                 WhenClosed::Abandon,
             ]),
             cancellation: self.cancellation(),
-            awaited: self.dice.happens(60),
+            awaited,
         }))
     }
 }

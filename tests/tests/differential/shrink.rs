@@ -100,7 +100,7 @@ fn less(steps: &[Step]) -> Vec<Vec<Step>> {
                 );
                 all.extend(branches.iter().map(|branch| with(branch.clone())));
             }
-            Step::Child(kid) => {
+            Step::Child(kid) if kid.awaited => {
                 all.extend(less(&kid.steps).into_iter().map(|steps| {
                     let mut kid = kid.clone();
                     kid.steps = steps;
@@ -117,6 +117,7 @@ fn less(steps: &[Step]) -> Vec<Vec<Step>> {
             | Step::Sleep(_)
             | Step::WaitSignals(_)
             | Step::Accept
+            | Step::Child(_)
             | Step::Fail(_) => {}
         }
     }
