@@ -11,7 +11,7 @@
 
 use crate::program::{Act, Cancellation, Hears, Kid, Move, Program, Span, Step, What, WhenClosed};
 
-/// Numbers from a seed (SplitMix64).
+/// Numbers from a seed (`SplitMix64`).
 pub(crate) struct Dice(u64);
 
 impl Dice {
