@@ -217,12 +217,18 @@ impl Executor {
         self.run_where(|_| true)
     }
 
-    /// The same for the tasks of the set alone: others that are woken stay so (M1).
-    pub(crate) fn run_handlers(
-        &mut self,
-        handlers: &BTreeSet<TaskId>,
-    ) -> Result<(), ExecutorError> {
-        self.run_where(|id| handlers.contains(&id))
+    /// The same for some tasks alone: others that are woken stay so (M1).
+    pub(crate) fn run_only(&mut self, tasks: &BTreeSet<TaskId>) -> Result<(), ExecutorError> {
+        self.run_where(|id| tasks.contains(&id))
+    }
+
+    /// Polls a task that was spawned and not polled yet.
+    pub(crate) fn begin(&mut self, id: TaskId) -> Result<(), ExecutorError> {
+        self.adopt();
+        if self.next_ready(|ready| ready == id).is_some() {
+            self.poll(id)?;
+        }
+        Ok(())
     }
 
     fn run_where(&mut self, may_run: impl Fn(TaskId) -> bool) -> Result<(), ExecutorError> {

@@ -252,8 +252,8 @@ impl<W: WorkflowDefinition> Instance<W> {
         self.executor.add(TaskId::MAIN, ScopeId::ROOT, main);
     }
 
-    /// Gives messages to their handlers, one after the other. No other code is polled until all of
-    /// them have finished or wait (M1).
+    /// Gives messages to their handlers, one after the other: each begins before the next one does. Then
+    /// they go on, and no other code is polled until all of them have finished or wait (M1).
     fn messages(&mut self, messages: Vec<Message>) -> Result<(), InstanceError> {
         // Without a state there is nothing to call: the run ends for what `init` said.
         if self.shared.state.borrow().is_none() {
@@ -270,14 +270,14 @@ impl<W: WorkflowDefinition> Instance<W> {
                 Message::Update(update) => self.update(update)?,
             };
             if let Some(handler) = started {
+                self.executor.begin(handler)?;
                 handlers.insert(handler);
-                self.executor.run_handlers(&handlers)?;
             }
         }
         if !handlers.is_empty() {
             // One may wait for what a later one did.
             self.cell.stir();
-            self.executor.run_handlers(&handlers)?;
+            self.executor.run_only(&handlers)?;
         }
         Ok(())
     }

@@ -362,6 +362,26 @@ fn an_update_of_a_run_that_closes_is_refused() {
     });
 }
 
+/// M1
+#[test]
+fn updates_are_given_to_workers_in_the_order_in_which_they_came() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let engine = Arc::clone(&world.engine);
+        let mut sent: Vec<_> = ["c", "a", "b"]
+            .iter()
+            .map(|id| engine.update_workflow(update("w", id, UpdateStage::Completed)))
+            .collect();
+        for sent in &mut sent {
+            assert!(sent.now_or_never().is_none());
+        }
+        let task = poll(&world, "w", "worker").await;
+        let ids: Vec<&str> = task.updates.iter().map(|u| u.update_id.as_str()).collect();
+        assert_eq!(ids, ["c", "a", "b"]);
+    });
+}
+
 /// M3
 #[test]
 fn an_accepted_update_of_a_run_that_closes_has_failed_for_whoever_waits_or_asks_again() {

@@ -305,10 +305,7 @@ fn a_wait_ends_when_the_engine_stops() {
         let engine = std::sync::Arc::clone(&world.engine);
         let end = engine.workflow_history(history("w", 1, 10, HistoryWait::Close));
         let (page, ()) = join(end, async { world.engine.shutdown() }).await;
-        assert!(
-            matches!(page, Err(EngineError::Stopped { .. })),
-            "{page:?}"
-        );
+        assert!(matches!(page, Err(EngineError::Stopped { .. })), "{page:?}");
     });
 }
 

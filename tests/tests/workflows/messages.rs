@@ -165,6 +165,24 @@ async fn handlers_go_on_until_all_of_them_wait_before_other_code_does() {
     .await;
 }
 
+// M1: every message is given to its handler before any handler that waits goes on.
+#[test]
+async fn a_handler_that_waits_goes_on_after_all_messages_were_given() {
+    while_the_worker_is_away(async |world, handle| {
+        handle.vote_when_open("waits".to_owned()).await.unwrap();
+        handle.open().await.unwrap();
+        handle.vote("behind".to_owned()).await.unwrap();
+        work(world);
+        while world.executions(None).await.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let next = world.client.workflow::<Tally>("tally").unwrap();
+        next.vote("end".to_owned()).await.unwrap();
+        assert_eq!(next.result().await.unwrap(), ["behind", "waits", "end"]);
+    })
+    .await;
+}
+
 // M2: a handler whose error ends the run does not keep the messages behind it from theirs.
 #[test]
 async fn messages_behind_one_that_fails_the_workflow_are_heard() {

@@ -119,9 +119,7 @@ impl Execution {
                     input.clone(),
                     identity.clone(),
                 );
-                if self.updates.insert(update_id.clone(), update).is_none() {
-                    self.updates_admitted += 1;
-                }
+                self.admit_update(update);
             }
             EventKind::WorkflowExecutionUpdateAccepted { update_id, .. } => {
                 self.update_accepted(update_id, id);

@@ -33,6 +33,8 @@ pub(crate) struct PendingQuery {
 pub(crate) struct PendingUpdate {
     pub(crate) update: Update,
     pub(crate) state: UpdateState,
+    /// Handlers hear of updates in the order in which they came, as of signals (M1).
+    arrived: u64,
     waiters: Vec<(UpdateStage, UpdateReplySender)>,
 }
 
@@ -59,6 +61,7 @@ impl PendingUpdate {
         Self {
             update,
             state: UpdateState::Admitted { recorded: false },
+            arrived: 0,
             waiters: Vec::new(),
         }
     }
@@ -79,6 +82,7 @@ impl PendingUpdate {
         Self {
             update,
             state: UpdateState::Admitted { recorded: true },
+            arrived: 0,
             waiters: Vec::new(),
         }
     }
@@ -189,9 +193,7 @@ impl Execution {
             return self.answer_update(vec![(wait_for, reply)], &answer);
         }
         if !self.updates.contains_key(&update_id) {
-            self.updates
-                .insert(update_id.clone(), PendingUpdate::admitted(update));
-            self.updates_admitted += 1;
+            self.admit_update(PendingUpdate::admitted(update));
         }
         let execution = self.id.clone();
         let Some(pending) = self.updates.get_mut(&update_id) else {
@@ -219,6 +221,16 @@ impl Execution {
         self.schedule_updates();
     }
 
+    /// Keeps an update that a worker has to look at.
+    pub(super) fn admit_update(&mut self, mut pending: PendingUpdate) {
+        self.updates_arrived += 1;
+        pending.arrived = self.updates_arrived;
+        let id = pending.update.update_id.clone();
+        if self.updates.insert(id, pending).is_none() {
+            self.updates_admitted += 1;
+        }
+    }
+
     /// Sees to it that updates that nobody looked at yet are looked at.
     pub(crate) fn schedule_updates(&mut self) {
         if self.updates_admitted > 0 {
@@ -235,10 +247,11 @@ impl Execution {
         for (id, pending) in &mut self.updates {
             if let UpdateState::Admitted { recorded } = pending.state {
                 pending.state = UpdateState::Sent { recorded };
-                ids.push(id.clone());
+                ids.push((pending.arrived, id.clone()));
             }
         }
-        ids
+        ids.sort_unstable();
+        ids.into_iter().map(|(_, id)| id).collect()
     }
 
     pub(super) fn readmit_updates(&mut self, ids: &[UpdateId]) {
@@ -328,6 +341,7 @@ impl Execution {
                     identity: None,
                 },
                 state: UpdateState::Sent { recorded: true },
+                arrived: 0,
                 waiters: Vec::new(),
             })
     }
@@ -360,14 +374,13 @@ impl Execution {
                 }
             }
         }
+        moved.sort_unstable_by_key(|pending| pending.arrived);
         moved
     }
 
     pub(crate) fn take_over_updates(&mut self, updates: Vec<PendingUpdate>) {
         for pending in updates {
-            self.updates_admitted += 1;
-            self.updates
-                .insert(pending.update.update_id.clone(), pending);
+            self.admit_update(pending);
         }
     }
 

@@ -183,6 +183,8 @@ pub(crate) struct Execution {
     signal_requests: HashSet<RequestId>,
     pub(crate) updates: BTreeMap<UpdateId, PendingUpdate>,
     updates_admitted: usize,
+    /// Numbers updates in the order in which they came.
+    updates_arrived: u64,
     pub(crate) queries: Vec<PendingQuery>,
 
     pub(crate) deadlines: BTreeSet<(Timestamp, Deadline)>,
@@ -251,6 +253,7 @@ impl Execution {
             signal_requests: HashSet::new(),
             updates: BTreeMap::new(),
             updates_admitted: 0,
+            updates_arrived: 0,
             queries: Vec::new(),
             deadlines: BTreeSet::new(),
             first_task_due: None,
