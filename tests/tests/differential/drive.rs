@@ -531,6 +531,8 @@ fn words(error: &ClientError) -> String {
 
 /// Before what was asked for in the answer that closes a run.
 pub(crate) const CLOSING: &str = "(closing) ";
+/// Before what an activity does after it was to be cancelled.
+pub(crate) const LATER: &str = "later: ";
 
 /// The events of a run, but for its workflow tasks: how often a workflow is asked is not what it does.
 fn describe(run: &History, id: &str) -> Vec<String> {
@@ -638,7 +640,7 @@ fn describe(run: &History, id: &str) -> Vec<String> {
             None => name.to_owned(),
         };
         match about {
-            Some(activity) if told.contains(activity) => later.push(format!("later: {line}")),
+            Some(activity) if told.contains(activity) => later.push(format!("{LATER}{line}")),
             _ => lines.push(line),
         }
         if let EventKind::ActivityTaskCancelRequested {

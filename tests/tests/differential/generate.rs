@@ -58,6 +58,10 @@ enum Place {
 
 struct Maker {
     dice: Dice,
+    /// There is a gate already.
+    gated: bool,
+    /// A handler waits for signals.
+    handlers_wait: bool,
     labels: usize,
     /// What clients can let go.
     held: Vec<String>,
@@ -67,6 +71,8 @@ struct Maker {
 pub(crate) fn program(seed: u64, number: u64) -> Program {
     let mut maker = Maker {
         dice: Dice::new(seed, number),
+        gated: false,
+        handlers_wait: false,
         labels: 0,
         held: Vec::new(),
     };
@@ -75,8 +81,6 @@ pub(crate) fn program(seed: u64, number: u64) -> Program {
 
 impl Maker {
     fn program(&mut self) -> Program {
-        let mut steps = self.steps(Place::Alone, 2, 4);
-        self.ending(&mut steps, 2);
         let mut on_signal = Vec::new();
         if self.dice.happens(25) {
             on_signal = self.steps(Place::Handler, 0, 2);
@@ -85,13 +89,19 @@ impl Maker {
         if self.dice.happens(25) {
             on_update = self.steps(Place::Handler, 0, 2);
         }
+        let waits = |step: &Step| matches!(step, Step::WaitSignals(_));
+        self.handlers_wait = on_signal.iter().chain(&on_update).any(waits);
+        let mut steps = self.steps(Place::Alone, 2, 4);
+        self.ending(&mut steps, 2);
+        let waits_anywhere = format!("{steps:?}").contains("WaitSignals");
         let mut number = 0;
         let mut before = Vec::new();
         if self.dice.happens(70) {
             for _ in 0..=self.dice.below(4) {
                 let message = self.message(&mut number);
-                // Without a worker nobody answers.
-                if message != Move::Query {
+                // Without a worker nobody answers. A condition that holds when the run begins is met, also
+                // in a run that is to be cancelled (R3); Python waits a turn, and hears of the request.
+                if message != Move::Query && (message != Move::Cancel || !waits_anywhere) {
                     before.push(message);
                 }
             }
@@ -123,13 +133,14 @@ impl Maker {
                 *number += 1;
                 Move::Signal(*number)
             }
-            6 | 7 => {
+            // A gated run may take an update along in the answer that the service then refuses (E4).
+            6 | 7 if !self.gated => {
                 *number += 1;
                 let refused = self.dice.happens(20);
                 Move::Update(if refused { 0 } else { *number })
             }
-            8 => Move::Query,
-            _ => Move::Cancel,
+            9 => Move::Cancel,
+            _ => Move::Query,
         }
     }
 
@@ -166,16 +177,23 @@ impl Maker {
             1..=4 => self.held(place),
             5 if alone => Step::Sleep(Span::Short),
             5 => Step::Sleep(Span::Long),
-            6 | 7 => Step::WaitSignals(1 + self.dice.below(3)),
+            6 | 7 => self.wait(place),
             8 if alone => {
                 let label = self.label(crate::board::GATE);
                 self.held.push(label.clone());
+                self.gated = true;
                 Step::Gate(label)
             }
             8 | 9 => Step::Log(self.label('l')),
             10 | 11 => Step::Shield(self.steps(place, depth - 1, 2)),
             12 => {
-                let span = self.dice.one_of(&[Span::Short, Span::Long]);
+                // Two short ones would end in either order.
+                let spans = if alone {
+                    &[Span::Short, Span::Long][..]
+                } else {
+                    &[Span::Long]
+                };
+                let span = self.dice.one_of(spans);
                 // What would end by itself could end before a short time or after it.
                 let inside = if span == Span::Short {
                     Place::Beside
@@ -200,10 +218,21 @@ impl Maker {
             }
             15 => Step::Join(self.branches(depth, false)),
             16 => Step::Race(self.branches(depth, true)),
-            _ if alone => self.child(),
+            // A request that comes in while a gate is closed reaches a child behind it before that has
+            // started: ours waits for its start and then its outcome (O1), Python's gives up at once.
+            _ if alone && !self.gated => self.child(),
             _ => Step::Log(self.label('l')),
         };
         steps.push(step);
+    }
+
+    /// A wait for signals. What waits beside something else, Python wakes a few turns of its loop later, so that a
+    /// handler that waits for the same would come before it.
+    fn wait(&mut self, place: Place) -> Step {
+        if place == Place::Beside && self.handlers_wait {
+            return self.held(place);
+        }
+        Step::WaitSignals(1 + self.dice.below(3))
     }
 
     fn branches(&mut self, depth: usize, race: bool) -> Vec<Vec<Step>> {
@@ -214,7 +243,7 @@ impl Maker {
             .map(|index| {
                 // Each begins with something that waits.
                 let mut steps = if index == waits {
-                    vec![Step::WaitSignals(1 + self.dice.below(3))]
+                    vec![self.wait(Place::Beside)]
                 } else {
                     vec![self.held(Place::Beside)]
                 };
@@ -298,6 +327,11 @@ impl Maker {
             // One that is beside its parent does not end by itself.
             steps = vec![Step::Sleep(Span::Long)];
         }
+        let cancellation = match self.cancellation() {
+            // Before it closes, ours waits until a request to cancel has arrived (F6); Python closes.
+            Cancellation::Try if awaited => Cancellation::Wait,
+            other => other,
+        };
         Step::Child(Box::new(Kid {
             label: self.label('k'),
             steps,
@@ -306,7 +340,7 @@ impl Maker {
                 WhenClosed::RequestCancel,
                 WhenClosed::Abandon,
             ]),
-            cancellation: self.cancellation(),
+            cancellation,
             awaited,
         }))
     }

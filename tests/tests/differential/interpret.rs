@@ -275,7 +275,12 @@ async fn one(ctx: &Ctx, step: Step) -> WorkflowResult<()> {
         }
         Step::Race(branches) => {
             let branches = branches.into_iter().map(|steps| run(ctx.clone(), steps));
-            let (ended, index, losers) = select_all(branches).await;
+            let (ended, index, mut losers) = select_all(branches).await;
+            // The last one took the winner's place; `select!` drops losers in written order.
+            if index < losers.len() {
+                let last = losers.remove(index);
+                losers.push(last);
+            }
             drop(losers);
             log(ctx, format!("branch {index} won"));
             ended?;
@@ -352,7 +357,10 @@ async fn child(ctx: &Ctx, kid: Kid) -> WorkflowResult<()> {
         note(ctx, &kid.label, &ended);
         ended?;
     } else {
-        child.started().await;
+        if child.started().await.is_none() {
+            child.await?;
+            return Ok(());
+        }
         log(ctx, format!("{} started", kid.label));
         child.detach();
     }

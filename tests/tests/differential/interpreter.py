@@ -394,8 +394,9 @@ class Player:
                 kid["cancellation"] != "wait",
             )
         else:
-            if not scope.refuses():
-                await workflow.start_child_workflow("Play", play, **options)
+            if scope.refuses():
+                raise asyncio.CancelledError()
+            await workflow.start_child_workflow("Play", play, **options)
             self.add(f"{kid['label']} started", lane)
 
     async def do_fail(self, kind: str, scope: Scope, lane: Lane) -> None:

@@ -163,6 +163,17 @@ impl World {
             .unwrap()
     }
 
+    /// Whether a program differs whenever it runs, with its runs in memory or without, and not because a step came late
+    /// on a machine that is busy.
+    async fn differs_again(&self, program: &Program) -> bool {
+        let mut again = 0;
+        for _ in 0..4 {
+            let played = self.play(std::slice::from_ref(program)).await;
+            again += usize::from(played.iter().any(|played| played.difference().is_some()));
+        }
+        again >= 2
+    }
+
     /// The smallest program that can be found which differs too, and how.
     async fn shrink(&self, program: Program, difference: String) -> (Program, String) {
         let began = Instant::now();
@@ -210,6 +221,7 @@ async fn programs_do_the_same_here_in_python_and_on_the_embedded_engine() {
     let mut number = setting("FIRST", 0);
     let mut found = String::new();
     let mut differences = 0;
+    let mut passing = Vec::new();
     while began.elapsed() < limit && number < most && differences < enough {
         let numbers = number..(number + BATCH as u64).min(most);
         number = numbers.end;
@@ -222,6 +234,10 @@ async fn programs_do_the_same_here_in_python_and_on_the_embedded_engine() {
             let Some(difference) = played.difference() else {
                 continue;
             };
+            if !world.differs_again(&program).await {
+                passing.push(number);
+                continue;
+            }
             differences += 1;
             if differences > enough {
                 break;
@@ -235,6 +251,8 @@ async fn programs_do_the_same_here_in_python_and_on_the_embedded_engine() {
         }
     }
     let seconds = began.elapsed().as_secs();
-    println!("{number} programs of seed {seed} in {seconds} s");
+    println!(
+        "{number} programs of seed {seed} in {seconds} s; differed once and not again: {passing:?}"
+    );
     assert!(found.is_empty(), "{found}");
 }
