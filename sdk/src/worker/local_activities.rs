@@ -53,7 +53,7 @@ pub(crate) async fn run_local_activity(
             }
             Ok(Ok(Ok(result))) => return Ok(Some(result)),
             Ok(Ok(Err(error))) => match error.into_end() {
-                ActivityEnd::Failed(failure) => *failure,
+                ActivityEnd::Failed(failure) | ActivityEnd::Unreadable(failure) => *failure,
                 ActivityEnd::Cancelled(details) if cause.borrow().is_some() => {
                     return Err(Failure::new(
                         "cancelled",

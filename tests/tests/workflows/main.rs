@@ -10,6 +10,7 @@ mod authoring;
 mod delivery;
 mod ending;
 mod executions;
+mod failures;
 mod foreign;
 mod harness;
 mod logs;
