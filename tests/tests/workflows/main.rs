@@ -13,6 +13,7 @@ mod executions;
 mod failures;
 mod foreign;
 mod harness;
+mod local;
 mod logs;
 mod messages;
 mod nondeterminism;
