@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    failure::{Failure, FailureKind, TimeoutType},
+    time::Timestamp,
+};
+
 /// Says when and how often a failed activity or workflow is tried again.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct RetryPolicy {
@@ -15,7 +20,9 @@ pub struct RetryPolicy {
     pub maximum_interval: Option<Duration>,
     /// How many attempts there are in all; 0 means that there is no limit.
     pub maximum_attempts: u32,
-    /// Error types that are not tried again.
+    /// Error types that are not tried again: those of application failures, and
+    /// `TemporalTimeout:StartToClose` and `TemporalTimeout:Heartbeat` for time limits, as a Temporal Service has
+    /// it. The other limits end an activity anyway.
     pub non_retryable_error_types: Vec<String>,
 }
 
@@ -65,6 +72,62 @@ impl RetryPolicy {
     pub fn allows_attempt_after(&self, attempt: u32) -> bool {
         self.maximum_attempts == 0 || attempt < self.maximum_attempts
     }
+
+    /// When the attempt after `attempt` is, which failed `now`: for activities, local activities and workflows
+    /// alike, and as a Temporal Service decides it.
+    ///
+    /// # Errors
+    ///
+    /// With the reason why there is none.
+    pub fn next_attempt(
+        &self,
+        failure: &Failure,
+        attempt: u32,
+        now: Timestamp,
+        deadline: Option<Timestamp>,
+    ) -> Result<Timestamp, RetryState> {
+        if !self.may_follow(failure) {
+            return Err(RetryState::NonRetryableFailure);
+        }
+        if !self.allows_attempt_after(attempt) {
+            return Err(RetryState::MaximumAttemptsReached);
+        }
+        let delay = match &failure.kind {
+            FailureKind::Application {
+                next_retry_delay, ..
+            } => *next_retry_delay,
+            _ => None,
+        };
+        let due = now.after(delay.unwrap_or_else(|| self.backoff_after(attempt)));
+        if deadline.is_some_and(|deadline| due >= deadline) {
+            return Err(RetryState::Timeout);
+        }
+        Ok(due)
+    }
+
+    /// Whether another attempt may follow a failure of this kind.
+    fn may_follow(&self, failure: &Failure) -> bool {
+        let is_named = |name: &str| self.non_retryable_error_types.iter().any(|it| it == name);
+        match &failure.kind {
+            FailureKind::Application {
+                error_type,
+                non_retryable,
+                ..
+            } => !non_retryable && !is_named(error_type),
+            FailureKind::Timeout { timeout_type, .. } => match timeout_type {
+                TimeoutType::StartToClose => !is_named("TemporalTimeout:StartToClose"),
+                TimeoutType::Heartbeat => !is_named("TemporalTimeout:Heartbeat"),
+                TimeoutType::ScheduleToStart | TimeoutType::ScheduleToClose => false,
+            },
+            FailureKind::Server { non_retryable } => !non_retryable,
+            FailureKind::Cancelled { .. } | FailureKind::Terminated { .. } => false,
+            FailureKind::Activity(_)
+            | FailureKind::ChildWorkflow(_)
+            | FailureKind::Reset { .. }
+            | FailureKind::NexusOperation(_)
+            | FailureKind::NexusHandler { .. } => true,
+        }
+    }
 }
 
 /// Says why an operation is, or is not, tried again.
@@ -108,5 +171,38 @@ mod tests {
         };
         assert!(policy.allows_attempt_after(1));
         assert!(!policy.allows_attempt_after(2));
+    }
+
+    /// As a Temporal Service decides it, whose names of time limits these are.
+    #[test]
+    fn every_time_limit_is_tried_again_or_not() {
+        use TimeoutType::{Heartbeat, ScheduleToClose, ScheduleToStart, StartToClose};
+        let names = [
+            "TemporalTimeout:StartToClose",
+            "TemporalTimeout:Heartbeat",
+            "TemporalTimeout:ScheduleToStart",
+            "TemporalTimeout:ScheduleToClose",
+        ];
+        for (limit, own_name) in [
+            (StartToClose, Some(names[0])),
+            (Heartbeat, Some(names[1])),
+            (ScheduleToStart, None),
+            (ScheduleToClose, None),
+        ] {
+            for name in names {
+                let policy = RetryPolicy {
+                    non_retryable_error_types: vec![name.to_owned()],
+                    ..RetryPolicy::default()
+                };
+                let failure = Failure::timeout("too late", limit);
+                let next = policy.next_attempt(&failure, 1, Timestamp::EPOCH, None);
+                let expected = if own_name.is_some_and(|own_name| own_name != name) {
+                    Ok(Timestamp::EPOCH.after(Duration::from_secs(1)))
+                } else {
+                    Err(RetryState::NonRetryableFailure)
+                };
+                assert_eq!(next, expected, "{limit} {name}");
+            }
+        }
     }
 }

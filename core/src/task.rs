@@ -1,6 +1,6 @@
 //! Tasks: what an engine hands to a worker, and what the worker answers.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -170,7 +170,8 @@ pub struct HeartbeatReply {
     pub reset: bool,
 }
 
-/// Asks a worker to run a local activity in its own process.
+/// Asks a worker to run a local activity in its own process, with as many attempts as its policy allows and
+/// its waits permit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocalActivityTask {
     /// The activity's id.
@@ -181,14 +182,48 @@ pub struct LocalActivityTask {
     pub input: Vec<Payload>,
     /// Context that travels with the call.
     pub header: PayloadMap,
-    /// The attempt, counted from 1.
+    /// The attempt to begin with, counted from 1.
     pub attempt: u32,
-    /// When it was scheduled.
+    /// When its first attempt was scheduled.
     pub scheduled_time: Timestamp,
+    /// How much of its time earlier attempts and the waits between them have used.
+    pub time_used: Duration,
+    /// The longest wait between two attempts that happens in the worker. A longer one becomes a timer.
+    pub longest_wait: Duration,
     /// Its time limits.
     pub timeouts: ActivityTimeouts,
     /// When it is tried again.
     pub retry_policy: Option<RetryPolicy>,
+}
+
+/// An attempt at a local activity failed, and the next one is too far away for a workflow task to wait.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocalBackOff {
+    /// The task, with the attempt that failed.
+    pub task: LocalActivityTask,
+    /// How it failed.
+    pub failure: Failure,
+    /// The wait before the next attempt.
+    pub wait: Duration,
+}
+
+/// What the worker has to say of a local activity that it ran.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the run decides every outcome by name"
+)]
+pub enum LocalActivityOutcome {
+    /// It ended.
+    Ended(Result<Option<Payload>, Failure>),
+    /// Its next attempt is too far away for a workflow task to wait.
+    BackOff(Box<LocalBackOff>),
+}
+
+impl From<Result<Option<Payload>, Failure>> for LocalActivityOutcome {
+    fn from(end: Result<Option<Payload>, Failure>) -> Self {
+        Self::Ended(end)
+    }
 }
 
 impl WorkflowTask {

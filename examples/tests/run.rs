@@ -80,7 +80,7 @@ fn python_page_cancels_an_activity_by_its_handle() {
         run("python_page"),
         "heartbeating for Hello,  World
 activity cancelled
-the workflow sees: activity cancelled (`cancellable_activity`), cancelled: true
+the workflow sees: activity cancelled (`cancellable_activity`): cancelled by workflow code, cancelled: true
 executing activity
 Hello, World
 "

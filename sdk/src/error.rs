@@ -5,7 +5,8 @@
 //!
 //! Invariant: whoever walks `source()` from any of these errors comes upon one of this module's
 //! private carriers, whatever wraps the error: `anyhow` hides the type of the error it holds, but
-//! not the type of that error's source. So a cancellation stays one (F4).
+//! not the type of that error's source. So a cancellation stays one, and what decides whether something is tried
+//! again stays with it (F4).
 
 use std::{any::type_name, borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
@@ -14,6 +15,7 @@ use steadfast_core::{
     command::ContinueAsNewWorkflowExecution,
     failure::{Failure, FailureKind, TimeoutType},
     payload::{Bytes, Payload},
+    retry::RetryState,
 };
 
 use crate::convert::{self, ConvertError};
@@ -155,12 +157,18 @@ impl Error for Carrier {}
 
 impl Carrier {
     fn new(failure: Failure, reason: Option<Arc<str>>) -> Self {
-        // What a person reads as the source: the causes, or else the reason.
-        let text = match (&failure.cause, &reason) {
-            (Some(cause), Some(reason)) if !reason.is_empty() => format!("{cause}: {reason}"),
-            (Some(cause), _) => cause.to_string(),
-            (None, Some(reason)) if !reason.is_empty() => reason.to_string(),
-            (None, _) => failure.message.clone(),
+        // What the error itself does not say, so that nothing is read twice.
+        let text = match &failure.kind {
+            FailureKind::Activity(info) => not_tried_again(info.retry_state).to_owned(),
+            FailureKind::ChildWorkflow(info) => not_tried_again(info.retry_state).to_owned(),
+            FailureKind::Application { error_type, .. } if failure.cause.is_none() => {
+                format!("of type `{error_type}`")
+            }
+            _ => match (&failure.cause, &reason) {
+                (Some(cause), _) => cause.to_string(),
+                (None, Some(reason)) if !reason.is_empty() => reason.to_string(),
+                (None, _) => failure.message.clone(),
+            },
         };
         Self {
             failure: Arc::new(failure),
@@ -168,6 +176,34 @@ impl Carrier {
             text,
             attempt: 0,
         }
+    }
+
+    /// What led to the failure: the messages of its causes and the reason of a cancellation.
+    fn explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let causes = self.failure.chain().skip(1);
+        let causes = causes.map(|cause| cause.message.as_str());
+        // That is what the failure itself says, and the reason says why.
+        let causes = causes.filter(|message| *message != "cancelled");
+        let reason = self.reason.as_deref().filter(|reason| !reason.is_empty());
+        for text in causes.chain(reason) {
+            write!(f, ": {text}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why an operation was not tried again.
+fn not_tried_again(state: RetryState) -> &'static str {
+    match state {
+        RetryState::NonRetryableFailure => "not tried again, because the failure is not retryable",
+        RetryState::Timeout => "not tried again, because its time is used up",
+        RetryState::MaximumAttemptsReached => {
+            "not tried again, because the attempts of its retry policy are used up"
+        }
+        RetryState::RetryPolicyNotSet => "not tried again, because it has no retry policy",
+        RetryState::InternalServerError => "not tried again, because the engine failed",
+        RetryState::CancelRequested => "not tried again, because its cancellation was requested",
+        _ => "not tried again",
     }
 }
 
@@ -265,15 +301,13 @@ macro_rules! operation_errors {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0.failure.message)?;
                 match &self.0.failure.kind {
-                    FailureKind::Activity(info) => {
-                        write!(f, "{} (`{}`)", self.0.failure.message, info.activity_type)
-                    }
-                    FailureKind::ChildWorkflow(info) => {
-                        write!(f, "{} (`{}`)", self.0.failure.message, info.workflow_type)
-                    }
-                    _ => f.write_str(&self.0.failure.message),
+                    FailureKind::Activity(info) => write!(f, " (`{}`)", info.activity_type)?,
+                    FailureKind::ChildWorkflow(info) => write!(f, " (`{}`)", info.workflow_type)?,
+                    _ => {}
                 }
+                self.0.explain(f)
             }
         }
 
@@ -498,7 +532,32 @@ pub(crate) fn failure_of(error: &(dyn Error + 'static), type_name: &str) -> Fail
                 .unwrap_or_else(|| failure_of(source, "Error")),
         )
     });
+    if let Some(below) = chain(error).find_map(carried) {
+        keep_what_decides(&mut failure, below);
+    }
     failure
+}
+
+/// Gives a failure that adds context what decides of the first application failure below it (F4).
+///
+/// Behind an activity or a child workflow, whether and when to try again was about that: its type and details
+/// stay, and the error that adds context is tried again as the error without context would be.
+fn keep_what_decides(context: &mut Failure, below: &Failure) {
+    let first = below
+        .chain()
+        .find(|failure| matches!(failure.kind, FailureKind::Application { .. }));
+    let Some(first) = first else { return };
+    context.kind.clone_from(&first.kind);
+    if !std::ptr::eq(first, below)
+        && let FailureKind::Application {
+            non_retryable,
+            next_retry_delay,
+            ..
+        } = &mut context.kind
+    {
+        *non_retryable = false;
+        *next_retry_delay = None;
+    }
 }
 
 /// A type's name without the modules it is in, but with the last one for the many types that are

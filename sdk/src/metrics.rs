@@ -49,6 +49,7 @@ use steadfast_core::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
         WorkflowTaskFailure,
     },
+    time::Timestamp,
 };
 
 use crate::engine::{
@@ -147,6 +148,10 @@ macro_rules! counted {
 impl Engine for Measured {
     fn namespace(&self) -> &Namespace {
         self.engine.namespace()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.now()
     }
 
     fn concurrent_polls(&self) -> usize {

@@ -13,6 +13,7 @@ mod activity;
 mod child_workflow;
 mod external;
 mod local_activity;
+mod local_execution;
 mod timer;
 
 use std::{fmt, sync::Arc};
@@ -22,6 +23,10 @@ pub use self::{
     child_workflow::{ChildInput, ChildMachine},
     external::{ExternalInput, ExternalMachine},
     local_activity::{LocalActivityInput, LocalActivityMachine},
+    local_execution::{
+        AttemptEnd, LocalEffects, LocalExecutionInput, LocalExecutionMachine, Next, StopReason,
+        Told,
+    },
     timer::{TimerInput, TimerMachine},
 };
 
@@ -38,6 +43,12 @@ pub struct Effects {
     pub record_marker: bool,
     /// Stop the local execution (local activities).
     pub stop: bool,
+    /// Record a marker and start the timer for the wait before the next attempt (local activities).
+    pub back_off: bool,
+    /// Cancel that timer (local activities).
+    pub stop_backing_off: bool,
+    /// Run the next attempt (local activities).
+    pub run_again: bool,
     /// Tell workflow code how the operation ended.
     pub resolve: Option<Outcome>,
     /// The machine will hear no more and can be forgotten.

@@ -1,23 +1,18 @@
-//! Applies the events of history, and the ends of local activities, to the operations of a run.
+//! Applies the events of history to the operations of a run, and carries out what their machines decide.
 
 use std::sync::Arc;
 
-use super::{
-    ActivityInfo, ChildInfo, MARKER_LOCAL_ACTIVITY, Machine, Operation, Outgoing, Role, Run,
-    text_payload,
-};
+use super::{ActivityInfo, ChildInfo, Machine, Operation, Outgoing, Role, Run};
 use crate::{
     activation::{Job, OperationId, Resolution},
-    command::{Command, RecordMarker, RequestCancelExternalWorkflowExecution},
+    command::{Command, RequestCancelExternalWorkflowExecution},
     error::RunError,
     event::{EventKind, ExternalFailedCause, HistoryEvent, WorkflowTaskFailedCause},
     failure::{ActivityFailureInfo, ChildWorkflowFailureInfo, Failure, FailureKind},
     ids::{EventId, Identity, RunId},
     machine::{
-        ActivityInput, ChildInput, Effects, ExternalInput, Impossible, LocalActivityInput, Outcome,
-        Reason, TimerInput,
+        ActivityInput, ChildInput, Effects, ExternalInput, Impossible, Outcome, Reason, TimerInput,
     },
-    payload::Payload,
     random::Random,
     retry::RetryState,
     scope::ScopeId,
@@ -328,99 +323,6 @@ impl Run {
         })
     }
 
-    /// Takes the end of a local activity that the worker ran. Workflow code hears of it from
-    /// [`poll_job`](Self::poll_job), after the events of a workflow task that is to be answered:
-    /// the order in which a replay finds them.
-    ///
-    /// # Errors
-    ///
-    /// When the run has failed.
-    pub fn handle_local_activity(
-        &mut self,
-        id: OperationId,
-        outcome: Result<Option<Payload>, Failure>,
-    ) -> Result<(), RunError> {
-        self.check()?;
-        // A late end, after the run stopped waiting for it, is nothing to anybody.
-        if self.operations.contains_key(&id) {
-            self.local_ends.push_back((id, outcome));
-        }
-        Ok(())
-    }
-
-    /// Tells workflow code of the next local activity that has ended. `false` when there is none.
-    pub(super) fn end_local_activity(&mut self) -> bool {
-        // A marker after the closing command would be refused.
-        while !self.closed
-            && let Some((id, outcome)) = self.local_ends.pop_front()
-        {
-            if self.operations.contains_key(&id) {
-                self.local_activity_ended(id, outcome);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Takes the end of a local activity from its marker.
-    pub(super) fn local_activity_recorded(
-        &mut self,
-        id: OperationId,
-        marker: RecordMarker,
-        event_id: EventId,
-    ) -> Result<(), RunError> {
-        let RecordMarker {
-            mut details,
-            failure,
-            ..
-        } = marker;
-        let outcome = match failure {
-            Some(failure) => Err(failure),
-            None => Ok(details
-                .remove("result")
-                .and_then(|values| values.into_iter().next())),
-        };
-        if !self.operations.contains_key(&id) {
-            return Err(RunError::InvalidHistory {
-                event_id,
-                message: "the local activity has ended before".to_owned(),
-            });
-        }
-        self.local_activity_ended(id, outcome);
-        Ok(())
-    }
-
-    fn local_activity_ended(&mut self, id: OperationId, outcome: Result<Option<Payload>, Failure>) {
-        let Some(operation) = self.operations.get_mut(&id) else {
-            return;
-        };
-        let Machine::LocalActivity(machine, info) = &mut operation.machine else {
-            return;
-        };
-        let outcome = match outcome {
-            Ok(result) => Outcome::Completed(result),
-            Err(cause) => {
-                let (text, state) = match cause.kind {
-                    FailureKind::Cancelled { .. } => {
-                        ("local activity cancelled", RetryState::CancelRequested)
-                    }
-                    FailureKind::Timeout { .. } => {
-                        ("local activity timed out", RetryState::Timeout)
-                    }
-                    _ => ("local activity failed", RetryState::NonRetryableFailure),
-                };
-                let events = (EventId::NONE, EventId::NONE);
-                Outcome::Failed(Box::new(
-                    info.failure(text, events, None, state).with_cause(cause),
-                ))
-            }
-        };
-        // An operation that is still there has not ended.
-        if let Ok(effects) = machine.handle(LocalActivityInput::Ended(outcome)) {
-            self.carry_out(id, effects);
-        }
-    }
-
     /// Does what a machine wants done.
     pub(super) fn carry_out(&mut self, id: OperationId, effects: Effects) {
         let Effects {
@@ -428,6 +330,10 @@ impl Run {
             request_cancel,
             record_marker,
             stop,
+            // Whoever asked the machine has what these two need.
+            back_off: _,
+            run_again: _,
+            stop_backing_off,
             resolve,
             done,
         } = effects;
@@ -446,7 +352,13 @@ impl Run {
         if stop {
             self.stop_local_activity(id, done);
         }
-        if let Some(outcome) = resolve {
+        if stop_backing_off {
+            self.stop_backing_off(id);
+        }
+        let waiting = resolve.as_ref().and_then(|_| self.backing_off.remove(&id));
+        if let Some((local, task)) = waiting {
+            self.end_back_off(local, task);
+        } else if let Some(outcome) = resolve {
             self.scopes.remove(id);
             if let Some(operation) = self.operations.get(&id) {
                 let resolution = operation.resolution(outcome);
@@ -468,16 +380,6 @@ impl Run {
                 | Machine::External(_)
                 | Machine::Internal => {}
             }
-        }
-    }
-
-    /// Has the worker stop a local activity. One that the worker never had ends here.
-    fn stop_local_activity(&mut self, id: OperationId, done: bool) {
-        if self.local_tasks.remove(&id).is_none() {
-            self.stopped_local_tasks.push(id);
-        } else if !done {
-            let cancelled = Failure::cancelled("cancelled before the worker ran it");
-            self.local_ends.push_back((id, Err(cancelled)));
         }
     }
 
@@ -515,39 +417,6 @@ impl Run {
             role: Role::RequestCancel,
         };
         self.outgoing.insert(sequence, outgoing);
-    }
-
-    fn record_local_activity(&mut self, id: OperationId, outcome: Option<&Outcome>) {
-        let Some(Operation {
-            machine: Machine::LocalActivity(_, info),
-            ..
-        }) = self.operations.get(&id)
-        else {
-            return;
-        };
-        let mut marker = RecordMarker {
-            marker_name: MARKER_LOCAL_ACTIVITY.to_owned(),
-            details: [
-                ("id".to_owned(), text_payload(info.activity_id.as_str())),
-                ("type".to_owned(), text_payload(info.activity_type.as_str())),
-            ]
-            .into(),
-            failure: None,
-        };
-        match outcome {
-            Some(Outcome::Completed(Some(result))) => {
-                marker
-                    .details
-                    .insert("result".to_owned(), vec![result.clone()]);
-            }
-            // The marker has what the activity itself ended with; the wrapper is made anew.
-            Some(Outcome::Failed(failure)) => marker.failure = failure.cause.as_deref().cloned(),
-            Some(Outcome::Cancelled | Outcome::NeverStarted) => {
-                marker.failure = Some(Failure::cancelled("cancelled"));
-            }
-            Some(Outcome::Completed(None)) | None => {}
-        }
-        self.push(Command::RecordMarker(Box::new(marker)));
     }
 }
 

@@ -21,6 +21,8 @@
 //! * Between two jobs code comes to rest. Then a cancellation that was offered and not taken happens
 //!   by default (D4), and code comes to rest again.
 //! * A command taken back before it was sent leaves no trace (O2), in replay as in life.
+//! * A wait between two attempts at a local activity that is too long for a workflow task is a marker, a timer and then
+//!   a local activity with the next id, as Temporal's SDKs record it.
 //! * The end of a local activity comes after the events of its task, in life as in replay, where
 //!   its marker follows them; and one at a time.
 //! * Replaying costs the same for each event, whatever the length of the history.
@@ -28,6 +30,7 @@
 //!   failed.
 
 mod events;
+mod local_activities;
 mod matching;
 mod mismatch;
 mod operations;
@@ -59,7 +62,7 @@ use crate::{
     payload::{Payload, TRACE_HEADER},
     random::Random,
     scope::{ScopeId, ScopeTree},
-    task::{LocalActivityTask, Update},
+    task::{LocalActivityOutcome, LocalActivityTask, Update},
     time::Timestamp,
 };
 
@@ -129,7 +132,9 @@ pub struct Run {
     local_tasks: BTreeMap<OperationId, LocalActivityTask>,
     stopped_local_tasks: Vec<OperationId>,
     /// Ends of local activities that workflow code was not told yet.
-    local_ends: VecDeque<(OperationId, Result<Option<Payload>, Failure>)>,
+    local_ends: VecDeque<(OperationId, LocalActivityOutcome)>,
+    /// Local activities between two attempts, by the timers of their waits.
+    backing_off: BTreeMap<OperationId, (OperationId, LocalActivityTask)>,
 
     scopes: ScopeTree,
     cancel_reason: Option<Reason>,
@@ -291,6 +296,7 @@ impl Run {
             local_tasks: BTreeMap::new(),
             stopped_local_tasks: Vec::new(),
             local_ends: VecDeque::new(),
+            backing_off: BTreeMap::new(),
             scopes: ScopeTree::default(),
             cancel_reason: None,
             closing: None,

@@ -22,7 +22,9 @@ use crate::{
         ExternalMachine, LocalActivityInput, LocalActivityMachine, Reason, TimerInput,
         TimerMachine,
     },
-    options::{ActivityCancellationType, ActivityTimeouts, ChildWorkflowCancellationType},
+    options::{
+        ActivityCancellationType, ActivityTimeouts, ChildWorkflowCancellationType, WorkflowTimeouts,
+    },
     payload::{Payload, PayloadMap},
     retry::{RetryPolicy, RetryState},
     scope::{ScopeCancellation, ScopeId, ScopeKind},
@@ -143,6 +145,13 @@ impl Run {
                 .collect(),
             attempt: 1,
             scheduled_time: self.now,
+            time_used: Duration::ZERO,
+            longest_wait: self
+                .started
+                .as_ref()
+                .map_or(WorkflowTimeouts::DEFAULT_TASK_TIMEOUT, |started| {
+                    started.timeouts.task_timeout()
+                }),
             timeouts: request.timeouts,
             retry_policy: request.retry_policy,
         };
@@ -165,7 +174,7 @@ impl Run {
         self.begin_timer(id, duration)
     }
 
-    fn begin_timer(&mut self, id: OperationId, duration: Duration) -> OperationId {
+    pub(super) fn begin_timer(&mut self, id: OperationId, duration: Duration) -> OperationId {
         self.sequences.timer += 1;
         let Ok(timer_id) = TimerId::new(self.sequences.timer.to_string()) else {
             return id;
@@ -464,7 +473,7 @@ impl Run {
         !self.closed && !self.local_activities.is_empty()
     }
 
-    fn new_operation_id(&mut self) -> OperationId {
+    pub(super) fn new_operation_id(&mut self) -> OperationId {
         let id = OperationId(self.next_operation);
         self.next_operation += 1;
         id
@@ -520,10 +529,16 @@ impl Run {
     }
 }
 
+/// The id that a run counts.
+pub(super) fn counted_id(sequence: u64) -> ActivityId {
+    ActivityId::new(sequence.to_string()).expect("a number is a valid activity id")
+}
+
 fn activity_info(request: &ActivityRequest, sequence: u64) -> ActivityInfo {
-    let activity_id = request.activity_id.clone().unwrap_or_else(|| {
-        ActivityId::new(sequence.to_string()).expect("a number is a valid activity id")
-    });
+    let activity_id = request
+        .activity_id
+        .clone()
+        .unwrap_or_else(|| counted_id(sequence));
     ActivityInfo {
         activity_id,
         activity_type: request.activity_type.clone(),

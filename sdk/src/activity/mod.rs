@@ -3,7 +3,7 @@
 mod heartbeat;
 mod registrar;
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::SystemTime};
+use std::{error::Error, fmt, sync::Arc, time::SystemTime};
 
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::{
@@ -23,7 +23,7 @@ pub(crate) use self::{
 };
 use crate::{
     convert::{self, ConvertError},
-    error::{ApplicationFailure, failure_of, short_type_name},
+    error::{failure_of, short_type_name},
     workflow::to_system_time,
 };
 
@@ -281,12 +281,14 @@ pub(crate) struct LocalWorkflow {
 /// How an activity ends when not with a value.
 ///
 /// Everything that `?` finds becomes one: `anyhow` and `std` errors and texts are failures that are
-/// tried again by the retry policy, under the name of their type. It does not implement [`Error`]
-/// itself, which is what makes that possible.
+/// tried again by the retry policy, under the name of their type. An
+/// [`ApplicationFailure`](crate::error::ApplicationFailure) below them decides instead: its type, its details, whether
+/// and when to try again. It does not implement [`Error`] itself, which is what makes that possible.
 pub struct ActivityError(Kind);
 
 enum Kind {
     Failed(Box<Failure>),
+    Unreadable(Box<Failure>),
     Cancelled(Vec<Payload>),
     CompleteAsync,
 }
@@ -363,8 +365,15 @@ impl ActivityError {
         matches!(self.0, Kind::Cancelled(_))
     }
 
+    /// The arguments could not be read, and the function was not called. A worker with other code may read them.
+    pub(crate) fn unreadable(error: &ConvertError) -> Self {
+        let failure = failure_of(error, &short_type_name::<ConvertError>());
+        Self(Kind::Unreadable(Box::new(failure)))
+    }
+
     pub(crate) fn into_end(self) -> ActivityEnd {
         match self.0 {
+            Kind::Unreadable(failure) => ActivityEnd::Unreadable(failure),
             Kind::Failed(failure) => ActivityEnd::Failed(failure),
             Kind::Cancelled(details) => ActivityEnd::Cancelled(details),
             Kind::CompleteAsync => ActivityEnd::CompleteAsync,
@@ -375,6 +384,8 @@ impl ActivityError {
 /// How an activity's function ended, when not with a value.
 pub(crate) enum ActivityEnd {
     Failed(Box<Failure>),
+    /// It was not called, because its arguments could not be read.
+    Unreadable(Box<Failure>),
     Cancelled(Vec<Payload>),
     CompleteAsync,
 }
@@ -382,18 +393,15 @@ pub(crate) enum ActivityEnd {
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for ActivityError {
     fn from(error: E) -> Self {
         let error = error.into();
-        let name: Cow<'static, str> = match error.downcast_ref::<ApplicationFailure>() {
-            Some(failure) => Cow::Owned(failure.error_type().to_owned()),
-            None => short_type_name::<E>(),
-        };
-        Self(Kind::Failed(Box::new(failure_of(error.as_ref(), &name))))
+        let failure = failure_of(error.as_ref(), &short_type_name::<E>());
+        Self(Kind::Failed(Box::new(failure)))
     }
 }
 
 impl fmt::Display for ActivityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Failed(failure) => fmt::Display::fmt(failure, f),
+            Kind::Failed(failure) | Kind::Unreadable(failure) => fmt::Display::fmt(failure, f),
             Kind::Cancelled(_) => f.write_str("cancelled"),
             Kind::CompleteAsync => f.write_str("completes asynchronously"),
         }

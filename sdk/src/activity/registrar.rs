@@ -28,7 +28,7 @@ where
         Box::pin(async move {
             let input = D::arguments()
                 .decode(&payloads)
-                .map_err(ActivityError::non_retryable)?;
+                .map_err(|error| ActivityError::unreadable(&error))?;
             let output = function(context, input).await?;
             D::output_codec()
                 .encode(&output)

@@ -76,10 +76,12 @@ impl AsyncActivityHandle {
     /// [`complete_async`](ActivityError::complete_async).
     pub async fn fail(&self, error: impl Into<ActivityError>) -> Result<(), ClientError> {
         let outcome = match error.into().into_end() {
-            ActivityEnd::Failed(failure) => ActivityOutcome::Failed {
-                failure: *failure,
-                last_heartbeat_details: None,
-            },
+            ActivityEnd::Failed(failure) | ActivityEnd::Unreadable(failure) => {
+                ActivityOutcome::Failed {
+                    failure: *failure,
+                    last_heartbeat_details: None,
+                }
+            }
             ActivityEnd::Cancelled(details) => ActivityOutcome::Cancelled { details },
             ActivityEnd::CompleteAsync => {
                 return Err(EngineError::invalid(

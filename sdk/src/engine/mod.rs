@@ -29,7 +29,7 @@ mod request;
 #[cfg(feature = "temporal")]
 pub mod temporal;
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use futures_util::future::BoxFuture;
 use steadfast_core::{
@@ -39,6 +39,7 @@ use steadfast_core::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
         WorkflowTaskFailure,
     },
+    time::Timestamp,
 };
 
 pub use self::{
@@ -60,6 +61,12 @@ pub type EngineFuture<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
 pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The namespace that all requests are about.
     fn namespace(&self) -> &Namespace;
+
+    /// What the engine takes for the time; the time of this process by default.
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Timestamp::EPOCH.after(since.unwrap_or_default())
+    }
 
     // The client half.
 

@@ -17,6 +17,12 @@ type Details = BTreeMap<String, Vec<Payload>>;
 const ID: &str = "id";
 const TYPE: &str = "type";
 const DEPRECATED: &str = "deprecated";
+/// The wait before the next attempt at a local activity, in nanoseconds.
+const BACKOFF: &str = "backoff";
+/// The attempt before that wait.
+const ATTEMPT: &str = "attempt";
+/// When the first attempt was scheduled, in nanoseconds.
+const SCHEDULED: &str = "original_schedule_time";
 
 /// The JSON value of a marker, if it has one in Temporal's form.
 pub(crate) fn data_key(marker_name: &str) -> Option<&'static str> {
@@ -33,7 +39,7 @@ pub(crate) fn details_out(marker_name: &str, mut details: Details) -> Details {
         return details;
     };
     let data = data_of(marker_name, &details);
-    for name in [ID, TYPE, DEPRECATED] {
+    for name in [ID, TYPE, DEPRECATED, BACKOFF, ATTEMPT, SCHEDULED] {
         details.remove(name);
     }
     // What another SDK recorded says more than a run holds, and stays.
@@ -53,13 +59,23 @@ pub(crate) fn details_in(marker_name: &str, mut details: Details) -> Details {
         return details;
     };
     let text = |field: &str| Some(text_payload(data.get(field)?.as_str()?));
-    let found = if marker_name == MARKER_PATCH {
-        let deprecated = data.get(DEPRECATED).and_then(Value::as_bool);
-        let deprecated = deprecated.unwrap_or(false).then(|| text_payload("true"));
-        [(ID, text("id")), (DEPRECATED, deprecated)]
+    let mut found = Vec::new();
+    if marker_name == MARKER_PATCH {
+        found.push((ID, text("id")));
+        if data.get(DEPRECATED).and_then(Value::as_bool) == Some(true) {
+            found.push((DEPRECATED, Some(text_payload("true"))));
+        }
     } else {
-        [(ID, text("activity_id")), (TYPE, text("activity_type"))]
-    };
+        found.push((ID, text("activity_id")));
+        found.push((TYPE, text("activity_type")));
+        if let Some(backoff) = data.get(BACKOFF).and_then(nanos_in) {
+            found.push((BACKOFF, Some(text_payload(&backoff.to_string()))));
+            let attempt = data.get(ATTEMPT).and_then(Value::as_u64);
+            found.push((ATTEMPT, attempt.map(|it| text_payload(&it.to_string()))));
+            let scheduled = data.get(SCHEDULED).and_then(nanos_in);
+            found.push((SCHEDULED, scheduled.map(|it| text_payload(&it.to_string()))));
+        }
+    }
     for (name, value) in found {
         if let Some(value) = value {
             details.insert(name.to_owned(), value);
@@ -78,20 +94,68 @@ fn data_of(marker_name: &str, details: &Details) -> Option<Vec<Payload>> {
     let data = if marker_name == MARKER_PATCH {
         json!({ "id": id, "deprecated": details.contains_key(DEPRECATED) })
     } else {
+        let number = |name: &str| text(name)?.parse::<i64>().ok();
         json!({
             // Ids that a run counts are the numbers by which other SDKs find a local activity.
             "seq": id.parse::<u32>().unwrap_or(0),
-            "attempt": 1,
+            "attempt": number(ATTEMPT).unwrap_or(1),
             "activity_id": id,
             "activity_type": text(TYPE).unwrap_or_default(),
             "complete_time": null,
-            "backoff": null,
-            "original_schedule_time": null,
+            "backoff": number(BACKOFF).map(nanos_out),
+            "original_schedule_time": number(SCHEDULED).map(nanos_out),
         })
     };
     Some(vec![Payload::json(data.to_string().into_bytes())])
 }
 
+/// A time or a duration in the form of these markers, which is not that of the rest of a history.
+fn nanos_out(nanos: i64) -> Value {
+    json!({ "seconds": nanos.div_euclid(NANOS), "nanos": nanos.rem_euclid(NANOS) })
+}
+
+fn nanos_in(value: &Value) -> Option<i64> {
+    let number = |name: &str| value.get(name)?.as_i64();
+    number("seconds")?
+        .checked_mul(NANOS)?
+        .checked_add(number("nanos").unwrap_or(0))
+}
+
+const NANOS: i64 = 1_000_000_000;
+
 fn text_payload(text: &str) -> Vec<Payload> {
     vec![Payload::binary(text.as_bytes())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A7: the form in which Temporal's own SDKs record that an attempt waits for the next one (`seq`, `attempt` and
+    /// times as in the recorded histories, with a wait of an hour and a half second).
+    #[test]
+    fn a_wait_between_two_attempts_is_read_and_written_as_other_sdks_do() {
+        let data = json!({
+            "seq": 4,
+            "attempt": 2,
+            "activity_id": "4",
+            "activity_type": "charge",
+            "complete_time": null,
+            "backoff": { "seconds": 3600, "nanos": 500_000_000 },
+            "original_schedule_time": { "seconds": 1_795_187_757, "nanos": 294_837_265 },
+        });
+        let theirs = Payload::json(data.to_string().into_bytes());
+        let recorded = Details::from([("data".to_owned(), vec![theirs])]);
+        let details = details_in(MARKER_LOCAL_ACTIVITY, recorded.clone());
+        for (name, value) in [
+            (ID, "4"),
+            (TYPE, "charge"),
+            (ATTEMPT, "2"),
+            (BACKOFF, "3600500000000"),
+            (SCHEDULED, "1795187757294837265"),
+        ] {
+            assert_eq!(details.get(name), Some(&text_payload(value)), "{name}");
+        }
+        assert_eq!(details_out(MARKER_LOCAL_ACTIVITY, details), recorded);
+    }
 }

@@ -205,7 +205,9 @@ impl ActivityTasks {
                 result: Some(result),
             }),
             Ok(Err(error)) => match error.into_end() {
-                ActivityEnd::Failed(failure) => Some(failed(*failure)),
+                ActivityEnd::Failed(failure) | ActivityEnd::Unreadable(failure) => {
+                    Some(failed(*failure))
+                }
                 ActivityEnd::CompleteAsync => None,
                 ActivityEnd::Cancelled(details) => {
                     let cause = *cause.borrow();

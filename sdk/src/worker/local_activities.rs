@@ -1,139 +1,323 @@
-//! Runs local activities in the worker's own process, with their retries and time limits.
+//! Runs local activities in the worker's own process. What happens to one is decided by its
+//! [`LocalExecutionMachine`]; this carries it out.
 
-use std::{sync::Arc, time::Duration};
-
-use futures_util::FutureExt as _;
-use steadfast_core::{
-    failure::{Failure, FailureKind, TimeoutType},
-    payload::Payload,
-    retry::RetryPolicy,
-    task::LocalActivityTask,
-    time::Timestamp,
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
-use tokio::sync::{Semaphore, watch};
 
-use super::registry::Registry;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use steadfast_core::{
+    failure::{Failure, TimeoutType},
+    machine::{
+        AttemptEnd, LocalEffects, LocalExecutionInput, LocalExecutionMachine, Next, StopReason,
+        Told,
+    },
+    payload::Payload,
+    task::{LocalActivityOutcome, LocalActivityTask, LocalBackOff},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::Instant,
+};
+
+use super::{registry::Registry, shutdown::Shutdown};
 use crate::{
-    activity::{ActivityContext, ActivityEnd, CancelCause, LocalWorkflow},
+    activity::{
+        ActivityContext, ActivityEnd, ActivityError, ActivityFn, CancelCause, LocalWorkflow,
+    },
+    engine::Engine,
+    error::panic_message,
     tracing_context::Propagation,
 };
 
-/// Runs a local activity to its end.
-pub(crate) async fn run_local_activity(
-    registry: &Registry,
-    slots: &Semaphore,
-    mut task: LocalActivityTask,
-    workflow: LocalWorkflow,
-    cause: watch::Sender<Option<CancelCause>>,
-) -> Result<Option<Payload>, Failure> {
-    let Ok(_slot) = slots.acquire().await else {
-        return Err(Failure::cancelled("the worker is shutting down"));
-    };
-    let function = registry
-        .activity(&task.activity_type)
-        .map_err(|message| Failure::application(message, "NotFound"))?;
-    let policy = task.retry_policy.clone().unwrap_or_default();
-    let deadline = task
-        .timeouts
-        .schedule_to_close_timeout
-        .map(|limit| tokio::time::Instant::now() + limit);
-    loop {
-        let context =
-            ActivityContext::local(&task, workflow.clone(), Timestamp::EPOCH, cause.clone());
-        let attempt = std::panic::AssertUnwindSafe(function(context, task.input.clone()));
-        let end = limited(
-            attempt.catch_unwind(),
-            task.timeouts.start_to_close_timeout,
-            deadline,
-        );
-        let failure = match end.await {
-            Err(timeout_type) => {
-                cause.send_if_modified(|known| known.replace(CancelCause::TimedOut).is_none());
-                Failure::timeout(format!("{timeout_type} timeout"), timeout_type)
-            }
-            Ok(Ok(Ok(result))) => return Ok(Some(result)),
-            Ok(Ok(Err(error))) => match error.into_end() {
-                ActivityEnd::Failed(failure) => *failure,
-                ActivityEnd::Cancelled(details) if cause.borrow().is_some() => {
-                    return Err(Failure::new(
-                        "cancelled",
-                        FailureKind::Cancelled {
-                            details,
-                            identity: None,
-                        },
-                    ));
-                }
-                ActivityEnd::Cancelled(_) => Failure::application(
-                    "the local activity ended as cancelled, but nobody asked it to stop",
-                    "UnexpectedCancel",
-                ),
-                ActivityEnd::CompleteAsync => {
-                    return Err(Failure::application(
-                        "a local activity cannot complete asynchronously",
-                        "Unsupported",
-                    ));
-                }
-            },
-            Ok(Err(_panic)) => Failure::application("the local activity panicked", "Panic"),
-        };
-        let cancelled = *cause.borrow() == Some(CancelCause::Cancelled);
-        if cancelled || !may_retry(&failure, &policy, task.attempt) {
-            return Err(failure);
-        }
-        let wait = match &failure.kind {
-            FailureKind::Application {
-                next_retry_delay: Some(delay),
-                ..
-            } => *delay,
-            _ => policy.backoff_after(task.attempt),
-        };
-        if deadline.is_some_and(|deadline| tokio::time::Instant::now() + wait >= deadline) {
-            return Err(failure);
-        }
-        let mut causes = cause.subscribe();
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            _ = causes.wait_for(|cause| *cause == Some(CancelCause::Cancelled)) => {
-                return Err(Failure::cancelled("cancelled between two attempts"));
-            }
-        }
-        task.attempt += 1;
-    }
-}
-
-fn may_retry(failure: &Failure, policy: &RetryPolicy, attempt: u32) -> bool {
-    let retryable = match &failure.kind {
-        FailureKind::Application {
-            non_retryable,
-            error_type,
-            ..
-        } => !non_retryable && !policy.non_retryable_error_types.contains(error_type),
-        _ => true,
-    };
-    retryable && policy.allows_attempt_after(attempt)
-}
-
-async fn limited<T>(
-    attempt: impl Future<Output = T>,
-    start_to_close: Option<Duration>,
-    deadline: Option<tokio::time::Instant>,
-) -> Result<T, TimeoutType> {
-    let never = || tokio::time::Instant::now() + Duration::from_secs(86_400 * 365);
-    let end_of_attempt =
-        start_to_close.map_or_else(never, |limit| tokio::time::Instant::now() + limit);
-    let end_of_all = deadline.unwrap_or_else(never);
-    tokio::select! {
-        biased;
-        result = attempt => Ok(result),
-        () = tokio::time::sleep_until(end_of_attempt) => Err(TimeoutType::StartToClose),
-        () = tokio::time::sleep_until(end_of_all) => Err(TimeoutType::ScheduleToClose),
-    }
-}
-
 /// What local activities need of their worker.
-pub(super) struct LocalActivities {
-    pub(super) registry: Arc<Registry>,
-    pub(super) slots: Arc<Semaphore>,
-    pub(super) runtime: tokio::runtime::Handle,
-    pub(super) propagation: Propagation,
+pub(crate) struct LocalActivities {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) propagation: Propagation,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// What becomes of a local activity that the worker was asked to run.
+pub(crate) enum LocalEnd {
+    /// Its run hears this.
+    Run(LocalActivityOutcome),
+    /// This worker cannot run it: the workflow task fails, and comes again.
+    FailTask(Box<Failure>),
+    /// It was given up.
+    GivenUp,
+}
+
+/// A run's hold on a local activity that the worker runs. When it is dropped, nobody waits any more.
+pub(crate) struct LocalHandle {
+    /// Names this execution among all of the process: a run that is built again asks for its local activities
+    /// again, under the same ids.
+    pub(super) number: u64,
+    cancelled: watch::Sender<bool>,
+}
+
+impl LocalHandle {
+    pub(crate) fn new() -> (Self, Asked) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (cancelled, receiver) = watch::channel(false);
+        let handle = Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            cancelled,
+        };
+        (handle, Asked(receiver))
+    }
+
+    /// Asks it to stop.
+    pub(super) fn cancel(&self) {
+        self.cancelled.send_replace(true);
+    }
+}
+
+/// What the run that wants a local activity asks of it.
+pub(crate) struct Asked(watch::Receiver<bool>);
+
+/// Why a local activity is to stop; each reason comes once.
+struct Stops<L> {
+    asked: watch::Receiver<bool>,
+    cancelled: bool,
+    gone: bool,
+    shutdown: Shutdown,
+    stopping: bool,
+    /// Resolves when the thread of its run is lost.
+    lost: Pin<Box<L>>,
+}
+
+impl<L: Future<Output = ()>> Stops<L> {
+    async fn next(&mut self) -> StopReason {
+        let cancelled = self.cancelled;
+        let asked = self.asked.wait_for(|asked| *asked && !cancelled);
+        let asked = async { asked.await.is_ok() };
+        tokio::select! {
+            biased;
+            asked = asked, if !self.gone => {
+                if asked {
+                    self.cancelled = true;
+                    StopReason::Cancelled
+                } else {
+                    self.gone = true;
+                    StopReason::Gone
+                }
+            }
+            () = self.lost.as_mut(), if !self.gone => {
+                self.gone = true;
+                StopReason::Gone
+            }
+            () = self.shutdown.grace_is_over(), if !self.stopping => {
+                self.stopping = true;
+                StopReason::WorkerStops
+            }
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// What a local activity is doing.
+enum Doing {
+    /// It waits for its turn.
+    Queuing,
+    Attempting {
+        call: BoxFuture<'static, std::thread::Result<Result<Payload, ActivityError>>>,
+        cause: watch::Sender<Option<CancelCause>>,
+        limit: Option<Instant>,
+    },
+    Waiting(Instant),
+}
+
+impl LocalActivities {
+    /// Runs a local activity to its end, or for as long as somebody wants it and the worker does not stop.
+    pub(crate) async fn run(
+        &self,
+        task: LocalActivityTask,
+        workflow: LocalWorkflow,
+        Asked(asked): Asked,
+        lost: impl Future<Output = ()>,
+    ) -> LocalEnd {
+        let since = Instant::now();
+        let used = task.time_used;
+        let mut running = Running {
+            deadline: limit(task.timeouts.schedule_to_close_timeout, used),
+            activities: self,
+            workflow,
+            doing: Doing::Queuing,
+            slot: None,
+            function: None,
+            task,
+        };
+        let mut machine = LocalExecutionMachine::new(&running.task);
+        let mut stops = Stops {
+            asked,
+            cancelled: false,
+            gone: false,
+            shutdown: self.shutdown.clone(),
+            stopping: false,
+            lost: Box::pin(lost),
+        };
+        loop {
+            let input = tokio::select! {
+                biased;
+                reason = stops.next() => LocalExecutionInput::Stop(reason),
+                input = running.next() => input,
+            };
+            let effects = match machine.handle(input, used + since.elapsed()) {
+                Ok(effects) => effects,
+                Err(impossible) => {
+                    let failure = Failure::application(impossible.to_string(), "Internal");
+                    return LocalEnd::FailTask(Box::new(failure));
+                }
+            };
+            if let Some(end) = running.carry_out(effects) {
+                return end;
+            }
+        }
+    }
+}
+
+/// A local activity in the worker.
+struct Running<'a> {
+    activities: &'a LocalActivities,
+    task: LocalActivityTask,
+    workflow: LocalWorkflow,
+    deadline: Option<Instant>,
+    doing: Doing,
+    slot: Option<OwnedSemaphorePermit>,
+    function: Option<ActivityFn>,
+}
+
+impl Running<'_> {
+    /// What happens next to it.
+    async fn next(&mut self) -> LocalExecutionInput {
+        use LocalExecutionInput::{Admitted, Ended, TimedOut, Unknown, WaitOver};
+        let deadline = until(self.deadline);
+        match &mut self.doing {
+            Doing::Queuing => {
+                let slots = Arc::clone(&self.activities.slots);
+                let slot = tokio::select! {
+                    biased;
+                    slot = slots.acquire_owned() => slot,
+                    () = deadline => return TimedOut(TimeoutType::ScheduleToClose),
+                };
+                // Nobody closes it.
+                self.slot = slot.ok();
+                let registry = &self.activities.registry;
+                match registry.activity(&self.task.activity_type) {
+                    Ok(function) => {
+                        self.function = Some(function);
+                        Admitted
+                    }
+                    Err(message) => Unknown(Box::new(Failure::application(message, "NotFound"))),
+                }
+            }
+            Doing::Attempting { call, limit, .. } => {
+                let limit = until(*limit);
+                tokio::select! {
+                    biased;
+                    result = call => Ended(attempt_end(result)),
+                    () = limit => TimedOut(TimeoutType::StartToClose),
+                    () = deadline => TimedOut(TimeoutType::ScheduleToClose),
+                }
+            }
+            Doing::Waiting(end) => {
+                tokio::time::sleep_until(*end).await;
+                WaitOver
+            }
+        }
+    }
+
+    /// Does what the machine wants done. Gives the end of it all.
+    fn carry_out(&mut self, LocalEffects { tell, next }: LocalEffects) -> Option<LocalEnd> {
+        if let (Some(told), Doing::Attempting { cause, .. }) = (tell, &self.doing) {
+            cause.send_replace(Some(match told {
+                Told::Stop(StopReason::Cancelled) => CancelCause::Cancelled,
+                Told::Stop(StopReason::Gone) => CancelCause::NotFound,
+                Told::Stop(StopReason::WorkerStops) => CancelCause::WorkerShutdown,
+                Told::TimedOut => CancelCause::TimedOut,
+            }));
+        }
+        Some(match next? {
+            Next::Attempt(attempt) => {
+                self.begin(attempt);
+                return None;
+            }
+            Next::Wait(wait) => {
+                self.doing = Doing::Waiting(Instant::now() + wait);
+                return None;
+            }
+            Next::End(end) => LocalEnd::Run(end.map_err(|failure| *failure).into()),
+            Next::BackOff {
+                attempt,
+                failure,
+                wait,
+            } => {
+                let task = LocalActivityTask {
+                    attempt,
+                    ..self.task.clone()
+                };
+                LocalEnd::Run(LocalActivityOutcome::BackOff(Box::new(LocalBackOff {
+                    task,
+                    failure: *failure,
+                    wait,
+                })))
+            }
+            Next::FailTask(failure) => LocalEnd::FailTask(failure),
+            Next::GiveUp => LocalEnd::GivenUp,
+        })
+    }
+
+    fn begin(&mut self, attempt: u32) {
+        let Some(function) = &self.function else {
+            return;
+        };
+        self.task.attempt = attempt;
+        let cause = watch::channel(None).0;
+        let started = self.activities.engine.now();
+        let context =
+            ActivityContext::local(&self.task, self.workflow.clone(), started, cause.clone());
+        let (function, input) = (Arc::clone(function), self.task.input.clone());
+        let call = async move { function(context, input).await };
+        self.doing = Doing::Attempting {
+            call: Box::pin(std::panic::AssertUnwindSafe(call).catch_unwind()),
+            cause,
+            limit: limit(self.task.timeouts.start_to_close_timeout, Duration::ZERO),
+        };
+    }
+}
+
+fn attempt_end(result: std::thread::Result<Result<Payload, ActivityError>>) -> AttemptEnd {
+    match result {
+        Ok(Ok(result)) => AttemptEnd::Completed(Some(result)),
+        Ok(Err(error)) => match error.into_end() {
+            ActivityEnd::Failed(failure) => AttemptEnd::Failed(failure),
+            ActivityEnd::Unreadable(failure) => AttemptEnd::Unreadable(failure),
+            ActivityEnd::Cancelled(details) => AttemptEnd::Cancelled(details),
+            ActivityEnd::CompleteAsync => AttemptEnd::CompleteAsync,
+        },
+        Err(payload) => {
+            let text = format!("the local activity panicked: {}", panic_message(&*payload));
+            AttemptEnd::Failed(Box::new(Failure::application(text, "Panic")))
+        }
+    }
+}
+
+/// When a limit passes, of which some is used. A limit beyond the end of time is none.
+fn limit(limit: Option<Duration>, used: Duration) -> Option<Instant> {
+    Instant::now().checked_add(limit?.saturating_sub(used))
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }

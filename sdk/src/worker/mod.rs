@@ -32,12 +32,11 @@ use steadfast_core::{
 use thiserror::Error;
 
 #[cfg(feature = "embedded")]
-pub(crate) use self::local_activities::run_local_activity;
+pub(crate) use self::local_activities::{LocalActivities, LocalEnd, LocalHandle};
 pub use self::options::WorkerOptions;
 pub(crate) use self::{activity_tasks::ActivityTasks, registry::Registry, shutdown::Shutdown};
 use self::{
     answers::Answers,
-    local_activities::LocalActivities,
     threads::{ThreadSettings, Threads},
     workflow_tasks::WorkflowTasks,
 };
@@ -303,6 +302,8 @@ impl Worker {
             task_queue: inner.task_queue.clone(),
             options: inner.options.clone(),
             local: LocalActivities {
+                engine: Arc::clone(inner.client.engine()),
+                shutdown: inner.shutdown.clone(),
                 registry: Arc::clone(&inner.registry),
                 slots: WorkerOptions::slots(inner.options.max_concurrent_local_activities),
                 runtime: tokio::runtime::Handle::current(),

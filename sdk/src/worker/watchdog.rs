@@ -11,7 +11,10 @@ use std::{
 };
 
 use steadfast_core::ids::{RunId, WorkflowExecution};
-use tokio::{sync::Notify, task::AbortHandle};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+};
 
 use super::{
     WorkerError,
@@ -47,6 +50,8 @@ pub(super) struct Seen {
     /// Whether another thread is in its place. Becomes true only while workflow code is running, or when
     /// the thread is dead.
     abandoned: Arc<AtomicBool>,
+    /// The same, for local activities of the runs that it has in memory.
+    lost: watch::Sender<bool>,
     dead: AtomicBool,
     news: Arc<News>,
 }
@@ -66,6 +71,13 @@ impl Seen {
 
     pub(super) fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Waits until another thread is in its place.
+    pub(super) async fn is_lost(&self) {
+        let mut lost = self.lost.subscribe();
+        // The sender lives in `self`, so the wait cannot fail.
+        let _ = lost.wait_for(|lost| *lost).await;
     }
 
     /// Workflow code begins to run for a task.
@@ -121,6 +133,7 @@ impl Seen {
             return None;
         };
         self.abandoned.store(true, Ordering::Release);
+        self.lost.send_replace(true);
         Some(loss)
     }
 
@@ -259,6 +272,8 @@ mod tests {
                 ..WorkerOptions::default()
             },
             local: LocalActivities {
+                engine: Arc::clone(engine) as _,
+                shutdown: Shutdown::new(),
                 registry: Arc::new(Registry::default()),
                 slots: Arc::new(Semaphore::new(1)),
                 runtime: tokio::runtime::Handle::current(),

@@ -15,22 +15,25 @@ use std::{
 use steadfast_core::{
     activation::OperationId,
     command::Command,
-    event::{EventKind, HistoryEvent},
-    failure::Failure,
+    event::{EventKind, HistoryEvent, WorkflowTaskFailedCause},
     ids::{EventId, RunId, WorkflowExecution},
     options::WorkflowTimeouts,
     payload::{Payload, TRACE_HEADER},
-    task::{LocalActivityTask, WorkflowTaskCompletion},
+    task::{LocalActivityOutcome, LocalActivityTask, WorkflowTaskCompletion, WorkflowTaskFailure},
 };
-use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::{
-    local_activities::run_local_activity, options::WorkerOptions, owed::OwedTask,
-    run_cache::RunCache, threads::ThreadSettings, watchdog::Seen, whole_history::whole_history,
+    local_activities::{Asked, LocalEnd, LocalHandle},
+    options::WorkerOptions,
+    owed::OwedTask,
+    run_cache::RunCache,
+    threads::ThreadSettings,
+    watchdog::Seen,
+    whole_history::whole_history,
 };
 use crate::{
-    activity::{CancelCause, LocalWorkflow},
+    activity::LocalWorkflow,
     workflow::{
         instance::{InstanceError, WorkflowInstance},
         unwinding,
@@ -46,9 +49,12 @@ pub(super) enum Message {
     LocalActivityEnded {
         run_id: RunId,
         operation: OperationId,
-        outcome: Result<Option<Payload>, Failure>,
+        /// The execution of it that ended.
+        number: u64,
+        end: LocalEnd,
     },
-    /// The time for the task at hand is running out: it is answered, and goes on in another.
+    /// The time for the task at hand is running out: it is answered, and goes on in another. When it was answered
+    /// so before and no other came, nobody waits for the run any more.
     Heartbeat {
         run_id: RunId,
         task: u64,
@@ -65,9 +71,11 @@ struct CachedRun {
     trace: Option<Payload>,
     /// The task that is being worked on, if it could not be answered at once.
     open: Option<OpenTask>,
-    local: BTreeMap<OperationId, watch::Sender<Option<CancelCause>>>,
+    /// The last task that came for it.
+    last_task: u64,
+    local: BTreeMap<OperationId, LocalHandle>,
     /// Ends of local activities that came between two tasks.
-    waiting: Vec<(OperationId, Result<Option<Payload>, Failure>)>,
+    waiting: Vec<(OperationId, LocalActivityOutcome)>,
 }
 
 /// What the run was started with of a trace, if the events tell how it was started.
@@ -87,6 +95,7 @@ fn let_go(run: Option<Box<CachedRun>>) {
 struct OpenTask {
     number: u64,
     owed: Arc<OwedTask>,
+    timeout: Duration,
 }
 
 /// How long a thread looks for the next message before it goes to sleep, after an answer that the engine
@@ -136,9 +145,10 @@ impl ThreadWorker {
                 Message::LocalActivityEnded {
                     run_id,
                     operation,
-                    outcome,
+                    number,
+                    end,
                 } => {
-                    self.on_local_activity_ended(&run_id, operation, outcome);
+                    self.on_local_activity_ended(&run_id, operation, number, end);
                 }
                 Message::Heartbeat { run_id, task } => self.on_heartbeat(&run_id, task),
                 Message::Forget(run_id) => let_go(self.take(&run_id)),
@@ -186,7 +196,8 @@ impl ThreadWorker {
             }
         };
         self.next_task += 1;
-        let task_timeout = events
+        run.last_task = self.next_task;
+        let timeout = events
             .iter()
             .rev()
             .find_map(|event| match event.kind {
@@ -200,6 +211,7 @@ impl ThreadWorker {
         let open = OpenTask {
             number: self.next_task,
             owed,
+            timeout,
         };
         let updates = open.owed.task.updates.clone();
         let waiting = std::mem::take(&mut run.waiting);
@@ -210,7 +222,7 @@ impl ThreadWorker {
             }
             Ok(())
         };
-        self.drive(run, open, step, Some(task_timeout));
+        self.drive(run, open, step, true);
     }
 
     /// Has a task come again with the whole history.
@@ -249,6 +261,7 @@ impl ThreadWorker {
             },
             trace: trace_of(events),
             open: None,
+            last_task: 0,
             local: BTreeMap::new(),
             waiting: Vec::new(),
         }))
@@ -260,7 +273,7 @@ impl ThreadWorker {
         mut run: Box<CachedRun>,
         open: OpenTask,
         step: impl FnOnce(&mut dyn WorkflowInstance) -> Result<(), InstanceError>,
-        task_timeout: Option<Duration>,
+        is_new: bool,
     ) {
         self.seen.begins(&open.owed);
         let span = tracing::info_span!(
@@ -289,8 +302,9 @@ impl ThreadWorker {
         }
         self.start_local_activities(&mut run);
         if open.owed.has_started() && run.instance.has_local_activities() {
-            if let Some(task_timeout) = task_timeout {
-                self.schedule_heartbeat(&run.execution.run_id, open.number, task_timeout);
+            if is_new {
+                let wait = open.timeout.mul_f64(0.8);
+                self.schedule_heartbeat(&run.execution.run_id, open.number, wait);
             }
             run.open = Some(open);
             drop(entered);
@@ -368,26 +382,26 @@ impl ThreadWorker {
 
     fn start_local_activities(&self, run: &mut CachedRun) {
         for operation in run.instance.take_stopped_local_activities() {
-            if let Some(cause) = run.local.get(&operation) {
-                cause.send_replace(Some(CancelCause::Cancelled));
+            if let Some(handle) = run.local.get(&operation) {
+                handle.cancel();
             }
         }
         while let Some((operation, local_task)) = run.instance.poll_local_activity() {
-            let cause = watch::channel(None).0;
-            run.local.insert(operation, cause.clone());
-            self.spawn_local_activity(run, operation, local_task, cause);
+            let (handle, asked) = LocalHandle::new();
+            self.spawn_local_activity(run, (operation, handle.number), local_task, asked);
+            run.local.insert(operation, handle);
         }
     }
 
     fn spawn_local_activity(
         &self,
         run: &CachedRun,
-        operation: OperationId,
+        (operation, number): (OperationId, u64),
         local_task: LocalActivityTask,
-        cause: watch::Sender<Option<CancelCause>>,
+        asked: Asked,
     ) {
-        let registry = Arc::clone(&self.settings.local.registry);
-        let slots = Arc::clone(&self.settings.local.slots);
+        let settings = Arc::clone(&self.settings);
+        let seen = Arc::clone(&self.seen);
         let workflow = run.workflow.clone();
         let mailbox = self.mailbox.clone();
         let run_id = run.execution.run_id.clone();
@@ -403,11 +417,13 @@ impl ThreadWorker {
             .propagation
             .join(run.trace.as_ref(), &span);
         let ended = async move {
-            let outcome = run_local_activity(&registry, &slots, local_task, workflow, cause).await;
+            let lost = seen.is_lost();
+            let end = settings.local.run(local_task, workflow, asked, lost).await;
             let _ = mailbox.send(Message::LocalActivityEnded {
                 run_id,
                 operation,
-                outcome,
+                number,
+                end,
             });
         };
         self.settings.local.runtime.spawn(ended.instrument(span));
@@ -417,35 +433,64 @@ impl ThreadWorker {
         &mut self,
         run_id: &RunId,
         operation: OperationId,
-        outcome: Result<Option<Payload>, Failure>,
+        number: u64,
+        end: LocalEnd,
     ) {
         let Some(mut run) = self.take(run_id) else {
             return;
         };
         // Of an earlier incarnation of the run: its outcome is not this one's.
-        if run.local.remove(&operation).is_none() {
+        if run.local.get(&operation).map(|handle| handle.number) != Some(number) {
             self.keep(run);
             return;
         }
-        let Some(open) = run.open.take() else {
-            // Between two tasks of the run: the next one, which was asked for, takes it.
-            run.waiting.push((operation, outcome));
-            self.keep(run);
-            return;
-        };
-        self.drive(
-            run,
-            open,
-            |instance| instance.handle_local_activity(operation, outcome),
-            None,
-        );
+        run.local.remove(&operation);
+        match end {
+            LocalEnd::Run(outcome) => {
+                let Some(open) = run.open.take() else {
+                    // Between two tasks of the run: the next one, which was asked for, takes it.
+                    run.waiting.push((operation, outcome));
+                    self.keep(run);
+                    return;
+                };
+                let step = |instance: &mut dyn WorkflowInstance| {
+                    instance.handle_local_activity(operation, outcome)
+                };
+                self.drive(run, open, step, false);
+            }
+            // Nobody waits for it any more: the run goes on without.
+            LocalEnd::FailTask(_) | LocalEnd::GivenUp if !run.instance.has_local_activities() => {
+                self.keep(run);
+            }
+            LocalEnd::FailTask(failure) => {
+                let failure = *failure;
+                tracing::warn!(%failure, "a local activity cannot run in this worker; the workflow task is tried again");
+                let open = run.open.take();
+                let_go(Some(run));
+                if let Some(open) = open {
+                    open.owed.fail(WorkflowTaskFailure {
+                        cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                        failure,
+                    });
+                }
+            }
+            // The next worker runs it anew.
+            LocalEnd::GivenUp => {
+                if let Some(open) = run.open.take() {
+                    self.answer(run, open, true);
+                    let_go(self.take(run_id));
+                } else {
+                    let_go(Some(run));
+                }
+            }
+        }
     }
 
-    fn schedule_heartbeat(&self, run_id: &RunId, task: u64, task_timeout: Duration) {
+    fn schedule_heartbeat(&self, run_id: &RunId, task: u64, wait: Duration) {
         let mailbox = self.mailbox.clone();
         let run_id = run_id.clone();
         self.settings.local.runtime.spawn(async move {
-            tokio::time::sleep(task_timeout.mul_f64(0.8)).await;
+            tokio::time::sleep(wait).await;
             let _ = mailbox.send(Message::Heartbeat { run_id, task });
         });
     }
@@ -455,7 +500,15 @@ impl ThreadWorker {
             return;
         };
         match run.open.take() {
-            Some(open) if open.number == task => self.answer(run, open, true),
+            Some(open) if open.number == task => {
+                let wait = open.timeout * MISSED_TASKS;
+                self.answer(run, open, true);
+                self.schedule_heartbeat(run_id, task, wait);
+            }
+            None if run.last_task == task => {
+                tracing::debug!(%run_id, "no task follows the answer to a long one; the run leaves memory");
+                let_go(Some(run));
+            }
             other => {
                 run.open = other;
                 self.keep(run);
@@ -463,3 +516,7 @@ impl ThreadWorker {
         }
     }
 }
+
+/// How many times the time limit of a task a run waits for the next one, which it asked for because its local
+/// activities go on, before it leaves memory and they are told: its execution may have been terminated in between.
+const MISSED_TASKS: u32 = 6;

@@ -14,7 +14,7 @@ use steadfast_core::{
     payload::Payload,
     run::{Closing, Run},
     scope::{ScopeId, ScopeKind},
-    task::{LocalActivityTask, Query, Update, WorkflowTaskFailure},
+    task::{LocalActivityOutcome, LocalActivityTask, Query, Update, WorkflowTaskFailure},
 };
 use tracing::dispatcher;
 
@@ -112,11 +112,11 @@ pub(crate) trait WorkflowInstance {
         updates: Vec<Update>,
     ) -> Result<(), InstanceError>;
 
-    /// Takes the end of a local activity, and does all there is to do.
+    /// Takes what the worker says of a local activity, and does all there is to do.
     fn handle_local_activity(
         &mut self,
         id: OperationId,
-        outcome: Result<Option<Payload>, Failure>,
+        outcome: LocalActivityOutcome,
     ) -> Result<(), InstanceError>;
 
     /// The next local activity to run.
@@ -456,7 +456,7 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
     fn handle_local_activity(
         &mut self,
         id: OperationId,
-        outcome: Result<Option<Payload>, Failure>,
+        outcome: LocalActivityOutcome,
     ) -> Result<(), InstanceError> {
         let _current = self.executor.current();
         self.cell

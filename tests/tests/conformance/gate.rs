@@ -10,6 +10,7 @@ use steadfast::{
             ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
             WorkflowTaskFailure,
         },
+        time::Timestamp,
     },
     engine::{
         ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
@@ -108,6 +109,10 @@ macro_rules! pass_on {
 impl Engine for Gated {
     fn namespace(&self) -> &Namespace {
         self.engine.namespace()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.now()
     }
 
     fn concurrent_polls(&self) -> usize {

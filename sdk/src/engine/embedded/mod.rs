@@ -359,6 +359,10 @@ impl Engine for EmbeddedEngine {
         &self.shared.namespace
     }
 
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
     fn start_workflow(&self, request: StartWorkflowRequest) -> EngineFuture<'_, StartedWorkflow> {
         Box::pin(self.shared.start(request, None))
     }

@@ -11,7 +11,7 @@ use steadfast_core::{
     ids::{Identity, RunId, TaskQueue, WorkflowId},
     task::{WorkflowTask, WorkflowTaskCompletion},
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use super::gate::{Gate, GatedEngine};
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
         embedded::{EmbeddedEngine, ManualClock},
     },
     tracing_context::Propagation,
-    worker::{ActivityTasks, Registry, Shutdown, run_local_activity},
+    worker::{ActivityTasks, LocalActivities, LocalEnd, LocalHandle, Registry, Shutdown},
     workflow::instance::WorkflowInstance,
 };
 
@@ -256,7 +256,14 @@ impl Driver {
         task: &WorkflowTask,
         instance: &mut dyn WorkflowInstance,
     ) -> Result<(), DriveError> {
-        let slots = Semaphore::new(1);
+        let activities = LocalActivities {
+            engine: Arc::clone(&self.engine) as Arc<dyn Engine>,
+            registry: Arc::clone(&self.registry),
+            slots: Arc::new(Semaphore::new(1)),
+            runtime: tokio::runtime::Handle::current(),
+            propagation: Propagation::default(),
+            shutdown: Shutdown::new(),
+        };
         while let Some((operation, local)) = instance.poll_local_activity() {
             let workflow = LocalWorkflow {
                 namespace: self.engine.namespace().clone(),
@@ -264,11 +271,16 @@ impl Driver {
                 workflow_type: task.workflow_type.clone(),
                 task_queue: self.task_queue.clone(),
             };
-            let cause = watch::channel(None).0;
-            let outcome = run_local_activity(&self.registry, &slots, local, workflow, cause).await;
-            instance
-                .handle_local_activity(operation, outcome)
-                .map_err(|error| DriveError::Code(error.to_string()))?;
+            let (_handle, asked) = LocalHandle::new();
+            let never = std::future::pending();
+            match activities.run(local, workflow, asked, never).await {
+                LocalEnd::Run(outcome) => instance
+                    .handle_local_activity(operation, outcome)
+                    .map_err(|error| DriveError::Code(error.to_string()))?,
+                LocalEnd::FailTask(failure) => return Err(DriveError::Code(failure.to_string())),
+                // Nobody stops it.
+                LocalEnd::GivenUp => {}
+            }
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use steadfast_core::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
         WorkflowTaskFailure,
     },
+    time::Timestamp,
 };
 
 use super::schedule::Schedule;
@@ -122,6 +123,10 @@ macro_rules! forwarded {
 impl Engine for GatedEngine {
     fn namespace(&self) -> &Namespace {
         self.engine().namespace()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine().now()
     }
 
     forwarded! {

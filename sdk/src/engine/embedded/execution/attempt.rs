@@ -4,7 +4,7 @@ use steadfast_core::{
     event::EventKind,
     failure::{Failure, FailureKind, TimeoutType},
     ids::EventId,
-    retry::{RetryPolicy, RetryState},
+    retry::RetryState,
     time::Timestamp,
 };
 
@@ -30,7 +30,8 @@ impl Execution {
             .timeouts
             .schedule_to_close_timeout
             .map(|limit| activity.scheduled_time.after(limit));
-        let due = match next_attempt(&activity.policy(), failure, activity.attempt, now, deadline) {
+        let policy = activity.policy();
+        let due = match policy.next_attempt(failure, activity.attempt, now, deadline) {
             Ok(due) => due,
             Err(state) => return state,
         };
@@ -142,50 +143,4 @@ impl Execution {
             activity.deadline = deadline;
         }
     }
-}
-
-/// When the next attempt is, or why there is none: for activities and workflows alike.
-pub(super) fn next_attempt(
-    policy: &RetryPolicy,
-    failure: &Failure,
-    attempt: u32,
-    now: Timestamp,
-    deadline: Option<Timestamp>,
-) -> Result<Timestamp, RetryState> {
-    let (retryable, delay) = match &failure.kind {
-        FailureKind::Application {
-            error_type,
-            non_retryable,
-            next_retry_delay,
-            ..
-        } => (
-            !non_retryable && !policy.non_retryable_error_types.contains(error_type),
-            *next_retry_delay,
-        ),
-        FailureKind::Timeout { timeout_type, .. } => (
-            matches!(
-                timeout_type,
-                TimeoutType::StartToClose | TimeoutType::Heartbeat
-            ),
-            None,
-        ),
-        FailureKind::Server { non_retryable } => (!non_retryable, None),
-        FailureKind::Cancelled { .. } | FailureKind::Terminated { .. } => (false, None),
-        FailureKind::Activity(_)
-        | FailureKind::ChildWorkflow(_)
-        | FailureKind::Reset { .. }
-        | FailureKind::NexusOperation(_)
-        | FailureKind::NexusHandler { .. } => (true, None),
-    };
-    if !retryable {
-        return Err(RetryState::NonRetryableFailure);
-    }
-    if !policy.allows_attempt_after(attempt) {
-        return Err(RetryState::MaximumAttemptsReached);
-    }
-    let due = now.after(delay.unwrap_or_else(|| policy.backoff_after(attempt)));
-    if deadline.is_some_and(|deadline| due >= deadline) {
-        return Err(RetryState::Timeout);
-    }
-    Ok(due)
 }

@@ -10,7 +10,7 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind, attempt::next_attempt};
+use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind};
 use crate::engine::ActivityNotice;
 
 /// The identity of what the engine does by itself, as on a Temporal Service.
@@ -178,8 +178,7 @@ impl Execution {
         let Some(policy) = &self.start.retry_policy else {
             return (RetryState::RetryPolicyNotSet, None);
         };
-        let due = match next_attempt(
-            policy,
+        let due = match policy.next_attempt(
             failure,
             self.start.attempt,
             now,
