@@ -9,6 +9,7 @@ mod durability;
 mod harness;
 mod messages;
 mod notation;
+mod possession;
 mod power_loss;
 mod scenarios_activities;
 mod scenarios_reset;

@@ -108,13 +108,17 @@ impl EmbeddedEngine {
     /// cannot be read and written. The text says which, and what to do.
     pub fn open(options: impl Into<EmbeddedOptions>) -> Result<Arc<Self>, EngineError> {
         let options = options.into();
-        let connection = store::open(&options.location, options.durability)?;
+        let db = store::open(
+            &options.location,
+            options.durability,
+            options.codec,
+            options.wait_for_lock,
+        )?;
         let namespace = match options.namespace {
             Some(namespace) => namespace,
             None => Namespace::new("default").expect("not empty and not long"),
         };
         let now = options.clock.now();
-        let db = Db::new(connection, options.codec);
         let core = prepare(&db, now, options.cached_executions)?;
         let shared = Arc::new(Shared::new(
             core,

@@ -82,6 +82,8 @@ pub(crate) trait WriterWork {
     fn committed(&self, rows: Vec<Row>);
     /// The rows of the last batch are not written, not even in part.
     fn failed(&self, rows: Vec<Row>, error: EngineError);
+    /// The file is not where it was, so the engine must not go on: nothing of the last batch is acknowledged.
+    fn lost(&self, rows: Vec<Row>, error: EngineError);
     /// The engine is dead, as a test wanted.
     fn crashed(&self);
 }
@@ -186,21 +188,29 @@ impl Progress {
 
     /// Writes rows. `None` when the engine dies.
     fn commit(&mut self, db: &Db, work: &impl WriterWork, rows: Vec<Row>) -> Option<()> {
-        if rows.is_empty() {
-            work.committed(rows);
-            return Some(());
-        }
-        self.ordinal += 1;
-        let at = |point| {
+        let at = |ordinal, point| {
             self.crash
                 .as_ref()
-                .map_or(CrashAction::Continue, |hook| hook(self.ordinal, point))
+                .map_or(CrashAction::Continue, |hook| hook(ordinal, point))
         };
-        match write(db, &rows, || at(CrashPoint::BeforeCommit)) {
-            Ok(true) if at(CrashPoint::AfterCommit) != CrashAction::Stop => {
-                work.committed(rows);
-            }
-            Ok(_) => {
+        let written = if rows.is_empty() {
+            Ok(true)
+        } else {
+            self.ordinal += 1;
+            let ordinal = self.ordinal;
+            write(db, &rows, || at(ordinal, CrashPoint::BeforeCommit)).map(|committed| {
+                committed && at(ordinal, CrashPoint::AfterCommit) != CrashAction::Stop
+            })
+        };
+        // After the commit: then nothing is acknowledged that went into a file without a name.
+        if let Err(error) = db.check_place() {
+            tracing::error!(%error, "the engine stops");
+            work.lost(rows, error);
+            return None;
+        }
+        match written {
+            Ok(true) => work.committed(rows),
+            Ok(false) => {
                 work.crashed();
                 return None;
             }
