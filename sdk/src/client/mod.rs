@@ -72,6 +72,7 @@ impl Client {
     /// | --- | --- |
     /// | `memory:` | embedded, in memory: for tests |
     /// | `sqlite://orders.db`, `sqlite:///var/lib/orders.db` | embedded, in a file |
+    /// | `sqlite://orders.db?durability=relaxed&retention=7d&namespace=shop&wait_for_lock=30s` | the same with options |
     /// | `temporal://127.0.0.1:7233/default` | a Temporal Service: host, port, namespace |
     /// | `temporals://..` | the same over TLS, with the credentials of the environment |
     /// | `temporal:` | the Temporal Service that the environment or `temporal.toml` names |
@@ -414,27 +415,25 @@ fn start_span(request: &StartWorkflowRequest) -> tracing::Span {
 
 /// Opens the engine that a URL names.
 #[cfg_attr(
-    not(feature = "temporal"),
-    expect(clippy::unused_async, reason = "other engines connect over a network")
+    not(any(feature = "embedded", feature = "temporal")),
+    expect(clippy::unused_async, reason = "no engine is there to wait for")
 )]
 async fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
     let error = |message: &str| ClientError::Url {
         url: url.to_owned(),
         message: message.to_owned(),
     };
-    let (scheme, _rest) = url
+    let (scheme, _) = url
         .split_once(':')
         .ok_or_else(|| error("write `memory:` or `sqlite://path/to/file.db`"))?;
     match scheme {
         #[cfg(feature = "embedded")]
-        "memory" => Ok(crate::engine::embedded::EmbeddedEngine::in_memory()?),
-        #[cfg(feature = "embedded")]
-        "sqlite" => match _rest.strip_prefix("//").unwrap_or(_rest) {
-            "" => Err(error(
-                "the path of the file is missing, as in `sqlite://orders.db`",
-            )),
-            path => Ok(crate::engine::embedded::EmbeddedEngine::open(path)?),
-        },
+        "memory" | "sqlite" => {
+            use crate::engine::embedded::{EmbeddedEngine, EmbeddedOptions};
+            let options =
+                EmbeddedOptions::from_url(url).map_err(|invalid| error(&invalid.to_string()))?;
+            Ok(EmbeddedEngine::connect(options).await?)
+        }
         #[cfg(not(feature = "embedded"))]
         "memory" | "sqlite" => Err(error("turn on the feature `embedded` of steadfast")),
         #[cfg(feature = "temporal")]
@@ -447,7 +446,7 @@ async fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
         #[cfg(not(feature = "temporal"))]
         "temporal" | "temporals" => Err(error("turn on the feature `temporal` of steadfast")),
         _ => Err(error(
-            "the schemes are `memory:`, `sqlite://` and `temporal://`",
+            "write one of `memory:`, `sqlite://orders.db` and `temporal://127.0.0.1:7233/default`",
         )),
     }
 }

@@ -22,9 +22,10 @@ use crate::harness::{block_on, start_request};
 const NAME: &str = "possession::process_that_opens";
 const FILE: &str = "STEADFAST_POSSESSION_FILE";
 const WAIT_MS: &str = "STEADFAST_POSSESSION_WAIT_MS";
+const BACKUP: &str = "STEADFAST_POSSESSION_BACKUP";
 const RESULT: &str = "STEADFAST_POSSESSION_RESULT";
 
-/// Not a test: what the others start as a process. It tries to open a file, and to write to it.
+/// Not a test: what the others start as a process. It tries to open a file, to write to it, and to copy it.
 #[test]
 fn process_that_opens() {
     let Some(path) = env::var_os(FILE) else {
@@ -33,11 +34,12 @@ fn process_that_opens() {
     let wait = env::var(WAIT_MS).unwrap().parse().unwrap();
     let options =
         EmbeddedOptions::file(PathBuf::from(path)).wait_for_lock(Duration::from_millis(wait));
-    let said = match EmbeddedEngine::open(options) {
-        Ok(engine) => match block_on(engine.start_workflow(start_request("theirs", "theirs"))) {
-            Ok(_) => "open".to_owned(),
-            Err(error) => error.to_string(),
-        },
+    let done = EmbeddedEngine::open(options).and_then(|engine| {
+        start(&engine, "theirs")?;
+        env::var_os(BACKUP).map_or(Ok(()), |to| block_on(engine.backup(to)))
+    });
+    let said = match done {
+        Ok(()) => "open".to_owned(),
         Err(error) => error.to_string(),
     };
     fs::write(env::var_os(RESULT).unwrap(), said).unwrap();
@@ -55,15 +57,21 @@ impl Other {
     }
 
     fn waits(path: &Path, wait: Duration) -> Self {
+        Self::start(path, |command| {
+            command.env(WAIT_MS, wait.as_millis().to_string())
+        })
+    }
+
+    fn start(path: &Path, set: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let result = tempfile::NamedTempFile::new().unwrap();
-        let process = Command::new(env::current_exe().unwrap())
+        let mut command = Command::new(env::current_exe().unwrap());
+        command
             .args([NAME, "--exact"])
             .env(FILE, path)
-            .env(WAIT_MS, wait.as_millis().to_string())
+            .env(WAIT_MS, "0")
             .env(RESULT, result.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+            .stdout(Stdio::null());
+        let process = set(&mut command).spawn().unwrap();
         Self { process, result }
     }
 
@@ -102,11 +110,14 @@ fn assert_kept(
     assert_eq!(Other::opens(path).says(), "open");
 }
 
+/// Something that a process does with a file that it has open.
+type Touch = fn(&Path);
+
 /// On POSIX, whoever closes a file drops every lock of its process on it: the refused engine of this
 /// process, a copy, a look at its bytes.
 #[test]
 fn nothing_that_its_process_does_with_a_file_lets_others_in() {
-    let touches: [(&str, fn(&Path)); 5] = [
+    let touches: [(&str, Touch); 5] = [
         ("opens it again", |path| {
             let refused = EmbeddedEngine::open(path).unwrap_err().to_string();
             assert!(refused.contains("is open in another engine"), "{refused}");
@@ -453,4 +464,64 @@ fn the_file_itself_says_whose_it_is_and_not_only_its_log() {
     let engine = EmbeddedEngine::open(path.as_path()).unwrap();
     assert_eq!(&fs::read(&path).unwrap()[68..72], b"stdf");
     assert_kept(&engine, &path, [], "it was empty");
+}
+
+/// What SQLite would take for a URI or for memory is the name of a file here, of the database and of a backup.
+#[test]
+fn a_name_is_only_ever_the_name_of_a_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (name, copy) in [
+        ("file:orders.db", "file:copy.db"),
+        ("file:orders.db?mode=memory", "file:copy.db?mode=memory"),
+        ("a%20b.db", "c%20d.db"),
+        ("./:memory:", "?"),
+        ("-", ":memory:"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let other = Other::start(Path::new(name), |command| {
+            command.env(BACKUP, copy).current_dir(folder.path())
+        });
+        assert_eq!(other.says(), "open", "{name}");
+        let [name, copy] = [name, copy].map(|name| name.trim_start_matches("./").to_owned());
+        let mut expected = [name.clone(), copy.clone()];
+        expected.sort();
+        let found: Vec<_> = files_in(folder.path())
+            .into_iter()
+            .map(|(path, _)| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(found, expected);
+        for file in [name, copy] {
+            let path = folder.path().join(&file);
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+            assert_eq!(count(&EmbeddedEngine::open(path).unwrap()), 1, "{file}");
+        }
+    }
+    for name in ["", "/", "..", ":memory:"] {
+        let refused = EmbeddedEngine::open(name).unwrap_err().to_string();
+        assert!(refused.contains("write "), "{name}: {refused}");
+    }
+}
+
+/// What is in the way of a backup is somebody's, whatever its name.
+#[test]
+fn a_backup_deletes_nothing_of_anybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = EmbeddedEngine::open(folder.path().join("orders.db")).unwrap();
+    start(&engine, "first").unwrap();
+    let [copy, partial, nowhere] =
+        ["copy.db", "copy.db.partial", "nowhere.db"].map(|name| folder.path().join(name));
+    fs::write(&partial, "mine").unwrap();
+    block_on(engine.backup(&copy)).unwrap();
+    assert_eq!(fs::read_to_string(&partial).unwrap(), "mine");
+    // A name that leads nowhere is taken as well.
+    symlink(folder.path().join("elsewhere"), &nowhere).unwrap();
+    let error = block_on(engine.backup(&nowhere)).unwrap_err().to_string();
+    assert!(error.contains("name a new file"), "{error}");
+    let own = folder.path().join("orders.db");
+    let error = block_on(engine.backup(&own)).unwrap_err().to_string();
+    assert!(error.contains("name a new file"), "{error}");
+    start(&engine, "second").unwrap();
+    assert_eq!(count(&engine), 2);
+    assert_eq!(count(&EmbeddedEngine::open(copy).unwrap()), 1);
 }

@@ -39,6 +39,7 @@ mod store;
 mod ticket;
 mod timers;
 mod token;
+mod url;
 mod visibility;
 mod worker;
 
@@ -59,6 +60,7 @@ use steadfast_core::{
     },
     time::Timestamp,
 };
+use tokio::sync::oneshot;
 
 use self::{
     clock::ClockListener,
@@ -147,6 +149,17 @@ impl EmbeddedEngine {
             engine.shared.fire_due();
         }
         Ok(engine)
+    }
+
+    /// [`open`](Self::open) on a thread of its own, for which the task that asks waits.
+    pub(crate) async fn connect(options: EmbeddedOptions) -> Result<Arc<Self>, EngineError> {
+        let (tell, told) = oneshot::channel();
+        thread::Builder::new()
+            .name("steadfast-open".to_owned())
+            // Whoever asked may have gone: then it is closed again.
+            .spawn(move || drop(tell.send(Self::open(options))))
+            .map_err(|error| no_thread(&error))?;
+        told.await.unwrap_or_else(|_| Err(commit::panicked()))
     }
 
     /// Opens an engine without a file.
@@ -336,10 +349,13 @@ fn prepare(connection: &Db, now: Timestamp, cached_executions: usize) -> Result<
     Ok(core)
 }
 
-fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, EngineError> {
-    let failed = |error: std::io::Error| EngineError::Unavailable {
+fn no_thread(error: &std::io::Error) -> EngineError {
+    EngineError::Unavailable {
         message: format!("a thread of the engine could not be started: {error}"),
-    };
+    }
+}
+
+fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, EngineError> {
     let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
         thread::Builder::new()
             .name(name.to_owned())
@@ -347,15 +363,22 @@ fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, EngineErro
             .spawn(run)
     };
     let writer = Arc::clone(shared);
-    let writer =
-        spawn("steadfast-writer", Box::new(move || writer.run_writer())).map_err(failed)?;
+    let writer = spawn("steadfast-writer", Box::new(move || writer.run_writer()))
+        .map_err(|error| no_thread(&error))?;
     let timers = Arc::clone(shared);
     let timers = spawn(
         "steadfast-timers",
         Box::new(move || timers::run_timers(&timers)),
-    )
-    .map_err(failed)?;
-    Ok(vec![timers, writer])
+    );
+    match timers {
+        Ok(timers) => Ok(vec![timers, writer]),
+        Err(error) => {
+            // It closes the file.
+            shared.stop(shared::gone());
+            let _ = writer.join();
+            Err(no_thread(&error))
+        }
+    }
 }
 
 impl Engine for EmbeddedEngine {
