@@ -61,6 +61,17 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The namespace that all requests are about.
     fn namespace(&self) -> &Namespace;
 
+    /// The embedded engine, if this is one or passes everything on to one.
+    #[cfg(feature = "embedded")]
+    fn embedded(&self) -> Option<&embedded::EmbeddedEngine> {
+        None
+    }
+
+    /// Closes what the engine holds, if it holds something that others may want: it answers nobody after that.
+    fn close(&self) -> EngineFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     // The client half.
 
     /// Starts an execution.

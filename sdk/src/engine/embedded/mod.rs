@@ -47,7 +47,7 @@ use std::{
     cmp::Reverse,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
-    thread::{self, JoinHandle},
+    thread::{self, JoinHandle, ThreadId},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -98,7 +98,30 @@ const STACK_BYTES: usize = 512 * 1024;
 #[derive(Debug)]
 pub struct EmbeddedEngine {
     shared: Arc<Shared>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Arc<Threads>,
+}
+
+/// The engine's own threads, which hold the file.
+#[derive(Debug, Default)]
+struct Threads {
+    ids: Vec<ThreadId>,
+    running: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Threads {
+    /// Ends them; none is left when this returns, whoever else asked for it.
+    fn end(&self, shared: &Shared) {
+        shared.stop(shared::gone());
+        if self.ids.contains(&thread::current().id()) {
+            return;
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in running.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the engine panicked");
+            }
+        }
+    }
 }
 
 impl EmbeddedEngine {
@@ -136,13 +159,13 @@ impl EmbeddedEngine {
             clock.listen(listener);
         }
         let threads = if options.driven {
-            Vec::new()
+            Threads::default()
         } else {
             start_threads(&shared)?
         };
         let engine = Arc::new(Self {
             shared,
-            threads: Mutex::new(threads),
+            threads: Arc::new(threads),
         });
         if let Clock::Manual(_) = &options.clock {
             // Nobody else fires what was due when the file was opened.
@@ -174,16 +197,7 @@ impl EmbeddedEngine {
     /// Ends the engine: polls and waits end with [`EngineError::Stopped`], what was asked
     /// before is still written, and the file is closed when this returns.
     pub fn shutdown(&self) {
-        self.shared.stop(EngineError::Stopped {
-            message: "the engine is shut down; open it again".to_owned(),
-        });
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            if thread.thread().id() != thread::current().id() && thread.join().is_err() {
-                tracing::error!("a thread of the engine panicked");
-            }
-        }
+        self.threads.end(&self.shared);
     }
 
     /// Waits until everything that was asked is durable and every effect of one execution on
@@ -355,7 +369,7 @@ fn no_thread(error: &std::io::Error) -> EngineError {
     }
 }
 
-fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, EngineError> {
+fn start_threads(shared: &Arc<Shared>) -> Result<Threads, EngineError> {
     let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
         thread::Builder::new()
             .name(name.to_owned())
@@ -371,7 +385,10 @@ fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, EngineErro
         Box::new(move || timers::run_timers(&timers)),
     );
     match timers {
-        Ok(timers) => Ok(vec![timers, writer]),
+        Ok(timers) => Ok(Threads {
+            ids: [&timers, &writer].map(|thread| thread.thread().id()).into(),
+            running: Mutex::new(vec![timers, writer]),
+        }),
         Err(error) => {
             // It closes the file.
             shared.stop(shared::gone());
@@ -384,6 +401,27 @@ fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, EngineErro
 impl Engine for EmbeddedEngine {
     fn namespace(&self) -> &Namespace {
         &self.shared.namespace
+    }
+
+    fn embedded(&self) -> Option<&EmbeddedEngine> {
+        Some(self)
+    }
+
+    /// [`shutdown`](Self::shutdown), for which no thread of the caller waits.
+    fn close(&self) -> EngineFuture<'_, ()> {
+        let (shared, threads) = (Arc::clone(&self.shared), Arc::clone(&self.threads));
+        Box::pin(async move {
+            let (tell, told) = oneshot::channel();
+            thread::Builder::new()
+                .name("steadfast-close".to_owned())
+                .spawn(move || {
+                    threads.end(&shared);
+                    // Whoever asked may have gone.
+                    let _ = tell.send(());
+                })
+                .map_err(|error| no_thread(&error))?;
+            told.await.map_err(|_| commit::panicked())
+        })
     }
 
     fn start_workflow(&self, request: StartWorkflowRequest) -> EngineFuture<'_, StartedWorkflow> {
