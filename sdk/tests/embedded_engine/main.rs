@@ -6,6 +6,7 @@
 mod crashes;
 mod dice;
 mod durability;
+mod full_disk;
 mod harness;
 mod messages;
 mod notation;

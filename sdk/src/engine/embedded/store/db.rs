@@ -8,7 +8,7 @@ use steadfast_core::payload::Payload;
 
 use super::{
     codec::{decode_value, encode_value},
-    possession::Possession,
+    possession::{Possession, Room},
 };
 use crate::{codec::PayloadCodec, engine::EngineError};
 
@@ -48,11 +48,21 @@ impl Db {
         self.possession.as_ref().map_or(Ok(()), Possession::check)
     }
 
+    /// How much room there is on the disk; nothing in memory, or where nobody tells.
+    pub(super) fn room(&self) -> Option<Room> {
+        self.possession.as_ref()?.room()
+    }
+
+    /// Puts everything that is in the log into the database, and empties the log.
+    pub(super) fn empty_log(&self) -> rusqlite::Result<()> {
+        self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
     /// Puts what was acknowledged into the file that was moved and lets go of it. Nothing is deleted then:
     /// what has the names of the file and of its log may be somebody else's.
     fn abandon(&self) -> rusqlite::Result<()> {
         self.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        self.empty_log()
     }
 
     /// What is stored of encoded values.

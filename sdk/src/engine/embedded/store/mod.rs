@@ -13,6 +13,7 @@
 mod backup;
 mod codec;
 mod db;
+mod disk;
 mod possession;
 mod read;
 mod rows;
@@ -60,7 +61,7 @@ pub(crate) fn open(
             let connection = Connection::open_in_memory().map_err(|error| {
                 storage_error("memory could not be opened as a database", &error)
             })?;
-            take_possession(&connection)
+            take_possession(&connection, true)
                 .map_err(|error| storage_error("memory could not be prepared", &error))?;
             set_up(&connection, "the in-memory store", durability)?;
             return Ok(Db::new(connection, None, codec));
@@ -130,8 +131,9 @@ fn open_file(
     };
     // Declared first, so that it is dropped last.
     let mut possession = Possession::take(path)?.ok_or(Refusal::Busy)?;
-    match possession.origin() {
-        Ok(Origin::OursOrNew) => {}
+    let is_empty = match possession.origin() {
+        Ok(Origin::Empty) => true,
+        Ok(Origin::OursOrNew) => false,
         Ok(Origin::AnotherApplication) => return Err(schema::of_another_application(name).into()),
         Ok(Origin::NoDatabase) => return Err(no_database(name).into()),
         Err(error) => {
@@ -139,9 +141,9 @@ fn open_file(
                 message: format!("{name} cannot be read: {error}"),
             }));
         }
-    }
+    };
     let connection = connect(possession.path()).map_err(busy_or)?;
-    take_possession(&connection).map_err(busy_or)?;
+    take_possession(&connection, is_empty).map_err(busy_or)?;
     set_up(&connection, name, durability)?;
     possession.take_log()?;
     Ok((connection, possession))
@@ -158,15 +160,17 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Takes the lock that is held until the connection is closed, and changes nothing of what there is.
-fn take_possession(connection: &Connection) -> rusqlite::Result<()> {
+fn take_possession(connection: &Connection, is_empty: bool) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::ZERO)?;
     // Before anything is read: then the index of the log is in this process and not in a file of its own, and
     // nobody else gets in.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     // Until it is known whose it is.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // Of a new file only, and before anything is written: free space can be given back in slices.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    if is_empty {
+        // Before anything is written: then free space can be given back in slices.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     connection.execute_batch(LOCK)
 }
 
@@ -217,6 +221,9 @@ fn open_error(name: &str, error: &rusqlite::Error) -> EngineError {
             "{name} cannot be opened for writing ({error}); check the permissions of the file and of \
              its folder"
         ),
+        Some(ErrorCode::DiskFull) => {
+            format!("{name} cannot be opened: the disk is full; make room and try again")
+        }
         _ => format!("{name} cannot be opened: {error}"),
     };
     EngineError::Storage { message }

@@ -27,6 +27,15 @@ type Identity = (u64, u64);
 /// What engines of this process have open.
 static OPEN: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
 
+/// How much there is on the disk of a file, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) all: u64,
+    pub(super) free: u64,
+    /// What the log takes of the rest.
+    pub(super) log: u64,
+}
+
 /// A file that belongs to one engine until this is dropped.
 #[derive(Debug)]
 pub(super) struct Possession {
@@ -114,6 +123,13 @@ impl Possession {
         let log = File::open(&path).map_err(|error| unopened(&path, &error))?;
         self.log = Held::new(&path, log)?;
         self.check()
+    }
+
+    /// How much room there is, where the operating system tells.
+    pub(super) fn room(&self) -> Option<Room> {
+        let log = self.log.as_ref()?.file.metadata().ok()?.len();
+        let (all, free) = space(&self.database.file)?;
+        Some(Room { all, free, log })
     }
 
     /// Whether both files are still where they were.
@@ -220,6 +236,19 @@ fn identity(metadata: &Metadata) -> Identity {
 fn links(file: &File) -> io::Result<u64> {
     use std::os::unix::fs::MetadataExt as _;
     Ok(file.metadata()?.nlink())
+}
+
+/// The bytes of the disk that a file is on: all of them, and those that are free for this user.
+#[cfg(unix)]
+fn space(file: &File) -> Option<(u64, u64)> {
+    let disk = rustix::fs::fstatvfs(file).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+    Some((bytes(disk.f_blocks), bytes(disk.f_bavail)))
+}
+
+#[cfg(not(unix))]
+fn space(_: &File) -> Option<(u64, u64)> {
+    None
 }
 
 /// Elsewhere `SQLite`'s own locks belong to a descriptor, and hold.

@@ -17,6 +17,7 @@ pub(super) const HEADER_BYTES: usize = 100;
 /// Whose a file is, as far as its first bytes tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Origin {
+    Empty,
     /// Ours, or nobody's yet, as far as can be seen without looking into its log.
     OursOrNew,
     AnotherApplication,
@@ -30,8 +31,11 @@ pub(super) fn origin(header: &[u8]) -> Origin {
         let bytes = header.get(at..at + 4)?.try_into().ok()?;
         Some(i32::from_be_bytes(bytes))
     };
+    if header.is_empty() {
+        return Origin::Empty;
+    }
     // A process that ended while it made a file may have left zeros and a journal.
-    if header.is_empty() || header.starts_with(&[0; MAGIC.len()]) {
+    if header.starts_with(&[0; MAGIC.len()]) {
         return Origin::OursOrNew;
     }
     if !header.starts_with(MAGIC) || header.len() < HEADER_BYTES {

@@ -9,6 +9,7 @@ use std::{collections::VecDeque, fmt};
 use super::{
     backup::BackupRequest,
     db::{Db, Statements},
+    disk::{Disk, full},
     rows::Row,
     storage_error,
 };
@@ -18,7 +19,7 @@ use crate::engine::{
 };
 
 /// How many pages of the file are given back in one slice.
-const RECLAIMED_AT_ONCE: u32 = 256;
+const RECLAIMED_AT_ONCE: u64 = 256;
 /// The file is made smaller when more than one in so many of its pages is free.
 const FREE_SHARE: i64 = 4;
 /// Less than so many free pages (1 MiB) are left for what comes.
@@ -100,6 +101,7 @@ struct Progress {
     crash: Option<CrashHook>,
     /// Counts commits.
     ordinal: u64,
+    disk: Disk,
     unfinished: VecDeque<ReadFn>,
     backups: VecDeque<BackupRequest>,
     /// Whether there may be space to give back.
@@ -113,6 +115,7 @@ impl Writer {
             progress: Progress {
                 crash,
                 ordinal: 0,
+                disk: Disk::default(),
                 unfinished: VecDeque::new(),
                 backups: VecDeque::new(),
                 reclaim: true,
@@ -158,7 +161,7 @@ impl Progress {
         if let Some(read) = self.unfinished.pop_front() {
             self.slice(db, read);
         } else if self.reclaim {
-            self.reclaim = reclaim(db).unwrap_or_else(|error| {
+            self.reclaim = reclaim(db, self.disk.pages_at_once(db)).unwrap_or_else(|error| {
                 tracing::warn!(%error, "free space of the file could not be given back");
                 false
             });
@@ -198,9 +201,12 @@ impl Progress {
         } else {
             self.ordinal += 1;
             let ordinal = self.ordinal;
-            write(db, &rows, || at(ordinal, CrashPoint::BeforeCommit)).map(|committed| {
-                committed && at(ordinal, CrashPoint::AfterCommit) != CrashAction::Stop
-            })
+            self.disk
+                .make_room(db, &rows)
+                .and_then(|()| write(db, &rows, || at(ordinal, CrashPoint::BeforeCommit)))
+                .map(|committed| {
+                    committed && at(ordinal, CrashPoint::AfterCommit) != CrashAction::Stop
+                })
         };
         // After the commit: then nothing is acknowledged that went into a file without a name.
         if let Err(error) = db.check_place() {
@@ -215,6 +221,7 @@ impl Progress {
                 return None;
             }
             Err(error) => {
+                self.disk.commit_failed(db, &error);
                 let error = storage_error("the file could not be written", &error);
                 tracing::error!(%error, "a commit failed");
                 work.failed(rows, error);
@@ -225,13 +232,14 @@ impl Progress {
 }
 
 /// Makes the file a little smaller if much of it is free; says whether there is more to do.
-fn reclaim(db: &Db) -> rusqlite::Result<bool> {
+fn reclaim(db: &Db, pages: u64) -> rusqlite::Result<bool> {
     let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (free, all) = (number("freelist_count")?, number("page_count")?);
     if free < SPARE_PAGES || free.saturating_mul(FREE_SHARE) < all {
         return Ok(false);
     }
-    db.prepare_cached(&format!("PRAGMA incremental_vacuum({RECLAIMED_AT_ONCE})"))?
+    let pages = pages.min(RECLAIMED_AT_ONCE);
+    db.prepare_cached(&format!("PRAGMA incremental_vacuum({pages})"))?
         .query([])
         .and_then(|mut rows| {
             while rows.next()?.is_some() {}
@@ -254,10 +262,7 @@ fn write(db: &Db, rows: &[Row], action: impl FnOnce() -> CrashAction) -> rusqlit
     };
     let written = match action {
         CrashAction::Continue => written,
-        CrashAction::Fail => Err(rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
-            None,
-        )),
+        CrashAction::Fail => Err(full()),
         CrashAction::Stop => {
             run("ROLLBACK")?;
             return Ok(false);
