@@ -334,6 +334,8 @@ fn an_engine_whose_file_moves_stops_before_it_acknowledges_anything() {
                 start(&engine, id).unwrap();
             }
             run(&path);
+            // The engine looks for its file at most every 50 microseconds.
+            thread::sleep(Duration::from_millis(1));
             let error = start(&engine, "lost").unwrap_err();
             assert!(
                 matches!(error, EngineError::Stopped { .. }),

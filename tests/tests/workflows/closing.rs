@@ -129,7 +129,10 @@ async fn what_only_the_embedded_engine_offers_is_reached_from_a_url() {
     let embedded = client.embedded().unwrap();
     let queue = TaskQueue::new("greetings").unwrap();
     embedded.pause_task_queue(&queue).await.unwrap();
-    assert_eq!(embedded.paused_task_queues().unwrap(), [queue.clone()]);
+    assert_eq!(
+        embedded.paused_task_queues().unwrap(),
+        std::slice::from_ref(&queue)
+    );
     embedded.resume_task_queue(&queue).await.unwrap();
     embedded
         .backup(folder.path().join("copy.db"))
