@@ -154,6 +154,15 @@ impl Engine for Measured {
         self.engine.now()
     }
 
+    #[cfg(feature = "embedded")]
+    fn embedded(&self) -> Option<&crate::engine::embedded::EmbeddedEngine> {
+        self.engine.embedded()
+    }
+
+    fn close(&self) -> EngineFuture<'_, ()> {
+        self.engine.close()
+    }
+
     fn concurrent_polls(&self) -> usize {
         self.engine.concurrent_polls()
     }

@@ -41,8 +41,11 @@ pub struct Client {
     inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
     engine: Arc<dyn Engine>,
+    /// Whether the engine was opened for the client, from a URL.
+    opened: bool,
     identity: Identity,
     propagation: Propagation,
 }
@@ -72,15 +75,19 @@ impl Client {
     /// | --- | --- |
     /// | `memory:` | embedded, in memory: for tests |
     /// | `sqlite://orders.db`, `sqlite:///var/lib/orders.db` | embedded, in a file |
+    /// | `sqlite://orders.db?durability=relaxed&retention=7d&namespace=shop&wait_for_lock=30s` | the same with options |
     /// | `temporal://127.0.0.1:7233/default` | a Temporal Service: host, port, namespace |
     /// | `temporals://..` | the same over TLS, with the credentials of the environment |
     /// | `temporal:` | the Temporal Service that the environment or `temporal.toml` names |
+    ///
+    /// [`close`](Self::close) it in the end, or drop what came of it.
     ///
     /// # Errors
     ///
     /// When the URL is not one of an engine, or the engine cannot be opened.
     pub async fn connect(url: &str) -> Result<Self, ClientError> {
-        Ok(Self::new(open_engine(url).await?))
+        let client = Self::new(open_engine(url).await?);
+        Ok(client.with(|inner| inner.opened = true))
     }
 
     /// A client of an engine that was opened before.
@@ -95,6 +102,7 @@ impl Client {
         Self {
             inner: Arc::new(Inner {
                 engine,
+                opened: false,
                 identity,
                 propagation: Propagation::default(),
             }),
@@ -108,26 +116,19 @@ impl Client {
     /// When the name is empty or too long.
     pub fn with_identity(self, identity: &str) -> Result<Self, ClientError> {
         let identity = Identity::new(identity)?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                engine: Arc::clone(&self.inner.engine),
-                identity,
-                propagation: self.inner.propagation.clone(),
-            }),
-        })
+        Ok(self.with(|inner| inner.identity = identity))
     }
 
     /// The same client with a way to join the spans of what it asks for, and of its workers, to one trace;
     /// see [`tracing_context`](crate::tracing_context).
     #[must_use]
     pub fn with_trace_propagator(self, propagator: impl TracePropagator + 'static) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                engine: Arc::clone(&self.inner.engine),
-                identity: self.inner.identity.clone(),
-                propagation: Propagation::through(propagator),
-            }),
-        }
+        self.with(|inner| inner.propagation = Propagation::through(propagator))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.inner));
+        self
     }
 
     pub(crate) fn propagation(&self) -> &Propagation {
@@ -138,6 +139,30 @@ impl Client {
     #[must_use]
     pub fn engine(&self) -> &Arc<dyn Engine> {
         &self.inner.engine
+    }
+
+    /// The embedded engine, if it is one, with what only that offers: to pause queues, to make backups.
+    #[cfg(feature = "embedded")]
+    #[must_use]
+    pub fn embedded(&self) -> Option<&crate::engine::embedded::EmbeddedEngine> {
+        self.engine().embedded()
+    }
+
+    /// Closes the engine, if it was opened from a URL: what was asked before is still written, and when this
+    /// returns the file is closed, without a `-wal`, and can be opened again. Every client and worker of that
+    /// engine then hears [`EngineError::Stopped`]; stop workers first. An engine that was opened before the client
+    /// is left to whoever opened it.
+    ///
+    /// Dropping the last client, handle and worker of an engine does the same, and blocks the thread meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot be closed.
+    pub async fn close(&self) -> Result<(), ClientError> {
+        if self.inner.opened {
+            self.engine().close().await?;
+        }
+        Ok(())
     }
 
     /// The name that is recorded with what this client asks for.
@@ -414,27 +439,25 @@ fn start_span(request: &StartWorkflowRequest) -> tracing::Span {
 
 /// Opens the engine that a URL names.
 #[cfg_attr(
-    not(feature = "temporal"),
-    expect(clippy::unused_async, reason = "other engines connect over a network")
+    not(any(feature = "embedded", feature = "temporal")),
+    expect(clippy::unused_async, reason = "no engine is there to wait for")
 )]
 async fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
     let error = |message: &str| ClientError::Url {
         url: url.to_owned(),
         message: message.to_owned(),
     };
-    let (scheme, _rest) = url
+    let (scheme, _) = url
         .split_once(':')
         .ok_or_else(|| error("write `memory:` or `sqlite://path/to/file.db`"))?;
     match scheme {
         #[cfg(feature = "embedded")]
-        "memory" => Ok(crate::engine::embedded::EmbeddedEngine::in_memory()?),
-        #[cfg(feature = "embedded")]
-        "sqlite" => match _rest.strip_prefix("//").unwrap_or(_rest) {
-            "" => Err(error(
-                "the path of the file is missing, as in `sqlite://orders.db`",
-            )),
-            path => Ok(crate::engine::embedded::EmbeddedEngine::open(path)?),
-        },
+        "memory" | "sqlite" => {
+            use crate::engine::embedded::{EmbeddedEngine, EmbeddedOptions};
+            let options =
+                EmbeddedOptions::from_url(url).map_err(|invalid| error(&invalid.to_string()))?;
+            Ok(EmbeddedEngine::connect(options).await?)
+        }
         #[cfg(not(feature = "embedded"))]
         "memory" | "sqlite" => Err(error("turn on the feature `embedded` of steadfast")),
         #[cfg(feature = "temporal")]
@@ -447,7 +470,7 @@ async fn open_engine(url: &str) -> Result<Arc<dyn Engine>, ClientError> {
         #[cfg(not(feature = "temporal"))]
         "temporal" | "temporals" => Err(error("turn on the feature `temporal` of steadfast")),
         _ => Err(error(
-            "the schemes are `memory:`, `sqlite://` and `temporal://`",
+            "write `memory:`, `sqlite://orders.db` or `temporal://127.0.0.1:7233/default`",
         )),
     }
 }

@@ -68,6 +68,17 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Timestamp::EPOCH.after(since.unwrap_or_default())
     }
 
+    /// The embedded engine, if this is one or passes everything on to one.
+    #[cfg(feature = "embedded")]
+    fn embedded(&self) -> Option<&embedded::EmbeddedEngine> {
+        None
+    }
+
+    /// Closes what the engine holds, if it holds something that others may want: it answers nobody after that.
+    fn close(&self) -> EngineFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     // The client half.
 
     /// Starts an execution.

@@ -103,6 +103,8 @@ impl ActivityTasks {
             if let Some(outcome) = tasks.perform(&attempt, call).await {
                 let report = async move {
                     tasks.report(&attempt.token, &outcome).await;
+                    // Whoever waits for the end may open the engine's file again.
+                    drop((tasks, attempt));
                     drop((slot, tracked));
                 };
                 answers.drive(report.instrument(reports_in));

@@ -48,6 +48,10 @@ use crate::{
     untyped::DynamicWorkflow,
 };
 
+/// How long a worker that ends waits for threads that have nothing left to do. One that is in workflow code for
+/// longer is left.
+const THREADS_END: Duration = Duration::from_millis(100);
+
 /// Why a worker could not be built or cannot go on.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -355,6 +359,10 @@ impl Worker {
         };
         self.stop(&mut polls, &workflows, &activities, &answers)
             .await;
+        drop((workflows, activities, answers));
+        // Each thread has its end of this, and lets go of the engine before.
+        let threads = async { while broken.recv().await.is_some() {} };
+        let _ = tokio::time::timeout(THREADS_END, threads).await;
         result
     }
 

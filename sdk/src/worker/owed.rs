@@ -61,12 +61,13 @@ impl OwedTask {
         let owed = Arc::clone(self);
         self.answers.drive(async move {
             let token = owed.task.token.clone();
-            let answer = owed.engine.complete_workflow_task(token, completion);
-            let accepted = answer.await;
+            let accepted = owed.engine.complete_workflow_task(token, completion).await;
             if let Err(error) = &accepted {
                 owed.report(error);
             }
             then(accepted.is_ok());
+            // The engine first: whoever waits for the end may open its file again.
+            drop(owed);
             drop(occupied);
         })
     }
@@ -82,6 +83,7 @@ impl OwedTask {
             if let Err(error) = owed.engine.fail_workflow_task(token, failure).await {
                 owed.report(&error);
             }
+            drop(owed);
             drop(occupied);
         });
     }

@@ -30,7 +30,8 @@ pub(super) struct ThreadSettings {
     pub(super) task_queue: TaskQueue,
     pub(super) options: WorkerOptions,
     pub(super) local: LocalActivities,
-    /// Takes what the worker cannot go on after.
+    /// Takes what the worker cannot go on after. Dropped last: the worker hears that threads have let go of the
+    /// rest.
     pub(super) fatal: UnboundedSender<WorkerError>,
 }
 

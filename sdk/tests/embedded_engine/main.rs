@@ -6,9 +6,11 @@
 mod crashes;
 mod dice;
 mod durability;
+mod full_disk;
 mod harness;
 mod messages;
 mod notation;
+mod possession;
 mod power_loss;
 mod scenarios_activities;
 mod scenarios_reset;

@@ -5,8 +5,12 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     env,
     io::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -105,6 +109,17 @@ fn options(folder: &Path, seed: u64) -> EmbeddedOptions {
 async fn work(folder: &Path, seed: u64, drain: bool) {
     let engine = EmbeddedEngine::open(options(folder, seed)).unwrap();
     say("open");
+    let ends = Arc::new(AtomicBool::new(false));
+    let careless = {
+        let (database, ends) = (Papers::database(folder), Arc::clone(&ends));
+        thread::spawn(move || {
+            let work = AssertUnwindSafe(|| handle_carelessly(&database, &ends));
+            if catch_unwind(work).is_err() {
+                // The parent sees that the process ended by itself, and why.
+                std::process::abort();
+            }
+        })
+    };
     let client = Client::new(Arc::clone(&engine) as _);
     let journal = Arc::new(Papers::open_journal(folder));
     let worker = Worker::builder(&client, QUEUE)
@@ -140,8 +155,23 @@ async fn work(folder: &Path, seed: u64, drain: bool) {
     }
     say("stopped");
     clerks.abort_all();
+    ends.store(true, Ordering::Release);
+    careless.join().unwrap();
     engine.shutdown();
     say("closed");
+}
+
+/// What other code of a process may do with the file that it has open, until the end: each time, SQLite's own locks
+/// are gone.
+fn handle_carelessly(database: &Path, ends: &AtomicBool) {
+    let copy = database.with_extension("copy");
+    while !ends.load(Ordering::Acquire) {
+        thread::sleep(Duration::from_millis(5));
+        std::fs::copy(database, &copy).unwrap();
+        let refusal = EmbeddedEngine::open(database).map(drop).unwrap_err();
+        let text = refusal.to_string();
+        assert!(text.contains("is open in another engine"), "{text}");
+    }
 }
 
 /// What is known of a workflow from the ledger.

@@ -3,7 +3,8 @@
 //! A child process, which is this binary once more, opens a file, at either durability by its seed, runs a worker
 //! and starts, signals, updates, queries, cancels, terminates and resets workflows of many kinds. It writes what it asked for and what was
 //! acknowledged to a ledger, and every activity writes to a journal when it begins and ends; both
-//! survive it. This process kills it with SIGKILL: at random, while it opens the file, and around
+//! survive it. All the while it copies the file and tries to open it a second time, and this process tries too.
+//! This process kills it with SIGKILL: at random, while it opens the file, and around
 //! commits. The next child reads the ledger, repeats what was not acknowledged, and goes on. At last
 //! one child is left in peace until every workflow has ended, and [`check`] holds the histories
 //! against the ledger, the journal and the model.

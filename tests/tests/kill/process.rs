@@ -11,7 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{child, dice::Dice};
+use steadfast::engine::embedded::EmbeddedEngine;
+
+use crate::{child, dice::Dice, papers::Papers};
 
 /// Longer than anything takes on a busy machine.
 const HANGS_AFTER: Duration = Duration::from_secs(30);
@@ -59,6 +61,7 @@ pub(crate) fn note(text: &str) {
 pub(crate) struct Child {
     process: process::Child,
     heard: Receiver<String>,
+    folder: PathBuf,
     stderr: PathBuf,
     seed: u64,
 }
@@ -97,6 +100,7 @@ impl Child {
         Self {
             process,
             heard,
+            folder: folder.to_owned(),
             stderr,
             seed,
         }
@@ -135,15 +139,33 @@ impl Child {
             Aim::Load { acknowledgements } => {
                 for _ in 0..acknowledgements {
                     self.hear("ack");
+                    if dice.below(8) == 0 {
+                        self.is_not_let_in();
+                    }
                 }
                 8_000
             }
             Aim::Commit { .. } | Aim::SlowCommit { .. } => {
                 self.hear("stuck");
+                self.is_not_let_in();
                 3_000
             }
         };
         thread::sleep(Duration::from_micros(dice.below(limit)));
+    }
+
+    /// This process tries to open the file that the other one has open, and must be refused.
+    pub(crate) fn is_not_let_in(&self) {
+        let opened = EmbeddedEngine::open(Papers::database(&self.folder)).map(drop);
+        let refusal = opened.err().map(|error| error.to_string());
+        assert!(
+            refusal
+                .as_ref()
+                .is_some_and(|text| text.contains("is open in another engine")),
+            "STEADFAST_KILL_SEED={}: two processes have the file, or this one was refused for another reason: \
+             {refusal:?}",
+            self.seed
+        );
     }
 
     /// Sends SIGKILL.

@@ -7,6 +7,7 @@
 
 mod activities;
 mod authoring;
+mod closing;
 mod delivery;
 mod ending;
 mod executions;

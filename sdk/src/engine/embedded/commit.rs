@@ -105,6 +105,13 @@ impl WriterWork for Shared {
         }
     }
 
+    fn lost(&self, rows: Vec<Row>, error: EngineError) {
+        // First, so that nothing more is asked.
+        self.stop(error.clone());
+        self.failed(rows, error.clone());
+        self.die(error);
+    }
+
     fn crashed(&self) {
         self.die(EngineError::Stopped {
             message: "the engine crashed, as a test asked".to_owned(),

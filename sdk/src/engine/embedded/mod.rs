@@ -39,6 +39,7 @@ mod store;
 mod ticket;
 mod timers;
 mod token;
+mod url;
 mod visibility;
 mod worker;
 
@@ -46,7 +47,7 @@ use std::{
     cmp::Reverse,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
-    thread::{self, JoinHandle},
+    thread::{self, JoinHandle, ThreadId},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -59,6 +60,7 @@ use steadfast_core::{
     },
     time::Timestamp,
 };
+use tokio::sync::oneshot;
 
 use self::{
     clock::ClockListener,
@@ -96,7 +98,30 @@ const STACK_BYTES: usize = 512 * 1024;
 #[derive(Debug)]
 pub struct EmbeddedEngine {
     shared: Arc<Shared>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Arc<Threads>,
+}
+
+/// The engine's own threads, which hold the file.
+#[derive(Debug, Default)]
+struct Threads {
+    ids: Vec<ThreadId>,
+    running: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Threads {
+    /// Ends them; none is left when this returns, whoever else asked for it.
+    fn end(&self, shared: &Shared) {
+        shared.stop(shared::gone());
+        if self.ids.contains(&thread::current().id()) {
+            return;
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in running.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the engine panicked");
+            }
+        }
+    }
 }
 
 impl EmbeddedEngine {
@@ -108,13 +133,17 @@ impl EmbeddedEngine {
     /// cannot be read and written. The text says which, and what to do.
     pub fn open(options: impl Into<EmbeddedOptions>) -> Result<Arc<Self>, EngineError> {
         let options = options.into();
-        let connection = store::open(&options.location, options.durability)?;
+        let db = store::open(
+            &options.location,
+            options.durability,
+            options.codec,
+            options.wait_for_lock,
+        )?;
         let namespace = match options.namespace {
             Some(namespace) => namespace,
             None => Namespace::new("default").expect("not empty and not long"),
         };
         let now = options.clock.now();
-        let db = Db::new(connection, options.codec);
         let core = prepare(&db, now, options.cached_executions)?;
         let shared = Arc::new(Shared::new(
             core,
@@ -130,19 +159,30 @@ impl EmbeddedEngine {
             clock.listen(listener);
         }
         let threads = if options.driven {
-            Vec::new()
+            Threads::default()
         } else {
             start_threads(&shared)?
         };
         let engine = Arc::new(Self {
             shared,
-            threads: Mutex::new(threads),
+            threads: Arc::new(threads),
         });
         if let Clock::Manual(_) = &options.clock {
             // Nobody else fires what was due when the file was opened.
             engine.shared.fire_due();
         }
         Ok(engine)
+    }
+
+    /// [`open`](Self::open) on a thread of its own, for which the task that asks waits.
+    pub(crate) async fn connect(options: EmbeddedOptions) -> Result<Arc<Self>, EngineError> {
+        let (tell, told) = oneshot::channel();
+        thread::Builder::new()
+            .name("steadfast-open".to_owned())
+            // Whoever asked may have gone: then it is closed again.
+            .spawn(move || drop(tell.send(Self::open(options))))
+            .map_err(|error| no_thread(&error))?;
+        told.await.unwrap_or_else(|_| Err(commit::panicked()))
     }
 
     /// Opens an engine without a file.
@@ -157,16 +197,7 @@ impl EmbeddedEngine {
     /// Ends the engine: polls and waits end with [`EngineError::Stopped`], what was asked
     /// before is still written, and the file is closed when this returns.
     pub fn shutdown(&self) {
-        self.shared.stop(EngineError::Stopped {
-            message: "the engine is shut down; open it again".to_owned(),
-        });
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            if thread.thread().id() != thread::current().id() && thread.join().is_err() {
-                tracing::error!("a thread of the engine panicked");
-            }
-        }
+        self.threads.end(&self.shared);
     }
 
     /// Waits until everything that was asked is durable and every effect of one execution on
@@ -332,10 +363,13 @@ fn prepare(connection: &Db, now: Timestamp, cached_executions: usize) -> Result<
     Ok(core)
 }
 
-fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, EngineError> {
-    let failed = |error: std::io::Error| EngineError::Unavailable {
+fn no_thread(error: &std::io::Error) -> EngineError {
+    EngineError::Unavailable {
         message: format!("a thread of the engine could not be started: {error}"),
-    };
+    }
+}
+
+fn start_threads(shared: &Arc<Shared>) -> Result<Threads, EngineError> {
     let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
         thread::Builder::new()
             .name(name.to_owned())
@@ -343,15 +377,25 @@ fn start_threads(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, EngineErro
             .spawn(run)
     };
     let writer = Arc::clone(shared);
-    let writer =
-        spawn("steadfast-writer", Box::new(move || writer.run_writer())).map_err(failed)?;
+    let writer = spawn("steadfast-writer", Box::new(move || writer.run_writer()))
+        .map_err(|error| no_thread(&error))?;
     let timers = Arc::clone(shared);
     let timers = spawn(
         "steadfast-timers",
         Box::new(move || timers::run_timers(&timers)),
-    )
-    .map_err(failed)?;
-    Ok(vec![timers, writer])
+    );
+    match timers {
+        Ok(timers) => Ok(Threads {
+            ids: [&timers, &writer].map(|thread| thread.thread().id()).into(),
+            running: Mutex::new(vec![timers, writer]),
+        }),
+        Err(error) => {
+            // It closes the file.
+            shared.stop(shared::gone());
+            let _ = writer.join();
+            Err(no_thread(&error))
+        }
+    }
 }
 
 impl Engine for EmbeddedEngine {
@@ -361,6 +405,27 @@ impl Engine for EmbeddedEngine {
 
     fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+
+    fn embedded(&self) -> Option<&EmbeddedEngine> {
+        Some(self)
+    }
+
+    /// [`shutdown`](Self::shutdown), for which no thread of the caller waits.
+    fn close(&self) -> EngineFuture<'_, ()> {
+        let (shared, threads) = (Arc::clone(&self.shared), Arc::clone(&self.threads));
+        Box::pin(async move {
+            let (tell, told) = oneshot::channel();
+            thread::Builder::new()
+                .name("steadfast-close".to_owned())
+                .spawn(move || {
+                    threads.end(&shared);
+                    // Whoever asked may have gone.
+                    let _ = tell.send(());
+                })
+                .map_err(|error| no_thread(&error))?;
+            told.await.map_err(|_| commit::panicked())
+        })
     }
 
     fn start_workflow(&self, request: StartWorkflowRequest) -> EngineFuture<'_, StartedWorkflow> {

@@ -71,6 +71,7 @@ pub struct EmbeddedOptions {
     pub(crate) namespace: Option<Namespace>,
     pub(crate) clock: Clock,
     pub(crate) retention: Option<Duration>,
+    pub(crate) wait_for_lock: Duration,
     pub(crate) cached_executions: usize,
     pub(crate) codec: Option<Arc<dyn PayloadCodec>>,
     pub(crate) driven: bool,
@@ -95,6 +96,7 @@ impl EmbeddedOptions {
             namespace: None,
             clock: Clock::default(),
             retention: None,
+            wait_for_lock: Duration::ZERO,
             cached_executions: 10_000,
             codec: None,
             driven: false,
@@ -123,6 +125,13 @@ impl EmbeddedOptions {
     /// How long closed executions are kept; for ever by default.
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
+        self
+    }
+
+    /// How long opening waits, blocking its thread, for another engine to close the file; by default not at all.
+    /// With it the new process of a deployment starts while the old one still ends.
+    pub fn wait_for_lock(mut self, wait: Duration) -> Self {
+        self.wait_for_lock = wait;
         self
     }
 
@@ -171,6 +180,7 @@ impl fmt::Debug for EmbeddedOptions {
             .field("namespace", &self.namespace)
             .field("clock", &self.clock)
             .field("retention", &self.retention)
+            .field("wait_for_lock", &self.wait_for_lock)
             .field("cached_executions", &self.cached_executions)
             .finish_non_exhaustive()
     }

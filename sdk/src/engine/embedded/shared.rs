@@ -158,7 +158,7 @@ impl Shared {
                 let _ = sender.send(read(connection));
             }));
         }
-        receiver.await.unwrap_or_else(|_| Err(gone()))
+        receiver.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
     /// Asks the store something that takes long, a slice at a time between commits: each call gives
@@ -183,14 +183,14 @@ impl Shared {
                 Slice::Done
             }));
         }
-        receiver.await.unwrap_or_else(|_| Err(gone()))
+        receiver.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
     /// Copies the store to a file.
     pub(crate) async fn backup(&self, to: PathBuf) -> Result<(), EngineError> {
         let (request, done) = BackupRequest::new(to);
         self.enter()?.0.backups.push(request);
-        done.await.unwrap_or_else(|_| Err(gone()))
+        done.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
     /// [`read`](Self::read) for threads that may block.
@@ -207,7 +207,7 @@ impl Shared {
             }));
         }
         self.drive_writer();
-        receiver.recv().unwrap_or_else(|_| Err(gone()))
+        receiver.recv().unwrap_or_else(|_| Err(self.gone()))
     }
 
     /// Does something with the run that a request is about, reading it first if it has to be. Open
@@ -377,6 +377,11 @@ impl Shared {
                 return Ok(());
             }
         }
+    }
+
+    /// Why nobody answers.
+    fn gone(&self) -> EngineError {
+        self.lock().stopped.clone().unwrap_or_else(gone)
     }
 
     /// Ends everything: what was queued before is still written.

@@ -2,20 +2,17 @@
 //!
 //! The copy is made by the connection that writes, a slice of pages between two commits, so what is
 //! committed meanwhile is in the copy too and nobody waits for long. It is made beside its final
-//! name and renamed when it is whole and on the disk: what has the final name is a backup.
+//! name and gets that when it is whole and on the disk: what has the final name is a backup.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-use rusqlite::{
-    Connection,
-    backup::{Backup, StepResult},
-};
+use rusqlite::backup::{Backup, StepResult};
 use tokio::sync::oneshot;
 
-use super::{create_private, db::Db, storage_error};
+use super::{connect, db::Db, possession::private, storage_error};
 use crate::engine::EngineError;
 
 /// How many pages are copied between two batches: 1 MiB.
@@ -37,33 +34,44 @@ impl BackupRequest {
     /// Makes the copy; between slices the writer takes its turns, and `None` of one ends it.
     pub(super) fn run(self, db: &Db, mut turn: impl FnMut() -> Option<()>) {
         let Self { to, done } = self;
-        let partial = beside(&to);
-        let copied = if to.exists() {
-            Err(failed(&to, &io::Error::from(io::ErrorKind::AlreadyExists)))
-        } else {
-            copy(db, &partial, &mut turn, || done.is_closed())
-        };
-        let result = match copied {
-            Ok(true) => rename(&partial, &to).map_err(|error| failed(&to, &error)),
-            // The engine ends, or nobody waits any more.
-            Ok(false) => Err(EngineError::Unavailable {
-                message: "the engine ended before the backup was made".to_owned(),
-            }),
-            Err(error) => Err(error),
-        };
-        if result.is_err() {
-            // It may not exist.
-            let _ = fs::remove_file(&partial);
-        }
+        let result = make(db, &to, &mut turn, || done.is_closed());
         // Whoever asked may have gone.
         let _ = done.send(result);
     }
 }
 
-fn beside(to: &Path) -> PathBuf {
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    to.with_file_name(name)
+fn make(
+    db: &Db,
+    to: &Path,
+    turn: &mut impl FnMut() -> Option<()>,
+    given_up: impl Fn() -> bool,
+) -> Result<(), EngineError> {
+    let failed = |error: io::Error| failed(to, &error);
+    // Absolute, so that SQLite takes it for nothing but the name of a file.
+    let to = std::path::absolute(to).map_err(failed)?;
+    if fs::symlink_metadata(&to).is_ok() {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    let partial = beside(&to).ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+    // Under a name that nobody else has, so nothing of anybody is in the way and removed.
+    private().create_new(true).open(&partial).map_err(failed)?;
+    let result = match copy(db, &partial, turn, given_up) {
+        Ok(true) => name(&partial, &to).map_err(failed),
+        // The engine ends, or nobody waits any more.
+        Ok(false) => Err(EngineError::Unavailable {
+            message: "the engine ended before the backup was made".to_owned(),
+        }),
+        Err(error) => Err(error),
+    };
+    // It may have its other name already.
+    let _ = fs::remove_file(&partial);
+    result
+}
+
+fn beside(to: &Path) -> Option<PathBuf> {
+    let mut name = to.file_name()?.to_owned();
+    name.push(format!(".{}.partial", uuid::Uuid::now_v7()));
+    Some(to.with_file_name(name))
 }
 
 fn failed(to: &Path, error: &io::Error) -> EngineError {
@@ -89,10 +97,7 @@ fn copy(
             &error,
         )
     };
-    // Of an attempt that did not end.
-    let _ = fs::remove_file(partial);
-    create_private(partial).map_err(|error| failed(partial, &error))?;
-    let mut target = Connection::open(partial).map_err(sqlite)?;
+    let mut target = connect(partial).map_err(sqlite)?;
     {
         let backup = Backup::new(db, &mut target).map_err(sqlite)?;
         while backup.step(COPIED_AT_ONCE).map_err(sqlite)? != StepResult::Done {
@@ -105,17 +110,18 @@ fn copy(
     Ok(true)
 }
 
-/// Gives the copy its name, durably.
-fn rename(partial: &Path, to: &Path) -> io::Result<()> {
+/// Gives the copy its name, durably, unless somebody else has taken it meanwhile.
+fn name(partial: &Path, to: &Path) -> io::Result<()> {
     fs::File::open(partial)?.sync_all()?;
-    fs::rename(partial, to)?;
+    match fs::hard_link(partial, to) {
+        Ok(()) => fs::remove_file(partial)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+        // Not every file system has links.
+        Err(_) if fs::symlink_metadata(to).is_err() => fs::rename(partial, to)?,
+        Err(error) => return Err(error),
+    }
     #[cfg(unix)]
     if let Some(folder) = to.parent() {
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
         fs::File::open(folder)?.sync_all()?;
     }
     Ok(())

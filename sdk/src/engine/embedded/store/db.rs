@@ -3,10 +3,13 @@
 
 use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
 
-use rusqlite::{CachedStatement, Connection, Params};
+use rusqlite::{CachedStatement, Connection, Params, config::DbConfig};
 use steadfast_core::payload::Payload;
 
-use super::codec::{decode_value, encode_value};
+use super::{
+    codec::{decode_value, encode_value},
+    possession::{Possession, Room},
+};
 use crate::{codec::PayloadCodec, engine::EngineError};
 
 /// How many prepared statements are kept. Only lists with unusual filters lead to more.
@@ -17,13 +20,49 @@ const SEALED: u8 = 0xc1;
 
 pub(crate) struct Db {
     connection: Connection,
+    /// Dropped after the connection; there is none in memory.
+    possession: Option<Possession>,
     codec: Option<Arc<dyn PayloadCodec>>,
 }
 
 impl Db {
-    pub(crate) fn new(connection: Connection, codec: Option<Arc<dyn PayloadCodec>>) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        possession: Option<Possession>,
+        codec: Option<Arc<dyn PayloadCodec>>,
+    ) -> Self {
         connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        Self { connection, codec }
+        Self {
+            connection,
+            possession,
+            codec,
+        }
+    }
+
+    /// Whether the file is still where it was; costs two questions to the operating system.
+    ///
+    /// # Errors
+    ///
+    /// When it is not.
+    pub(super) fn check_place(&self) -> Result<(), EngineError> {
+        self.possession.as_ref().map_or(Ok(()), Possession::check)
+    }
+
+    /// How much room there is on the disk; nothing in memory, or where nobody tells.
+    pub(super) fn room(&self) -> Option<Room> {
+        self.possession.as_ref()?.room()
+    }
+
+    /// Puts everything that is in the log into the database, and empties the log.
+    pub(super) fn empty_log(&self) -> rusqlite::Result<()> {
+        self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
+    /// Puts what was acknowledged into the file that was moved and lets go of it. Nothing is deleted then:
+    /// what has the names of the file and of its log may be somebody else's.
+    fn abandon(&self) -> rusqlite::Result<()> {
+        self.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        self.empty_log()
     }
 
     /// What is stored of encoded values.
@@ -89,6 +128,16 @@ impl<'db> Statements<'db> {
             last => &mut last.insert((sql, self.db.prepare_cached(sql)?)).1,
         };
         statement.execute(values).map(drop)
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        if self.check_place().is_err()
+            && let Err(error) = self.abandon()
+        {
+            tracing::warn!(%error, "what was acknowledged last is not in the file that was moved");
+        }
     }
 }
 

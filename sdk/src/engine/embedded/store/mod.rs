@@ -6,18 +6,26 @@
 //!
 //! Invariants:
 //!
+//! * The file belongs to one engine, and what is acknowledged is in the file that has its name; see [`possession`].
 //! * The connection is used by one [`Writer`], which one thread at a time has.
 //! * What a row says is true as soon as, and only if, its transaction is committed.
 
 mod backup;
 mod codec;
 mod db;
+mod disk;
+mod possession;
 mod read;
 mod rows;
 mod schema;
 mod writer;
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
@@ -32,59 +40,157 @@ pub(crate) use self::{
     rows::{InsertRun, Row},
     writer::{Batch, ReadFn, Slice, Writer, WriterWork},
 };
+use self::{possession::Possession, schema::Origin};
 use super::options::{Durability, Location};
-use crate::engine::EngineError;
+use crate::{codec::PayloadCodec, engine::EngineError};
 
-/// Opens the database and takes possession of it.
-pub(crate) fn open(location: &Location, durability: Durability) -> Result<Connection, EngineError> {
-    let connection = match location {
-        Location::Memory => Connection::open_in_memory()
-            .map_err(|error| storage_error("memory could not be opened as a database", &error))?,
-        Location::File(path) => open_file(path)?,
-    };
-    let name = match location {
-        Location::Memory => "the in-memory store".to_owned(),
-        Location::File(path) => format!("`{}`", path.display()),
-    };
-    configure(&connection, durability)
-        .and_then(|()| take_possession(&connection))
-        .map_err(|error| open_error(&name, &error))?;
-    schema::prepare(&connection, &name)?;
-    Ok(connection)
-}
+/// Takes the lock that an exclusive connection then keeps, and opens the log if there is to be one.
+const LOCK: &str = "BEGIN IMMEDIATE; COMMIT";
+/// How long a process that waits for a file sleeps between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
-fn open_file(path: &Path) -> Result<Connection, EngineError> {
+/// Opens the database and takes possession of it, waiting at most so long for whoever else has it.
+pub(crate) fn open(
+    location: &Location,
+    durability: Durability,
+    codec: Option<Arc<dyn PayloadCodec>>,
+    wait: Duration,
+) -> Result<Db, EngineError> {
+    let path = match location {
+        Location::Memory => {
+            let connection = Connection::open_in_memory().map_err(|error| {
+                storage_error("memory could not be opened as a database", &error)
+            })?;
+            take_possession(&connection, true)
+                .map_err(|error| storage_error("memory could not be prepared", &error))?;
+            set_up(&connection, "the in-memory store", durability)?;
+            return Ok(Db::new(connection, None, codec));
+        }
+        Location::File(path) => path,
+    };
+    check_name(path)?;
     let name = format!("`{}`", path.display());
-    create_private(path).map_err(|error| EngineError::Storage {
-        message: format!(
-            "the file {name} cannot be opened for writing: {error}; check that its folder exists and \
-             that this user may write to it"
-        ),
-    })?;
-    // Without the URI flag a file name is only ever a file name.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags).map_err(|error| open_error(&name, &error))
+    let since = Instant::now();
+    loop {
+        match open_file(path, &name, durability) {
+            Ok((connection, possession)) => {
+                return Ok(Db::new(connection, Some(possession), codec));
+            }
+            Err(Refusal::Busy) if since.elapsed() < wait => thread::sleep(BETWEEN_LOOKS),
+            Err(Refusal::Busy) => {
+                return Err(EngineError::Storage {
+                    message: format!(
+                        "{name} is open in another engine, in this process or another one, or in another \
+                         program; close that one first, wait for it with `wait_for_lock`, or use another \
+                         file"
+                    ),
+                });
+            }
+            Err(Refusal::Other(error)) => return Err(error),
+        }
+    }
 }
 
-/// Creates the file for its owner only: histories contain what users passed around.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+/// Why a file was not opened.
+enum Refusal {
+    /// Somebody else has it open.
+    Busy,
+    Other(EngineError),
+}
+
+impl From<EngineError> for Refusal {
+    fn from(error: EngineError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// What `SQLite` would take for something else than a file is more likely a mistake than a name.
+fn check_name(path: &Path) -> Result<(), EngineError> {
+    let wrong = |text: &str| {
+        Err(EngineError::Storage {
+            message: format!("`{}` names no file: {text}", path.display()),
+        })
+    };
+    if path.as_os_str() == ":memory:" {
+        return wrong("for an engine in memory write `EmbeddedOptions::in_memory()`, or `memory:`");
+    }
+    if path.file_name().is_none() {
+        return wrong("write the path of a file, as in `orders.db`");
+    }
+    Ok(())
+}
+
+fn open_file(
+    path: &Path,
+    name: &str,
+    durability: Durability,
+) -> Result<(Connection, Possession), Refusal> {
+    let busy_or = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Refusal::Busy,
+        _ => Refusal::Other(open_error(name, &error)),
+    };
+    // Declared first, so that it is dropped last.
+    let mut possession = Possession::take(path)?.ok_or(Refusal::Busy)?;
+    let is_empty = match possession.origin() {
+        Ok(Origin::Empty) => true,
+        Ok(Origin::OursOrNew) => false,
+        Ok(Origin::AnotherApplication) => return Err(schema::of_another_application(name).into()),
+        Ok(Origin::NoDatabase) => return Err(no_database(name).into()),
+        Err(error) => {
+            return Err(Refusal::Other(EngineError::Storage {
+                message: format!("{name} cannot be read: {error}"),
+            }));
+        }
+    };
+    let connection = connect(possession.path()).map_err(busy_or)?;
+    take_possession(&connection, is_empty).map_err(busy_or)?;
+    set_up(&connection, name, durability)?;
+    possession.take_log()?;
+    Ok((connection, possession))
+}
+
+/// Opens a file: without the URI flag a file name is only ever a file name.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // Only Linux tells a `flock` from SQLite's locks of the same file; elsewhere it keeps both out by itself.
+    if cfg!(unix) && !cfg!(any(target_os = "linux", target_os = "android")) {
+        return Connection::open_with_flags_and_vfs(path, flags, "unix-none");
+    }
+    Connection::open_with_flags(path, flags)
+}
+
+/// Takes the lock that is held until the connection is closed, and changes nothing of what there is.
+fn take_possession(connection: &Connection, is_empty: bool) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::ZERO)?;
+    // Before anything is read: then the index of the log is in this process and not in a file of its own, and
+    // nobody else gets in.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    // Until it is known whose it is.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    if is_empty {
+        // Before anything is written: then free space can be given back in slices.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    connection.execute_batch(LOCK)
+}
+
+fn set_up(connection: &Connection, name: &str, durability: Durability) -> Result<(), EngineError> {
+    let version = schema::check(connection, name)?;
+    let failed = |error: rusqlite::Error| open_error(name, &error);
+    configure(connection, durability).map_err(failed)?;
+    schema::migrate(connection, name, version)?;
+    // After the tables, so that the file itself says whose it is, and not only its log.
+    connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+        .and_then(|()| connection.execute_batch(LOCK))
+        .map_err(failed)
 }
 
 fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
-    connection.busy_timeout(std::time::Duration::ZERO)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     // No plan depends on the values it is asked with. Otherwise SQLite plans a kept statement again
     // whenever it is asked with others.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // Of a new file only, and before anything is written: free space can be given back in slices.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-    // Exclusive before WAL: then the index of the WAL is in this process and nobody else gets in.
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     let synchronous = match durability {
         Durability::Full => "FULL",
         Durability::Relaxed => "NORMAL",
@@ -97,20 +203,17 @@ fn configure(connection: &Connection, durability: Durability) -> rusqlite::Resul
     connection.pragma_update_and_check(None, "journal_size_limit", 64 * 1024 * 1024, |_| Ok(()))
 }
 
-/// Takes the lock that is held until the connection is closed.
-fn take_possession(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("BEGIN IMMEDIATE; COMMIT")
+fn no_database(name: &str) -> EngineError {
+    EngineError::Storage {
+        message: format!(
+            "{name} is not a steadfast file: it is not an SQLite database; use another file name"
+        ),
+    }
 }
 
 fn open_error(name: &str, error: &rusqlite::Error) -> EngineError {
     let message = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => format!(
-            "{name} is open in another engine, in this process or another one; close that one first, or \
-             use another file"
-        ),
-        Some(ErrorCode::NotADatabase) => format!(
-            "{name} is not a steadfast file: it is not an SQLite database; use another file name"
-        ),
+        Some(ErrorCode::NotADatabase) => return no_database(name),
         Some(ErrorCode::DatabaseCorrupt) => {
             format!("{name} is damaged ({error}); restore it from a backup")
         }
@@ -118,6 +221,9 @@ fn open_error(name: &str, error: &rusqlite::Error) -> EngineError {
             "{name} cannot be opened for writing ({error}); check the permissions of the file and of \
              its folder"
         ),
+        Some(ErrorCode::DiskFull) => {
+            format!("{name} cannot be opened: the disk is full; make room and try again")
+        }
         _ => format!("{name} cannot be opened: {error}"),
     };
     EngineError::Storage { message }

@@ -91,6 +91,29 @@ pub(crate) struct InsertRun {
 }
 
 impl Row {
+    /// About how many bytes of values the row has.
+    pub(super) fn bytes(&self) -> usize {
+        let map = |map: &PayloadMap| -> usize {
+            map.values().map(|value| value.data.as_slice().len()).sum()
+        };
+        match self {
+            Self::Insert(run) => map(&run.memo) + map(&run.search_attributes),
+            Self::Attributes {
+                memo,
+                search_attributes,
+                ..
+            } => map(memo) + map(search_attributes),
+            Self::History { events, .. } => events.len(),
+            Self::PutJob { job, .. } => job.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether the row ends a run or takes it away, so that there will be more room.
+    pub(super) fn makes_room(&self) -> bool {
+        matches!(self, Self::Delete { .. } | Self::Close { .. })
+    }
+
     /// The run that the row is about.
     pub(crate) fn key(&self) -> Option<i64> {
         match self {

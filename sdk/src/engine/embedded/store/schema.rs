@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::storage_error;
+use super::{open_error, storage_error};
 use crate::engine::EngineError;
 
 /// Says that an `SQLite` file is ours: `stdf`.
@@ -11,10 +11,57 @@ const APPLICATION_ID: i32 = 0x7374_6466;
 /// One script per version, each from the version before. A script that was released never changes.
 const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
 
-/// Creates or migrates the tables; refuses files of others and of the future.
-pub(super) fn prepare(connection: &Connection, name: &str) -> Result<(), EngineError> {
-    let failed =
-        |error: rusqlite::Error| storage_error(&format!("{name} cannot be prepared"), &error);
+/// How many bytes at the beginning of a file say whose it is.
+pub(super) const HEADER_BYTES: usize = 100;
+
+/// Whose a file is, as far as its first bytes tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Origin {
+    Empty,
+    /// Ours, or nobody's yet, as far as can be seen without looking into its log.
+    OursOrNew,
+    AnotherApplication,
+    NoDatabase,
+}
+
+/// Reads `SQLite`'s file header.
+pub(super) fn origin(header: &[u8]) -> Origin {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let number = |at: usize| {
+        let bytes = header.get(at..at + 4)?.try_into().ok()?;
+        Some(i32::from_be_bytes(bytes))
+    };
+    if header.is_empty() {
+        return Origin::Empty;
+    }
+    // A process that ended while it made a file may have left zeros and a journal.
+    if header.starts_with(&[0; MAGIC.len()]) {
+        return Origin::OursOrNew;
+    }
+    if !header.starts_with(MAGIC) || header.len() < HEADER_BYTES {
+        return Origin::NoDatabase;
+    }
+    let (schema_cookie, version, application) = (number(40), number(60), number(68));
+    // Without a cookie there has never been a table, at least not outside of the log.
+    let is_new = [schema_cookie, version, application] == [Some(0); 3];
+    if is_new || application == Some(APPLICATION_ID) {
+        Origin::OursOrNew
+    } else {
+        Origin::AnotherApplication
+    }
+}
+
+pub(super) fn of_another_application(name: &str) -> EngineError {
+    EngineError::Storage {
+        message: format!(
+            "{name} is an SQLite database of another application and is left alone; use another file"
+        ),
+    }
+}
+
+/// The version of a file, 0 for a new one; refuses files of others and of the future, and changes nothing.
+pub(super) fn check(connection: &Connection, name: &str) -> Result<usize, EngineError> {
+    let failed = |error: rusqlite::Error| open_error(name, &error);
     let number =
         |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let application = number("application_id").map_err(failed)?;
@@ -24,24 +71,27 @@ pub(super) fn prepare(connection: &Connection, name: &str) -> Result<(), EngineE
         .map_err(failed)?;
     let is_new = application == 0 && version == 0 && tables == 0;
     if !is_new && application != APPLICATION_ID {
-        return Err(EngineError::Storage {
-            message: format!(
-                "{name} is an SQLite database of another application and is left alone; use another file"
-            ),
-        });
+        return Err(of_another_application(name));
     }
     let current = MIGRATIONS.len();
     let from = usize::try_from(version).unwrap_or(usize::MAX);
-    let Some(scripts) = MIGRATIONS.get(from..) else {
+    if from > current {
         return Err(EngineError::Storage {
             message: format!(
                 "{name} has version {version} and this program knows versions up to {current}; upgrade \
                  the program, an older one cannot read newer files"
             ),
         });
-    };
-    for (index, script) in scripts.iter().enumerate() {
-        let reached = from + index + 1;
+    }
+    Ok(from)
+}
+
+/// Creates or migrates the tables of a file with a version.
+pub(super) fn migrate(connection: &Connection, name: &str, from: usize) -> Result<(), EngineError> {
+    let failed =
+        |error: rusqlite::Error| storage_error(&format!("{name} cannot be prepared"), &error);
+    for (index, script) in MIGRATIONS.iter().enumerate().skip(from) {
+        let reached = index + 1;
         connection
             .execute_batch(&format!(
                 "BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID}; \
