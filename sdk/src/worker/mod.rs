@@ -31,8 +31,9 @@ use steadfast_core::{
 };
 use thiserror::Error;
 
+pub(crate) use self::local_activities::LocalActivities;
 #[cfg(feature = "embedded")]
-pub(crate) use self::local_activities::{LocalActivities, LocalEnd, LocalHandle};
+pub(crate) use self::local_activities::{LocalEnd, LocalHandle};
 pub use self::options::WorkerOptions;
 pub(crate) use self::{activity_tasks::ActivityTasks, registry::Registry, shutdown::Shutdown};
 use self::{
