@@ -71,7 +71,7 @@ pub enum WorkerError {
     Empty,
     /// An option makes no sense.
     #[error("the worker's option `{option}` makes no sense: {problem}")]
-    Option {
+    InvalidOption {
         /// Which.
         option: &'static str,
         /// Why, and what to do.

@@ -69,13 +69,13 @@ impl WorkerOptions {
             ("workflow_threads", self.workflow_threads),
         ];
         if let Some((option, _)) = limits.iter().find(|(_, limit)| *limit == 0) {
-            return Err(WorkerError::Option {
+            return Err(WorkerError::InvalidOption {
                 option,
                 problem: "0 means that nothing runs; leave it out for the default".to_owned(),
             });
         }
         if self.workflow_threads > MAX_THREADS {
-            return Err(WorkerError::Option {
+            return Err(WorkerError::InvalidOption {
                 option: "workflow_threads",
                 problem: format!(
                     "{} threads are more than {MAX_THREADS}; as many as there are processors are enough",
@@ -84,13 +84,13 @@ impl WorkerOptions {
             });
         }
         if self.deadlock_timeout.is_zero() {
-            return Err(WorkerError::Option {
+            return Err(WorkerError::InvalidOption {
                 option: "deadlock_timeout",
                 problem: "no workflow code takes no time at all".to_owned(),
             });
         }
         match self.max_task_queue_activities_per_second {
-            Some(rate) if !(rate > 0.0 && rate.is_finite()) => Err(WorkerError::Option {
+            Some(rate) if !(rate > 0.0 && rate.is_finite()) => Err(WorkerError::InvalidOption {
                 option: "max_task_queue_activities_per_second",
                 problem: format!("`{rate}` is not a rate; pause the queue to start nothing"),
             }),
