@@ -261,6 +261,15 @@ impl Failure {
         )
     }
 
+    /// The same failure, for which trying again is useless, if it is one of user code.
+    #[must_use]
+    pub fn non_retryable(mut self) -> Self {
+        if let FailureKind::Application { non_retryable, .. } = &mut self.kind {
+            *non_retryable = true;
+        }
+        self
+    }
+
     /// The same failure with a cause.
     #[must_use]
     pub fn with_cause(mut self, cause: Self) -> Self {

@@ -358,11 +358,7 @@ impl ApplicationFailure {
     /// A failure for which trying again is useless.
     #[must_use]
     pub fn non_retryable(message: impl Into<String>, error_type: impl Into<String>) -> Self {
-        Self::new(message, error_type).edit(|failure| {
-            if let FailureKind::Application { non_retryable, .. } = &mut failure.kind {
-                *non_retryable = true;
-            }
-        })
+        Self::from_failure(Failure::application(message, error_type).non_retryable())
     }
 
     pub(crate) fn from_failure(failure: Failure) -> Self {

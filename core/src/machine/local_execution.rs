@@ -402,11 +402,7 @@ mod tests {
     }
 
     fn useless() -> Box<Failure> {
-        let mut failure = Failure::application("useless", "Useless");
-        if let FailureKind::Application { non_retryable, .. } = &mut failure.kind {
-            *non_retryable = true;
-        }
-        Box::new(failure)
+        Box::new(Failure::application("useless", "Useless").non_retryable())
     }
 
     fn unknown() -> Box<Failure> {

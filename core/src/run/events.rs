@@ -61,14 +61,13 @@ impl Run {
             }
 
             EventKind::ActivityTaskStarted { scheduled_event_id, attempt, .. } => {
-                if let Some(operation) = self
-                    .by_event
-                    .get(&scheduled_event_id)
-                    .and_then(|id| self.operations.get_mut(id))
-                {
+                self.feed(id, scheduled_event_id, |operation| {
                     operation.attempt = attempt;
-                }
-                self.activity(id, scheduled_event_id, |_| ActivityInput::Started)
+                    match &mut operation.machine {
+                        Machine::Activity(machine, _) => Some(machine.handle(ActivityInput::Started)),
+                        _ => None,
+                    }
+                })
             }
             EventKind::ActivityTaskCompleted { result, scheduled_event_id, .. } => {
                 self.activity(id, scheduled_event_id, |_| {
@@ -115,7 +114,7 @@ impl Run {
             }),
 
             EventKind::TimerFired { started_event_id, .. } => {
-                self.feed(id, started_event_id, |machine| match machine {
+                self.feed(id, started_event_id, |operation| match &mut operation.machine {
                     Machine::Timer(machine, _) => Some(machine.handle(TimerInput::Fired)),
                     _ => None,
                 })
@@ -236,7 +235,7 @@ impl Run {
         &mut self,
         event_id: EventId,
         started_by: EventId,
-        input: impl FnOnce(&mut Machine) -> Option<Result<Effects, Impossible>>,
+        input: impl FnOnce(&mut Operation) -> Option<Result<Effects, Impossible>>,
     ) -> Result<Option<Job>, RunError> {
         let found = self.by_event.get(&started_by).copied();
         let machine = found
@@ -245,7 +244,7 @@ impl Run {
                     .get_mut(&id)
                     .map(|operation| (id, operation))
             })
-            .and_then(|(id, operation)| input(&mut operation.machine).map(|result| (id, result)));
+            .and_then(|(id, operation)| input(operation).map(|result| (id, result)));
         let Some((id, result)) = machine else {
             return Err(RunError::InvalidHistory {
                 event_id,
@@ -267,10 +266,14 @@ impl Run {
         scheduled_event_id: EventId,
         input: impl FnOnce(&ActivityInfo) -> ActivityInput,
     ) -> Result<Option<Job>, RunError> {
-        self.feed(event_id, scheduled_event_id, |machine| match machine {
-            Machine::Activity(machine, info) => Some(machine.handle(input(info))),
-            _ => None,
-        })
+        self.feed(
+            event_id,
+            scheduled_event_id,
+            |operation| match &mut operation.machine {
+                Machine::Activity(machine, info) => Some(machine.handle(input(info))),
+                _ => None,
+            },
+        )
     }
 
     fn child(
@@ -279,10 +282,14 @@ impl Run {
         initiated_event_id: EventId,
         input: impl FnOnce(&ChildInfo) -> ChildInput,
     ) -> Result<Option<Job>, RunError> {
-        self.feed(event_id, initiated_event_id, |machine| match machine {
-            Machine::Child(machine, info) => Some(machine.handle(input(info))),
-            _ => None,
-        })
+        self.feed(
+            event_id,
+            initiated_event_id,
+            |operation| match &mut operation.machine {
+                Machine::Child(machine, info) => Some(machine.handle(input(info))),
+                _ => None,
+            },
+        )
     }
 
     fn child_started(
@@ -291,14 +298,18 @@ impl Run {
         initiated_event_id: EventId,
         run_id: RunId,
     ) -> Result<Option<Job>, RunError> {
-        self.feed(event_id, initiated_event_id, |machine| match machine {
-            Machine::Child(machine, info) => {
-                info.run_id = Some(run_id.clone());
-                info.started_event_id = event_id;
-                Some(machine.handle(ChildInput::Started))
-            }
-            _ => None,
-        })?;
+        self.feed(
+            event_id,
+            initiated_event_id,
+            |operation| match &mut operation.machine {
+                Machine::Child(machine, info) => {
+                    info.run_id = Some(run_id.clone());
+                    info.started_event_id = event_id;
+                    Some(machine.handle(ChildInput::Started))
+                }
+                _ => None,
+            },
+        )?;
         if let Some(id) = self.by_event.get(&initiated_event_id) {
             self.resolutions
                 .push_back((*id, Resolution::ChildStarted(run_id)));
@@ -312,15 +323,19 @@ impl Run {
         initiated_event_id: EventId,
         outcome: Outcome,
     ) -> Result<Option<Job>, RunError> {
-        self.feed(event_id, initiated_event_id, |machine| match machine {
-            Machine::External(machine) => {
-                Some(machine.handle(ExternalInput::Acknowledged(outcome)))
-            }
-            // A request to cancel a child that could not be delivered found it closed: its end is
-            // on the way.
-            Machine::Child(machine, _) => Some(machine.handle(ChildInput::CancelAcknowledged)),
-            _ => None,
-        })
+        self.feed(
+            event_id,
+            initiated_event_id,
+            |operation| match &mut operation.machine {
+                Machine::External(machine) => {
+                    Some(machine.handle(ExternalInput::Acknowledged(outcome)))
+                }
+                // A request to cancel a child that could not be delivered found it closed: its end is
+                // on the way.
+                Machine::Child(machine, _) => Some(machine.handle(ChildInput::CancelAcknowledged)),
+                _ => None,
+            },
+        )
     }
 
     /// Does what a machine wants done.
@@ -555,9 +570,5 @@ fn unreachable_failure(cause: ExternalFailedCause, workflow_id: &str) -> Failure
             "Unspecified",
         ),
     };
-    let mut failure = Failure::application(text, error_type);
-    if let FailureKind::Application { non_retryable, .. } = &mut failure.kind {
-        *non_retryable = true;
-    }
-    failure
+    Failure::application(text, error_type).non_retryable()
 }

@@ -2,7 +2,7 @@
 
 use steadfast_core::{
     event::EventKind,
-    failure::{Failure, FailureKind},
+    failure::Failure,
     ids::{EventId, Identity, RequestId, UpdateId, UpdateName, WorkflowExecution},
     payload::{Payload, PayloadMap},
     task::{Query, Update},
@@ -444,9 +444,5 @@ impl Execution {
 fn accepted_and_closed() -> Failure {
     let message =
         "Workflow Update failed because the Workflow completed before the Update completed.";
-    let mut failure = Failure::application(message, "AcceptedUpdateCompletedWorkflow");
-    if let FailureKind::Application { non_retryable, .. } = &mut failure.kind {
-        *non_retryable = true;
-    }
-    failure
+    Failure::application(message, "AcceptedUpdateCompletedWorkflow").non_retryable()
 }
