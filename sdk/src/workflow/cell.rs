@@ -257,12 +257,20 @@ impl RunCell {
         self.with_run(|run| run.detach(id));
     }
 
-    pub(crate) fn add_scope_waker(&self, scope: ScopeId, waiter: u64, waker: &Waker) {
+    /// Has a waiter woken when a request reaches the scope. One that has no number yet gets one.
+    pub(crate) fn add_scope_waker(
+        &self,
+        scope: ScopeId,
+        waiter: Option<u64>,
+        waker: &Waker,
+    ) -> u64 {
+        let waiter = waiter.unwrap_or_else(|| self.new_waiter());
         let mut waiters = self.scope_waiters.borrow_mut();
         waiters
             .entry(scope)
             .or_default()
             .insert(waiter, waker.clone());
+        waiter
     }
 
     pub(crate) fn remove_scope_waker(&self, scope: ScopeId, waiter: u64) {
@@ -378,11 +386,15 @@ impl RunCell {
         self.spawned.borrow_mut().pop_front()
     }
 
-    /// Keeps the run from closing until the task has ended, or the guard is dropped.
-    pub(crate) fn lasts(self: &Rc<Self>, id: TaskId) -> Lasting {
-        self.lasting.borrow_mut().insert(id);
+    /// Keeps the run from closing until the guard is dropped.
+    pub(crate) fn hold_closing(self: &Rc<Self>) -> Lasting {
         self.with_run(Run::hold_closing);
         Lasting(Rc::clone(self))
+    }
+
+    /// Lets a task go on when the run function has ended, with those that it spawns.
+    pub(crate) fn outlives_the_run_function(&self, id: TaskId) {
+        self.lasting.borrow_mut().insert(id);
     }
 
     /// Whether a task outlives the run function.

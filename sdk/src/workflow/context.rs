@@ -174,17 +174,13 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         &'a self,
         mut condition: impl FnMut(&W) -> bool + 'a,
     ) -> ConditionFuture<'a> {
-        let operation = RawOperation::start(self.cell(), steadfast_core::run::Run::start_internal);
-        ConditionFuture::new(
-            operation,
-            Box::new(move || {
-                self.shared
-                    .state
-                    .borrow()
-                    .as_ref()
-                    .is_some_and(&mut condition)
-            }),
-        )
+        self.condition(move || {
+            self.shared
+                .state
+                .borrow()
+                .as_ref()
+                .is_some_and(&mut condition)
+        })
     }
 
     /// Waits until every signal and update handler that was called has finished (M4): what a run does
@@ -193,8 +189,12 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ///
     /// A handler that awaits this waits for itself, and never ends.
     pub fn all_handlers_finished(&self) -> ConditionFuture<'_> {
+        self.condition(|| self.cell().all_handlers_finished())
+    }
+
+    fn condition<'a>(&self, holds: impl FnMut() -> bool + 'a) -> ConditionFuture<'a> {
         let operation = RawOperation::start(self.cell(), steadfast_core::run::Run::start_internal);
-        ConditionFuture::new(operation, Box::new(|| self.cell().all_handlers_finished()))
+        ConditionFuture::new(operation, Box::new(holds))
     }
 
     /// Waits until a condition of the state holds, or a time is over. Resolves to whether it holds.

@@ -130,7 +130,7 @@ pub(crate) enum ExecutorError {
     /// User code waits for something that is not in history.
     Foreign(&'static str),
     /// User code goes round without ever coming to rest (D11).
-    Runaway(String),
+    Runaway(&'static str),
     /// The thread was given up while user code ran.
     GivenUp,
 }
@@ -139,8 +139,7 @@ impl fmt::Display for ExecutorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(message) => write!(f, "workflow code panicked: {message}"),
-            Self::Foreign(message) => f.write_str(message),
-            Self::Runaway(message) => f.write_str(message),
+            Self::Foreign(message) | Self::Runaway(message) => f.write_str(message),
             Self::GivenUp => f.write_str("workflow code kept its thread for too long"),
         }
     }
@@ -357,10 +356,10 @@ fn panicked(payload: &(dyn Any + Send)) -> ExecutorError {
     match payload.downcast_ref::<Unwound>() {
         Some(Unwound::GivenUp) => return ExecutorError::GivenUp,
         Some(Unwound::Runaway(Runaway::Refused)) => {
-            return ExecutorError::Runaway(REFUSED_FOR_EVER.to_owned());
+            return ExecutorError::Runaway(REFUSED_FOR_EVER);
         }
         Some(Unwound::Runaway(Runaway::Taken)) => {
-            return ExecutorError::Runaway(TAKEN_FOR_EVER.to_owned());
+            return ExecutorError::Runaway(TAKEN_FOR_EVER);
         }
         None => {}
     }

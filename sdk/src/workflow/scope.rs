@@ -82,9 +82,10 @@ impl Future for CancelledFuture {
                 Poll::Ready(CancelReason(reason))
             }
             None => {
-                let waiter = self.waiter.unwrap_or_else(|| self.cell.new_waiter());
-                self.waiter = Some(waiter);
-                self.cell.add_scope_waker(scope, waiter, context.waker());
+                self.waiter = Some(
+                    self.cell
+                        .add_scope_waker(scope, self.waiter, context.waker()),
+                );
                 Poll::Pending
             }
         }
@@ -132,9 +133,10 @@ impl Future for CancellationRequestedFuture {
         match reason {
             Some(reason) => Poll::Ready(CancelReason(reason)),
             None => {
-                let waiter = self.waiter.unwrap_or_else(|| self.cell.new_waiter());
-                self.waiter = Some(waiter);
-                self.cell.add_scope_waker(scope, waiter, context.waker());
+                self.waiter = Some(
+                    self.cell
+                        .add_scope_waker(scope, self.waiter, context.waker()),
+                );
                 Poll::Pending
             }
         }
@@ -403,18 +405,16 @@ impl<T: 'static> TaskHandle<T> {
         scope: Scope,
         body: LocalBoxFuture<'static, T>,
     ) -> Self {
-        let guard = Rc::new(std::cell::RefCell::new(None));
-        let kept = Rc::clone(&guard);
+        let lasting = cell.hold_closing();
         let mut handle = Self::spawn(
             cell,
             scope,
             Box::pin(async move {
-                let result = body.await;
-                kept.take();
-                result
+                let _lasting = lasting;
+                body.await
             }),
         );
-        guard.replace(Some(cell.lasts(handle.task)));
+        cell.outlives_the_run_function(handle.task);
         handle.detached = true;
         handle
     }

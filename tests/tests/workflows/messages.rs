@@ -113,6 +113,14 @@ async fn while_the_worker_is_away(test: impl AsyncFn(&World, &TallyHandle)) {
     }
 }
 
+/// The current run, once there are two.
+async fn second_run(world: &World) -> TallyHandle {
+    while world.executions(None).await.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    world.client.workflow::<Tally>("tally").unwrap()
+}
+
 // M1, M2
 #[test]
 async fn all_signals_of_a_task_are_heard_before_the_run_continues_as_new() {
@@ -121,10 +129,7 @@ async fn all_signals_of_a_task_are_heard_before_the_run_continues_as_new() {
             handle.vote(vote.to_owned()).await.unwrap();
         }
         work(world);
-        while world.executions(None).await.len() < 2 {
-            tokio::task::yield_now().await;
-        }
-        let next = world.client.workflow::<Tally>("tally").unwrap();
+        let next = second_run(world).await;
         next.vote("d".to_owned()).await.unwrap();
         assert_eq!(next.result().await.unwrap(), ["a", "b", "c", "d"]);
     })
@@ -155,10 +160,7 @@ async fn handlers_go_on_until_all_of_them_wait_before_other_code_does() {
         handle.vote("early".to_owned()).await.unwrap();
         handle.open().await.unwrap();
         work(world);
-        while world.executions(None).await.len() < 2 {
-            tokio::task::yield_now().await;
-        }
-        let next = world.client.workflow::<Tally>("tally").unwrap();
+        let next = second_run(world).await;
         next.vote("end".to_owned()).await.unwrap();
         assert_eq!(next.result().await.unwrap(), ["early", "late", "end"]);
     })
@@ -173,10 +175,7 @@ async fn a_handler_that_waits_goes_on_after_all_messages_were_given() {
         handle.open().await.unwrap();
         handle.vote("behind".to_owned()).await.unwrap();
         work(world);
-        while world.executions(None).await.len() < 2 {
-            tokio::task::yield_now().await;
-        }
-        let next = world.client.workflow::<Tally>("tally").unwrap();
+        let next = second_run(world).await;
         next.vote("end".to_owned()).await.unwrap();
         assert_eq!(next.result().await.unwrap(), ["behind", "waits", "end"]);
     })
