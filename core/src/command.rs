@@ -237,6 +237,78 @@ impl Command {
         }
     }
 
+    /// The values that it carries, but for those of a [failure](Self::failure).
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = &Payload> + Clone {
+        let mut list: &[Payload] = &[];
+        let mut maps: [Option<&PayloadMap>; 3] = [None; 3];
+        let mut markers = None;
+        match self {
+            Self::ScheduleActivityTask(activity) => {
+                list = &activity.input;
+                maps[0] = Some(&activity.header);
+            }
+            Self::StartChildWorkflowExecution(child) => {
+                list = &child.input;
+                maps = [&child.header, &child.memo, &child.search_attributes].map(Some);
+            }
+            Self::SignalExternalWorkflowExecution(signal) => {
+                list = &signal.input;
+                maps[0] = Some(&signal.header);
+            }
+            Self::ContinueAsNewWorkflowExecution(next) => {
+                list = &next.input;
+                maps = [
+                    Some(&next.header),
+                    next.memo.as_ref(),
+                    next.search_attributes.as_ref(),
+                ];
+            }
+            Self::RecordMarker(marker) => markers = Some(&marker.details),
+            Self::UpsertWorkflowSearchAttributes {
+                search_attributes: values,
+            }
+            | Self::ModifyWorkflowProperties {
+                upserted_memo: values,
+            } => maps[0] = Some(values),
+            Self::CompleteWorkflowExecution {
+                result: Some(result),
+            }
+            | Self::CompleteUpdate {
+                outcome: Ok(result),
+                ..
+            } => list = std::slice::from_ref(result),
+            Self::AcceptUpdate { input: values, .. }
+            | Self::CancelWorkflowExecution { details: values } => list = values,
+            Self::CompleteWorkflowExecution { result: None }
+            | Self::CompleteUpdate {
+                outcome: Err(_), ..
+            }
+            | Self::RequestCancelActivityTask { .. }
+            | Self::StartTimer { .. }
+            | Self::CancelTimer { .. }
+            | Self::RequestCancelExternalWorkflowExecution(_)
+            | Self::RejectUpdate { .. }
+            | Self::FailWorkflowExecution { .. } => {}
+        }
+        let maps = maps.into_iter().flatten().flat_map(PayloadMap::values);
+        let markers = markers.into_iter().flat_map(BTreeMap::values).flatten();
+        list.iter().chain(maps).chain(markers)
+    }
+
+    /// The failure that it carries.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::FailWorkflowExecution { failure } => Some(failure),
+            Self::RejectUpdate { failure, .. }
+            | Self::CompleteUpdate {
+                outcome: Err(failure),
+                ..
+            } => Some(failure),
+            Self::RecordMarker(marker) => marker.failure.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The command's name, as Temporal spells it.
     #[must_use]
     pub fn name(&self) -> &'static str {

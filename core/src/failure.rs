@@ -278,8 +278,46 @@ impl Failure {
     }
 
     /// The failure and what caused it, outermost first.
-    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+    pub fn chain(&self) -> impl Iterator<Item = &Self> + Clone {
         std::iter::successors(Some(self), |failure| failure.cause.as_deref())
+    }
+
+    /// The values that the failure and its causes carry.
+    pub fn payloads(&self) -> impl Iterator<Item = &Payload> + Clone {
+        self.chain().flat_map(Self::details)
+    }
+
+    fn details(&self) -> &[Payload] {
+        match &self.kind {
+            FailureKind::Application { details, .. } | FailureKind::Cancelled { details, .. } => {
+                details
+            }
+            FailureKind::Timeout {
+                last_heartbeat_details,
+                ..
+            }
+            | FailureKind::Reset {
+                last_heartbeat_details,
+            } => last_heartbeat_details,
+            _ => &[],
+        }
+    }
+
+    /// The values that this failure itself carries, to change them.
+    pub(crate) fn details_mut(&mut self) -> Option<&mut Vec<Payload>> {
+        match &mut self.kind {
+            FailureKind::Application { details, .. } | FailureKind::Cancelled { details, .. } => {
+                Some(details)
+            }
+            FailureKind::Timeout {
+                last_heartbeat_details,
+                ..
+            }
+            | FailureKind::Reset {
+                last_heartbeat_details,
+            } => Some(last_heartbeat_details),
+            _ => None,
+        }
     }
 
     /// Whether this is a cancellation: it is one itself, or an activity or a child workflow that

@@ -12,6 +12,7 @@ pub mod event;
 pub mod failure;
 pub mod history;
 pub mod ids;
+pub mod limit;
 pub mod machine;
 pub mod options;
 pub mod payload;

@@ -5,7 +5,7 @@
 //! [codec](crate::codec)'s task.
 
 use serde::{Serialize, de::DeserializeOwned};
-use steadfast_core::payload::Payload;
+use steadfast_core::{limit::TooLarge, payload::Payload};
 use thiserror::Error;
 
 /// Says why a value could not be turned into a payload or back.
@@ -36,6 +36,9 @@ pub enum ConvertError {
         /// The payload's encoding.
         encoding: String,
     },
+    /// The value is larger than the engine takes.
+    #[error("the value cannot be recorded")]
+    TooLarge(#[from] TooLarge),
 }
 
 /// A type whose values can be arguments.

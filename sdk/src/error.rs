@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::{
     command::ContinueAsNewWorkflowExecution,
     failure::{Failure, FailureKind, TimeoutType},
+    limit::TooLarge,
     payload::{Bytes, Payload},
     retry::RetryState,
 };
@@ -517,6 +518,9 @@ pub(crate) fn failure_of(error: &(dyn Error + 'static), type_name: &str) -> Fail
     {
         return failure.clone();
     }
+    if let Some(ConvertError::TooLarge(too_large)) = error.downcast_ref() {
+        return too_large.to_failure();
+    }
     if let Some(timed_out) = error.downcast_ref::<TimedOut>() {
         return Failure::timeout(timed_out.to_string(), TimeoutType::StartToClose);
     }
@@ -530,6 +534,8 @@ pub(crate) fn failure_of(error: &(dyn Error + 'static), type_name: &str) -> Fail
     });
     if let Some(below) = chain(error).find_map(carried) {
         keep_what_decides(&mut failure, below);
+    } else if let Some(too_large) = chain(error).find_map(<dyn Error>::downcast_ref::<TooLarge>) {
+        keep_what_decides(&mut failure, &too_large.to_failure());
     }
     failure
 }

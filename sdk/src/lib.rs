@@ -112,6 +112,10 @@ pub mod guide {
 
     #[doc = include_str!("../docs/determinism.md")]
     pub mod determinism {}
+
+    #[doc = include_str!("../docs/limits.md")]
+    pub mod limits {}
+
     #[cfg(feature = "temporal")]
     #[doc = include_str!("../docs/cluster.md")]
     pub mod cluster {}

@@ -44,6 +44,7 @@ use ::metrics::{counter, histogram};
 use steadfast_core::{
     command::Command,
     ids::{Identity, Namespace, TaskQueue},
+    limit::PayloadLimit,
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -152,6 +153,10 @@ impl Engine for Measured {
 
     fn now(&self) -> Timestamp {
         self.engine.now()
+    }
+
+    fn payload_limit(&self) -> PayloadLimit {
+        self.engine.payload_limit()
     }
 
     #[cfg(feature = "embedded")]

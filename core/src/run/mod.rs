@@ -56,10 +56,11 @@ use crate::{
     event::{HistoryEvent, WorkflowExecutionStarted},
     failure::Failure,
     ids::{EventId, PatchId, RunId, WorkflowExecution, WorkflowType},
+    limit::PayloadLimit,
     machine::{
         ActivityMachine, ChildMachine, ExternalMachine, LocalActivityMachine, Reason, TimerMachine,
     },
-    payload::{Payload, TRACE_HEADER},
+    payload::{Payload, PayloadMap, TRACE_HEADER},
     random::Random,
     scope::{ScopeId, ScopeTree},
     task::{LocalActivityOutcome, LocalActivityTask, Update},
@@ -149,6 +150,11 @@ pub struct Run {
     patches: BTreeMap<PatchId, bool>,
     recorded_patches: BTreeSet<PatchId>,
     recorded_side_effects: VecDeque<Payload>,
+    payload_limit: PayloadLimit,
+    /// The memo with what the run changed of it; from the start on while absent.
+    memo: Option<PayloadMap>,
+    /// The search attributes, likewise.
+    search_attributes: Option<PayloadMap>,
 }
 
 /// The numbers by which operations are named in history, counted by kind.
@@ -308,14 +314,46 @@ impl Run {
             patches: BTreeMap::new(),
             recorded_patches: BTreeSet::new(),
             recorded_side_effects: VecDeque::new(),
+            payload_limit: PayloadLimit::default(),
+            memo: None,
+            search_attributes: None,
         }
     }
 
+    /// The same run, for an engine that takes values of another size than most. Whoever replays a history
+    /// says what the engine took that recorded it.
+    #[must_use]
+    pub fn with_payload_limit(mut self, limit: PayloadLimit) -> Self {
+        self.payload_limit = limit;
+        self
+    }
+
+    /// The largest values that the engine takes.
+    #[must_use]
+    pub fn payload_limit(&self) -> &PayloadLimit {
+        &self.payload_limit
+    }
+
     /// Says how the run function ended. The closing command follows once nothing that was asked of
-    /// other executions can be lost by it (F6).
+    /// other executions can be lost by it (F6). A result that is too large is a failure (F8).
     pub fn close(&mut self, closing: Closing) {
         if self.closing.is_none() {
-            self.closing = Some(closing);
+            self.closing = Some(self.fitting(closing));
+        }
+    }
+
+    fn fitting(&self, closing: Closing) -> Closing {
+        let limit = &self.payload_limit;
+        let fit = |failure: Box<Failure>| Box::new(limit.fit("the workflow's failure", *failure));
+        match closing {
+            Closing::Completed(result) => match limit.check("the workflow's result", result.iter())
+            {
+                Ok(()) => Closing::Completed(result),
+                Err(too_large) => Closing::Failed(Box::new(too_large.to_failure())),
+            },
+            Closing::Failed(failure) => Closing::Failed(fit(failure)),
+            Closing::Cancelled(failure) => Closing::Cancelled(fit(failure)),
+            next @ Closing::ContinuedAsNew(_) => next,
         }
     }
 

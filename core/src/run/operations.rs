@@ -9,7 +9,8 @@ use super::{
 use crate::{
     activation::{OperationId, Resolution},
     command::{
-        Command, RecordMarker, RequestCancelExternalWorkflowExecution, ScheduleActivityTask,
+        Command, ContinueAsNewWorkflowExecution, RecordMarker,
+        RequestCancelExternalWorkflowExecution, ScheduleActivityTask,
         SignalExternalWorkflowExecution,
     },
     failure::Failure,
@@ -17,6 +18,7 @@ use crate::{
         ActivityId, ActivityType, EventId, PatchId, TaskQueue, TimerId, UpdateId, UpdateName,
         WorkflowId,
     },
+    limit::TooLarge,
     machine::{
         ActivityInput, ActivityMachine, ChildInput, ChildMachine, Effects, ExternalInput,
         ExternalMachine, LocalActivityInput, LocalActivityMachine, Reason, TimerInput,
@@ -55,7 +57,6 @@ pub struct ActivityRequest {
 /// How many operations may be refused, or requests taken, in one turn: more than a workflow can
 /// have open, and little enough to be reached in milliseconds by code that never rests.
 const MAX_IN_A_TURN: u32 = 10_000;
-
 /// What code does that goes round for ever without resting (D11).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "each kind has a text of its own")]
@@ -88,7 +89,7 @@ impl Run {
                 let events = (EventId::NONE, EventId::NONE);
                 let state = RetryState::CancelRequested;
                 let failure = info.failure("activity cancelled", events, None, state);
-                return self.refuse(id, failure, reason);
+                return self.refuse_cancelled(id, failure, reason);
             }
         };
         self.sequences.activity = sequence;
@@ -128,7 +129,7 @@ impl Run {
                 let events = (EventId::NONE, EventId::NONE);
                 let state = RetryState::CancelRequested;
                 let failure = info.failure("local activity cancelled", events, None, state);
-                return self.refuse(id, failure, reason);
+                return self.refuse_cancelled(id, failure, reason);
             }
         };
         self.sequences.activity = sequence;
@@ -214,7 +215,7 @@ impl Run {
             Err((id, reason)) => {
                 let state = RetryState::NonRetryableFailure;
                 let failure = info.failure("child workflow cancelled", EventId::NONE, state);
-                return self.refuse(id, failure, reason);
+                return self.refuse_cancelled(id, failure, reason);
             }
         };
         self.sequences.child = sequence;
@@ -415,22 +416,66 @@ impl Run {
     }
 
     /// Records the value of a side effect.
-    pub fn record_side_effect(&mut self, value: Payload) {
+    ///
+    /// # Errors
+    ///
+    /// When it is too large (F8).
+    pub fn record_side_effect(&mut self, value: Payload) -> Result<(), TooLarge> {
+        self.payload_limit
+            .check("the side effect's value", std::iter::once(&value))?;
         self.push(Command::RecordMarker(Box::new(RecordMarker {
             marker_name: MARKER_SIDE_EFFECT.to_owned(),
             details: [("value".to_owned(), vec![value])].into(),
             failure: None,
         })));
+        Ok(())
     }
 
     /// Changes search attributes.
-    pub fn upsert_search_attributes(&mut self, search_attributes: PayloadMap) {
+    ///
+    /// # Errors
+    ///
+    /// When they, with those that there are, are too large (F8).
+    pub fn upsert_search_attributes(
+        &mut self,
+        search_attributes: PayloadMap,
+    ) -> Result<(), TooLarge> {
+        let known = self.search_attributes.as_ref();
+        let known = known.or_else(|| Some(&self.started.as_ref()?.search_attributes));
+        let merged = merged(known, &search_attributes);
+        self.payload_limit
+            .check("the search attributes", merged.values())?;
+        self.search_attributes = Some(merged);
         self.push(Command::UpsertWorkflowSearchAttributes { search_attributes });
+        Ok(())
     }
 
     /// Changes the memo.
-    pub fn upsert_memo(&mut self, upserted_memo: PayloadMap) {
+    ///
+    /// # Errors
+    ///
+    /// When it becomes too large (F8).
+    pub fn upsert_memo(&mut self, upserted_memo: PayloadMap) -> Result<(), TooLarge> {
+        let known = self.memo.as_ref();
+        let known = known.or_else(|| Some(&self.started.as_ref()?.memo));
+        let merged = merged(known, &upserted_memo);
+        self.payload_limit.check("the memo", merged.values())?;
+        self.memo = Some(merged);
         self.push(Command::ModifyWorkflowProperties { upserted_memo });
+        Ok(())
+    }
+
+    /// Checks what the next run is to be given, while code can still choose something else.
+    ///
+    /// # Errors
+    ///
+    /// When it is too large (F8).
+    pub fn check_next_run(&self, next: &ContinueAsNewWorkflowExecution) -> Result<(), TooLarge> {
+        let (memo, attributes) = (next.memo.as_ref(), next.search_attributes.as_ref());
+        let maps = [Some(&next.header), memo, attributes];
+        let values = maps.into_iter().flatten().flat_map(PayloadMap::values);
+        self.payload_limit
+            .check("the next run's input", next.input.iter().chain(values))
     }
 
     /// Says that an update was accepted.
@@ -442,13 +487,22 @@ impl Run {
         });
     }
 
-    /// Says how an accepted update ended.
+    /// Says how an accepted update ended. A result that is too large is a failure (F8).
     pub fn complete_update(&mut self, update_id: UpdateId, outcome: Result<Payload, Failure>) {
+        let limit = &self.payload_limit;
+        let outcome = match outcome {
+            Ok(result) => limit
+                .check("the update's result", std::iter::once(&result))
+                .map_err(|too_large| too_large.to_failure())
+                .map(|()| result),
+            Err(failure) => Err(limit.fit("the update's failure", failure)),
+        };
         self.push(Command::CompleteUpdate { update_id, outcome });
     }
 
     /// Says that an update was refused.
     pub fn reject_update(&mut self, update_id: UpdateId, failure: Failure) {
+        let failure = self.payload_limit.fit("the update's failure", failure);
         self.push(Command::RejectUpdate { update_id, failure });
     }
 
@@ -493,6 +547,12 @@ impl Run {
         machine: Machine,
         command: Option<Command>,
     ) -> OperationId {
+        if let Some(command) = &command
+            && let Err(too_large) = self.payload_limit.check_command(command)
+        {
+            self.scopes.remove(id);
+            return self.refuse(id, machine.not_started(too_large.to_failure()), None);
+        }
         let command = command.map(|command| self.push_for(command, Some(id), Role::Start));
         let operation = Operation {
             machine,
@@ -507,18 +567,27 @@ impl Run {
         id
     }
 
-    fn refuse(&mut self, id: OperationId, failure: Failure, reason: Reason) -> OperationId {
-        self.turn.refused += 1;
-        let failure = Box::new(failure.with_cause(Failure::cancelled(REFUSED)));
+    fn refuse(&mut self, id: OperationId, failure: Failure, reason: Option<Reason>) -> OperationId {
         self.resolutions.push_back((
             id,
             Resolution::Failed {
-                failure,
-                reason: Some(reason),
+                failure: Box::new(failure),
+                reason,
                 attempt: 0,
             },
         ));
         id
+    }
+
+    fn refuse_cancelled(
+        &mut self,
+        id: OperationId,
+        failure: Failure,
+        reason: Reason,
+    ) -> OperationId {
+        self.turn.refused += 1;
+        let failure = failure.with_cause(Failure::cancelled(REFUSED));
+        self.refuse(id, failure, Some(reason))
     }
 
     fn refuse_plainly(&mut self, id: OperationId, reason: Reason) -> OperationId {
@@ -526,6 +595,37 @@ impl Run {
         self.resolutions
             .push_back((id, Resolution::Cancelled { reason }));
         id
+    }
+}
+
+/// Values with what changes of them; a null removes one.
+fn merged(known: Option<&PayloadMap>, changes: &PayloadMap) -> PayloadMap {
+    let mut merged = known.cloned().unwrap_or_default();
+    for (key, value) in changes {
+        if value.encoding == Payload::NULL {
+            merged.remove(key);
+        } else {
+            merged.insert(key.clone(), value.clone());
+        }
+    }
+    merged
+}
+
+impl Machine {
+    /// How an operation of this kind failed before it was started.
+    fn not_started(&self, cause: Failure) -> Failure {
+        let state = RetryState::NonRetryableFailure;
+        match self {
+            Self::Activity(_, info) | Self::LocalActivity(_, info) => {
+                let events = (EventId::NONE, EventId::NONE);
+                info.failure("activity not scheduled", events, None, state)
+                    .with_cause(cause)
+            }
+            Self::Child(_, info) => info
+                .failure("child workflow not started", EventId::NONE, state)
+                .with_cause(cause),
+            Self::Timer(..) | Self::External(_) | Self::Internal => cause,
+        }
     }
 }
 

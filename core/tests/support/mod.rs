@@ -510,7 +510,7 @@ async fn execute(world: &Shared, statement: &Statement, scope: ScopeId) -> Flow 
             world
                 .trace
                 .push(format!("side effect {}", script::show_payload(&value)));
-            world.run.record_side_effect(value);
+            world.run.record_side_effect(value).expect("it is small");
         }
         Statement::Random => {
             let world = &mut *world.borrow_mut();
@@ -519,11 +519,19 @@ async fn execute(world: &Shared, statement: &Statement, scope: ScopeId) -> Flow 
         }
         Statement::Upsert(key) => {
             let values = PayloadMap::from([(key.clone(), Payload::json(&b"1"[..]))]);
-            world.borrow_mut().run.upsert_search_attributes(values);
+            world
+                .borrow_mut()
+                .run
+                .upsert_search_attributes(values)
+                .expect("it is small");
         }
         Statement::Memo(key) => {
             let values = PayloadMap::from([(key.clone(), Payload::json(&b"1"[..]))]);
-            world.borrow_mut().run.upsert_memo(values);
+            world
+                .borrow_mut()
+                .run
+                .upsert_memo(values)
+                .expect("it is small");
         }
         Statement::Reject => {}
         Statement::Log(text) => world.borrow_mut().trace.push(format!("log {text}")),

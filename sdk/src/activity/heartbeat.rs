@@ -5,14 +5,19 @@ use std::{
     time::Duration,
 };
 
-use steadfast_core::{options::ActivityTimeouts, payload::Payload, task::TaskToken};
+use steadfast_core::{
+    limit::TooLarge, options::ActivityTimeouts, payload::Payload, task::TaskToken,
+};
 use tokio::{
     sync::{Notify, watch},
     time::Instant,
 };
 
 use super::{ActivityError, CancelCause};
-use crate::engine::{Engine, EngineError};
+use crate::{
+    convert::ConvertError,
+    engine::{Engine, EngineError},
+};
 
 /// The interval without a heartbeat timeout.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
@@ -20,19 +25,29 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 const MAX_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a heartbeat tells: whether the activity is asked to stop. May be ignored.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Heartbeat {
     cause: Option<CancelCause>,
+    /// The details were not taken.
+    too_large: Option<TooLarge>,
 }
 
 impl Heartbeat {
-    pub(super) fn new(cause: Option<CancelCause>) -> Self {
-        Self { cause }
+    pub(super) fn new(cause: Option<CancelCause>, too_large: Option<TooLarge>) -> Self {
+        Self { cause, too_large }
+    }
+
+    /// Whether the details were taken.
+    pub(super) fn taken(self) -> Result<Self, ConvertError> {
+        match self.too_large {
+            Some(too_large) => Err(too_large.into()),
+            None => Ok(self),
+        }
     }
 
     /// Why the activity is asked to stop, if it is.
     #[must_use]
-    pub fn cancel_cause(self) -> Option<CancelCause> {
+    pub fn cancel_cause(&self) -> Option<CancelCause> {
         self.cause
     }
 
@@ -40,10 +55,10 @@ impl Heartbeat {
     ///
     /// # Errors
     ///
-    /// When the activity is asked to stop.
+    /// When the activity is asked to stop; or when the details were too large, and were not taken.
     pub fn check(self) -> Result<(), ActivityError> {
         match self.cause {
-            None => Ok(()),
+            None => Ok(self.taken().map(|_| ())?),
             Some(_) => Err(ActivityError::cancelled()),
         }
     }
@@ -112,8 +127,19 @@ impl Heartbeater {
         self.beat(details);
     }
 
+    /// Takes a heartbeat. One that is too large says that the activity is alive, and no more (F8).
+    pub(super) fn beat_with(&self, details: Vec<Payload>) -> Result<(), TooLarge> {
+        let limit = self.0.engine.payload_limit();
+        let checked = limit.check("the heartbeat's details", details.iter());
+        match &checked {
+            Ok(()) => self.beat(details),
+            Err(_) => self.beat_again(),
+        }
+        checked
+    }
+
     /// Takes a heartbeat: the first is sent at once, later ones when their time has come.
-    pub(super) fn beat(&self, details: Vec<Payload>) {
+    fn beat(&self, details: Vec<Payload>) {
         let mut state = self.lock();
         if state.stopped {
             return;

@@ -9,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::{
     failure::Failure,
     ids::{ActivityId, ActivityType, Namespace, TaskQueue, WorkflowExecution, WorkflowType},
+    limit::PayloadLimit,
     options::ActivityTimeouts,
     payload::{Payload, PayloadMap},
     task::{ActivityTask, HeartbeatReply, LocalActivityTask, TaskToken},
@@ -23,7 +24,7 @@ pub(crate) use self::{
 };
 use crate::{
     convert::{self, ConvertError},
-    error::{failure_of, short_type_name},
+    error::{failure_of, panic_message, short_type_name},
     workflow::to_system_time,
 };
 
@@ -219,9 +220,12 @@ impl ActivityContext {
     /// Says that the activity is alive, with payloads that the next attempt gets (A3).
     ///
     /// Returns at once; at most one heartbeat per 0.8 of the heartbeat timeout is sent. After a
-    /// cancellation it is still delivered, a warning is logged, and the result says so (A2).
+    /// cancellation it is still delivered, a warning is logged, and the result says so (A2). Payloads that are
+    /// too large for the engine are not: the heartbeat says only that the activity is alive, and the result
+    /// says so too (F8).
     pub fn record_heartbeat(&self, details: Vec<Payload>) -> Heartbeat {
         let cause = self.cancel_cause();
+        let mut too_large = None;
         if let Some(heartbeater) = &self.0.heartbeater {
             if let Some(cause) = cause {
                 tracing::warn!(
@@ -230,18 +234,27 @@ impl ActivityContext {
                     "a heartbeat of an activity that is asked to stop; it is delivered all the same"
                 );
             }
-            heartbeater.beat(details);
+            too_large = heartbeater.beat_with(details).err();
         }
-        Heartbeat::new(cause)
+        if let Some(too_large) = &too_large {
+            tracing::warn!(
+                activity_id = ?self.0.info.activity_id,
+                %too_large,
+                "a heartbeat says only that the activity is alive"
+            );
+        }
+        Heartbeat::new(cause, too_large)
     }
 
     /// Says that the activity is alive, with a value that the next attempt gets.
     ///
     /// # Errors
     ///
-    /// When the value cannot be serialized.
+    /// When the value cannot be serialized, or is too large. Then it says only that the activity is alive, and the
+    /// next attempt gets what was said before.
     pub fn heartbeat<T: Serialize>(&self, details: &T) -> Result<Heartbeat, ConvertError> {
-        Ok(self.record_heartbeat(vec![convert::to_payload(details)?]))
+        self.record_heartbeat(vec![convert::to_payload(details)?])
+            .taken()
     }
 
     /// What the last heartbeat of the previous attempt said; `None` at first.
@@ -284,20 +297,13 @@ pub(crate) struct LocalWorkflow {
 /// tried again by the retry policy, under the name of their type. An
 /// [`ApplicationFailure`](crate::error::ApplicationFailure) below them decides instead: its type, its details, whether
 /// and when to try again. It does not implement [`Error`] itself, which is what makes that possible.
-pub struct ActivityError(Kind);
-
-enum Kind {
-    Failed(Box<Failure>),
-    Unreadable(Box<Failure>),
-    Cancelled(Vec<Payload>),
-    CompleteAsync,
-}
+pub struct ActivityError(ActivityEnd);
 
 impl ActivityError {
     /// The activity stopped because it was asked to. Only this makes it appear cancelled (A4).
     #[must_use]
     pub fn cancelled() -> Self {
-        Self(Kind::Cancelled(Vec::new()))
+        Self(ActivityEnd::Cancelled(Vec::new()))
     }
 
     /// The activity stopped because it was asked to, with a value for whoever asked.
@@ -306,7 +312,9 @@ impl ActivityError {
     ///
     /// When the value cannot be serialized.
     pub fn cancelled_with<T: Serialize>(details: &T) -> Result<Self, ConvertError> {
-        Ok(Self(Kind::Cancelled(vec![convert::to_payload(details)?])))
+        Ok(Self(ActivityEnd::Cancelled(vec![convert::to_payload(
+            details,
+        )?])))
     }
 
     /// The activity has failed and trying again is useless.
@@ -319,7 +327,7 @@ impl ActivityError {
         {
             *non_retryable = true;
         }
-        Self(Kind::Failed(Box::new(failure)))
+        Self(ActivityEnd::Failed(Box::new(failure)))
     }
 
     /// The activity goes on elsewhere, and its outcome is reported through
@@ -356,27 +364,37 @@ impl ActivityError {
     /// ```
     #[must_use]
     pub fn complete_async() -> Self {
-        Self(Kind::CompleteAsync)
+        Self(ActivityEnd::CompleteAsync)
     }
 
     /// Whether the activity stopped because it was asked to.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.0, Kind::Cancelled(_))
+        matches!(self.0, ActivityEnd::Cancelled(_))
     }
 
     /// The arguments could not be read, and the function was not called. A worker with other code may read them.
     pub(crate) fn unreadable(error: &ConvertError) -> Self {
         let failure = failure_of(error, &short_type_name::<ConvertError>());
-        Self(Kind::Unreadable(Box::new(failure)))
+        Self(ActivityEnd::Unreadable(Box::new(failure)))
     }
 
-    pub(crate) fn into_end(self) -> ActivityEnd {
+    /// What the engine is told, made to fit (F8).
+    pub(crate) fn into_end(self, limit: &PayloadLimit) -> ActivityEnd {
+        let fit = |failure| Box::new(limit.fit("the activity's failure", failure));
         match self.0 {
-            Kind::Unreadable(failure) => ActivityEnd::Unreadable(failure),
-            Kind::Failed(failure) => ActivityEnd::Failed(failure),
-            Kind::Cancelled(details) => ActivityEnd::Cancelled(details),
-            Kind::CompleteAsync => ActivityEnd::CompleteAsync,
+            ActivityEnd::Failed(failure) => ActivityEnd::Failed(fit(*failure)),
+            ActivityEnd::Unreadable(failure) => ActivityEnd::Unreadable(fit(*failure)),
+            // It has stopped all the same; whoever asked is told why there is nothing to read.
+            ActivityEnd::Cancelled(details) => ActivityEnd::Cancelled(
+                match limit.check("the details of the cancellation", details.iter()) {
+                    Ok(()) => details,
+                    Err(too_large) => convert::to_payload(&too_large.to_string())
+                        .into_iter()
+                        .collect(),
+                },
+            ),
+            ActivityEnd::CompleteAsync => ActivityEnd::CompleteAsync,
         }
     }
 }
@@ -390,20 +408,46 @@ pub(crate) enum ActivityEnd {
     CompleteAsync,
 }
 
+impl ActivityEnd {
+    /// What a call of the function comes to. A panic is a failure, and so is a result that the engine does
+    /// not take (F8).
+    pub(crate) fn of_call(
+        result: std::thread::Result<Result<Payload, ActivityError>>,
+        limit: &PayloadLimit,
+    ) -> Result<Payload, Self> {
+        let error = match result {
+            Ok(Ok(result)) => {
+                match limit.check("the activity's result", std::iter::once(&result)) {
+                    Ok(()) => return Ok(result),
+                    Err(too_large) => too_large.to_failure(),
+                }
+            }
+            Ok(Err(error)) => return Err(error.into_end(limit)),
+            Err(panic) => {
+                let text = format!("the activity panicked: {}", panic_message(&*panic));
+                Failure::application(text, "Panic")
+            }
+        };
+        Err(ActivityError(Self::Failed(Box::new(error))).into_end(limit))
+    }
+}
+
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for ActivityError {
     fn from(error: E) -> Self {
         let error = error.into();
         let failure = failure_of(error.as_ref(), &short_type_name::<E>());
-        Self(Kind::Failed(Box::new(failure)))
+        Self(ActivityEnd::Failed(Box::new(failure)))
     }
 }
 
 impl fmt::Display for ActivityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Failed(failure) | Kind::Unreadable(failure) => fmt::Display::fmt(failure, f),
-            Kind::Cancelled(_) => f.write_str("cancelled"),
-            Kind::CompleteAsync => f.write_str("completes asynchronously"),
+            ActivityEnd::Failed(failure) | ActivityEnd::Unreadable(failure) => {
+                fmt::Display::fmt(failure, f)
+            }
+            ActivityEnd::Cancelled(_) => f.write_str("cancelled"),
+            ActivityEnd::CompleteAsync => f.write_str("completes asynchronously"),
         }
     }
 }

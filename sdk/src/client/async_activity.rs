@@ -11,7 +11,7 @@ use steadfast_core::{
 use super::ClientError;
 use crate::{
     activity::{ActivityEnd, ActivityError, CancelCause},
-    convert,
+    convert::{self, ConvertError},
     engine::{ActivityRef, Engine, EngineError},
 };
 
@@ -63,6 +63,10 @@ impl AsyncActivityHandle {
     /// never known; also when the value cannot be encoded or the engine fails.
     pub async fn complete<T: Serialize + ?Sized>(&self, result: &T) -> Result<(), ClientError> {
         let result = Some(convert::to_payload(result)?);
+        let limit = self.engine.payload_limit();
+        limit
+            .check("the activity's result", result.iter())
+            .map_err(ConvertError::from)?;
         self.end(ActivityOutcome::Completed { result }).await
     }
 
@@ -75,7 +79,7 @@ impl AsyncActivityHandle {
     /// nobody asked for that, or when the error is another
     /// [`complete_async`](ActivityError::complete_async).
     pub async fn fail(&self, error: impl Into<ActivityError>) -> Result<(), ClientError> {
-        let outcome = match error.into().into_end() {
+        let outcome = match error.into().into_end(&self.engine.payload_limit()) {
             ActivityEnd::Failed(failure) | ActivityEnd::Unreadable(failure) => {
                 ActivityOutcome::Failed {
                     failure: *failure,
@@ -107,6 +111,10 @@ impl AsyncActivityHandle {
         details: &T,
     ) -> Result<Option<CancelCause>, ClientError> {
         let details: Vec<Payload> = vec![convert::to_payload(details)?];
+        let limit = self.engine.payload_limit();
+        limit
+            .check("the heartbeat's details", details.iter())
+            .map_err(ConvertError::from)?;
         let reply = match self.target.clone() {
             Target::Token(token) => self.engine.record_heartbeat(token, details).await?,
             Target::Id(activity) => {

@@ -34,6 +34,7 @@ use std::{fmt, time::SystemTime};
 use futures_util::future::BoxFuture;
 use steadfast_core::{
     ids::{Identity, Namespace, RunId, TaskQueue},
+    limit::PayloadLimit,
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -66,6 +67,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Timestamp::EPOCH.after(since.unwrap_or_default())
+    }
+
+    /// The largest values that the engine takes; 2 MiB (2,097,152 bytes) by default. Code that makes a larger
+    /// one is told at once (F8).
+    fn payload_limit(&self) -> PayloadLimit {
+        PayloadLimit::default()
     }
 
     /// The embedded engine, if this is one or passes everything on to one.

@@ -1,6 +1,6 @@
 //! Runs today's code against saved histories.
 
-use steadfast_core::{history::History, ids::WorkflowType};
+use steadfast_core::{history::History, ids::WorkflowType, limit::PayloadLimit, run::Run};
 use thiserror::Error;
 
 use crate::{
@@ -43,6 +43,7 @@ pub enum ReplayError {
 #[derive(Default)]
 pub struct Replayer {
     registry: Registry,
+    payload_limit: PayloadLimit,
 }
 
 impl std::fmt::Debug for Replayer {
@@ -62,6 +63,14 @@ impl Replayer {
     #[must_use]
     pub fn register_workflow<W: WorkflowDefinition>(mut self) -> Self {
         self.registry.add_workflow::<W>();
+        self
+    }
+
+    /// Says how many bytes of payload the engine takes that recorded the histories, if that is not the 2 MiB
+    /// (2,097,152 bytes) of most: code that asked for more was told that it is too large.
+    #[must_use]
+    pub fn max_payload_bytes(mut self, bytes: usize) -> Self {
+        self.payload_limit = PayloadLimit::new(bytes);
         self
     }
 
@@ -93,7 +102,8 @@ impl Replayer {
             .registry
             .workflow(workflow_type)
             .map_err(|message| ReplayError::NotRegistered { message })?;
-        let mut instance = new(history.execution.clone(), workflow_type.clone());
+        let run = Run::new(history.execution.clone(), workflow_type.clone());
+        let mut instance = new(run.with_payload_limit(self.payload_limit.clone()));
         instance
             .handle_task(history.events.clone(), Vec::new())
             .map_err(|error| ReplayError::Failed {

@@ -27,7 +27,6 @@ use super::{answers::Answers, polls, registry::Registry, shutdown::Shutdown};
 use crate::{
     activity::{ActivityContext, ActivityEnd, ActivityFn, CancelCause, Heartbeater},
     engine::{ActivityLease, ActivityNotice, Engine, EngineError, PollActivityTaskRequest},
-    error::panic_message,
     tracing_context::Propagation,
 };
 
@@ -202,11 +201,11 @@ impl ActivityTasks {
         })
         .await;
         let cause = &attempt.cause;
-        match result {
-            Ok(Ok(result)) => Some(ActivityOutcome::Completed {
+        match ActivityEnd::of_call(result, &self.engine.payload_limit()) {
+            Ok(result) => Some(ActivityOutcome::Completed {
                 result: Some(result),
             }),
-            Ok(Err(error)) => match error.into_end() {
+            Err(end) => match end {
                 ActivityEnd::Failed(failure) | ActivityEnd::Unreadable(failure) => {
                     Some(failed(*failure))
                 }
@@ -239,10 +238,6 @@ impl ActivityTasks {
                     })
                 }
             },
-            Err(payload) => {
-                let text = format!("the activity panicked: {}", panic_message(&*payload));
-                Some(failed(Failure::application(text, "Panic")))
-            }
         }
     }
 

@@ -31,7 +31,6 @@ use crate::{
         ActivityContext, ActivityEnd, ActivityError, ActivityFn, CancelCause, LocalWorkflow,
     },
     engine::Engine,
-    error::panic_message,
     tracing_context::Propagation,
 };
 
@@ -221,9 +220,10 @@ impl Running<'_> {
             }
             Doing::Attempting { call, limit, .. } => {
                 let limit = until(*limit);
+                let largest = self.activities.engine.payload_limit();
                 tokio::select! {
                     biased;
-                    result = call => Ended(attempt_end(result)),
+                    result = call => Ended(attempt_end(ActivityEnd::of_call(result, &largest))),
                     () = limit => TimedOut(TimeoutType::StartToClose),
                     () = deadline => TimedOut(TimeoutType::ScheduleToClose),
                 }
@@ -294,19 +294,13 @@ impl Running<'_> {
     }
 }
 
-fn attempt_end(result: std::thread::Result<Result<Payload, ActivityError>>) -> AttemptEnd {
-    match result {
-        Ok(Ok(result)) => AttemptEnd::Completed(Some(result)),
-        Ok(Err(error)) => match error.into_end() {
-            ActivityEnd::Failed(failure) => AttemptEnd::Failed(failure),
-            ActivityEnd::Unreadable(failure) => AttemptEnd::Unreadable(failure),
-            ActivityEnd::Cancelled(details) => AttemptEnd::Cancelled(details),
-            ActivityEnd::CompleteAsync => AttemptEnd::CompleteAsync,
-        },
-        Err(payload) => {
-            let text = format!("the local activity panicked: {}", panic_message(&*payload));
-            AttemptEnd::Failed(Box::new(Failure::application(text, "Panic")))
-        }
+fn attempt_end(ended: Result<Payload, ActivityEnd>) -> AttemptEnd {
+    match ended {
+        Ok(result) => AttemptEnd::Completed(Some(result)),
+        Err(ActivityEnd::Failed(failure)) => AttemptEnd::Failed(failure),
+        Err(ActivityEnd::Unreadable(failure)) => AttemptEnd::Unreadable(failure),
+        Err(ActivityEnd::Cancelled(details)) => AttemptEnd::Cancelled(details),
+        Err(ActivityEnd::CompleteAsync) => AttemptEnd::CompleteAsync,
     }
 }
 

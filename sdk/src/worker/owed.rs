@@ -73,13 +73,15 @@ impl OwedTask {
     }
 
     /// Says that the task failed; it will come again.
-    pub(super) fn fail(self: &Arc<Self>, failure: WorkflowTaskFailure) {
+    pub(super) fn fail(self: &Arc<Self>, mut failure: WorkflowTaskFailure) {
         let Some(occupied) = self.settle() else {
             return;
         };
         let owed = Arc::clone(self);
         self.answers.drive(async move {
             let token = owed.task.token.clone();
+            let limit = owed.engine.payload_limit();
+            failure.failure = limit.fit("the workflow task's failure", failure.failure);
             if let Err(error) = owed.engine.fail_workflow_task(token, failure).await {
                 owed.report(&error);
             }

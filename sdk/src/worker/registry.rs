@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use steadfast_core::{
-    ids::{ActivityType, WorkflowExecution, WorkflowType},
+    ids::{ActivityType, WorkflowType},
     payload::Payload,
     run::Run,
 };
@@ -18,7 +18,7 @@ use crate::{
     workflow::instance::{Instance, WorkflowInstance},
 };
 
-type NewInstance = fn(WorkflowExecution, WorkflowType) -> Box<dyn WorkflowInstance>;
+type NewInstance = fn(Run) -> Box<dyn WorkflowInstance>;
 
 /// What a worker can run.
 #[derive(Default)]
@@ -34,9 +34,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn add_workflow<W: WorkflowDefinition>(&mut self) {
-        let new: NewInstance = |execution, workflow_type| {
-            Box::new(Instance::<W>::new(Run::new(execution, workflow_type)))
-        };
+        let new: NewInstance = |run| Box::new(Instance::<W>::new(run));
         if self
             .workflows
             .insert(W::WORKFLOW_TYPE.to_owned(), new)
@@ -70,12 +68,7 @@ impl Registry {
     }
 
     pub(crate) fn set_dynamic_workflow<D: DynamicWorkflow>(&mut self) {
-        self.dynamic_workflow = Some(|execution, workflow_type| {
-            Box::new(Instance::<Dynamic<D>>::new(Run::new(
-                execution,
-                workflow_type,
-            )))
-        });
+        self.dynamic_workflow = Some(|run| Box::new(Instance::<Dynamic<D>>::new(run)));
     }
 
     pub(crate) fn set_dynamic_activity<F, T>(&mut self, function: F)

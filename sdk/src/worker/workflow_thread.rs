@@ -19,6 +19,7 @@ use steadfast_core::{
     ids::{EventId, RunId, WorkflowExecution},
     options::WorkflowTimeouts,
     payload::{Payload, TRACE_HEADER},
+    run::Run,
     task::{LocalActivityOutcome, LocalActivityTask, WorkflowTaskCompletion, WorkflowTaskFailure},
 };
 use tracing::Instrument as _;
@@ -250,8 +251,10 @@ impl ThreadWorker {
     fn new_run(&self, events: &[HistoryEvent], owed: &OwedTask) -> Result<Box<CachedRun>, String> {
         let task = &owed.task;
         let new = self.settings.local.registry.workflow(&task.workflow_type)?;
+        let run = Run::new(task.execution.clone(), task.workflow_type.clone())
+            .with_payload_limit(self.settings.engine.payload_limit());
         Ok(Box::new(CachedRun {
-            instance: new(task.execution.clone(), task.workflow_type.clone()),
+            instance: new(run),
             execution: task.execution.clone(),
             workflow: LocalWorkflow {
                 namespace: self.settings.engine.namespace().clone(),

@@ -523,7 +523,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ///
     /// # Errors
     ///
-    /// When the value cannot be serialized, or the recorded one is of another type.
+    /// When the value cannot be serialized or is too large, or the recorded one is of another type.
     pub fn side_effect<T: Serialize + DeserializeOwned>(
         &self,
         make: impl FnOnce() -> T,
@@ -536,7 +536,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
             None => convert::to_payload(&make())?,
         };
         let value = convert::from_payload(Some(&payload))?;
-        self.cell().with_run(|run| run.record_side_effect(payload));
+        self.cell()
+            .with_run(|run| run.record_side_effect(payload))?;
         Ok(value)
     }
 
@@ -566,31 +567,30 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ///
     /// # Errors
     ///
-    /// When the value cannot be serialized.
+    /// When the value cannot be serialized, or is too large.
     pub fn upsert_search_attribute<T: Serialize>(
         &self,
         key: impl Into<String>,
         value: &T,
     ) -> Result<(), ConvertError> {
         let values = BTreeMap::from([(key.into(), convert::to_payload(value)?)]);
-        self.cell()
-            .with_run(|run| run.upsert_search_attributes(values));
-        Ok(())
+        Ok(self
+            .cell()
+            .with_run(|run| run.upsert_search_attributes(values))?)
     }
 
     /// Changes what is shown with the execution.
     ///
     /// # Errors
     ///
-    /// When the value cannot be serialized.
+    /// When the value cannot be serialized, or is too large.
     pub fn upsert_memo<T: Serialize>(
         &self,
         key: impl Into<String>,
         value: &T,
     ) -> Result<(), ConvertError> {
         let values = BTreeMap::from([(key.into(), convert::to_payload(value)?)]);
-        self.cell().with_run(|run| run.upsert_memo(values));
-        Ok(())
+        Ok(self.cell().with_run(|run| run.upsert_memo(values))?)
     }
 
     /// Ends this run and starts the next one of the same execution, with a new history. Return what
@@ -602,7 +602,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ///
     /// # Errors
     ///
-    /// Always: that is how the run function ends.
+    /// Always: that is how the run function ends. When the input is too large for the engine the error says so,
+    /// and not that there is a next run.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "the run function ends with it"
@@ -613,20 +614,22 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         options: ContinueAsNewOptions,
     ) -> WorkflowResult<T> {
         let view = self.view();
-        Err(WorkflowError::continue_as_new(
-            ContinueAsNewWorkflowExecution {
-                workflow_type: view.workflow_type().clone(),
-                task_queue: options
-                    .task_queue
-                    .unwrap_or_else(|| view.task_queue().clone()),
-                input: W::arguments().encode(&input)?,
-                header: PayloadMap::new(),
-                timeouts: options.timeouts,
-                retry_policy: None,
-                memo: options.memo,
-                search_attributes: options.search_attributes,
-            },
-        ))
+        let next = ContinueAsNewWorkflowExecution {
+            workflow_type: view.workflow_type().clone(),
+            task_queue: options
+                .task_queue
+                .unwrap_or_else(|| view.task_queue().clone()),
+            input: W::arguments().encode(&input)?,
+            header: PayloadMap::new(),
+            timeouts: options.timeouts,
+            retry_policy: None,
+            memo: options.memo,
+            search_attributes: options.search_attributes,
+        };
+        self.cell()
+            .peek(|run| run.check_next_run(&next))
+            .map_err(ConvertError::from)?;
+        Err(WorkflowError::continue_as_new(next))
     }
 
     /// Runs steps with compensations: what was done is undone if the body ends with an error,

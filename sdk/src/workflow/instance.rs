@@ -332,6 +332,16 @@ impl<W: WorkflowDefinition> Instance<W> {
         } = update;
         let context = self.context.clone();
         let handlers = &self.handlers;
+        // Accepting it repeats what it carries, which not every engine has looked at (F8).
+        let checked = self.cell.peek(|run| {
+            let limit = run.payload_limit();
+            limit.check("the update's arguments", input.iter())
+        });
+        if validate && let Err(too_large) = checked {
+            self.cell
+                .with_run(|run| run.reject_update(update_id, too_large.to_failure()));
+            return Ok(None);
+        }
         let found = self.executor.enter(|| {
             let handler = handlers.find_update(name.as_str())?;
             handler(&context, name.as_str(), &input, validate)
@@ -495,14 +505,23 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
         }
         let handlers = &self.handlers;
         let context = &self.context;
-        self.executor
+        let answer = self
+            .executor
             .enter(|| {
                 let handler = handlers.find_query(query.name.as_str())?;
                 let name = query.name.as_str();
                 context.with_state(|state, view| handler(state, view, name, &query.input))
             })
-            .map_err(|error| Failure::application(error.to_string(), "QueryFailed"))?
-            .map_err(|error| error.to_failure())
+            .map_err(|error| Failure::application(error.to_string(), "QueryFailed"))?;
+        self.cell.peek(|run| {
+            let limit = run.payload_limit();
+            let answer =
+                answer.map_err(|error| limit.fit("the query's failure", error.to_failure()))?;
+            limit
+                .check("the answer to the query", std::iter::once(&answer))
+                .map_err(|too_large| too_large.to_failure())?;
+            Ok(answer)
+        })
     }
 
     fn is_closed(&self) -> bool {

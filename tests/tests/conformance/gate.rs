@@ -5,6 +5,7 @@ use std::sync::Arc;
 use steadfast::{
     core::{
         ids::{Identity, Namespace, RunId, TaskQueue},
+        limit::PayloadLimit,
         payload::Payload,
         task::{
             ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -113,6 +114,10 @@ impl Engine for Gated {
 
     fn now(&self) -> Timestamp {
         self.engine.now()
+    }
+
+    fn payload_limit(&self) -> PayloadLimit {
+        self.engine.payload_limit()
     }
 
     fn concurrent_polls(&self) -> usize {

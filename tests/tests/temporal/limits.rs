@@ -1,203 +1,181 @@
-//! What is too large for a service is said to be, once.
+//! What is too large for a service is said where it was made (F8), and never sent: a service terminates the
+//! workflow for it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use steadfast::{
-    core::event::{EventKind, ExecutionStatus, WorkflowTaskFailedCause},
+    codec::{CodecError, PayloadCodec},
+    core::{
+        event::{EventKind, ExecutionStatus, WorkflowTaskFailedCause},
+        payload::Payload,
+    },
+    engine::temporal::TemporalEngine,
     prelude::*,
-    testing::assert_history,
+    workflow::join_all,
 };
 use tokio::time::sleep;
 
-use crate::service::{fresh_engine, variable};
+use crate::{
+    service::{fresh_engine, fresh_namespace, variable},
+    too_large,
+};
 
-const QUEUE: &str = "limits";
-
-#[derive(Clone, Debug)]
-struct Parcels;
-
-#[activities]
-impl Parcels {
-    #[activity]
-    async fn weigh(parcel: String) -> Result<usize, ActivityError> {
-        Ok(parcel.len())
-    }
-
-    #[activity]
-    async fn make(bytes: usize) -> Result<String, ActivityError> {
-        Ok("x".repeat(bytes))
-    }
-
-    #[activity]
-    async fn lose(bytes: usize) -> Result<(), ActivityError> {
-        Err(ApplicationFailure::new("lost", "Lost")
-            .with_details(&"x".repeat(bytes))?
-            .into())
-    }
-}
-
-/// Sends so many bytes this way or that.
-#[workflow]
-#[derive(Debug, Default)]
-struct Sends;
-
-#[workflow_methods]
-impl Sends {
-    #[run]
-    async fn run(
-        ctx: &mut WorkflowContext<Self>,
-        way: String,
-        bytes: usize,
-    ) -> WorkflowResult<String> {
-        let options = || {
-            let once = RetryPolicy {
-                maximum_attempts: 2,
-                ..RetryPolicy::default()
-            };
-            ActivityOptions::with_start_to_close_timeout(Duration::from_secs(30))
-                .retry_policy(once)
-                .build()
-        };
-        match way.as_str() {
-            "input" => {
-                let parcel = "x".repeat(bytes);
-                let weight = ctx.start_activity(Parcels::weigh, parcel, options());
-                Ok(weight.await?.to_string())
-            }
-            "result" => Ok(ctx.start_activity(Parcels::make, bytes, options()).await?),
-            "failure" => {
-                ctx.start_activity(Parcels::lose, bytes, options()).await?;
-                Ok(String::new())
-            }
-            "wait" => Ok(ctx.sleep(Duration::from_secs(3600)).await.map(|()| way)?),
-            _ => Ok("x".repeat(bytes)),
-        }
-    }
-
-    /// So many bytes.
-    #[query]
-    fn contents(&self, bytes: usize) -> String {
-        "x".repeat(bytes)
-    }
-}
-
-/// Values of 3 MiB are more than a service takes in one place, those of 5 MiB more than it takes in one request.
-const SIZES: [usize; 2] = [3 << 20, 5 << 20];
-
-async fn with_worker(scenario: impl AsyncFnOnce(&Client)) {
+async fn with_worker(judge: impl AsyncFnOnce(&Client)) {
     let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
         return;
     };
     let client = Client::new(fresh_engine(&address).await);
-    let worker = Worker::builder(&client, QUEUE)
-        .register_workflow::<Sends>()
-        .register_activities(Parcels)
-        .build()
-        .unwrap();
-    worker.run_until(scenario(&client)).await.unwrap();
+    let worker = too_large::worker(&client);
+    worker.run_until(judge(&client)).await.unwrap();
 }
 
-async fn send(client: &Client, way: &str, bytes: usize) -> SendsHandle {
-    let options = WorkflowStartOptions::new(QUEUE, format!("{way}-{bytes}"));
+#[tokio::test]
+async fn f8_code_is_told_of_what_is_too_large() {
+    with_worker(too_large::judge_code).await;
+}
+
+#[tokio::test]
+async fn f8_clients_are_told_of_what_is_too_large() {
+    with_worker(too_large::judge_clients).await;
+}
+
+#[derive(Debug)]
+struct Scales;
+
+#[activities]
+impl Scales {
+    #[activity]
+    async fn weigh(parcel: String) -> Result<usize, ActivityError> {
+        Ok(parcel.len())
+    }
+}
+
+/// Has parcels of so many bytes weighed, all at once.
+#[workflow]
+#[derive(Debug, Default)]
+struct Weighs;
+
+#[workflow_methods]
+impl Weighs {
+    #[run]
+    async fn run(ctx: &mut WorkflowContext<Self>, parcels: Vec<usize>) -> WorkflowResult<usize> {
+        let weighed = parcels.into_iter().map(|bytes| {
+            let limit = ActivityOptions::start_to_close_timeout(Duration::from_secs(30));
+            ctx.start_activity(Scales::weigh, "x".repeat(bytes), limit)
+        });
+        let weights = join_all(weighed).await;
+        weights
+            .into_iter()
+            .try_fold(0, |sum, weight| Ok(sum + weight?))
+    }
+}
+
+async fn weigh(client: &Client, parcels: Vec<usize>) -> WeighsHandle {
+    let options = WorkflowStartOptions::new(too_large::QUEUE, format!("{parcels:?}"));
     client
-        .start_workflow(Sends::run, (way.to_owned(), bytes), options)
+        .start_workflow(Weighs::run, parcels, options)
         .await
         .unwrap()
 }
 
-/// A service that is sent such a command terminates the workflow; here its task fails, and waits for better code.
+fn worker(client: &Client) -> Worker {
+    Worker::builder(client, too_large::QUEUE)
+        .register_workflow::<Weighs>()
+        .register_activities(Scales)
+        .build()
+        .unwrap()
+}
+
+/// Each of them fits, and all of them are more than a service takes in one message. Code cannot know what else it
+/// asks for in the same task, so the task fails, and waits for better code.
 #[tokio::test]
-async fn a_workflow_task_that_asks_for_too_much_fails_and_the_workflow_stays() {
-    with_worker(async |client| {
-        for (way, what) in [
-            ("input", "the command `SCHEDULE_ACTIVITY_TASK` has"),
-            ("end", "the command `COMPLETE_WORKFLOW_EXECUTION` has"),
-        ] {
-            for bytes in SIZES {
-                let sends = send(client, way, bytes).await;
-                let failure = loop {
-                    let history = sends.history().await.unwrap();
-                    let failed = history
-                        .events
-                        .into_iter()
-                        .find_map(|event| match event.kind {
-                            EventKind::WorkflowTaskFailed { cause, failure, .. } => {
-                                assert_eq!(cause, WorkflowTaskFailedCause::PayloadsTooLarge);
-                                failure
-                            }
-                            _ => None,
-                        });
-                    match failed {
-                        Some(failure) => break failure.message,
-                        None => sleep(Duration::from_millis(50)).await,
+async fn a_workflow_task_that_asks_for_too_much_in_all_fails_and_the_workflow_stays() {
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
+        return;
+    };
+    let client = Client::new(fresh_engine(&address).await);
+    let judge = async {
+        let weighs = weigh(&client, vec![1_900_000; 3]).await;
+        let failure = loop {
+            let history = weighs.history().await.unwrap();
+            let failed = history
+                .events
+                .into_iter()
+                .find_map(|event| match event.kind {
+                    EventKind::WorkflowTaskFailed { cause, failure, .. } => {
+                        assert_eq!(cause, WorkflowTaskFailedCause::PayloadsTooLarge);
+                        failure
                     }
-                };
-                assert!(
-                    failure.starts_with(what) && failure.contains("takes at most 2097152"),
-                    "{failure}"
-                );
-                let described = sends.describe().await.unwrap();
-                assert_eq!(described.status, ExecutionStatus::Running);
-                let reason = WorkflowTerminateOptions::default();
-                sends.terminate(reason).await.unwrap();
+                    _ => None,
+                });
+            match failed {
+                Some(failure) => break failure.message,
+                None => sleep(Duration::from_millis(50)).await,
             }
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_activity_that_gives_too_much_fails_and_is_not_tried_again() {
-    with_worker(async |client| {
-        for (way, what) in [
-            ("result", "the result of an activity has"),
-            ("failure", "the failure of an activity has"),
-        ] {
-            for bytes in SIZES {
-                let sends = send(client, way, bytes).await;
-                let error = sends.result().await.unwrap_err().to_string();
-                assert!(
-                    error.contains(what) && error.contains("takes at most 2097152"),
-                    "{error}"
-                );
-                let history = sends.history().await.unwrap();
-                assert_history(&history).has_times(1, "ActivityTaskFailed");
-            }
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_query_that_answers_too_much_fails_alone() {
-    with_worker(async |client| {
-        let sends = send(client, "wait", 0).await;
-        for bytes in SIZES {
-            let error = sends.contents(bytes).await.unwrap_err().to_string();
-            assert!(error.contains("the answer to a query has"), "{error}");
-        }
-        assert_eq!(sends.contents(3).await.unwrap(), "xxx");
-        let history = sends.history().await.unwrap();
-        assert_history(&history).has_none("WorkflowTaskFailed");
-        sends
+        };
+        assert!(failure.contains("larger than max"), "{failure}");
+        let described = weighs.describe().await.unwrap();
+        assert_eq!(described.status, ExecutionStatus::Running);
+        weighs
             .terminate(WorkflowTerminateOptions::default())
             .await
             .unwrap();
-    })
-    .await;
+        // As large as a value may be.
+        let weighs = weigh(&client, vec![(2 << 20) - 1024]).await;
+        assert_eq!(weighs.result().await.unwrap(), (2 << 20) - 1024);
+    };
+    worker(&client).run_until(judge).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_start_with_too_much_is_refused() {
-    with_worker(async |client| {
-        for (bytes, said) in SIZES.into_iter().zip(["exceeds limit", "larger than max"]) {
-            let options = WorkflowStartOptions::new(QUEUE, "start");
-            let started = client
-                .start_workflow(Sends::run, ("x".repeat(bytes), 0), options)
-                .await;
-            let error = started.unwrap_err().to_string();
-            assert!(error.contains(said), "{error}");
+/// Writes how often a byte comes.
+#[derive(Debug)]
+struct RunLengths;
+
+const ENCODING: &str = "binary/run-lengths";
+
+impl PayloadCodec for RunLengths {
+    fn encode(&self, payload: Payload) -> Result<Payload, CodecError> {
+        let mut data = Vec::new();
+        for run in payload.data.as_slice().chunk_by(|one, other| one == other) {
+            data.extend(u32::try_from(run.len()).unwrap().to_le_bytes());
+            data.push(run[0]);
         }
-    })
-    .await;
+        Ok(Payload {
+            encoding: ENCODING.into(),
+            data: data.into(),
+            metadata: [("was".to_owned(), payload.encoding.as_bytes().into())].into(),
+        })
+    }
+
+    fn decode(&self, payload: Payload) -> Result<Payload, CodecError> {
+        if payload.encoding != ENCODING {
+            return Ok(payload);
+        }
+        let mut data = Vec::new();
+        for run in payload.data.as_slice().chunks_exact(5) {
+            let length = u32::from_le_bytes(run[..4].try_into().unwrap());
+            data.extend(std::iter::repeat_n(run[4], length as usize));
+        }
+        let was = payload.metadata["was"].as_slice().to_vec();
+        Ok(Payload {
+            encoding: String::from_utf8(was).unwrap().into(),
+            data: data.into(),
+            ..Payload::default()
+        })
+    }
+}
+
+/// What counts is what is kept: a codec that compresses makes room.
+#[tokio::test]
+async fn a_value_that_a_codec_makes_small_is_not_too_large() {
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
+        return;
+    };
+    let options = fresh_namespace(&address).await.codec(Arc::new(RunLengths));
+    let client = Client::new(TemporalEngine::connect(options).await.unwrap());
+    let judge = async {
+        let weighs = weigh(&client, vec![30 << 20]).await;
+        assert_eq!(weighs.result().await.unwrap(), 30 << 20);
+    };
+    worker(&client).run_until(judge).await.unwrap();
 }

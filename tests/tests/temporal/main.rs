@@ -20,5 +20,7 @@ mod server;
 mod service;
 mod shop;
 mod tls;
+#[path = "../../too_large.rs"]
+mod too_large;
 mod tour;
 mod workers;

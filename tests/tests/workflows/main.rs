@@ -14,6 +14,7 @@ mod executions;
 mod failures;
 mod foreign;
 mod harness;
+mod limits;
 mod local;
 mod logs;
 mod messages;
@@ -24,5 +25,7 @@ mod requests;
 mod sagas;
 mod sagas_dropped;
 mod scopes;
+#[path = "../../too_large.rs"]
+mod too_large;
 mod untyped;
 mod worker;

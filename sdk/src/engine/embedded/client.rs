@@ -4,7 +4,7 @@ use steadfast_core::{
     event::WorkflowExecutionStarted,
     ids::{ActivityId, EventId, Identity},
     options::WorkflowIdConflictPolicy,
-    payload::{MAX_PAYLOAD_BYTES, Payload},
+    payload::Payload,
     task::{ActivityOutcome, HeartbeatReply, Query, Update},
     time::Timestamp,
 };
@@ -13,6 +13,10 @@ use tokio::sync::oneshot;
 use super::{
     execution::{Execution, new_run_id},
     jobs::may_reuse,
+    limits::{
+        check_details, check_outcome, check_query, check_signal, check_start, check_termination,
+        check_text, check_update,
+    },
     shared::{Found, Shared, run_not_found},
     state::Core,
     store::Row,
@@ -34,10 +38,7 @@ impl Shared {
         request: StartWorkflowRequest,
         signal: Option<Signal>,
     ) -> Result<StartedWorkflow, EngineError> {
-        check_size("the arguments", &request.input)?;
-        if let Some(signal) = &signal {
-            check_size("the signal's arguments", &signal.input)?;
-        }
+        check_start(&request, signal.as_ref())?;
         let target = ExecutionRef::current(request.workflow_id.clone());
         let (started, ticket) = self
             .with_run(&target, false, |core, found, now| {
@@ -50,7 +51,7 @@ impl Shared {
     }
 
     pub(crate) async fn signal(&self, request: SignalWorkflowRequest) -> Result<(), EngineError> {
-        check_size("the signal's arguments", &request.signal.input)?;
+        check_signal(&request.signal)?;
         self.change_open(&request.execution, |run, now| {
             run.signal(request.signal, None, now);
             Ok(())
@@ -62,6 +63,7 @@ impl Shared {
         &self,
         request: CancelWorkflowRequest,
     ) -> Result<(), EngineError> {
+        check_text("the reason", &request.reason)?;
         let target = &request.execution;
         let ticket = self
             .with_run(target, false, |core, found, now| {
@@ -99,7 +101,7 @@ impl Shared {
         &self,
         request: TerminateWorkflowRequest,
     ) -> Result<(), EngineError> {
-        check_size("the details", &request.details)?;
+        check_termination(&request)?;
         self.change_open(&request.execution, |run, now| {
             let reason = if request.reason.is_empty() {
                 DEFAULT_REASON.to_owned()
@@ -117,7 +119,7 @@ impl Shared {
         activity: ActivityRef,
         outcome: ActivityOutcome,
     ) -> Result<(), EngineError> {
-        check_outcome(&outcome)?;
+        let outcome = check_outcome(outcome)?;
         self.change_open(&activity.execution, |run, now| {
             let scheduled = pending_activity(run, &activity.activity_id)?;
             run.end_activity(scheduled, outcome, now)
@@ -146,7 +148,7 @@ impl Shared {
         &self,
         request: QueryWorkflowRequest,
     ) -> Result<Payload, EngineError> {
-        check_size("the query's arguments", &request.input)?;
+        check_query(&request)?;
         let target = &request.execution;
         let (reply, answer) = oneshot::channel();
         self.with_run(target, true, |core, found, now| {
@@ -181,7 +183,7 @@ impl Shared {
         &self,
         request: UpdateWorkflowRequest,
     ) -> Result<UpdateReply, EngineError> {
-        check_size("the update's arguments", &request.input)?;
+        check_update(&request)?;
         let (reply, answer) = oneshot::channel();
         let update = Update {
             update_id: request.update_id,
@@ -404,37 +406,4 @@ impl Core {
             started: true,
         }
     }
-}
-
-fn check_size(what: &str, payloads: &[Payload]) -> Result<(), EngineError> {
-    let bytes: usize = payloads.iter().map(Payload::size).sum();
-    if bytes > MAX_PAYLOAD_BYTES {
-        return Err(EngineError::invalid(format!(
-            "{what} have {bytes} bytes and the limit is {MAX_PAYLOAD_BYTES}; keep large values elsewhere \
-             and pass a reference"
-        )));
-    }
-    Ok(())
-}
-
-/// Checks what an activity ended with.
-pub(crate) fn check_outcome(outcome: &ActivityOutcome) -> Result<(), EngineError> {
-    match outcome {
-        ActivityOutcome::Completed { result } => {
-            check_size("the activity's result", result.as_slice())
-        }
-        ActivityOutcome::Cancelled { details } => check_size("the details", details),
-        ActivityOutcome::Failed {
-            last_heartbeat_details,
-            ..
-        } => check_size(
-            "the heartbeat's details",
-            last_heartbeat_details.as_deref().unwrap_or_default(),
-        ),
-    }
-}
-
-/// Checks what a heartbeat says.
-pub(crate) fn check_details(details: &[Payload]) -> Result<(), EngineError> {
-    check_size("the heartbeat's details", details)
 }

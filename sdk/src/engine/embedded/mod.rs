@@ -28,6 +28,7 @@ mod handout;
 mod history;
 mod idle;
 mod jobs;
+mod limits;
 mod options;
 mod queue;
 mod reset;

@@ -12,8 +12,8 @@ use steadfast_core::{
 };
 
 use super::{
-    client::{check_details, check_outcome},
     handout::{TakenActivity, TakenTask, activity_run, started_run, task_not_found},
+    limits::{check_details, check_outcome},
     shared::{Locked, Shared},
     store::load_run,
     ticket::Ticket,
@@ -171,7 +171,7 @@ impl Shared {
         token: TaskToken,
         outcome: ActivityOutcome,
     ) -> Result<(), EngineError> {
-        check_outcome(&outcome)?;
+        let outcome = check_outcome(outcome)?;
         let ticket = {
             let (mut core, now) = self.enter_with(&token).await?;
             let (run, key, scheduled, attempt) = activity_run(&mut core, &token)?;

@@ -228,6 +228,12 @@ impl Connection {
         let wait_policy = Some(update::WaitPolicy {
             lifecycle_stage: stage.into(),
         });
+        let args = self.wire.payloads_out(request.input)?;
+        // A service passes on what a worker may not accept.
+        if let Some(args) = &args {
+            let checked = self.limits.check("the arguments of an update", args);
+            checked.map_err(EngineError::invalid)?;
+        }
         let request = proto::UpdateWorkflowExecutionRequest {
             namespace: self.namespace(),
             workflow_execution: current(&request.execution),
@@ -241,7 +247,7 @@ impl Connection {
                 input: Some(update::Input {
                     header: self.wire.header_out(request.header)?,
                     name: text(Some(request.name)),
-                    args: self.wire.payloads_out(request.input)?,
+                    args,
                 }),
                 ..update::Request::default()
             }),

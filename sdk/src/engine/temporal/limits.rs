@@ -1,14 +1,25 @@
 //! What is too large for a service is found here and said once: a service that is sent it anyway
 //! terminates the workflow.
 
+use std::sync::Arc;
+
 use prost::Message;
 use steadfast_core::{
-    failure::{ApplicationErrorCategory, Failure, FailureKind},
-    payload::MAX_PAYLOAD_BYTES,
+    failure::Failure,
+    limit::{PAYLOADS_TOO_LARGE, PayloadLimit},
+    payload::{MAX_PAYLOAD_BYTES, Payload},
 };
 use temporalio_protos::temporal::api::{
     namespace::v1::NamespaceInfo, workflowservice::v1::RespondWorkflowTaskCompletedRequest,
 };
+
+use crate::codec::PayloadCodec;
+
+/// What a payload takes in a message besides its bytes.
+const PAYLOAD_OVERHEAD: usize = 64;
+/// What a message may have besides its values: names, ids, tokens. Workflow code is told before of what is
+/// larger than a value may be, so that here only the sum is to be looked at, and what a codec made larger.
+const MESSAGE_OVERHEAD: usize = 32 * 1024;
 
 /// The largest values that a namespace takes.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +38,22 @@ impl Limits {
         }
     }
 
-    /// Says of a value that it is too large.
+    /// How large values may be before they go through the codec, if there is one.
+    pub(super) fn of_values(self, codec: Option<Arc<dyn PayloadCodec>>) -> PayloadLimit {
+        PayloadLimit::measured_by(self.value_bytes, move |payload: &Payload| {
+            let encoded = codec.as_ref().map(|codec| codec.encode(payload.clone()));
+            let size = match encoded {
+                Some(Ok(encoded)) => encoded.size(),
+                Some(Err(_)) | None => payload.size(),
+            };
+            size + PAYLOAD_OVERHEAD
+        })
+    }
+
+    /// Says of a message with a value that it is too large.
     pub(super) fn check(self, what: &str, value: &impl Message) -> Result<(), String> {
         let (bytes, limit) = (value.encoded_len(), self.value_bytes);
-        if bytes <= limit {
+        if bytes <= limit + MESSAGE_OVERHEAD {
             return Ok(());
         }
         Err(format!(
@@ -54,16 +77,7 @@ impl Limits {
     }
 }
 
-/// The failure that stands for what is too large: today, and when it is tried again.
+/// The failure that stands for what is too large.
 pub(super) fn too_large(message: String) -> Failure {
-    Failure::new(
-        message,
-        FailureKind::Application {
-            error_type: "PayloadsTooLarge".to_owned(),
-            non_retryable: true,
-            details: Vec::new(),
-            next_retry_delay: None,
-            category: ApplicationErrorCategory::Unspecified,
-        },
-    )
+    Failure::application(message, PAYLOADS_TOO_LARGE)
 }

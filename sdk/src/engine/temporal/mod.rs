@@ -42,6 +42,7 @@ use std::{sync::Arc, time::Duration};
 use steadfast_core::{
     history::History,
     ids::{Identity, Namespace, RunId, TaskQueue},
+    limit::PayloadLimit,
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -86,6 +87,7 @@ use crate::history_json::execution_of;
 pub struct TemporalEngine {
     connection: Arc<Connection>,
     sources: Sources,
+    payload_limit: PayloadLimit,
     namespace: Namespace,
     polls: usize,
 }
@@ -138,6 +140,7 @@ impl TemporalEngine {
             None => Namespace::new("default").expect("not empty and not long"),
         };
         let (service, limits) = Service::connect(&options, &namespace).await?;
+        let payload_limit = limits.of_values(options.codec.clone());
         Ok(Arc::new(Self {
             connection: Arc::new(Connection {
                 service,
@@ -151,6 +154,7 @@ impl TemporalEngine {
                 bookmarks: Bookmarks::default(),
             }),
             sources: Sources::default(),
+            payload_limit,
             namespace,
             polls: options.polls,
         }))
@@ -169,6 +173,10 @@ macro_rules! pass_on {
 impl Engine for TemporalEngine {
     fn namespace(&self) -> &Namespace {
         &self.namespace
+    }
+
+    fn payload_limit(&self) -> PayloadLimit {
+        self.payload_limit.clone()
     }
 
     fn concurrent_polls(&self) -> usize {

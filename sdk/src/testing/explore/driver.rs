@@ -9,6 +9,7 @@ use futures_util::{FutureExt as _, future::BoxFuture, future::poll_fn};
 use steadfast_core::{
     event::ExecutionStatus,
     ids::{Identity, RunId, TaskQueue, WorkflowId},
+    run::Run,
     task::{WorkflowTask, WorkflowTaskCompletion},
 };
 use tokio::sync::Semaphore;
@@ -212,7 +213,8 @@ impl Driver {
                     .registry
                     .workflow(&task.workflow_type)
                     .map_err(DriveError::Code)?;
-                new(task.execution.clone(), task.workflow_type.clone())
+                let run = Run::new(task.execution.clone(), task.workflow_type.clone());
+                new(run.with_payload_limit(self.engine.payload_limit()))
             }
         };
         if let Err(error) = instance.handle_task(

@@ -7,6 +7,7 @@ use std::sync::{
 
 use steadfast_core::{
     ids::{Namespace, WorkflowId},
+    limit::PayloadLimit,
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -127,6 +128,10 @@ impl Engine for GatedEngine {
 
     fn now(&self) -> Timestamp {
         self.engine().now()
+    }
+
+    fn payload_limit(&self) -> PayloadLimit {
+        self.engine().payload_limit()
     }
 
     forwarded! {

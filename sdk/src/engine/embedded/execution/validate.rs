@@ -7,7 +7,7 @@ use steadfast_core::{
     command::{Command, ScheduleActivityTask},
     event::{EventKind, WorkflowTaskFailedCause},
     ids::{ActivityId, EventId, TimerId, WorkflowId},
-    payload::{MAX_PAYLOAD_BYTES, Payload},
+    limit::PayloadLimit,
 };
 
 use super::{Execution, MAX_PENDING, TaskKind};
@@ -82,7 +82,9 @@ impl Execution {
         };
         for (index, command) in commands.iter().enumerate() {
             let is_last = index + 1 == commands.len();
-            check_payloads(command)?;
+            PayloadLimit::default()
+                .check_command(command)
+                .map_err(|error| (WorkflowTaskFailedCause::PayloadsTooLarge, error.to_string()))?;
             self.check_command(command, &seen)?;
             if command.is_closing() {
                 if !is_last {
@@ -299,47 +301,4 @@ impl Execution {
             )
         })
     }
-}
-
-fn check_payloads(command: &Command) -> Result<(), Refusal> {
-    let size = |payloads: &[Payload]| payloads.iter().map(Payload::size).sum::<usize>();
-    let bytes = match command {
-        Command::ScheduleActivityTask(activity) => size(&activity.input),
-        Command::StartChildWorkflowExecution(child) => size(&child.input),
-        Command::SignalExternalWorkflowExecution(signal) => size(&signal.input),
-        Command::ContinueAsNewWorkflowExecution(next) => size(&next.input),
-        Command::RecordMarker(marker) => marker.details.values().map(|values| size(values)).sum(),
-        Command::CompleteWorkflowExecution { result } => result.as_ref().map_or(0, Payload::size),
-        Command::CompleteUpdate {
-            outcome: Ok(result),
-            ..
-        } => result.size(),
-        Command::CancelWorkflowExecution { details } => size(details),
-        Command::UpsertWorkflowSearchAttributes {
-            search_attributes: values,
-        }
-        | Command::ModifyWorkflowProperties {
-            upserted_memo: values,
-        } => values.values().map(Payload::size).sum(),
-        Command::RequestCancelActivityTask { .. }
-        | Command::StartTimer { .. }
-        | Command::CancelTimer { .. }
-        | Command::RequestCancelExternalWorkflowExecution(_)
-        | Command::AcceptUpdate { .. }
-        | Command::CompleteUpdate {
-            outcome: Err(_), ..
-        }
-        | Command::RejectUpdate { .. }
-        | Command::FailWorkflowExecution { .. } => 0,
-    };
-    if bytes > MAX_PAYLOAD_BYTES {
-        return Err((
-            WorkflowTaskFailedCause::PayloadsTooLarge,
-            format!(
-                "`{command}` carries {bytes} bytes of payload and the limit is {MAX_PAYLOAD_BYTES}; \
-                 keep large values elsewhere and pass a reference"
-            ),
-        ));
-    }
-    Ok(())
 }

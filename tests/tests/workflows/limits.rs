@@ -1,0 +1,21 @@
+//! Too large a value is an error where it was made, at once (F8), on the embedded engine.
+
+use steadfast::prelude::*;
+
+use crate::too_large;
+
+async fn with_worker(judge: impl AsyncFnOnce(&Client)) {
+    let client = Client::connect("memory:").await.unwrap();
+    let worker = too_large::worker(&client);
+    worker.run_until(judge(&client)).await.unwrap();
+}
+
+#[tokio::test]
+async fn f8_code_is_told_of_what_is_too_large() {
+    with_worker(too_large::judge_code).await;
+}
+
+#[tokio::test]
+async fn f8_clients_are_told_of_what_is_too_large() {
+    with_worker(too_large::judge_clients).await;
+}
