@@ -4,9 +4,13 @@
 //! missing payload are null. This module does not encrypt or compress: that is a
 //! [codec](crate::codec)'s task.
 
+mod json;
+
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::{limit::TooLarge, payload::Payload};
 use thiserror::Error;
+
+use self::json::{MAX_DEPTH, Refused, to_json};
 
 /// Says why a value could not be turned into a payload or back.
 #[derive(Debug, Error)]
@@ -35,6 +39,23 @@ pub enum ConvertError {
         ty: &'static str,
         /// The payload's encoding.
         encoding: String,
+    },
+    /// The value has a number that JSON cannot express; it would be read as null.
+    #[error(
+        "cannot encode a value of type `{ty}`: a number in it is not finite (NaN or infinite); \
+         use an `Option`, or an enum that says what it means"
+    )]
+    NotFinite {
+        /// The Rust type.
+        ty: &'static str,
+    },
+    /// The value is nested so deep that it could not be read again.
+    #[error(
+        "cannot encode a value of type `{ty}`: it is nested deeper than {MAX_DEPTH} levels, and could not be read again"
+    )]
+    TooDeep {
+        /// The Rust type.
+        ty: &'static str,
     },
     /// The value is larger than the engine takes.
     #[error("the value cannot be recorded")]
@@ -188,11 +209,14 @@ impl Arguments<()> {
 ///
 /// # Errors
 ///
-/// When the value cannot be expressed as JSON, such as a map whose keys are not texts.
+/// When the value cannot be expressed as JSON and read again: a map whose keys are not texts, a number that is not
+/// finite, more than 127 levels of nesting.
 pub fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, ConvertError> {
-    let text = serde_json::to_vec(value).map_err(|source| ConvertError::Encode {
-        ty: std::any::type_name::<T>(),
-        source,
+    let ty = std::any::type_name::<T>();
+    let text = to_json(value).map_err(|refused| match refused {
+        Refused::Json(source) => ConvertError::Encode { ty, source },
+        Refused::NotFinite => ConvertError::NotFinite { ty },
+        Refused::TooDeep => ConvertError::TooDeep { ty },
     })?;
     Ok(if text == b"null" {
         Payload::null()
