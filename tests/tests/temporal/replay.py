@@ -8,8 +8,12 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ChildWorkflowError
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+
+# The wait of a local activity, which is longer than its workflow task.
+PATIENCE = timedelta(seconds=2)
 
 
 @workflow.defn
@@ -71,6 +75,16 @@ class Tour:
             workflow.continue_as_new("short")
         if leg == "failed":
             return [await self.show("closed")]
+        if leg == "patient":
+            return [
+                await workflow.execute_local_activity(
+                    "ring",
+                    "the house",
+                    start_to_close_timeout=PATIENCE,
+                    retry_policy=RetryPolicy(initial_interval=PATIENCE, backoff_coefficient=1.0),
+                    local_retry_threshold=PATIENCE / 2,
+                )
+            ]
         if leg == "parent":
             child = await self.child("endless")
             child.cancel()

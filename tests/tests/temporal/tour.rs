@@ -12,14 +12,18 @@ use steadfast::{
 const QUEUE: &str = "tour";
 
 /// What the workflow is told to do, and how many runs that leaves.
-pub(crate) const LEGS: [(&str, usize); 6] = [
+pub(crate) const LEGS: [(&str, usize); 7] = [
     ("everything", 1),
     ("cancelled", 1),
     ("continued", 2),
     ("failed", 1),
+    ("patient", 1),
     ("parent", 1),
     ("reset", 2),
 ];
+
+/// Longer than the workflow task of a local activity that has to wait so long.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
 struct Guide;
@@ -34,6 +38,14 @@ impl Guide {
                 .into());
         }
         Ok(format!("seen {place}"))
+    }
+
+    #[activity]
+    async fn ring(ctx: ActivityContext, place: String) -> Result<String, ActivityError> {
+        match ctx.info().attempt {
+            1 => Err("nobody is there".into()),
+            attempt => Ok(format!("let in to {place} in attempt {attempt}")),
+        }
     }
 
     #[activity(auto_heartbeat)]
@@ -103,6 +115,17 @@ impl Tour {
                     ctx.start_activity(Guide::show, place, options()).await?,
                 ])
             }
+            "patient" => {
+                let once_more = RetryPolicy {
+                    initial_interval: PATIENCE,
+                    backoff_coefficient: 1.0,
+                    ..RetryPolicy::default()
+                };
+                let limit = LocalActivityOptions::with_start_to_close_timeout(PATIENCE)
+                    .retry_policy(once_more);
+                let ring = ctx.start_local_activity(Guide::ring, "the house".to_owned(), limit);
+                Ok(vec![ring.await?])
+            }
             "parent" => {
                 let child = child("endless");
                 child.started().await;
@@ -158,7 +181,10 @@ pub(crate) async fn histories(client: &Client) -> Vec<(String, History)> {
 async fn go(client: &Client) -> Vec<(String, History)> {
     let mut histories = Vec::new();
     for (leg, runs) in LEGS {
-        let options = WorkflowStartOptions::new(QUEUE, leg);
+        let mut options = WorkflowStartOptions::new(QUEUE, leg);
+        if leg == "patient" {
+            options = options.task_timeout(PATIENCE / 2);
+        }
         let tour = client
             .start_workflow(Tour::run, leg.to_owned(), options)
             .await
