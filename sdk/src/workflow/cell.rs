@@ -397,6 +397,11 @@ impl RunCell {
         self.lasting.borrow_mut().insert(id);
     }
 
+    /// Says that a task is no more, so that nothing is kept of it.
+    pub(crate) fn task_has_ended(&self, id: TaskId) {
+        self.lasting.borrow_mut().remove(&id);
+    }
+
     /// Whether a task outlives the run function.
     pub(crate) fn is_lasting(&self, id: TaskId) -> bool {
         self.lasting.borrow().contains(&id)

@@ -283,6 +283,7 @@ impl Executor {
         for id in ids {
             if let Some(task) = self.tasks.remove(&id) {
                 self.drop_task(task);
+                self.cell.task_has_ended(id);
             }
         }
     }
@@ -315,6 +316,7 @@ impl Executor {
         if !matches!(polled, Ok(false)) {
             let task = self.tasks.remove(&id);
             let _ = self.enter(|| drop(task));
+            self.cell.task_has_ended(id);
         }
         polled.map(|_| ())
     }
