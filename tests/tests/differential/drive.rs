@@ -39,6 +39,9 @@ const LOOK: Duration = Duration::from_millis(60);
 const ARRIVES: Duration = Duration::from_millis(150);
 /// What does not come to rest in this time never will.
 const STUCK: Duration = Duration::from_secs(45);
+/// The time of a workflow task: longer than anything here takes, so that no worker reports in the middle of a local
+/// activity. When it does decides which messages come to code together.
+const TASK: Duration = Duration::from_secs(30);
 /// How long an answer may take that has to come.
 const ANSWER: Duration = Duration::from_secs(20);
 
@@ -96,7 +99,7 @@ struct Update {
 impl Playing {
     /// Starts the workflow and does what clients do while no worker runs.
     pub(crate) async fn start(side: Side, program: Program, id: String, queue: String) -> Self {
-        let options = WorkflowStartOptions::new(queue, &id);
+        let options = WorkflowStartOptions::new(queue, &id).task_timeout(TASK);
         let handle = side
             .client
             .start_workflow(Player::run, program.play(), options)
