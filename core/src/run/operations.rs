@@ -63,7 +63,7 @@ const MAX_IN_A_TURN: u32 = 10_000;
 pub enum Runaway {
     /// It starts operations again and again that are refused, because their scope is cancelled.
     Refused,
-    /// It waits again and again for a cancellation that was accepted.
+    /// It waits again and again for a cancellation that was accepted, or looks whether one is requested.
     Taken,
 }
 
@@ -355,6 +355,13 @@ impl Run {
     /// Waits for the cancellation of a scope; see [`ScopeTree::wait`](crate::scope::ScopeTree::wait).
     pub fn wait_for_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
         let reason = self.scopes.wait(scope);
+        self.turn.taken += u32::from(reason.is_some());
+        reason
+    }
+
+    /// The request that was made of a scope, if there is one. Accepts nothing (D10).
+    pub fn see_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
+        let reason = self.scopes.reason(scope).cloned();
         self.turn.taken += u32::from(reason.is_some());
         reason
     }

@@ -332,8 +332,10 @@ impl ThreadWorker {
         } else {
             Vec::new()
         };
-        // A task of refused updates leaves no events, so what the run has seen never happened.
-        let forget = !owed.task.updates.is_empty()
+        // A task of refused updates leaves no events, so what the run has seen never happened; unless it
+        // says that local activities are still running, which go on.
+        let forget = !heartbeat
+            && !owed.task.updates.is_empty()
             && commands
                 .iter()
                 .all(|command| matches!(command, Command::RejectUpdate { .. }));

@@ -25,7 +25,10 @@ use steadfast_core::{
     ascending::AscendingMap, ids::WorkflowExecution, run::Runaway, scope::ScopeId,
 };
 
-use super::{cell::RunCell, unwinding::Unwound};
+use super::{
+    cell::RunCell,
+    unwinding::{self, Unwound},
+};
 use crate::error::panic_message;
 
 /// Names a task of a run. Ids grow in creation order.
@@ -71,8 +74,9 @@ const REFUSED_FOR_EVER: &str = "workflow code starts operations again and again 
     each is refused; leave the loop when `error.is_cancelled()`, or run what has to go on in \
     `ctx.disconnected(..)`";
 
-const TAKEN_FOR_EVER: &str = "workflow code awaits `ctx.cancelled()` again and again, which resolves at once in \
-    a scope whose cancellation was accepted; leave the loop after it, or do not look again";
+const TAKEN_FOR_EVER: &str = "workflow code awaits `ctx.cancelled()` or `ctx.cancellation_requested()` again and \
+    again, which resolves at once in a scope whose cancellation was accepted, or is requested; leave the loop after it, or do \
+    not look again";
 
 struct TaskWaker {
     id: TaskId,
@@ -235,6 +239,10 @@ impl Executor {
         // the condition holds; then the condition says so itself.
         let mut only_looking = false;
         loop {
+            // Code that wakes itself and calls nothing of the SDK goes round here (D11).
+            if unwinding::is_given_up() {
+                return Err(ExecutorError::GivenUp);
+            }
             self.adopt();
             let Some(id) = self.next_ready(&may_run) else {
                 if !self.enter_cell(RunCell::wake_conditions)? {

@@ -129,7 +129,7 @@ impl Future for CancellationRequestedFuture {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CancelReason> {
         let scope = self.scope;
-        let reason = self.cell.peek(|run| run.scopes().reason(scope).cloned());
+        let reason = self.cell.with_run(|run| run.see_cancel(scope));
         match reason {
             Some(reason) => Poll::Ready(CancelReason(reason)),
             None => {
@@ -283,8 +283,10 @@ impl<T> Drop for ScopeFuture<'_, T> {
 #[must_use = "the body only runs while this is polled"]
 pub struct TimeoutFuture<'a, T, E> {
     body: ScopeFuture<'a, Result<T, E>>,
+    /// Until it has fired.
     timer: Option<TimerFuture>,
     after: Duration,
+    /// The scope was cancelled because of the time limit.
     timed_out: bool,
 }
 
@@ -324,18 +326,21 @@ impl<T, E: Into<WorkflowError>> Future for TimeoutFuture<'_, T, E> {
                     other => other,
                 });
             }
-            let Some(timer) = &mut self.timer else {
-                return Poll::Pending;
-            };
-            match Pin::new(timer).poll(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(_) => {
-                    self.timer = None;
-                    // One that was cancelled from above says so, unless it accepted that and had
-                    // time of its own to clean up.
-                    let reason = format!("timed out after {:?}", self.after);
-                    self.timed_out = self.body.scope.request(&reason);
+            if let Some(timer) = &mut self.timer {
+                if Pin::new(timer).poll(context).is_pending() {
+                    return Poll::Pending;
                 }
+                self.timer = None;
+            }
+            if self.timed_out {
+                return Poll::Pending;
+            }
+            // One that was cancelled from above says so. Once it has accepted that, and cleans up, its time is
+            // over all the same (S3).
+            let reason = format!("timed out after {:?}", self.after);
+            self.timed_out = self.body.scope.request(&reason);
+            if !self.timed_out {
+                return Poll::Pending;
             }
         }
     }
@@ -441,8 +446,11 @@ impl<T> Unpin for TaskHandle<T> {}
 impl<T: 'static> Future for TaskHandle<T> {
     type Output = T;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        if let Some(result) = self.slot.result.borrow_mut().take() {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let ended = self.slot.result.borrow_mut().take();
+        if let Some(result) = ended {
+            // What it left running is its own, or detached.
+            self.detached = true;
             return Poll::Ready(result);
         }
         // The wait itself belongs to no scope: a cancellation reaches the task through the task's

@@ -37,13 +37,17 @@ pub(crate) fn end_this_thread_when(given_up: Arc<AtomicBool>) {
     GIVEN_UP.set(Some(given_up));
 }
 
-/// Called wherever workflow code calls into the SDK.
-pub(crate) fn check(cell: &RunCell) {
-    let given_up = GIVEN_UP.with_borrow(|flag| {
+/// Whether this thread was given up.
+pub(crate) fn is_given_up() -> bool {
+    GIVEN_UP.with_borrow(|flag| {
         flag.as_ref()
             .is_some_and(|flag| flag.load(Ordering::Relaxed))
-    });
-    let why = if given_up {
+    })
+}
+
+/// Called wherever workflow code calls into the SDK.
+pub(crate) fn check(cell: &RunCell) {
+    let why = if is_given_up() {
         Unwound::GivenUp
     } else if let Some(runaway) = cell.runaway() {
         Unwound::Runaway(runaway)

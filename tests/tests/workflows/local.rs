@@ -297,3 +297,28 @@ async fn a_local_activity_that_a_worker_cannot_run_fails_the_task_and_another_wo
     })
     .await;
 }
+
+// A7: an update that is refused in the task of a running local activity does not start the activity again.
+#[test]
+async fn a_refused_update_leaves_a_running_local_activity_alone() {
+    scenario_without_worker(async |world| {
+        world.work_with(knows(world));
+        let body = define(async |ctx| {
+            Ok(ctx
+                .start_local_activity(Locals::until_told, (), an_hour())
+                .await
+                .unwrap_or_else(|error| error.to_string()))
+        });
+        let flow = start_short(world, &body).await;
+        world.board.heard("started 1").await;
+        for _ in 0..3 {
+            let refused = flow.handle.update_by_name("nobody handles this", vec![]);
+            assert!(refused.await.is_err());
+        }
+        assert_eq!(world.board.said(), ["started 1"]);
+        flow.cancel("enough").await;
+        flow.result().await;
+        assert_eq!(world.board.said(), ["started 1", "told Cancelled"]);
+    })
+    .await;
+}

@@ -6,7 +6,10 @@ use steadfast::{core::event::EventKind, prelude::*};
 use tokio::test;
 
 use crate::{
-    harness::{Flow, MINUTE, QUEUE, World, many, none, once, scenario, scenario_without_worker},
+    harness::{
+        Flow, HOUR, MINUTE, QUEUE, Stage, World, many, none, once, scenario,
+        scenario_without_worker,
+    },
     logs,
 };
 
@@ -386,6 +389,37 @@ async fn whoever_only_hears_of_a_request_accepts_nothing() {
 async fn passes(world: &World, flow: &Flow, duration: Duration) {
     flow.settle().await;
     world.clock.advance(duration);
+}
+
+// S3: also for a body that accepts only when its time is over already.
+#[test]
+async fn a_time_limit_holds_for_a_body_that_accepts_a_cancellation_after_it() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let limited = ctx
+                    .with_timeout(MINUTE, async |ctx| {
+                        let waits = ActivityOptions::with_start_to_close_timeout(HOUR)
+                            .cancellation_type(ActivityCancellationType::WaitCancellationCompleted);
+                        let held = ctx.start_activity(Stage::ignore, "work".to_owned(), waits);
+                        let _ = held.await;
+                        let why = ctx.cancelled().await;
+                        // A cleanup that hangs.
+                        ctx.wait_condition(|_| false).await?;
+                        WorkflowResult::Ok(why.to_string())
+                    })
+                    .await;
+                Ok(limited.unwrap_or_else(|error| error.to_string()))
+            })
+            .await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        passes(world, &flow, MINUTE).await;
+        flow.settle().await;
+        world.board.open("work");
+        assert_eq!(flow.result().await, "timed out after 60s");
+    })
+    .await;
 }
 
 // S3, O4

@@ -488,3 +488,32 @@ async fn select_and_join_work_inside_scopes() {
     })
     .await;
 }
+
+// O5, S6: a task that has ended was not dropped unfinished, so what it left is left.
+#[test]
+async fn awaiting_a_task_leaves_alone_what_it_left_running() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let started = ctx
+                    .spawn(async |ctx| {
+                        ctx.spawn(async |ctx| {
+                            let _ = ctx.sleep(MINUTE).await;
+                            ctx.state_mut(|state| state.heard.push("inner".to_owned()));
+                        })
+                        .detach();
+                        ctx.start_activity(Stage::quick, "left".to_owned(), options())
+                    })
+                    .await;
+                let result = started.await?;
+                ctx.wait_condition(|state| !state.heard.is_empty()).await?;
+                Ok(result)
+            })
+            .await;
+        flow.reaches("ActCompleted", 1).await;
+        flow.settle().await;
+        world.clock.advance(MINUTE);
+        assert_eq!(flow.result().await, "left");
+    })
+    .await;
+}

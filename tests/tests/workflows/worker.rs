@@ -204,6 +204,65 @@ async fn code_that_kept_its_thread_is_ended_at_its_next_call() {
     .await;
 }
 
+/// Counts how often the code below was polled.
+static POLLS: AtomicU64 = AtomicU64::new(0);
+
+// D11: so does code that wakes itself for ever and calls nothing of the SDK.
+#[test]
+async fn code_that_only_wakes_itself_is_ended_too() {
+    let impatient = WorkerOptions {
+        deadlock_timeout: Duration::from_millis(50),
+        ..many()
+    };
+    once(impatient, &async |world: &World| {
+        world.work();
+        let spinning = world
+            .start(async |_| {
+                std::future::poll_fn(|context| {
+                    POLLS.fetch_add(1, Ordering::Relaxed);
+                    context.waker().wake_by_ref();
+                    std::task::Poll::<()>::Pending
+                })
+                .await;
+                Ok(String::new())
+            })
+            .await;
+        spinning.reaches("WTFailed", 1).await;
+        let terminate = WorkflowTerminateOptions::builder().reason("enough").build();
+        spinning.handle.terminate(terminate).await.unwrap();
+        let mut before = u64::MAX;
+        while POLLS.load(Ordering::Relaxed) != before {
+            before = POLLS.load(Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+// D10, D11
+#[test]
+async fn a_loop_that_looks_for_a_request_again_and_again_fails_its_task() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let mut looks = 0_u64;
+                loop {
+                    ctx.cancellation_requested().await;
+                    looks += 1;
+                    if looks == u64::MAX {
+                        return Ok(String::new());
+                    }
+                }
+            })
+            .await;
+        flow.settle().await;
+        flow.cancel("stop").await;
+        let text = task_failure(&flow).await;
+        assert!(text.contains("`ctx.cancellation_requested()`"), "{text}");
+    })
+    .await;
+}
+
 /// Lets go of everything that blocks on it.
 static BLOCKED: Mutex<bool> = Mutex::new(true);
 
