@@ -1,7 +1,7 @@
 //! Rule F8: every value that crosses a boundary, made too large, and what its owner is told at once. One table
 //! for both engines.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use steadfast::{
     client::{ClientError, WorkflowExecutionError},
@@ -13,6 +13,7 @@ use steadfast::{
     },
     engine::{ActivityRef, ExecutionRef},
     prelude::*,
+    worker::WorkerOptions,
 };
 
 pub(crate) const QUEUE: &str = "limits";
@@ -70,6 +71,15 @@ impl Parcels {
             "heartbeat, and a failure" => {
                 Ok(ctx.heartbeat_details::<String>()?.unwrap_or_default())
             }
+            "details and a heartbeat" => {
+                // The first goes out at once, the second waits for its turn.
+                ctx.heartbeat(&"x".repeat(LARGE / 2))?;
+                ctx.heartbeat(&"x".repeat(LARGE / 2))?;
+                Err(ApplicationFailure::non_retryable("lost", "Lost")
+                    .with_details(&"x".repeat(LARGE / 2))?
+                    .into())
+            }
+            "type" => Err(ApplicationFailure::non_retryable("lost", large()).into()),
             "elsewhere" if attempt == 1 => Err(ActivityError::complete_async()),
             "cancellation" => {
                 ctx.heartbeat(&())?;
@@ -131,6 +141,16 @@ fn kind(failure: &Failure) -> String {
     types.dedup();
     assert!(failure.to_string().len() < 10_000, "it is cut");
     types.join(" <- ")
+}
+
+/// Another value each time, as the world may give.
+fn made(run: String) -> String {
+    static MADE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if MADE.lock().unwrap().insert(run) {
+        large()
+    } else {
+        String::new()
+    }
 }
 
 fn activity_told<T: ToString>(result: Result<T, ActivityExecutionError>) -> String {
@@ -200,13 +220,27 @@ impl Sends {
                 told(child.signal(Neighbour::take, large()).await)
             }
             "signal" => told(neighbour().signal(Neighbour::take, large()).await),
-            "side effect" => told(ctx.side_effect(large)),
+            "side effect" => {
+                let run = ctx.run_id().to_string();
+                let first = ctx.side_effect(|| made(run));
+                let second = ctx.side_effect(|| "second".to_owned())?;
+                // What follows is a replay, with a worker that keeps no runs.
+                ctx.sleep(Duration::from_millis(10)).await?;
+                format!("{}, {second}", told(first))
+            }
             "memo" => told(ctx.upsert_memo("parcel", &large())),
             "memo, in sum" => {
                 let half = "x".repeat(LARGE / 2);
                 ctx.upsert_memo("first", &half)?;
                 ctx.upsert_memo("first", &half)?;
                 told(ctx.upsert_memo("second", &half))
+            }
+            "memo, with its keys" => {
+                let mut taken = 0;
+                while ctx.upsert_memo("k".repeat(100_000 + taken), &"").is_ok() {
+                    taken += 1;
+                }
+                format!("{taken} taken")
             }
             "search attribute" => told(ctx.upsert_search_attribute("Parcel", &large())),
             "next run" => told::<()>(ctx.continue_as_new(large(), ContinueAsNewOptions::default())),
@@ -274,6 +308,8 @@ const OF_CODE: &[(&str, &str)] = &[
         "activity: details, not to be tried again",
         "Lost <- PayloadsTooLarge in attempt 1",
     ),
+    ("activity: details and a heartbeat", "Lost in attempt 1"),
+    ("activity: type", "x"),
     ("activity: text", "String <- PayloadsTooLarge in attempt 2"),
     ("activity: panic", "Panic <- PayloadsTooLarge in attempt 2"),
     ("activity: heartbeat", HEARTBEAT),
@@ -289,9 +325,10 @@ const OF_CODE: &[(&str, &str)] = &[
     ("child's memo", "PayloadsTooLarge"),
     ("child's signal", "PayloadsTooLarge"),
     ("signal", "PayloadsTooLarge"),
-    ("side effect", "PayloadsTooLarge"),
+    ("side effect", "PayloadsTooLarge, second"),
     ("memo", "PayloadsTooLarge"),
     ("memo, in sum", "PayloadsTooLarge"),
+    ("memo, with its keys", "20 taken"),
     ("search attribute", "PayloadsTooLarge"),
     ("next run", "PayloadsTooLarge"),
     ("result", "failed: PayloadsTooLarge"),
@@ -300,8 +337,13 @@ const OF_CODE: &[(&str, &str)] = &[
 
 const HEARTBEAT: &str = "taken: the heartbeat's details";
 
-pub(crate) fn worker(client: &Client) -> Worker {
+pub(crate) fn worker(client: &Client, cached_runs: usize) -> Worker {
+    let options = WorkerOptions {
+        max_cached_runs: cached_runs,
+        ..WorkerOptions::default()
+    };
     Worker::builder(client, QUEUE)
+        .options(options)
         .register_workflow::<Sends>()
         .register_workflow::<Neighbour>()
         .register_activities(Parcels)

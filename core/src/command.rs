@@ -237,31 +237,28 @@ impl Command {
         }
     }
 
-    /// The values that it carries, but for those of a [failure](Self::failure).
+    /// The values that it carries, but for those of a [failure](Self::failure), and the memo and the search attributes
+    /// of another run.
     pub(crate) fn payloads(&self) -> impl Iterator<Item = &Payload> + Clone {
         let mut list: &[Payload] = &[];
-        let mut maps: [Option<&PayloadMap>; 3] = [None; 3];
+        let mut map: Option<&PayloadMap> = None;
         let mut markers = None;
         match self {
             Self::ScheduleActivityTask(activity) => {
                 list = &activity.input;
-                maps[0] = Some(&activity.header);
+                map = Some(&activity.header);
             }
             Self::StartChildWorkflowExecution(child) => {
                 list = &child.input;
-                maps = [&child.header, &child.memo, &child.search_attributes].map(Some);
+                map = Some(&child.header);
             }
             Self::SignalExternalWorkflowExecution(signal) => {
                 list = &signal.input;
-                maps[0] = Some(&signal.header);
+                map = Some(&signal.header);
             }
             Self::ContinueAsNewWorkflowExecution(next) => {
                 list = &next.input;
-                maps = [
-                    Some(&next.header),
-                    next.memo.as_ref(),
-                    next.search_attributes.as_ref(),
-                ];
+                map = Some(&next.header);
             }
             Self::RecordMarker(marker) => markers = Some(&marker.details),
             Self::UpsertWorkflowSearchAttributes {
@@ -269,7 +266,7 @@ impl Command {
             }
             | Self::ModifyWorkflowProperties {
                 upserted_memo: values,
-            } => maps[0] = Some(values),
+            } => map = Some(values),
             Self::CompleteWorkflowExecution {
                 result: Some(result),
             }
@@ -290,9 +287,9 @@ impl Command {
             | Self::RejectUpdate { .. }
             | Self::FailWorkflowExecution { .. } => {}
         }
-        let maps = maps.into_iter().flatten().flat_map(PayloadMap::values);
+        let map = map.into_iter().flat_map(PayloadMap::values);
         let markers = markers.into_iter().flat_map(BTreeMap::values).flatten();
-        list.iter().chain(maps).chain(markers)
+        list.iter().chain(map).chain(markers)
     }
 
     /// The failure that it carries.

@@ -518,8 +518,10 @@ pub(crate) fn failure_of(error: &(dyn Error + 'static), type_name: &str) -> Fail
     {
         return failure.clone();
     }
-    if let Some(ConvertError::TooLarge(too_large)) = error.downcast_ref() {
-        return too_large.to_failure();
+    match error.downcast_ref() {
+        Some(ConvertError::TooLarge(too_large)) => return too_large.to_failure(),
+        Some(ConvertError::SideEffect(failure)) => return (**failure).clone(),
+        _ => {}
     }
     if let Some(timed_out) = error.downcast_ref::<TimedOut>() {
         return Failure::timeout(timed_out.to_string(), TimeoutType::StartToClose);

@@ -10,6 +10,7 @@ use crate::{
     event::{EventKind, ExternalFailedCause, HistoryEvent, WorkflowTaskFailedCause},
     failure::{ActivityFailureInfo, ChildWorkflowFailureInfo, Failure, FailureKind},
     ids::{EventId, Identity, RunId},
+    limit,
     machine::{
         ActivityInput, ChildInput, Effects, ExternalInput, Impossible, Outcome, Reason, TimerInput,
     },
@@ -418,7 +419,7 @@ impl Run {
                     // continued as new (scenario 124).
                     run_id: None,
                     child_workflow_only: true,
-                    reason: operation.reason.as_deref().unwrap_or_default().to_owned(),
+                    reason: limit::short(operation.reason.as_deref().unwrap_or_default()),
                 },
             )),
             Machine::External(_) | Machine::LocalActivity(..) | Machine::Internal => return,

@@ -149,7 +149,7 @@ pub struct Run {
     seed: RunId,
     patches: BTreeMap<PatchId, bool>,
     recorded_patches: BTreeSet<PatchId>,
-    recorded_side_effects: VecDeque<Payload>,
+    recorded_side_effects: VecDeque<Result<Payload, Failure>>,
     payload_limit: PayloadLimit,
     /// The memo with what the run changed of it; from the start on while absent.
     memo: Option<PayloadMap>,

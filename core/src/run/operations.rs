@@ -18,7 +18,7 @@ use crate::{
         ActivityId, ActivityType, EventId, PatchId, TaskQueue, TimerId, UpdateId, UpdateName,
         WorkflowId,
     },
-    limit::TooLarge,
+    limit::{self, TooLarge},
     machine::{
         ActivityInput, ActivityMachine, ChildInput, ChildMachine, Effects, ExternalInput,
         ExternalMachine, LocalActivityInput, LocalActivityMachine, Reason, TimerInput,
@@ -240,8 +240,9 @@ impl Run {
     pub fn cancel_external_workflow(
         &mut self,
         scope: ScopeId,
-        request: RequestCancelExternalWorkflowExecution,
+        mut request: RequestCancelExternalWorkflowExecution,
     ) -> OperationId {
+        request.reason = limit::short(&request.reason);
         self.external(
             scope,
             Command::RequestCancelExternalWorkflowExecution(Box::new(request)),
@@ -414,7 +415,7 @@ impl Run {
 
     /// The value that history recorded for the next side effect of the task at hand, or `None` if
     /// it has to be made and then [recorded](Self::record_side_effect).
-    pub fn recorded_side_effect(&mut self) -> Option<Payload> {
+    pub fn recorded_side_effect(&mut self) -> Option<Result<Payload, Failure>> {
         if self.replaying {
             self.recorded_side_effects.pop_front()
         } else {
@@ -422,20 +423,28 @@ impl Run {
         }
     }
 
-    /// Records the value of a side effect.
-    ///
-    /// # Errors
-    ///
-    /// When it is too large (F8).
-    pub fn record_side_effect(&mut self, value: Payload) -> Result<(), TooLarge> {
-        self.payload_limit
-            .check("the side effect's value", std::iter::once(&value))?;
+    /// Records the value of a side effect, or why there is none, and gives what it recorded. A value that is too
+    /// large is recorded as that (F8): a replay has to know, and may make another value.
+    pub fn record_side_effect(
+        &mut self,
+        value: Result<Payload, Failure>,
+    ) -> Result<Payload, Failure> {
+        let value = value.and_then(|value| {
+            self.payload_limit
+                .check("the side effect's value", std::iter::once(&value))
+                .map_err(|too_large| too_large.to_failure())
+                .map(|()| value)
+        });
+        let details = value
+            .iter()
+            .cloned()
+            .map(|value| ("value".to_owned(), vec![value]));
         self.push(Command::RecordMarker(Box::new(RecordMarker {
             marker_name: MARKER_SIDE_EFFECT.to_owned(),
-            details: [("value".to_owned(), vec![value])].into(),
-            failure: None,
+            details: details.collect(),
+            failure: value.as_ref().err().cloned(),
         })));
-        Ok(())
+        value
     }
 
     /// Changes search attributes.
@@ -450,8 +459,7 @@ impl Run {
         let known = self.search_attributes.as_ref();
         let known = known.or_else(|| Some(&self.started.as_ref()?.search_attributes));
         let merged = merged(known, &search_attributes);
-        self.payload_limit
-            .check("the search attributes", merged.values())?;
+        self.payload_limit.check_search_attributes(&merged)?;
         self.search_attributes = Some(merged);
         self.push(Command::UpsertWorkflowSearchAttributes { search_attributes });
         Ok(())
@@ -466,7 +474,7 @@ impl Run {
         let known = self.memo.as_ref();
         let known = known.or_else(|| Some(&self.started.as_ref()?.memo));
         let merged = merged(known, &upserted_memo);
-        self.payload_limit.check("the memo", merged.values())?;
+        self.payload_limit.check_memo(&merged)?;
         self.memo = Some(merged);
         self.push(Command::ModifyWorkflowProperties { upserted_memo });
         Ok(())
@@ -478,11 +486,9 @@ impl Run {
     ///
     /// When it is too large (F8).
     pub fn check_next_run(&self, next: &ContinueAsNewWorkflowExecution) -> Result<(), TooLarge> {
-        let (memo, attributes) = (next.memo.as_ref(), next.search_attributes.as_ref());
-        let maps = [Some(&next.header), memo, attributes];
-        let values = maps.into_iter().flatten().flat_map(PayloadMap::values);
-        self.payload_limit
-            .check("the next run's input", next.input.iter().chain(values))
+        let trace = self.trace_header().map_or(0, |(_, context)| context.size());
+        let limit = self.payload_limit.clone().with_room_for(trace);
+        limit.check_next_run(next)
     }
 
     /// Says that an update was accepted.
@@ -552,8 +558,11 @@ impl Run {
         &mut self,
         id: OperationId,
         machine: Machine,
-        command: Option<Command>,
+        mut command: Option<Command>,
     ) -> OperationId {
+        if let Some(header) = command.as_mut().and_then(Command::header_mut) {
+            header.extend(self.trace_header());
+        }
         if let Some(command) = &command
             && let Err(too_large) = self.payload_limit.check_command(command)
         {

@@ -286,12 +286,15 @@ impl Run {
                 EventKind::MarkerRecorded { marker, .. }
                     if marker.marker_name == MARKER_SIDE_EFFECT =>
                 {
-                    let value = marker
-                        .details
-                        .get("value")
-                        .and_then(|values| values.first());
-                    self.recorded_side_effects
-                        .push_back(value.cloned().unwrap_or_default());
+                    let value = match &marker.failure {
+                        Some(failure) => Err(failure.clone()),
+                        None => {
+                            let values = marker.details.get("value");
+                            let value = values.and_then(|values| values.first());
+                            Ok(value.cloned().unwrap_or_default())
+                        }
+                    };
+                    self.recorded_side_effects.push_back(value);
                 }
                 EventKind::WorkflowExecutionUpdateAccepted {
                     update_id,

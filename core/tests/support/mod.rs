@@ -505,12 +505,13 @@ async fn execute(world: &Shared, statement: &Statement, scope: ScopeId) -> Flow 
             let recorded = world.run.recorded_side_effect();
             let value = recorded.unwrap_or_else(|| {
                 world.made.set(world.made.get() + 1);
-                Payload::json(world.made.get().to_string().into_bytes())
+                Ok(Payload::json(world.made.get().to_string().into_bytes()))
             });
+            let recorded = world.run.record_side_effect(value);
+            let value = recorded.expect("it is small");
             world
                 .trace
                 .push(format!("side effect {}", script::show_payload(&value)));
-            world.run.record_side_effect(value).expect("it is small");
         }
         Statement::Random => {
             let world = &mut *world.borrow_mut();

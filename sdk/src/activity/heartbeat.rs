@@ -83,7 +83,7 @@ struct Shared {
 struct State {
     /// The last details, if they were not sent.
     unsent: Option<Vec<Payload>>,
-    /// The last details.
+    /// The last details; those of the attempt before until this one has some.
     last: Vec<Payload>,
     running: bool,
     stopped: bool,
@@ -96,6 +96,7 @@ impl Heartbeater {
         engine: Arc<dyn Engine>,
         token: TaskToken,
         timeouts: &ActivityTimeouts,
+        last: Vec<Payload>,
         cause: watch::Sender<Option<CancelCause>>,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -103,7 +104,10 @@ impl Heartbeater {
             token,
             interval: interval(timeouts.heartbeat_timeout),
             cause,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                last,
+                ..State::default()
+            }),
             wake: Notify::new(),
             runtime: tokio::runtime::Handle::current(),
             started: Instant::now(),

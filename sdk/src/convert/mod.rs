@@ -7,7 +7,7 @@
 mod json;
 
 use serde::{Serialize, de::DeserializeOwned};
-use steadfast_core::{limit::TooLarge, payload::Payload};
+use steadfast_core::{failure::Failure, limit::TooLarge, payload::Payload};
 use thiserror::Error;
 
 use self::json::{MAX_DEPTH, Refused, to_json};
@@ -57,6 +57,9 @@ pub enum ConvertError {
         /// The Rust type.
         ty: &'static str,
     },
+    /// The value of a side effect could not be recorded; what was recorded says why, and a replay gets the same.
+    #[error("cannot record the value of a side effect: {0}")]
+    SideEffect(Box<Failure>),
     /// The value is larger than the engine takes.
     #[error("the value cannot be recorded")]
     TooLarge(#[from] TooLarge),

@@ -130,6 +130,7 @@ impl ActivityTasks {
             Arc::clone(&self.engine),
             token.clone(),
             &task.timeouts,
+            task.heartbeat_details.clone(),
             cause.clone(),
         );
         let limits = Limits::new(&task.timeouts, heartbeater.clone(), notices.is_none());

@@ -34,6 +34,9 @@ use crate::{
     tracing_context::Propagation,
 };
 
+/// What the marker of a local activity has besides what the activity gave: ids, names, times, the failure around its own.
+const MARKER_BYTES: usize = 8 * 1024;
+
 /// What local activities need of their worker.
 pub(crate) struct LocalActivities {
     pub(crate) engine: Arc<dyn Engine>,
@@ -221,6 +224,7 @@ impl Running<'_> {
             Doing::Attempting { call, limit, .. } => {
                 let limit = until(*limit);
                 let largest = self.activities.engine.payload_limit();
+                let largest = largest.with_room_for(MARKER_BYTES);
                 tokio::select! {
                     biased;
                     result = call => Ended(attempt_end(ActivityEnd::of_call(result, &largest))),

@@ -37,7 +37,7 @@ use super::{
 use crate::{
     convert::{self, ConvertError},
     definition::{ActivityDefinition, RunDefinition, WorkflowDefinition},
-    error::{WorkflowError, WorkflowResult},
+    error::{WorkflowError, WorkflowResult, failure_of},
     untyped::UntypedWorkflow,
 };
 
@@ -531,14 +531,15 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         let recorded = self
             .cell()
             .with_run(steadfast_core::run::Run::recorded_side_effect);
-        let payload = match recorded {
-            Some(payload) => payload,
-            None => convert::to_payload(&make())?,
-        };
-        let value = convert::from_payload(Some(&payload))?;
-        self.cell()
-            .with_run(|run| run.record_side_effect(payload))?;
-        Ok(value)
+        let made = recorded.unwrap_or_else(|| {
+            let made = convert::to_payload(&make());
+            made.map_err(|error| failure_of(&error, "ConvertError"))
+        });
+        let recorded = self.cell().with_run(|run| run.record_side_effect(made));
+        match recorded {
+            Ok(payload) => convert::from_payload(Some(&payload)),
+            Err(failure) => Err(ConvertError::SideEffect(Box::new(failure))),
+        }
     }
 
     /// Guards changed code: `true` in new runs, `false` where a replay goes on with a run that took

@@ -9,7 +9,7 @@ use steadfast::{
         event::{EventKind, ExecutionStatus, WorkflowTaskFailedCause},
         payload::Payload,
     },
-    engine::temporal::TemporalEngine,
+    engine::{Engine as _, temporal::TemporalEngine},
     prelude::*,
     workflow::join_all,
 };
@@ -25,7 +25,7 @@ async fn with_worker(judge: impl AsyncFnOnce(&Client)) {
         return;
     };
     let client = Client::new(fresh_engine(&address).await);
-    let worker = too_large::worker(&client);
+    let worker = too_large::worker(&client, 100);
     worker.run_until(judge(&client)).await.unwrap();
 }
 
@@ -125,6 +125,21 @@ async fn a_workflow_task_that_asks_for_too_much_in_all_fails_and_the_workflow_st
         assert_eq!(weighs.result().await.unwrap(), (2 << 20) - 1024);
     };
     worker(&client).run_until(judge).await.unwrap();
+}
+
+/// A service terminates a workflow that asks for more than 2 KiB in one search attribute (its default, of which it says
+/// nothing); code is told before.
+#[tokio::test]
+async fn a_search_attribute_that_a_service_does_not_take_is_told() {
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
+        return;
+    };
+    let engine = fresh_engine(&address).await;
+    let limit = engine.payload_limit();
+    let attribute = |bytes| [("Note".to_owned(), Payload::json(vec![b'x'; bytes]))].into();
+    assert!(limit.check_search_attributes(&attribute(3_000)).is_err());
+    assert!(limit.check_search_attributes(&attribute(1_500)).is_ok());
+    assert!(limit.check_memo(&attribute(3_000)).is_ok());
 }
 
 /// Writes how often a byte comes.

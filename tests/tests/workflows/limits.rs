@@ -4,10 +4,12 @@ use steadfast::prelude::*;
 
 use crate::too_large;
 
-async fn with_worker(judge: impl AsyncFnOnce(&Client)) {
-    let client = Client::connect("memory:").await.unwrap();
-    let worker = too_large::worker(&client);
-    worker.run_until(judge(&client)).await.unwrap();
+async fn with_worker(judge: impl AsyncFn(&Client)) {
+    for cached_runs in [100, 0] {
+        let client = Client::connect("memory:").await.unwrap();
+        let worker = too_large::worker(&client, cached_runs);
+        worker.run_until(judge(&client)).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use steadfast_core::{
 
 use super::{
     execution::{Effect, Execution, engine_identity, new_run_id},
+    limits::check_text,
     shared::{Found, Shared, run_not_found},
     state::Core,
     store::{Row, find_request, find_run, read_events},
@@ -40,6 +41,7 @@ struct Chain {
 
 impl Shared {
     pub(crate) async fn reset(&self, request: ResetWorkflowRequest) -> Result<RunId, EngineError> {
+        check_text("the reason", &request.reason)?;
         let workflow_id = request.execution.workflow_id.clone();
         let (id, request_id) = (workflow_id.clone(), request.request_id.clone());
         if let Some(run_id) = self

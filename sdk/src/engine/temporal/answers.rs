@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use steadfast_core::{
     event::WorkflowTaskFailedCause,
     failure::Failure,
+    limit::PayloadLimit,
     payload::Payload,
     task::{ActivityOutcome, HeartbeatReply, WorkflowTaskCompletion, WorkflowTaskFailure},
 };
@@ -35,6 +36,8 @@ use crate::{engine::EngineError, history_json::enums::TASK_FAILED_CAUSES};
 
 /// The shortest and the longest wait before the failure of a task that failed before is reported.
 const PENANCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+const WHAT_FAILED: &str = "the failure of an activity";
 
 impl Connection {
     /// Answers a workflow task. The service may hand out up to `eager` of the activities that the
@@ -296,15 +299,27 @@ impl Connection {
         let details = last_heartbeat_details.unwrap_or_default();
         let mut request = RespondActivityTaskFailedRequest {
             task_token: token,
-            failure: Some(self.wire.failure_out(failure)?),
+            failure: Some(self.wire.failure_out(failure.clone())?),
             identity,
             namespace: self.namespace(),
-            last_heartbeat_details: self.wire.payloads_out(details)?,
+            last_heartbeat_details: self.wire.payloads_out(details.clone())?,
             ..RespondActivityTaskFailedRequest::default()
         };
-        if let Err(message) = self.limits.check("the failure of an activity", &request) {
-            request.failure = Some(self.wire.failure_out(limits::too_large(message))?);
+        if !details.is_empty() && self.limits.check(WHAT_FAILED, &request).is_err() {
+            // Each fits, and both in one message do not.
             request.last_heartbeat_details = None;
+            let token = ActivityToken {
+                token: request.task_token.clone(),
+                identity: request.identity.clone(),
+            };
+            if let Err(error) = self.record_heartbeat(token, details).await {
+                tracing::warn!(%error, "the last heartbeat of an activity could not be delivered");
+            }
+        }
+        if self.limits.check(WHAT_FAILED, &request).is_err() {
+            // The codec made it larger than it was.
+            let least = PayloadLimit::new(0).fit(WHAT_FAILED, failure);
+            request.failure = Some(self.wire.failure_out(least)?);
         }
         let sent = self
             .service

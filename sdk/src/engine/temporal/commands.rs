@@ -53,7 +53,8 @@ impl Wire {
                     let rejected = update::Rejection {
                         rejected_request_message_id: request.message_id,
                         rejected_request_sequencing_event_id: request.sequencing_event_id,
-                        rejected_request: Some(request.request),
+                        // Whoever sent it has it; and it may be what is too large.
+                        rejected_request: None,
                         failure: Some(self.failure_out(failure)?),
                     };
                     answer.say(&update_id, "reject", any("Rejection", &rejected), false);

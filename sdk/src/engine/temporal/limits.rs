@@ -10,7 +10,8 @@ use steadfast_core::{
     payload::{MAX_PAYLOAD_BYTES, Payload},
 };
 use temporalio_protos::temporal::api::{
-    namespace::v1::NamespaceInfo, workflowservice::v1::RespondWorkflowTaskCompletedRequest,
+    namespace::v1::{NamespaceInfo, namespace_info::Limits as NamespaceLimits},
+    workflowservice::v1::RespondWorkflowTaskCompletedRequest,
 };
 
 use crate::codec::PayloadCodec;
@@ -21,20 +22,32 @@ const PAYLOAD_OVERHEAD: usize = 64;
 /// larger than a value may be, so that here only the sum is to be looked at, and what a codec made larger.
 const MESSAGE_OVERHEAD: usize = 32 * 1024;
 
+/// The largest search attribute, and all of them together: what a service takes that was told nothing. It says
+/// nothing of them, and terminates a workflow that asks for more.
+const SEARCH_ATTRIBUTE_BYTES: usize = 2 * 1024;
+const SEARCH_ATTRIBUTES_BYTES: usize = 40 * 1024;
+
 /// The largest values that a namespace takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Of one input, result or failure.
     value_bytes: usize,
+    /// Of a memo.
+    memo_bytes: usize,
 }
 
 impl Limits {
     /// Those that a service says, else those of a service that was told nothing.
     pub(super) fn of(namespace: Option<NamespaceInfo>) -> Self {
         let limits = namespace.and_then(|namespace| namespace.limits);
-        let said = limits.and_then(|limits| usize::try_from(limits.blob_size_limit_error).ok());
+        let of = |said: fn(&NamespaceLimits) -> i64| {
+            let said = limits.as_ref().map(said);
+            let said = said.and_then(|bytes| usize::try_from(bytes).ok());
+            said.filter(|bytes| *bytes > 0).unwrap_or(MAX_PAYLOAD_BYTES)
+        };
         Self {
-            value_bytes: said.filter(|bytes| *bytes > 0).unwrap_or(MAX_PAYLOAD_BYTES),
+            value_bytes: of(|limits| limits.blob_size_limit_error),
+            memo_bytes: of(|limits| limits.memo_size_limit_error),
         }
     }
 
@@ -48,6 +61,8 @@ impl Limits {
             };
             size + PAYLOAD_OVERHEAD
         })
+        .with_memo(self.memo_bytes)
+        .with_search_attributes(SEARCH_ATTRIBUTE_BYTES, SEARCH_ATTRIBUTES_BYTES)
     }
 
     /// Says of a message with a value that it is too large.
