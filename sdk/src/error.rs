@@ -385,7 +385,8 @@ impl ApplicationFailure {
         }))
     }
 
-    /// The same failure with the wait before the next attempt, in place of the retry policy's.
+    /// The same failure with the wait before the next attempt, in place of the retry policy's. Zero leaves it
+    /// at the policy's.
     #[must_use]
     pub fn with_next_retry_delay(self, delay: Duration) -> Self {
         self.edit(|failure| {

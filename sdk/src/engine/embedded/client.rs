@@ -11,7 +11,7 @@ use steadfast_core::{
 use tokio::sync::oneshot;
 
 use super::{
-    execution::{Execution, new_run_id},
+    execution::{Execution, new_run_id, settle_start},
     jobs::may_reuse,
     shared::{Found, Shared, run_not_found},
     state::Core,
@@ -31,9 +31,10 @@ const DEFAULT_REASON: &str = "terminated by user via frontend";
 impl Shared {
     pub(crate) async fn start(
         &self,
-        request: StartWorkflowRequest,
+        mut request: StartWorkflowRequest,
         signal: Option<Signal>,
     ) -> Result<StartedWorkflow, EngineError> {
+        settle_start(&mut request)?;
         check_size("the arguments", &request.input)?;
         if let Some(signal) = &signal {
             check_size("the signal's arguments", &signal.input)?;

@@ -274,6 +274,11 @@ impl Core {
         let Some(run) = self.executions.get_mut(&key) else {
             return;
         };
+        if run.next_deadline().is_some_and(|due| due <= now) {
+            // Nobody waits for a clock that would have to move first.
+            run.registered_due = None;
+            run.fire(now);
+        }
         self.transitions += 1;
         // Whoever waits has a clone; mostly there is nobody.
         if Arc::strong_count(&self.stirred) > 1 {

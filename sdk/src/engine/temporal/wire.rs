@@ -360,14 +360,21 @@ pub(super) fn time_in(time: Option<ProtoTimestamp>) -> Timestamp {
     optional_time(time).unwrap_or(Timestamp::EPOCH)
 }
 
-pub(super) fn retry_policy_out(policy: RetryPolicy) -> common::RetryPolicy {
-    common::RetryPolicy {
+/// Refuses what the service would refuse, with a text that says what to write, and what it would wait for ever for.
+pub(super) fn retry_policy_out(policy: Option<RetryPolicy>) -> Wired<Option<common::RetryPolicy>> {
+    let Some(policy) = policy else {
+        return Ok(None);
+    };
+    let policy = policy
+        .validated()
+        .map_err(|why| EngineError::invalid(why.to_string()))?;
+    Ok(Some(common::RetryPolicy {
         initial_interval: Some(duration_out(policy.initial_interval)),
         backoff_coefficient: policy.backoff_coefficient,
         maximum_interval: timeout_out(policy.maximum_interval),
         maximum_attempts: i32::try_from(policy.maximum_attempts).unwrap_or(i32::MAX),
         non_retryable_error_types: policy.non_retryable_error_types,
-    }
+    }))
 }
 
 pub(super) fn retry_policy_in(policy: Option<common::RetryPolicy>) -> Option<RetryPolicy> {

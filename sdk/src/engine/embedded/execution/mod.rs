@@ -25,6 +25,7 @@ mod message;
 mod record;
 mod recover;
 mod task;
+mod time;
 mod validate;
 
 use std::{
@@ -52,6 +53,7 @@ pub(crate) use self::{
     message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
     recover::{RunningAttempts, StoredActivity},
     task::{QueryTask, ScheduledTask, Task, TaskKind},
+    time::settle_start,
 };
 
 /// The most events that a history can have; a run that goes on is terminated.
