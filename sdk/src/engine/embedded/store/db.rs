@@ -58,6 +58,16 @@ impl Db {
         self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
+    /// Makes the file smaller by so many free pages, or as many as there are.
+    pub(super) fn give_back(&self, pages: u64) -> rusqlite::Result<()> {
+        self.prepare_cached(&format!("PRAGMA incremental_vacuum({pages})"))?
+            .query([])
+            .and_then(|mut rows| {
+                while rows.next()?.is_some() {}
+                Ok(())
+            })
+    }
+
     /// Puts what was acknowledged into the file that was moved and lets go of it. Nothing is deleted then:
     /// what has the names of the file and of its log may be somebody else's.
     fn abandon(&self) -> rusqlite::Result<()> {
