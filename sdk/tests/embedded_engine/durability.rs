@@ -196,7 +196,7 @@ fn attempts_that_died_with_the_process_count() {
     for attempt in [2, 3] {
         world.close();
         world = open(&path, &clock);
-        block_on(world.run(&format!("act pay attempt={attempt}")));
+        block_on(world.run(&format!("advance 4s\n act pay attempt={attempt}")));
     }
     world.close();
     let mut world = open(&path, &clock);
@@ -204,7 +204,7 @@ fn attempts_that_died_with_the_process_count() {
         r#"
         idle pay
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5, attempt=3) · 7 ActTimedOut(sched=5, timeout,StartToClose "the process ended while the activity was running; it may have done its work", MaximumAttemptsReached) · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5, attempt=3, lastFailure=timeout,StartToClose "the process ended while the activity was running; it may have done its work") · 7 ActTimedOut(sched=5, timeout,StartToClose "the process ended while the activity was running; it may have done its work" <- timeout,StartToClose "the process ended while the activity was running; it may have done its work", MaximumAttemptsReached) · 8-10 WT · 11 Completed
         "#,
     ));
 }
@@ -229,15 +229,16 @@ fn attempts_failures_and_details_survive_a_restart() {
         act a attempt=2 details=\"half\"
         beat a \"most\" -> no",
     ));
-    // It is known to have started, so the next attempt follows.
+    // It is known to have started, so the next attempt follows, after the wait of the policy.
     world.close();
     let mut world = open(&path, &clock);
     block_on(world.run(
         r#"
+        advance 4s
         act a attempt=3 details="most"
         done a "ok"
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActStarted(sched=5, attempt=3, lastFailure=application,Boom "first") · 7 ActCompleted(sched=5, "ok") · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActStarted(sched=5, attempt=3, lastFailure=timeout,StartToClose "the process ended while the activity was running; it may have done its work") · 7 ActCompleted(sched=5, "ok") · 8-10 WT · 11 Completed
         "#,
     ));
 }

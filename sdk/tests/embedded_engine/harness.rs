@@ -12,7 +12,15 @@
 //! advance 3s · next · status w Running · events w: 1 Started · 2-4 WT
 //! ```
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use steadfast::engine::{
     ActivityLease, ActivityNotice, CancelWorkflowRequest, Engine, EngineError, ExecutionRef,
@@ -66,7 +74,6 @@ pub(crate) struct World {
     activities: HashMap<String, ActivityLease>,
     /// The runs of each workflow in the order in which the script named them.
     runs: HashMap<String, Vec<RunId>>,
-    requests: u64,
 }
 
 pub(crate) fn queue(name: &str) -> TaskQueue {
@@ -151,7 +158,6 @@ impl World {
             old_tokens: HashMap::new(),
             activities: HashMap::new(),
             runs: HashMap::new(),
-            requests: 0,
         }
     }
 
@@ -198,9 +204,11 @@ impl World {
         }
     }
 
-    fn request(&mut self) -> RequestId {
-        self.requests += 1;
-        RequestId::new(format!("request-{}", self.requests)).unwrap()
+    /// A new one, also for the file of another world.
+    fn request(&self) -> RequestId {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        RequestId::new(format!("request-{number}")).unwrap()
     }
 
     async fn step(&mut self, step: &str) -> Result<(), EngineError> {

@@ -3,6 +3,7 @@
 #![cfg(feature = "embedded")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod crash_loops;
 mod crashes;
 mod dice;
 mod durability;

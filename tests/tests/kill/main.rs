@@ -22,6 +22,7 @@
 
 mod check;
 mod child;
+mod crash_loop;
 mod dice;
 mod load;
 mod order;

@@ -49,14 +49,17 @@ impl Shared {
                 }
             };
             match taken {
-                Ok(taken) if taken.missing_up_to == 0 => return Ok(taken.task),
+                Ok(taken) if taken.missing_up_to == 0 && taken.ticket.is_none() => {
+                    return Ok(taken.task);
+                }
                 Ok(taken) => return Box::pin(self.complete_history(taken)).await,
                 Err(arrivals) => arrivals.wait().await,
             }
         }
     }
 
-    /// Reads what the task's history lacks. If the poll is dropped meanwhile, the task goes back.
+    /// Reads what the task's history lacks, and waits until the start of a suspected task is durable. If the poll is dropped
+    /// meanwhile, the task goes back.
     async fn complete_history(&self, taken: TakenTask) -> Result<WorkflowTask, EngineError> {
         let mut guard = ReturnTask {
             shared: self,
@@ -64,10 +67,15 @@ impl Shared {
             serial: Some(taken.serial),
         };
         let mut task = taken.task;
-        let mut events = self.read_prefix(taken.key, taken.missing_up_to).await?;
+        if let Some(ticket) = taken.ticket {
+            ticket.await?;
+        }
+        if taken.missing_up_to > 0 {
+            let mut events = self.read_prefix(taken.key, taken.missing_up_to).await?;
+            events.append(&mut task.events);
+            task.events = events;
+        }
         guard.serial = None;
-        events.append(&mut task.events);
-        task.events = events;
         Ok(task)
     }
 

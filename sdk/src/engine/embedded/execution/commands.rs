@@ -34,6 +34,7 @@ impl Execution {
             self.fail_task(cause, failure, now);
             return Err((cause, message));
         }
+        self.acquit_task();
         if kind == TaskKind::Speculative && leaves_no_trace(&completion) {
             self.discard_speculative_task(completion, now);
             return Ok(());

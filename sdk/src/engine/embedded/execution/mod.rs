@@ -21,6 +21,7 @@ mod attempt;
 mod child;
 mod close;
 mod commands;
+mod lost;
 mod message;
 mod record;
 mod recover;
@@ -44,14 +45,16 @@ use steadfast_core::{
     time::Timestamp,
 };
 
+use self::lost::Suspicion;
 use super::{save::QueuedEvents, state::FastMap};
 
 pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
     child::{Child, ChildEnd},
     close::{NewRun, engine_identity, new_run_id},
+    lost::{StoredTask, TaskRow},
     message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
-    recover::{RunningAttempts, StoredActivity},
+    recover::{Before, RunningAttempts, StoredActivity, StoredState},
     task::{QueryTask, ScheduledTask, Task, TaskKind},
     time::settle_start,
 };
@@ -162,6 +165,7 @@ pub(crate) struct Execution {
     /// The worker that answered the last task, and so has the run in memory.
     pub(crate) sticky: Option<Identity>,
     pub(crate) query_task: Option<QueryTask>,
+    pub(crate) suspicion: Suspicion,
     /// Whether the run stands in its task queue.
     pub(crate) queued: bool,
 
@@ -237,6 +241,7 @@ impl Execution {
             last_started: EventId::NONE,
             sticky: None,
             query_task: None,
+            suspicion: Suspicion::default(),
             queued: false,
             buffered: Vec::new(),
             buffered_saved: 0,

@@ -39,6 +39,12 @@ impl Db {
         }
     }
 
+    /// Whether the process that had the file before did not end in peace.
+    pub(crate) fn follows_a_crash(&self) -> bool {
+        let possession = self.possession.as_ref();
+        possession.is_some_and(Possession::follows_a_crash)
+    }
+
     /// Whether the file is still where it was; costs two questions to the operating system.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::engine::EngineError;
 const APPLICATION_ID: i32 = 0x7374_6466;
 
 /// One script per version, each from the version before. A script that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// How many bytes at the beginning of a file say whose it is.
 pub(super) const HEADER_BYTES: usize = 100;
