@@ -46,6 +46,7 @@ mod worker;
 
 use std::{
     cmp::Reverse,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
     thread::{self, JoinHandle, ThreadId},
@@ -145,7 +146,10 @@ impl EmbeddedEngine {
             None => Namespace::new("default").expect("not empty and not long"),
         };
         let now = options.clock.now();
-        let core = prepare(&db, now, options.cached_executions)?;
+        let core = catch_unwind(AssertUnwindSafe(|| {
+            prepare(&db, now, options.cached_executions)
+        }))
+        .unwrap_or_else(|panic| Err(commit::stopped_by(&*panic)))?;
         let shared = Arc::new(Shared::new(
             core,
             options.clock.clone(),
