@@ -190,6 +190,24 @@ fn a_failed_commit_is_not_the_death_of_a_process() {
     });
 }
 
+/// And what is read again then is as suspect as before.
+#[test]
+fn a_failed_commit_acquits_nobody() {
+    let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
+    let (failing, commits) = (Arc::default(), Arc::default());
+    let options = EmbeddedOptions::in_memory().clock(clock.clone());
+    let engine = EmbeddedEngine::open(watched(options, &failing, &commits)).unwrap();
+    let mut machine = Machine(World::new(engine, clock));
+    machine.process("start w\n task w: schedule a\n act a\n signal w one\n take w");
+    failing.store(true, Ordering::SeqCst);
+    assert!(block_on(machine.0.try_run("signal w lost")).is_err());
+    failing.store(false, Ordering::SeqCst);
+    machine.process("advance 1s\n act a\n take w");
+    let events = render(&block_on(machine.0.events("w", None)).unwrap());
+    assert!(events.contains(PROCESS_ENDED), "{events}");
+    block_on(machine.0.run("advance 2s\n act a attempt=2"));
+}
+
 async fn poll(world: &World, id: &str) -> Option<WorkflowTask> {
     let request = PollWorkflowTaskRequest {
         task_queue: queue(id),

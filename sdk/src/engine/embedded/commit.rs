@@ -330,6 +330,12 @@ impl Core {
                     recycle(mem::take(events), &mut self.spare_rows);
                     (key, last)
                 }
+                Row::Activity { key, .. } | Row::Task { key, .. } => {
+                    if let Some(run) = self.executions.get_mut(key) {
+                        run.is_ours = true;
+                    }
+                    continue;
+                }
                 Row::Delete { key } => {
                     if let Some(watch) = self.watches.get(key) {
                         watch.tell_deleted();
@@ -342,6 +348,7 @@ impl Core {
                 continue;
             };
             run.committed = *last;
+            run.is_ours = true;
             let closing = (!run.is_open() && run.committed == run.last_event_id())
                 .then(|| run.closing_event.clone())
                 .flatten();
@@ -382,6 +389,9 @@ impl Core {
             let Some(run) = self.forget(key) else {
                 continue;
             };
+            if !run.is_ours {
+                self.not_ours.insert(key);
+            }
             let running = run
                 .activities
                 .into_iter()

@@ -171,6 +171,8 @@ pub(crate) struct Core {
     idle: VecDeque<i64>,
     /// Attempts that run although their run was dropped after a commit failed.
     pub(crate) running: ByKey<RunningAttempts>,
+    /// Those of them that the store still has as an earlier process left them.
+    pub(crate) not_ours: HashSet<i64>,
     /// Counts transitions.
     pub(crate) transitions: u64,
     /// Told of every transition.
@@ -314,12 +316,12 @@ impl Core {
             self.by_workflow.insert(run.id.workflow_id.clone(), key);
         }
         self.by_run.insert(run.id.run_id.clone(), key);
-        let before = match self.running.remove(&key) {
-            Some(running) => Before::ThisProcess(running),
-            None if self.opening.found(key) => Before::EarlierProcess {
-                crashed: self.opening.crashed,
-            },
-            None => Before::ThisProcess(RunningAttempts::default()),
+        let found = self.opening.found(key);
+        let running = self.running.remove(&key);
+        let before = Before {
+            was_ours: !found || (running.is_some() && !self.not_ours.remove(&key)),
+            running: running.unwrap_or_default(),
+            suspect: (found && self.opening.crashed) || self.opening.is_probation(now),
         };
         run.recover(loaded.state, before, now);
         self.executions.insert(key, run);

@@ -125,14 +125,16 @@ impl Execution {
         self.suspicion.suspect = true;
     }
 
-    /// Picks up the task as the store has it. If a worker of a process that crashed had it, that attempt is lost.
+    /// Picks up the task as the store has it. If a worker of an earlier process had it, which crashed, that attempt is
+    /// lost.
     pub(super) fn recover_task(
         &mut self,
         stored: Option<StoredTask>,
-        crashed: bool,
+        suspect: bool,
+        was_ours: bool,
         now: Timestamp,
     ) {
-        self.suspicion.suspect = crashed || stored.is_some();
+        self.suspicion.suspect = suspect || stored.is_some();
         let Some(stored) = stored else { return };
         self.suspicion.has_row = true;
         self.suspicion.deaths = stored.deaths;
@@ -143,7 +145,7 @@ impl Execution {
             self.attempt = self.attempt.max(stored.attempt);
         }
         match stored.worker {
-            Some(worker) if crashed => self.lose_task(&worker, now),
+            Some(worker) if suspect && !was_ours => self.lose_task(&worker, now),
             _ => {
                 if let Some(due) = stored.not_before.filter(|due| *due > now) {
                     self.hold_back_task(due);

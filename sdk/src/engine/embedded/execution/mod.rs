@@ -166,6 +166,8 @@ pub(crate) struct Execution {
     pub(crate) sticky: Option<Identity>,
     pub(crate) query_task: Option<QueryTask>,
     pub(crate) suspicion: Suspicion,
+    /// Whether the store has the run as this process left it, and no longer as an earlier one did.
+    pub(crate) is_ours: bool,
     /// Whether the run stands in its task queue.
     pub(crate) queued: bool,
 
@@ -242,6 +244,7 @@ impl Execution {
             sticky: None,
             query_task: None,
             suspicion: Suspicion::default(),
+            is_ours: true,
             queued: false,
             buffered: Vec::new(),
             buffered_saved: 0,

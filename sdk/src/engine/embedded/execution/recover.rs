@@ -36,11 +36,13 @@ pub(crate) type RunningAttempts = HashMap<u64, (u32, Attempt)>;
 
 /// Who had a run before.
 #[derive(Debug)]
-pub(crate) enum Before {
-    /// An earlier process: what was with a worker is lost, and the process may have died of it.
-    EarlierProcess { crashed: bool },
-    /// This one, and these attempts of it go on.
-    ThisProcess(RunningAttempts),
+pub(crate) struct Before {
+    /// The attempts of this process that go on.
+    pub(crate) running: RunningAttempts,
+    /// Whether the store has it as this process left it. What it says to be with a worker of an earlier one is lost.
+    pub(crate) was_ours: bool,
+    /// Whether a process may have died of what is open.
+    pub(crate) suspect: bool,
 }
 
 impl Execution {
@@ -48,10 +50,12 @@ impl Execution {
         if !self.is_open() {
             return;
         }
-        let (mut running, was_ours, crashed) = match before {
-            Before::EarlierProcess { crashed } => (RunningAttempts::new(), false, crashed),
-            Before::ThisProcess(running) => (running, true, false),
-        };
+        let Before {
+            mut running,
+            was_ours,
+            suspect,
+        } = before;
+        self.is_ours = was_ours;
         let StoredState {
             buffered,
             activities,
@@ -64,7 +68,7 @@ impl Execution {
         let scheduled: Vec<u64> = self.activities.keys().copied().collect();
         for id in scheduled {
             if let Some(activity) = self.activities.get_mut(&id) {
-                activity.suspect = crashed;
+                activity.suspect = suspect;
             }
             self.recover_activity(id, known.remove(&id), running.remove(&id), was_ours, now);
         }
@@ -73,7 +77,7 @@ impl Execution {
         }
         self.buffered_saved = buffered.len();
         self.buffered = buffered;
-        self.recover_task(task, crashed, now);
+        self.recover_task(task, suspect, was_ours, now);
         // The task that these waited for is with nobody any more.
         if self.flush_buffered(now) {
             self.schedule_task(now);
