@@ -387,3 +387,36 @@ pub(super) fn retry_policy_in(policy: Option<common::RetryPolicy>) -> Option<Ret
         non_retryable_error_types: policy.non_retryable_error_types,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service would wait for ever with such a policy, and refuse the others later and with less to say.
+    #[test]
+    fn a_retry_policy_that_makes_no_sense_is_not_sent() {
+        for coefficient in [f64::NAN, 0.5] {
+            let policy = RetryPolicy {
+                backoff_coefficient: coefficient,
+                ..RetryPolicy::default()
+            };
+            let refused = retry_policy_out(Some(policy)).unwrap_err();
+            assert!(
+                refused.to_string().contains("BackoffCoefficient"),
+                "{refused}"
+            );
+        }
+        let zeros = RetryPolicy {
+            initial_interval: Duration::ZERO,
+            backoff_coefficient: 0.0,
+            ..RetryPolicy::default()
+        };
+        let sent = retry_policy_out(Some(zeros)).unwrap().unwrap();
+        assert_eq!(
+            sent,
+            retry_policy_out(Some(RetryPolicy::default()))
+                .unwrap()
+                .unwrap()
+        );
+    }
+}
