@@ -202,11 +202,9 @@ impl Shared {
     /// Does something with the file. `None` when it is closed, when that says so, or after a panic, which
     /// ends the engine.
     pub(super) fn with_writer<T>(&self, act: impl FnOnce(&mut Writer) -> Option<T>) -> Option<T> {
-        catch_unwind(AssertUnwindSafe(|| {
-            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            act(writer.as_mut()?)
-        }))
-        .unwrap_or_else(|panic| {
+        // Until it is said why the engine ends: see `gone`.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        catch_unwind(AssertUnwindSafe(|| act(writer.as_mut()?))).unwrap_or_else(|panic| {
             let error = stopped_by(&*panic);
             tracing::error!(%error, "the engine stops");
             self.die(&error);

@@ -382,7 +382,14 @@ impl Shared {
 
     /// Why nobody answers.
     fn gone(&self) -> EngineError {
-        self.lock().stopped.clone().unwrap_or_else(gone)
+        let why = || self.lock().stopped.clone();
+        why()
+            .or_else(|| {
+                // What a panic drops on its way up is gone before it is said why.
+                drop(self.writer.lock());
+                why()
+            })
+            .unwrap_or_else(gone)
     }
 
     /// Ends everything: what was queued before is still written.
