@@ -569,12 +569,3 @@ pub(crate) fn short_type_name<T: ?Sized>() -> Cow<'static, str> {
         (None, _) => Cow::Borrowed(full),
     }
 }
-
-/// What a panic said.
-pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(no message)".to_owned())
-}

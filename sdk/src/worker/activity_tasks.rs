@@ -27,7 +27,7 @@ use super::{answers::Answers, polls, registry::Registry, shutdown::Shutdown};
 use crate::{
     activity::{ActivityContext, ActivityEnd, ActivityFn, CancelCause, Heartbeater},
     engine::{ActivityLease, ActivityNotice, Engine, EngineError, PollActivityTaskRequest},
-    error::panic_message,
+    panics::panic_message,
     tracing_context::Propagation,
 };
 

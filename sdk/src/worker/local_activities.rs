@@ -31,7 +31,7 @@ use crate::{
         ActivityContext, ActivityEnd, ActivityError, ActivityFn, CancelCause, LocalWorkflow,
     },
     engine::Engine,
-    error::panic_message,
+    panics::panic_message,
     tracing_context::Propagation,
 };
 

@@ -26,7 +26,7 @@ use steadfast_core::{
 };
 
 use super::{cell::RunCell, unwinding::Unwound};
-use crate::error::panic_message;
+use crate::panics::panic_message;
 
 /// Names a task of a run. Ids grow in creation order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

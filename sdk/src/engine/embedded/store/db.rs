@@ -16,7 +16,7 @@ use super::{
     codec::{decode_value, encode_value},
     possession::{Possession, Room},
 };
-use crate::{codec::PayloadCodec, engine::EngineError, error::panic_message};
+use crate::{codec::PayloadCodec, engine::EngineError, panics::panic_message};
 
 /// How many prepared statements are kept. Only lists with unusual filters lead to more.
 const KEPT_STATEMENTS: usize = 64;
