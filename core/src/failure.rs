@@ -45,7 +45,7 @@ pub enum FailureKind {
         non_retryable: bool,
         /// Values for whoever handles the failure.
         details: Vec<Payload>,
-        /// The wait before the next attempt, in place of the policy's.
+        /// The wait before the next attempt, in place of the policy's; zero is none.
         next_retry_delay: Option<Duration>,
         /// How much of a failure it is.
         #[serde(default)]

@@ -86,7 +86,16 @@ pub enum WorkflowIdConflictPolicy {
     TerminateExisting,
 }
 
-/// The time limits of an activity. `None` means no limit of its own.
+/// The longest time limit, interval or wait: 100 years of 365 days, as on a Temporal Service. A longer one is as long.
+pub const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// A limit as it counts: zero means that there is none, and nothing is longer than [`LONGEST`].
+pub(crate) fn limit(limit: Option<Duration>) -> Option<Duration> {
+    let limit = limit.filter(|limit| !limit.is_zero())?;
+    Some(limit.min(LONGEST))
+}
+
+/// The time limits of an activity. `None` and zero mean no limit of its own.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ActivityTimeouts {
     /// From scheduling to the end of the last attempt.
@@ -99,24 +108,51 @@ pub struct ActivityTimeouts {
     pub heartbeat_timeout: Option<Duration>,
 }
 
-/// The time limits of an execution. `None` means no limit, or the default for a task.
+impl ActivityTimeouts {
+    /// The limits as they count: without those that are zero, and none longer than [`LONGEST`].
+    #[must_use]
+    pub fn effective(&self) -> Self {
+        Self {
+            schedule_to_close_timeout: limit(self.schedule_to_close_timeout),
+            schedule_to_start_timeout: limit(self.schedule_to_start_timeout),
+            start_to_close_timeout: limit(self.start_to_close_timeout),
+            heartbeat_timeout: limit(self.heartbeat_timeout),
+        }
+    }
+}
+
+/// The time limits of an execution. `None` and zero mean no limit, or the default for a task.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct WorkflowTimeouts {
     /// For the execution with all its runs.
     pub execution_timeout: Option<Duration>,
     /// For one run.
     pub run_timeout: Option<Duration>,
-    /// For a worker to answer a workflow task; 10 seconds by default.
+    /// For a worker to answer a workflow task; 10 seconds by default, and 120 seconds at most.
     pub task_timeout: Option<Duration>,
 }
 
 impl WorkflowTimeouts {
     /// The time that a worker has to answer a workflow task when nothing else is said.
     pub const DEFAULT_TASK_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The most time that a worker can have to answer a workflow task.
+    pub const LONGEST_TASK_TIMEOUT: Duration = Duration::from_secs(120);
+
+    /// The limits as they count: without those that are zero, none longer than [`LONGEST`], and that for a task not longer
+    /// than [`LONGEST_TASK_TIMEOUT`](Self::LONGEST_TASK_TIMEOUT).
+    #[must_use]
+    pub fn effective(&self) -> Self {
+        Self {
+            execution_timeout: limit(self.execution_timeout),
+            run_timeout: limit(self.run_timeout),
+            task_timeout: limit(self.task_timeout)
+                .map(|timeout| timeout.min(Self::LONGEST_TASK_TIMEOUT)),
+        }
+    }
 
     /// The time that a worker has to answer a workflow task.
     #[must_use]
     pub fn task_timeout(&self) -> Duration {
-        self.task_timeout.unwrap_or(Self::DEFAULT_TASK_TIMEOUT)
+        limit(self.task_timeout).unwrap_or(Self::DEFAULT_TASK_TIMEOUT)
     }
 }

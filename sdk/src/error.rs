@@ -386,7 +386,8 @@ impl ApplicationFailure {
         }))
     }
 
-    /// The same failure with the wait before the next attempt, in place of the retry policy's.
+    /// The same failure with the wait before the next attempt, in place of the retry policy's. Zero leaves it
+    /// at the policy's.
     #[must_use]
     pub fn with_next_retry_delay(self, delay: Duration) -> Self {
         self.edit(|failure| {
@@ -575,13 +576,4 @@ pub(crate) fn short_type_name<T: ?Sized>() -> Cow<'static, str> {
         (Some(last), _) => Cow::Borrowed(last),
         (None, _) => Cow::Borrowed(full),
     }
-}
-
-/// What a panic said.
-pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(no message)".to_owned())
 }

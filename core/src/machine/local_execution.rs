@@ -21,10 +21,15 @@ use crate::{
     time::Timestamp,
 };
 
+/// What the workflow task of a local activity without a limit fails with.
+const NO_LIMIT: &str = "a local activity needs a time limit above zero: `start_to_close_timeout` or `schedule_to_close_timeout`";
+
 /// Decides about one local activity in the worker.
 #[derive(Clone, Debug)]
 pub struct LocalExecutionMachine {
     policy: RetryPolicy,
+    /// Why it cannot run at all.
+    nonsense: Option<String>,
     attempt: u32,
     limit: Option<Duration>,
     longest_wait: Duration,
@@ -152,8 +157,16 @@ impl LocalExecutionMachine {
     /// A machine for a task that just came.
     #[must_use]
     pub fn new(task: &LocalActivityTask) -> Self {
+        let policy = task.retry_policy.clone().unwrap_or_default();
+        let mut nonsense = policy.clone().validated().err().map(|why| why.to_string());
+        let timeouts = &task.timeouts;
+        if timeouts.start_to_close_timeout.is_none() && timeouts.schedule_to_close_timeout.is_none()
+        {
+            nonsense = Some(NO_LIMIT.to_owned());
+        }
         Self {
-            policy: task.retry_policy.clone().unwrap_or_default(),
+            policy,
+            nonsense,
             attempt: task.attempt,
             limit: task.timeouts.schedule_to_close_timeout,
             longest_wait: task.longest_wait,
@@ -175,10 +188,19 @@ impl LocalExecutionMachine {
         use StopReason::{Cancelled, Gone, WorkerStops};
         let nothing = LocalEffects::default();
         let (state, effects) = match (self.state, input) {
-            (State::Queued, Admitted) => (
-                State::Attempting(None),
-                LocalEffects::next(Next::Attempt(self.attempt)),
-            ),
+            (State::Queued, Admitted) => match &self.nonsense {
+                Some(text) => {
+                    let failure = Failure::application(text.as_str(), "InvalidArgument");
+                    (
+                        State::Done,
+                        LocalEffects::next(Next::FailTask(Box::new(failure))),
+                    )
+                }
+                None => (
+                    State::Attempting(None),
+                    LocalEffects::next(Next::Attempt(self.attempt)),
+                ),
+            },
             (State::Queued, Unknown(failure)) => {
                 (State::Done, LocalEffects::next(Next::FailTask(failure)))
             }
@@ -493,6 +515,39 @@ mod tests {
         });
         let parts: Vec<String> = tell.into_iter().chain(next).collect();
         parts.join(", ")
+    }
+
+    /// What would be refused of an activity fails the workflow task of a local one, with the same text.
+    #[test]
+    fn a_local_activity_that_makes_no_sense_fails_its_workflow_task() {
+        let policy = |backoff_coefficient| RetryPolicy {
+            backoff_coefficient,
+            ..RetryPolicy::default()
+        };
+        for (policy, limit, expected) in [
+            (policy(0.0), Some(MINUTE), "attempt 1"),
+            (policy(0.5), Some(MINUTE), "fail task"),
+            (policy(f64::NAN), Some(MINUTE), "fail task"),
+            (policy(2.0), None, "fail task"),
+        ] {
+            let mut machine = LocalExecutionMachine::new(&LocalActivityTask {
+                activity_id: ActivityId::new("1").unwrap(),
+                activity_type: ActivityType::new("local").unwrap(),
+                input: Vec::new(),
+                header: PayloadMap::new(),
+                attempt: 1,
+                scheduled_time: Timestamp::EPOCH,
+                time_used: Duration::ZERO,
+                longest_wait: Duration::from_secs(10),
+                timeouts: ActivityTimeouts {
+                    start_to_close_timeout: limit,
+                    ..ActivityTimeouts::default()
+                },
+                retry_policy: Some(policy.clone()),
+            });
+            let effects = machine.handle(Admitted, Duration::ZERO);
+            assert_eq!(describe(effects.as_ref().ok()), expected, "{policy:?}");
+        }
     }
 
     /// Every sequence of inputs: it ends at most once, nothing runs after its end, and no attempt follows a

@@ -153,7 +153,7 @@ impl Run {
                 .map_or(WorkflowTimeouts::DEFAULT_TASK_TIMEOUT, |started| {
                     started.timeouts.task_timeout()
                 }),
-            timeouts: request.timeouts,
+            timeouts: request.timeouts.effective(),
             retry_policy: request.retry_policy,
         };
         self.local_tasks.insert(id, task);

@@ -24,7 +24,8 @@ pub(crate) use self::{
 };
 use crate::{
     convert::{self, ConvertError},
-    error::{failure_of, panic_message, short_type_name},
+    error::{failure_of, short_type_name},
+    panics::panic_message,
     workflow::to_system_time,
 };
 

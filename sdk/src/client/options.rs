@@ -12,6 +12,8 @@ use steadfast_core::{
 use crate::convert::{self, ConvertError};
 
 /// How an execution is to be started.
+///
+/// A time limit of zero is none, and none is longer than 100 years, as on a Temporal Service.
 #[derive(Clone, Debug)]
 pub struct WorkflowStartOptions {
     pub(crate) task_queue: String,
@@ -72,7 +74,7 @@ impl WorkflowStartOptionsBuilder {
         self
     }
 
-    /// Limits the time that a worker may take for one workflow task; 10 seconds by default.
+    /// Limits the time that a worker may take for one workflow task; 10 seconds by default, 120 at most.
     pub fn task_timeout(mut self, timeout: Duration) -> Self {
         self.0.timeouts.task_timeout = Some(timeout);
         self
@@ -90,7 +92,8 @@ impl WorkflowStartOptionsBuilder {
         self
     }
 
-    /// Says when the workflow is run again after a failure; by default it is not.
+    /// Says when the workflow is run again after a failure; by default it is not. A policy that makes no sense is refused
+    /// when the workflow is started.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.0.retry_policy = Some(policy);
         self

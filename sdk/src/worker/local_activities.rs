@@ -134,7 +134,7 @@ enum Doing {
         cause: watch::Sender<Option<CancelCause>>,
         limit: Option<Instant>,
     },
-    Waiting(Instant),
+    Waiting(Option<Instant>),
 }
 
 impl LocalActivities {
@@ -233,7 +233,7 @@ impl Running<'_> {
                 }
             }
             Doing::Waiting(end) => {
-                tokio::time::sleep_until(*end).await;
+                until(*end).await;
                 WaitOver
             }
         }
@@ -255,7 +255,7 @@ impl Running<'_> {
                 return None;
             }
             Next::Wait(wait) => {
-                self.doing = Doing::Waiting(Instant::now() + wait);
+                self.doing = Doing::Waiting(Instant::now().checked_add(wait));
                 return None;
             }
             Next::End(end) => LocalEnd::Run(end.map_err(|failure| *failure).into()),

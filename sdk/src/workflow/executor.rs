@@ -29,7 +29,7 @@ use super::{
     cell::RunCell,
     unwinding::{self, Unwound},
 };
-use crate::error::panic_message;
+use crate::panics::panic_message;
 
 /// Names a task of a run. Ids grow in creation order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

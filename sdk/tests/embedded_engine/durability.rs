@@ -196,7 +196,7 @@ fn attempts_that_died_with_the_process_count() {
     for attempt in [2, 3] {
         world.close();
         world = open(&path, &clock);
-        block_on(world.run(&format!("act pay attempt={attempt}")));
+        block_on(world.run(&format!("advance 4s\n act pay attempt={attempt}")));
     }
     world.close();
     let mut world = open(&path, &clock);
@@ -204,7 +204,7 @@ fn attempts_that_died_with_the_process_count() {
         r#"
         idle pay
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5, attempt=3) · 7 ActTimedOut(sched=5, timeout,StartToClose "the process ended while the activity was running; it may have done its work", MaximumAttemptsReached) · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5, attempt=3, lastFailure=timeout,StartToClose "the process ended while the activity was running; it may have done its work") · 7 ActTimedOut(sched=5, timeout,StartToClose "the process ended while the activity was running; it may have done its work" <- timeout,StartToClose "the process ended while the activity was running; it may have done its work", MaximumAttemptsReached) · 8-10 WT · 11 Completed
         "#,
     ));
 }
@@ -229,15 +229,16 @@ fn attempts_failures_and_details_survive_a_restart() {
         act a attempt=2 details=\"half\"
         beat a \"most\" -> no",
     ));
-    // It is known to have started, so the next attempt follows.
+    // It is known to have started, so the next attempt follows, after the wait of the policy.
     world.close();
     let mut world = open(&path, &clock);
     block_on(world.run(
         r#"
+        advance 4s
         act a attempt=3 details="most"
         done a "ok"
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActStarted(sched=5, attempt=3, lastFailure=application,Boom "first") · 7 ActCompleted(sched=5, "ok") · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActStarted(sched=5, attempt=3, lastFailure=timeout,StartToClose "the process ended while the activity was running; it may have done its work") · 7 ActCompleted(sched=5, "ok") · 8-10 WT · 11 Completed
         "#,
     ));
 }
@@ -367,13 +368,42 @@ impl PayloadCodec for Faulty {
             .as_slice()
             .windows(4)
             .any(|bytes| bytes == b"boom");
-        assert!(!broken, "the codec is broken");
+        assert!(!broken, "the codec is broken: encode");
         Ok(payload)
     }
 
     fn decode(&self, payload: Payload) -> Result<Payload, CodecError> {
+        let broken = payload
+            .data
+            .as_slice()
+            .windows(4)
+            .any(|bytes| bytes == b"bang");
+        assert!(!broken, "the codec is broken: decode");
         Ok(payload)
     }
+}
+
+/// A run that is read from the file, and what is read when the file is opened.
+#[test]
+fn a_panic_of_the_codec_while_something_is_read_ends_the_engine_and_is_called_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let options = || {
+        EmbeddedOptions::file(folder.path().join("orders.db"))
+            .codec(Arc::new(Faulty))
+            .clock(clock.clone())
+    };
+    let mut world = World::new(EmbeddedEngine::open(options()).unwrap(), clock.clone());
+    block_on(world.run("start w\n task w: timer t 60s\n signal w bang\n task w:"));
+    world.close();
+    let mut world = World::new(EmbeddedEngine::open(options()).unwrap(), clock.clone());
+    let ended = block_on(world.try_run("signal w later")).unwrap_err();
+    assert!(matches!(ended, EngineError::Stopped { .. }), "{ended}");
+    let text = ended.to_string();
+    assert!(
+        text.contains("the payload codec panicked: `the codec is broken: decode`"),
+        "{text}"
+    );
 }
 
 /// Nobody waits for ever for a commit that panicked, and what was acknowledged before is there.
@@ -394,7 +424,16 @@ fn a_panic_in_a_commit_ends_the_engine_and_loses_nothing() {
             world.run("start w\n task w: timer t 60s").await;
             world.try_run("signal w boom").await.unwrap_err()
         });
-        assert!(ended.to_string().contains("open it again"), "{ended}");
+        // It was not the engine, and whoever asks hears so, also later.
+        let again = block_on(world.try_run("signal w later")).unwrap_err();
+        for error in [ended, again] {
+            assert!(matches!(error, EngineError::Stopped { .. }), "{error}");
+            let text = error.to_string();
+            assert!(
+                text.contains("the payload codec panicked: `the codec is broken: encode`"),
+                "{text}"
+            );
+        }
         world.close();
         let mut world = open();
         block_on(world.run("signal w kept\n task w: complete\n status w Completed"));

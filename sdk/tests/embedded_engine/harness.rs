@@ -5,13 +5,22 @@
 //!
 //! ```text
 //! start w [delay=6s] [run=2s] [task=2s] [retry=3]      cancel w reason [by=who] [first=run2]
+//! .. [retry=3 initial=1s coefficient=2.0 maximum=9s]    of starts, activities (`attempts=3`) and children
 //! task w: timer t 60s; complete "x"                     signal w name · terminate w reason
 //! take w · answer w: .. · fail w boom                   reset w 4 reason
 //! act a · done a "x" · failed a Type text · cancelled a · beat a "x" -> yes|no
 //! advance 3s · next · status w Running · events w: 1 Started · 2-4 WT
 //! ```
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use steadfast::engine::{
     ActivityLease, ActivityNotice, CancelWorkflowRequest, Engine, EngineError, ExecutionRef,
@@ -27,7 +36,7 @@ use steadfast_core::{
         SignalExternalWorkflowExecution, StartChildWorkflowExecution,
     },
     event::{HistoryEvent, WorkflowTaskFailedCause},
-    failure::Failure,
+    failure::{Failure, FailureKind},
     ids::{EventId, Identity, RequestId, RunId, TaskQueue, WorkflowId, WorkflowType},
     options::{ActivityTimeouts, ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
     payload::{Payload, PayloadMap},
@@ -65,7 +74,6 @@ pub(crate) struct World {
     activities: HashMap<String, ActivityLease>,
     /// The runs of each workflow in the order in which the script named them.
     runs: HashMap<String, Vec<RunId>>,
-    requests: u64,
 }
 
 pub(crate) fn queue(name: &str) -> TaskQueue {
@@ -114,6 +122,27 @@ fn seconds(text: &str) -> Duration {
     Duration::from_secs(text.trim_end_matches('s').parse().unwrap())
 }
 
+/// The policy that a step gives, if it gives the number of attempts or a wait.
+fn retry_policy<'a>(
+    attempts: Option<&str>,
+    option: impl Fn(&str) -> Option<&'a str>,
+) -> Option<RetryPolicy> {
+    let default = RetryPolicy::default();
+    let waits = ["initial", "coefficient", "maximum"].map(option);
+    if attempts.is_none() && waits.iter().all(Option::is_none) {
+        return None;
+    }
+    let [initial, coefficient, maximum] = waits;
+    Some(RetryPolicy {
+        initial_interval: initial.map_or(default.initial_interval, seconds),
+        backoff_coefficient: coefficient
+            .map_or(default.backoff_coefficient, |text| text.parse().unwrap()),
+        maximum_interval: maximum.map(seconds),
+        maximum_attempts: attempts.map_or(0, |attempts| attempts.parse().unwrap()),
+        ..default
+    })
+}
+
 impl World {
     pub(crate) fn in_memory() -> Self {
         let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
@@ -129,7 +158,6 @@ impl World {
             old_tokens: HashMap::new(),
             activities: HashMap::new(),
             runs: HashMap::new(),
-            requests: 0,
         }
     }
 
@@ -176,9 +204,11 @@ impl World {
         }
     }
 
-    fn request(&mut self) -> RequestId {
-        self.requests += 1;
-        RequestId::new(format!("request-{}", self.requests)).unwrap()
+    /// A new one, also for the file of another world.
+    fn request(&self) -> RequestId {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        RequestId::new(format!("request-{number}")).unwrap()
     }
 
     async fn step(&mut self, step: &str) -> Result<(), EngineError> {
@@ -355,7 +385,13 @@ impl World {
                     .await
             }
             "failed" => {
-                let failure = Failure::application(text(2), word(1));
+                let mut failure = Failure::application(text(2), word(1));
+                if let FailureKind::Application {
+                    next_retry_delay, ..
+                } = &mut failure.kind
+                {
+                    *next_retry_delay = option("delay").map(seconds);
+                }
                 self.end(
                     word(0),
                     ActivityOutcome::Failed {
@@ -427,10 +463,7 @@ impl World {
         request.timeouts.run_timeout = option("run").map(seconds);
         request.timeouts.execution_timeout = option("execution").map(seconds);
         request.timeouts.task_timeout = option("task").map(seconds);
-        request.retry_policy = option("retry").map(|attempts| RetryPolicy {
-            maximum_attempts: attempts.parse().unwrap(),
-            ..RetryPolicy::default()
-        });
+        request.retry_policy = retry_policy(option("retry"), &option);
         if option("reuse") == Some("reject") {
             request.id_reuse_policy = WorkflowIdReusePolicy::RejectDuplicate;
         }
@@ -559,10 +592,9 @@ impl World {
                     schedule_to_start_timeout: option("start").map(seconds),
                     heartbeat_timeout: option("heartbeat").map(seconds),
                 },
-                retry_policy: option("attempts").map(|attempts| RetryPolicy {
-                    maximum_attempts: attempts.parse().unwrap(),
+                retry_policy: retry_policy(option("attempts"), option).map(|policy| RetryPolicy {
                     non_retryable_error_types: vec!["Fatal".to_owned()],
-                    ..RetryPolicy::default()
+                    ..policy
                 }),
             })),
             "cancel-act" => Command::RequestCancelActivityTask {
@@ -582,10 +614,7 @@ impl World {
                         _ => ParentClosePolicy::Terminate,
                     },
                     workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate,
-                    retry_policy: option("retry").map(|attempts| RetryPolicy {
-                        maximum_attempts: attempts.parse().unwrap(),
-                        ..RetryPolicy::default()
-                    }),
+                    retry_policy: retry_policy(option("retry"), option),
                     memo: PayloadMap::new(),
                     search_attributes: PayloadMap::new(),
                 }))

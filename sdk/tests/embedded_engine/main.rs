@@ -3,6 +3,7 @@
 #![cfg(feature = "embedded")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod crash_loops;
 mod crashes;
 mod dice;
 mod durability;
@@ -19,5 +20,6 @@ mod scenarios_workflows;
 mod simulation;
 mod smoke;
 mod stress;
+mod times;
 mod upkeep;
 mod visibility;

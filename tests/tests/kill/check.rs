@@ -10,6 +10,7 @@ use futures_util::TryStreamExt as _;
 use steadfast::{
     core::{
         event::{EventKind, ExecutionStatus, WorkflowTaskFailedCause},
+        failure::FailureKind,
         history::History,
         ids::{EventId, WorkflowExecution},
         time::Timestamp,
@@ -37,6 +38,8 @@ pub(crate) struct Tally {
     pub(crate) cut_short: u64,
     /// Activities with one attempt that died with a process.
     pub(crate) lost: u64,
+    /// Workflow tasks that two processes in a row died with.
+    pub(crate) lost_tasks: u64,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -47,6 +50,7 @@ impl std::ops::AddAssign for Tally {
         self.acknowledgements += other.acknowledgements;
         self.cut_short += other.cut_short;
         self.lost += other.lost;
+        self.lost_tasks += other.lost_tasks;
     }
 }
 
@@ -223,16 +227,23 @@ impl Check {
                     history,
                 );
             }
-            if let EventKind::WorkflowTaskFailed { cause, .. } = &event.kind
-                && !matches!(
-                    cause,
-                    WorkflowTaskFailedCause::UnhandledCommand
+            if let EventKind::WorkflowTaskFailed { cause, failure, .. } = &event.kind {
+                // It was with a worker when two processes in a row were killed.
+                let process_ended = failure.as_ref().is_some_and(|failure| {
+                    matches!(&failure.kind, FailureKind::Application { error_type, .. } if error_type == "ProcessEnded")
+                });
+                self.tally.lost_tasks += u64::from(process_ended);
+                if !process_ended
+                    && !matches!(
+                        cause,
+                        WorkflowTaskFailedCause::UnhandledCommand
                         | WorkflowTaskFailedCause::ResetWorkflow
                         // It was with a worker when somebody terminated the run.
                         | WorkflowTaskFailedCause::ForceCloseCommand
-                )
-            {
-                self.fault(format!("a workflow task failed: {cause:?}"), history);
+                    )
+                {
+                    self.fault(format!("a workflow task failed: {cause:?}"), history);
+                }
             }
         }
         let closing = history

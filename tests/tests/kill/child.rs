@@ -61,7 +61,7 @@ fn process_of_the_load() {
         .enable_all()
         .build()
         .unwrap()
-        .block_on(work(&folder, seed, mode == "drain"));
+        .block_on(work(&folder, seed, &mode));
 }
 
 fn say(word: &str) {
@@ -106,13 +106,17 @@ fn options(folder: &Path, seed: u64) -> EmbeddedOptions {
     })
 }
 
-async fn work(folder: &Path, seed: u64, drain: bool) {
+async fn work(folder: &Path, seed: u64, mode: &str) {
+    let (drain, moves) = (mode == "drain", mode == "moves");
     let engine = EmbeddedEngine::open(options(folder, seed)).unwrap();
     say("open");
     let ends = Arc::new(AtomicBool::new(false));
     let careless = {
         let (database, ends) = (Papers::database(folder), Arc::clone(&ends));
         thread::spawn(move || {
+            if moves {
+                return;
+            }
             let work = AssertUnwindSafe(|| handle_carelessly(&database, &ends));
             if catch_unwind(work).is_err() {
                 // The parent sees that the process ended by itself, and why.
@@ -139,7 +143,17 @@ async fn work(folder: &Path, seed: u64, drain: bool) {
         clerks.spawn(Arc::clone(&office).work());
     }
     let shutdown = worker.shutdown_handle();
-    let working = tokio::spawn(async move { worker.run().await.unwrap() });
+    let working = tokio::spawn(async move {
+        match worker.run().await {
+            // Its file was moved.
+            Err(error) if moves => {
+                let text = error.to_string();
+                assert!(text.contains("is no longer where it was"), "{text}");
+                say("lost");
+            }
+            ended => ended.unwrap(),
+        }
+    });
     say("ready");
     let ended = async {
         // Without a drain they end when the engine does.

@@ -8,6 +8,7 @@
 //! commits. The next child reads the ledger, repeats what was not acknowledged, and goes on. At last
 //! one child is left in peace until every workflow has ended, and [`check`] holds the histories
 //! against the ledger, the journal and the model.
+//! Other tests move the file under the process, and have it kill itself ([`crash_loop`]).
 //!
 //! | variable | what it says | default |
 //! | --- | --- | --- |
@@ -22,6 +23,7 @@
 
 mod check;
 mod child;
+mod crash_loop;
 mod dice;
 mod load;
 mod order;
@@ -164,6 +166,37 @@ fn a_second_process_is_refused_at_once_and_a_killed_one_leaves_no_lock() {
         "it took {:?}",
         asked.elapsed()
     );
+    end_and_check(folder.path(), seed);
+}
+
+/// E2: nothing is acknowledged that is not in the file when it is back in its place.
+#[test]
+fn a_file_that_is_moved_under_load_has_all_that_was_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let seed = seed();
+    let mut dice = Dice::new(seed);
+    let (path, elsewhere) = (
+        Papers::database(folder.path()),
+        folder.path().join("elsewhere"),
+    );
+    for round in 0..4 {
+        let mut child = Child::start(folder.path(), seed, Aim::Nothing, "moves");
+        child.wait_for(
+            Aim::Load {
+                acknowledgements: 5 + dice.below(20),
+            },
+            &mut dice,
+        );
+        std::fs::rename(&path, &elsewhere).unwrap();
+        child.hear("lost");
+        let status = child.wait(Duration::from_secs(10));
+        assert!(
+            status.is_some_and(|status| status.success()),
+            "STEADFAST_KILL_SEED={seed}, round {round}: {status:?}\n{}",
+            child.stderr()
+        );
+        std::fs::rename(&elsewhere, &path).unwrap();
+    }
     end_and_check(folder.path(), seed);
 }
 

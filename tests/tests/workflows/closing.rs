@@ -1,10 +1,14 @@
 //! How what a URL opened is closed, and opened again.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use steadfast::{
-    core::ids::TaskQueue,
-    engine::{EngineError, ListFilter, embedded::EmbeddedEngine},
+    codec::{CodecError, PayloadCodec},
+    core::{ids::TaskQueue, payload::Payload},
+    engine::{
+        EngineError, ListFilter,
+        embedded::{EmbeddedEngine, EmbeddedOptions},
+    },
     prelude::*,
 };
 
@@ -144,4 +148,49 @@ async fn what_only_the_embedded_engine_offers_is_reached_from_a_url() {
         steadfast::engine::embedded::Durability::Relaxed
     );
     client.close().await.unwrap();
+}
+
+/// A codec of the user that cannot stand a word.
+#[derive(Debug)]
+struct Touchy;
+
+impl PayloadCodec for Touchy {
+    fn encode(&self, payload: Payload) -> Result<Payload, CodecError> {
+        let bytes = payload.data.as_slice();
+        assert!(
+            !bytes.windows(4).any(|word| word == b"boom"),
+            "not that word"
+        );
+        Ok(payload)
+    }
+
+    fn decode(&self, payload: Payload) -> Result<Payload, CodecError> {
+        Ok(payload)
+    }
+}
+
+/// It panics on a thread of the engine, which stops. Everybody hears whose panic that was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_codec_that_panics_is_named_by_whoever_asks_and_by_the_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions::file(folder.path().join("orders.db")).codec(Arc::new(Touchy));
+    let client = Client::new(EmbeddedEngine::open(options).unwrap());
+    let worker = Worker::builder(&client, "greetings")
+        .register_workflow::<Greeting>()
+        .register_activities(Greeter)
+        .build()
+        .unwrap();
+    let working = tokio::spawn(async move { worker.run().await });
+    let options = WorkflowStartOptions::new("greetings", "first");
+    let asked = client.start_workflow(Greeting::run, "boom".to_owned(), options);
+    let asked = asked.await.map(drop).unwrap_err();
+    let health = client.check_health().await.unwrap_err();
+    let worked = tokio::time::timeout(Duration::from_secs(20), working);
+    let worked = worked.await.unwrap().unwrap().unwrap_err();
+    for text in [asked.to_string(), health.to_string(), worked.to_string()] {
+        assert!(
+            text.contains("the payload codec panicked: `not that word`"),
+            "{text}"
+        );
+    }
 }

@@ -11,7 +11,7 @@ use steadfast_core::{
 use tokio::sync::oneshot;
 
 use super::{
-    execution::{Execution, new_run_id},
+    execution::{Execution, new_run_id, settle_start},
     jobs::may_reuse,
     limits::{
         check_details, check_outcome, check_query, check_signal, check_start, check_termination,
@@ -35,9 +35,10 @@ const DEFAULT_REASON: &str = "terminated by user via frontend";
 impl Shared {
     pub(crate) async fn start(
         &self,
-        request: StartWorkflowRequest,
+        mut request: StartWorkflowRequest,
         signal: Option<Signal>,
     ) -> Result<StartedWorkflow, EngineError> {
+        settle_start(&mut request)?;
         check_start(&request, signal.as_ref())?;
         let target = ExecutionRef::current(request.workflow_id.clone());
         let (started, ticket) = self

@@ -10,6 +10,7 @@
 //!   brings the answer to a workflow task [writes it itself](Shared::claim).
 
 use std::{
+    any::Any,
     cmp::Reverse,
     collections::HashSet,
     mem,
@@ -26,7 +27,7 @@ use super::{
     save::recycle,
     shared::Shared,
     state::{After, Core},
-    store::{Batch, Row, Writer, WriterWork},
+    store::{Batch, CodecPanicked, Row, Writer, WriterWork},
 };
 use crate::engine::EngineError;
 
@@ -57,7 +58,7 @@ impl WriterWork for Shared {
         if self.core.is_poisoned() {
             // A transition panicked half-way. What it queued must not become durable.
             drop(core);
-            self.die(panicked());
+            self.die(&panicked());
             return None;
         }
         if core.stopping && !core.has_work() {
@@ -109,11 +110,11 @@ impl WriterWork for Shared {
         // First, so that nothing more is asked.
         self.stop(error.clone());
         self.failed(rows, error.clone());
-        self.die(error);
+        self.die(&error);
     }
 
     fn crashed(&self) {
-        self.die(EngineError::Stopped {
+        self.die(&EngineError::Stopped {
             message: "the engine crashed, as a test asked".to_owned(),
         });
     }
@@ -135,6 +136,19 @@ pub(crate) fn panicked() -> EngineError {
     }
 }
 
+/// Says why the engine cannot go on after a panic.
+pub(crate) fn stopped_by(panic: &(dyn Any + Send)) -> EngineError {
+    let Some(CodecPanicked(text)) = panic.downcast_ref() else {
+        return panicked();
+    };
+    EngineError::Stopped {
+        message: format!(
+            "the payload codec panicked: `{text}`; the engine stopped, since what it is to keep or to read \
+             cannot go through the codec; what was acknowledged is safe, mend the codec and open it again"
+        ),
+    }
+}
+
 fn acknowledge(effect: After, result: Result<(), EngineError>) {
     // Whoever waits may have gone.
     match effect {
@@ -149,16 +163,23 @@ fn acknowledge(effect: After, result: Result<(), EngineError>) {
 
 impl Shared {
     /// Ends everything without writing what is queued.
-    fn die(&self, error: EngineError) {
-        self.stop(error);
-        let mut core = self.lock();
-        core.rows.clear();
-        core.after.clear();
-        core.writing.clear();
-        core.promise = None;
-        core.promise_writing = None;
-        core.reads.clear();
-        core.backups.clear();
+    fn die(&self, error: &EngineError) {
+        self.stop(error.clone());
+        let (promises, after) = {
+            let mut core = self.lock();
+            core.rows.clear();
+            core.reads.clear();
+            core.backups.clear();
+            let mut after = mem::take(&mut core.after);
+            after.append(&mut core.writing);
+            ([core.promise.take(), core.promise_writing.take()], after)
+        };
+        for promise in promises.into_iter().flatten() {
+            promise.tell(Err(error.clone()));
+        }
+        for effect in after {
+            acknowledge(effect, Err(error.clone()));
+        }
     }
 
     /// The writer thread.
@@ -181,12 +202,12 @@ impl Shared {
     /// Does something with the file. `None` when it is closed, when that says so, or after a panic, which
     /// ends the engine.
     pub(super) fn with_writer<T>(&self, act: impl FnOnce(&mut Writer) -> Option<T>) -> Option<T> {
-        catch_unwind(AssertUnwindSafe(|| {
-            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            act(writer.as_mut()?)
-        }))
-        .unwrap_or_else(|_| {
-            self.die(panicked());
+        // Until it is said why the engine ends: see `gone`.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        catch_unwind(AssertUnwindSafe(|| act(writer.as_mut()?))).unwrap_or_else(|panic| {
+            let error = stopped_by(&*panic);
+            tracing::error!(%error, "the engine stops");
+            self.die(&error);
             None
         })
     }
@@ -307,6 +328,12 @@ impl Core {
                     recycle(mem::take(events), &mut self.spare_rows);
                     (key, last)
                 }
+                Row::Activity { key, .. } | Row::Task { key, .. } => {
+                    if let Some(run) = self.executions.get_mut(key) {
+                        run.is_ours = true;
+                    }
+                    continue;
+                }
                 Row::Delete { key } => {
                     if let Some(watch) = self.watches.get(key) {
                         watch.tell_deleted();
@@ -319,6 +346,7 @@ impl Core {
                 continue;
             };
             run.committed = *last;
+            run.is_ours = true;
             let closing = (!run.is_open() && run.committed == run.last_event_id())
                 .then(|| run.closing_event.clone())
                 .flatten();
@@ -359,6 +387,9 @@ impl Core {
             let Some(run) = self.forget(key) else {
                 continue;
             };
+            if !run.is_ours {
+                self.not_ours.insert(key);
+            }
             let running = run
                 .activities
                 .into_iter()

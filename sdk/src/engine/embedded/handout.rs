@@ -27,6 +27,8 @@ pub(crate) struct TakenTask {
     pub(crate) serial: u64,
     /// The events up to this one have to be read.
     pub(crate) missing_up_to: u64,
+    /// What must be durable before a worker may have it.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 /// An attempt at an activity that a poll took.
@@ -56,8 +58,11 @@ impl Core {
             if run.is_task_ready() {
                 run.start_task(&request.worker, serial, now);
                 run.assign_queries(serial);
+                let suspect = run.is_task_suspect();
                 self.finish(key, now);
-                return self.hand_out_task(key, serial, &request.worker);
+                let taken = self.hand_out_task(key, serial, &request.worker)?;
+                let ticket = suspect.then(|| self.ticket());
+                return Some(TakenTask { ticket, ..taken });
             }
             if run.needs_query_task() {
                 run.start_query_task(serial, now);
@@ -71,6 +76,7 @@ impl Core {
                     key,
                     serial,
                     missing_up_to,
+                    ticket: None,
                 });
             }
         }
@@ -106,6 +112,7 @@ impl Core {
             key,
             serial,
             missing_up_to,
+            ticket: None,
         })
     }
 

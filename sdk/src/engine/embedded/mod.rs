@@ -14,7 +14,8 @@
 //! What was acknowledged (E2), and of every commit all or nothing. After a restart open runs go on:
 //! a task that was with a worker is handed out again as if it had never been, an activity that ran
 //! is dispatched again, and one whose policy allows no further attempt is closed as timed out,
-//! because it may have done its work. Queries and updates that nobody accepted are gone with the
+//! because it may have done its work. What two crashes in a row came upon waits before it is tried again, longer each
+//! time, because it may be what they came from. Queries and updates that nobody accepted are gone with the
 //! process that asked. A run is read from the file when it is due or when something happens to it.
 
 mod client;
@@ -46,6 +47,7 @@ mod worker;
 
 use std::{
     cmp::Reverse,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
     thread::{self, JoinHandle, ThreadId},
@@ -66,7 +68,7 @@ use tokio::sync::oneshot;
 use self::{
     clock::ClockListener,
     shared::Shared,
-    state::Core,
+    state::{Core, Opening},
     store::{Db, Writer, due_runs, highest_key, paused_queues, stored_jobs},
 };
 pub use self::{
@@ -145,7 +147,10 @@ impl EmbeddedEngine {
             None => Namespace::new("default").expect("not empty and not long"),
         };
         let now = options.clock.now();
-        let core = prepare(&db, now, options.cached_executions)?;
+        let core = catch_unwind(AssertUnwindSafe(|| {
+            prepare(&db, now, options.cached_executions)
+        }))
+        .unwrap_or_else(|panic| Err(commit::stopped_by(&*panic)))?;
         let shared = Arc::new(Shared::new(
             core,
             options.clock.clone(),
@@ -342,6 +347,7 @@ fn prepare(connection: &Db, now: Timestamp, cached_executions: usize) -> Result<
     let (next_key, next_job) = highest_key(connection)?;
     let mut core = Core::default();
     core.next_key = next_key;
+    core.opening = Opening::after(connection.follows_a_crash(), next_key, now);
     core.next_job = next_job;
     // Serials of another opening are smaller, so its tokens are not mistaken for ours.
     core.next_serial = SystemTime::now()

@@ -150,7 +150,7 @@ impl Core {
             EngineError::invalid("the history does not begin with the start of the run")
         })?;
         let key = run.key;
-        self.add_new(run);
+        self.add_new(run, now);
         self.finish(key, now);
         self.rows.push(Row::ResetTo {
             key: chain.base_key,

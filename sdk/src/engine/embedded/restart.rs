@@ -1,6 +1,10 @@
 //! Starts anew in place, for tests: what a crash would leave is what stays.
 
-use super::{prepare, shared::Shared, state::Core};
+use super::{
+    prepare,
+    shared::Shared,
+    state::{Core, Opening},
+};
 use crate::engine::EngineError;
 
 impl Shared {
@@ -20,9 +24,10 @@ impl Shared {
     }
 
     /// Goes on with a state that was just read.
-    pub(super) fn begin_anew(&self, fresh: Core) -> Result<(), EngineError> {
+    pub(super) fn begin_anew(&self, mut fresh: Core) -> Result<(), EngineError> {
         {
-            let (mut core, _) = self.enter()?;
+            let (mut core, now) = self.enter()?;
+            fresh.opening = Opening::after(true, fresh.next_key, now);
             let old = std::mem::replace(&mut *core, fresh);
             core.transitions = old.transitions;
             core.next_serial = core.next_serial.max(old.next_serial + 1);

@@ -51,6 +51,9 @@ pub(crate) fn save(
         let activities = run.activity_rows.drain(..);
         rows.extend(activities.map(|row| Row::Activity { key, row }));
     }
+    if let Some(row) = run.suspicion.row.take() {
+        rows.push(Row::Task { key, row });
+    }
     if std::mem::take(&mut run.attributes_changed) {
         rows.push(Row::Attributes {
             key,

@@ -25,6 +25,9 @@ use super::{
 };
 use crate::engine::{EngineError, ExecutionRef};
 
+/// The clock on the wall can be set while the timer thread waits, and a machine can sleep, so it looks again that often.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) core: Mutex<Core>,
@@ -334,10 +337,8 @@ impl Shared {
 
     /// Waits on behalf of the timer thread, at most until a time.
     pub(crate) fn wait_for_timer<'a>(&'a self, mut core: Locked<'a>, until: Timestamp) {
-        // The clock on the wall can be set while this waits, so it looks again once a minute.
-        const LONGEST: Duration = Duration::from_secs(60);
         core.timer_thread_until = Some(until);
-        let wait = until.since(self.clock.now()).min(LONGEST);
+        let wait = until.since(self.clock.now()).min(BETWEEN_LOOKS);
         let manual = matches!(self.clock, Clock::Manual(_));
         let guard = take_guard(core);
         if guard.timer_thread_until.is_none() {
@@ -381,7 +382,14 @@ impl Shared {
 
     /// Why nobody answers.
     fn gone(&self) -> EngineError {
-        self.lock().stopped.clone().unwrap_or_else(gone)
+        let why = || self.lock().stopped.clone();
+        why()
+            .or_else(|| {
+                // What a panic drops on its way up is gone before it is said why.
+                drop(self.writer.lock());
+                why()
+            })
+            .unwrap_or_else(gone)
     }
 
     /// Ends everything: what was queued before is still written.
@@ -564,5 +572,16 @@ mod tests {
             core.loading.clear();
         }
         signal(&engine, "second").await.unwrap();
+    }
+
+    /// The clock on the wall may be set while nothing else happens: then the time that was waited for is over, and nobody
+    /// wakes whoever waits.
+    #[test]
+    fn the_timer_thread_looks_at_the_clock_again_within_a_second() {
+        let engine = EmbeddedEngine::in_memory().unwrap();
+        let since = std::time::Instant::now();
+        let until = engine.shared.clock.now().after(Duration::from_secs(3_600));
+        engine.shared.wait_for_timer(engine.shared.lock(), until);
+        assert!(since.elapsed() < Duration::from_secs(10));
     }
 }

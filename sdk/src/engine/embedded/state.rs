@@ -11,8 +11,9 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BinaryHeap, HashMap, HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use steadfast_core::{
@@ -27,7 +28,8 @@ use tokio::sync::Notify;
 use super::{
     commit::WriterState,
     execution::{
-        Attempt, Effect, Execution, PendingUpdate, QueryReply, RunningAttempts, UpdateReplySender,
+        Attempt, Before, Effect, Execution, PendingUpdate, QueryReply, RunningAttempts,
+        UpdateReplySender,
     },
     history::Watch,
     jobs::{Job, ParkedJob},
@@ -60,6 +62,53 @@ pub(crate) struct EndedAttempt {
     pub(crate) attempt: Attempt,
 }
 
+/// What this process knows of those that had the file before.
+#[derive(Debug, Default)]
+pub(crate) struct Opening {
+    /// Whether the last one did not end in peace.
+    crashed: bool,
+    /// The last key of a run of theirs.
+    last_key: i64,
+    /// Until when new runs are suspects too: what a client starts and dies of within moments was never durable.
+    probation: Timestamp,
+    /// Runs of theirs that were in memory and are above suspicion.
+    acquitted: HashSet<i64>,
+}
+
+/// How long after a crash new runs are suspects.
+const PROBATION: Duration = Duration::from_secs(10);
+
+impl Opening {
+    pub(crate) fn after(crashed: bool, last_key: i64, now: Timestamp) -> Self {
+        Self {
+            crashed,
+            last_key,
+            probation: if crashed {
+                now.after(PROBATION)
+            } else {
+                Timestamp::from_unix_nanos(i64::MIN)
+            },
+            acquitted: HashSet::new(),
+        }
+    }
+
+    /// Whether a run that comes into memory is as an earlier process left it.
+    fn found(&self, key: i64) -> bool {
+        key <= self.last_key && !self.acquitted.contains(&key)
+    }
+
+    fn is_probation(&self, now: Timestamp) -> bool {
+        now < self.probation
+    }
+
+    /// A run leaves memory.
+    fn let_go(&mut self, key: i64, is_suspect: bool) {
+        if key <= self.last_key && !is_suspect {
+            self.acquitted.insert(key);
+        }
+    }
+}
+
 /// A map that needs no hash that withstands whoever chooses its keys: they are our own, names in the program, or few.
 pub(crate) type FastMap<K, T> = HashMap<K, T, foldhash::fast::RandomState>;
 
@@ -73,6 +122,7 @@ pub(crate) struct Core {
     /// The current runs among those in memory.
     by_workflow: HashMap<WorkflowId, i64>,
     pub(crate) next_key: i64,
+    pub(crate) opening: Opening,
     pub(crate) next_job: i64,
     /// Jobs in the store that have to be read: those of a previous opening, and those whose commit
     /// failed.
@@ -121,6 +171,8 @@ pub(crate) struct Core {
     idle: VecDeque<i64>,
     /// Attempts that run although their run was dropped after a commit failed.
     pub(crate) running: ByKey<RunningAttempts>,
+    /// Those of them that the store still has as an earlier process left them.
+    pub(crate) not_ours: HashSet<i64>,
     /// Counts transitions.
     pub(crate) transitions: u64,
     /// Told of every transition.
@@ -198,13 +250,16 @@ impl Core {
         if !run.waits_for_first_task() {
             run.schedule_task(now);
         }
-        self.add_new(run);
+        self.add_new(run, now);
         self.finish(key, now);
         key
     }
 
     /// Takes in a run that the store does not have yet.
-    pub(crate) fn add_new(&mut self, mut run: Execution) {
+    pub(crate) fn add_new(&mut self, mut run: Execution, now: Timestamp) {
+        if self.opening.is_probation(now) {
+            run.suspect_task();
+        }
         run.stored_wakeup = run.wakeup();
         self.rows.push(Row::Insert(Box::new(InsertRun {
             key: run.key,
@@ -261,8 +316,14 @@ impl Core {
             self.by_workflow.insert(run.id.workflow_id.clone(), key);
         }
         self.by_run.insert(run.id.run_id.clone(), key);
-        let running = self.running.remove(&key).unwrap_or_default();
-        run.recover(loaded.buffered, loaded.activities, running, now);
+        let found = self.opening.found(key);
+        let running = self.running.remove(&key);
+        let before = Before {
+            was_ours: !found || (running.is_some() && !self.not_ours.remove(&key)),
+            running: running.unwrap_or_default(),
+            suspect: (found && self.opening.crashed) || self.opening.is_probation(now),
+        };
+        run.recover(loaded.state, before, now);
         self.executions.insert(key, run);
         self.finish(key, now);
         self.run_jobs(now);
@@ -274,6 +335,11 @@ impl Core {
         let Some(run) = self.executions.get_mut(&key) else {
             return;
         };
+        if run.next_deadline().is_some_and(|due| due <= now) {
+            // Nobody waits for a clock that would have to move first.
+            run.registered_due = None;
+            run.fire(now);
+        }
         self.transitions += 1;
         // Whoever waits has a clone; mostly there is nobody.
         if Arc::strong_count(&self.stirred) > 1 {
@@ -399,8 +465,8 @@ impl Core {
                 .executions
                 .get(&key)
                 .is_some_and(|run| run.is_evictable() && !self.is_pinned(run));
-            if evictable {
-                self.forget(key);
+            if evictable && let Some(run) = self.forget(key) {
+                self.opening.let_go(key, run.is_task_suspect());
             }
         }
         // Keys that became idle more than once must not pile up.

@@ -1,6 +1,7 @@
 //! The timer thread: fires what is due, and does the jobs whose targets have to be read first.
 //!
-//! It sleeps until the next due time or until it is woken; an idle engine uses no processor time.
+//! It sleeps until the next due time or until it is woken. While something is due one day it looks at the clock once a
+//! second, which can be set, or may have stood still with the machine; an engine that waits for nothing uses no processor time.
 //! With a manual clock it only does jobs, and whoever moves the clock fires the timers.
 
 use std::cmp::Reverse;

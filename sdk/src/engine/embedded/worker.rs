@@ -2,7 +2,7 @@
 
 use steadfast_core::{
     event::ExecutionStatus,
-    ids::TaskQueue,
+    ids::{EventId, TaskQueue},
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -49,26 +49,44 @@ impl Shared {
                 }
             };
             match taken {
-                Ok(taken) if taken.missing_up_to == 0 => return Ok(taken.task),
-                Ok(taken) => return Box::pin(self.complete_history(taken)).await,
+                Ok(taken) if taken.missing_up_to == 0 && taken.ticket.is_none() => {
+                    return Ok(taken.task);
+                }
+                Ok(taken) => {
+                    if let Some(task) = Box::pin(self.complete_history(taken)).await? {
+                        return Ok(task);
+                    }
+                }
                 Err(arrivals) => arrivals.wait().await,
             }
         }
     }
 
-    /// Reads what the task's history lacks. If the poll is dropped meanwhile, the task goes back.
-    async fn complete_history(&self, taken: TakenTask) -> Result<WorkflowTask, EngineError> {
+    /// Reads what the task's history lacks, and waits until the start of a suspected task is durable. If the poll is dropped
+    /// meanwhile, the task goes back. `None` when its history was not written, so that there is no such task.
+    async fn complete_history(
+        &self,
+        taken: TakenTask,
+    ) -> Result<Option<WorkflowTask>, EngineError> {
         let mut guard = ReturnTask {
             shared: self,
             key: taken.key,
             serial: Some(taken.serial),
         };
         let mut task = taken.task;
-        let mut events = self.read_prefix(taken.key, taken.missing_up_to).await?;
+        if let Some(ticket) = taken.ticket {
+            ticket.await?;
+        }
+        if taken.missing_up_to > 0 {
+            let mut events = self.read_prefix(taken.key, taken.missing_up_to).await?;
+            if events.last().map(|event| event.event_id) != Some(EventId(taken.missing_up_to)) {
+                return Ok(None);
+            }
+            events.append(&mut task.events);
+            task.events = events;
+        }
         guard.serial = None;
-        events.append(&mut task.events);
-        task.events = events;
-        Ok(task)
+        Ok(Some(task))
     }
 
     pub(crate) async fn complete_workflow_task(

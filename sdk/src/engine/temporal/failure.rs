@@ -66,7 +66,8 @@ impl Wire {
                 r#type: error_type,
                 non_retryable,
                 details: self.payloads_out(details)?,
-                next_retry_delay: timeout_out(next_retry_delay),
+                // With a delay of zero a service would not try again.
+                next_retry_delay: timeout_out(next_retry_delay.filter(|delay| !delay.is_zero())),
                 category: ERROR_CATEGORIES.number(category),
             }),
             FailureKind::Timeout {

@@ -360,14 +360,21 @@ pub(super) fn time_in(time: Option<ProtoTimestamp>) -> Timestamp {
     optional_time(time).unwrap_or(Timestamp::EPOCH)
 }
 
-pub(super) fn retry_policy_out(policy: RetryPolicy) -> common::RetryPolicy {
-    common::RetryPolicy {
+/// Refuses what the service would refuse, with a text that says what to write, and what it would wait for ever for.
+pub(super) fn retry_policy_out(policy: Option<RetryPolicy>) -> Wired<Option<common::RetryPolicy>> {
+    let Some(policy) = policy else {
+        return Ok(None);
+    };
+    let policy = policy
+        .validated()
+        .map_err(|why| EngineError::invalid(why.to_string()))?;
+    Ok(Some(common::RetryPolicy {
         initial_interval: Some(duration_out(policy.initial_interval)),
         backoff_coefficient: policy.backoff_coefficient,
         maximum_interval: timeout_out(policy.maximum_interval),
         maximum_attempts: i32::try_from(policy.maximum_attempts).unwrap_or(i32::MAX),
         non_retryable_error_types: policy.non_retryable_error_types,
-    }
+    }))
 }
 
 pub(super) fn retry_policy_in(policy: Option<common::RetryPolicy>) -> Option<RetryPolicy> {
@@ -379,4 +386,37 @@ pub(super) fn retry_policy_in(policy: Option<common::RetryPolicy>) -> Option<Ret
         maximum_attempts: u32::try_from(policy.maximum_attempts).unwrap_or(0),
         non_retryable_error_types: policy.non_retryable_error_types,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service would wait for ever with such a policy, and refuse the others later and with less to say.
+    #[test]
+    fn a_retry_policy_that_makes_no_sense_is_not_sent() {
+        for coefficient in [f64::NAN, 0.5] {
+            let policy = RetryPolicy {
+                backoff_coefficient: coefficient,
+                ..RetryPolicy::default()
+            };
+            let refused = retry_policy_out(Some(policy)).unwrap_err();
+            assert!(
+                refused.to_string().contains("BackoffCoefficient"),
+                "{refused}"
+            );
+        }
+        let zeros = RetryPolicy {
+            initial_interval: Duration::ZERO,
+            backoff_coefficient: 0.0,
+            ..RetryPolicy::default()
+        };
+        let sent = retry_policy_out(Some(zeros)).unwrap().unwrap();
+        assert_eq!(
+            sent,
+            retry_policy_out(Some(RetryPolicy::default()))
+                .unwrap()
+                .unwrap()
+        );
+    }
 }

@@ -143,6 +143,9 @@ fn convert_error(error: &ConvertError) -> ActivityExecutionError {
 
 /// How an activity is to be run. At least one time limit bounds every activity, so options start
 /// with one.
+///
+/// A limit of zero is none, and none is longer than 100 years, as on a Temporal Service. What has no limit then, or a retry
+/// policy that makes no sense, fails the workflow task with a text that says what to write.
 #[derive(Clone, Debug)]
 pub struct ActivityOptions {
     pub(crate) timeouts: ActivityTimeouts,

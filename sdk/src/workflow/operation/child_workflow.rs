@@ -262,13 +262,15 @@ impl ChildWorkflowOptionsBuilder {
         self
     }
 
-    /// Limits the time that a worker may take for one of the child's workflow tasks.
+    /// Limits the time that a worker may take for one of the child's workflow tasks; 10 seconds by default, 120 at
+    /// most.
     pub fn task_timeout(mut self, timeout: Duration) -> Self {
         self.0.timeouts.task_timeout = Some(timeout);
         self
     }
 
-    /// Says when the child is run again after a failure; by default it is not.
+    /// Says when the child is run again after a failure; by default it is not. A policy that makes no sense fails the workflow
+    /// task.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.0.retry_policy = Some(policy);
         self

@@ -1,5 +1,5 @@
 //! A simulation: an engine, its clients, its workers and its clock in one thread, in an order that a
-//! seed decides, with crashes and lost polls, held against a model.
+//! seed decides, with crashes, commits that fail, tasks that kill their process and lost polls, held against a model.
 //!
 //! | variable | what it says | default |
 //! | --- | --- | --- |
@@ -18,7 +18,10 @@ use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     env,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -28,20 +31,20 @@ use steadfast::engine::{
     ActivityLease, CancelWorkflowRequest, Engine, EngineError, ExecutionRef, HistoryRequest,
     HistoryWait, ListFilter, ListWorkflowsRequest, PollActivityTaskRequest,
     PollWorkflowTaskRequest, ResetWorkflowRequest, SignalWorkflowRequest, TerminateWorkflowRequest,
-    embedded::{Durability, EmbeddedEngine, EmbeddedOptions, ManualClock},
+    embedded::{CrashAction, CrashPoint, Durability, EmbeddedEngine, EmbeddedOptions, ManualClock},
 };
 use steadfast_core::{
     event::{EventKind, ExecutionStatus, HistoryEvent, WorkflowTaskFailedCause},
     failure::Failure,
     ids::{EventId, RequestId, RunId},
-    payload::Payload,
+    payload::{MAX_PAYLOAD_BYTES, Payload},
     task::{ActivityOutcome, WorkflowTask, WorkflowTaskFailure},
     time::Timestamp,
 };
 
 use self::{
     model::Model,
-    program::{GO, QUEUE, decide},
+    program::{GO, QUEUE, activity_kills, decide, task_kills},
 };
 use crate::dice::Dice;
 use crate::harness::{
@@ -58,6 +61,7 @@ enum Answer {
     Task(Box<Result<WorkflowTask, EngineError>>),
     Answered(Result<(), EngineError>),
     Lease(Box<Result<ActivityLease, EngineError>>),
+    TooLarge(String, String, Result<(), EngineError>),
     Acted {
         run: RunId,
         activity: String,
@@ -94,16 +98,30 @@ struct Simulation {
     ids: Vec<String>,
     requests: u64,
     crashes: u64,
+    /// How many of the next commits fail.
+    full: Arc<AtomicU64>,
+    /// Whether a worker of the process just got what kills it.
+    dies: bool,
 }
 
 impl Simulation {
     fn new(seed: u64) -> Self {
         let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
         let mut dice = Dice::new(seed);
+        let full = Arc::new(AtomicU64::new(0));
+        let hook = Arc::clone(&full);
         let options = EmbeddedOptions::in_memory()
             .durability(Durability::Relaxed)
             .clock(clock.clone())
             .cached_executions(if dice.one_in(2) { 2 } else { 10_000 })
+            .crash_point(move |_, point| {
+                let fails =
+                    |left: u64| (point == CrashPoint::BeforeCommit).then(|| left.checked_sub(1))?;
+                match hook.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fails) {
+                    Ok(_) => CrashAction::Fail,
+                    Err(_) => CrashAction::Continue,
+                }
+            })
             .driven();
         Self {
             dice,
@@ -117,6 +135,8 @@ impl Simulation {
             ids: Vec::new(),
             requests: 0,
             crashes: 0,
+            full,
+            dies: false,
         }
     }
 
@@ -160,9 +180,40 @@ impl Simulation {
             }
             97 => self.drop_poll(),
             98 if self.dice.one_in(4) => self.crash(),
+            98 if self.dice.one_in(3) => {
+                let commits = 1 + self.dice.below(4) as u64;
+                self.full.store(commits, Ordering::Relaxed);
+            }
+            98 if self.dice.one_in(40) => self.signal_at_the_limit(),
             _ => self.engine.drive(),
         }
         self.hear();
+    }
+
+    /// As much as a signal can carry, or a byte more.
+    fn signal_at_the_limit(&mut self) {
+        let Some(id) = self.dice.pick(&self.ids) else {
+            return;
+        };
+        let too_large = self.dice.one_in(2);
+        let request_id = self.request_id();
+        let overhead = Payload::binary(Vec::new()).size();
+        let bytes = MAX_PAYLOAD_BYTES - overhead + usize::from(too_large);
+        let mut request = SignalWorkflowRequest {
+            execution: current(&id),
+            signal: signal("large", request_id.clone()),
+        };
+        request.signal.input = vec![Payload::binary(vec![0; bytes])];
+        let engine = Arc::clone(&self.engine);
+        self.call(async move {
+            let result = engine.signal_workflow(request).await;
+            let request_id = request_id.as_str().to_owned();
+            if too_large {
+                Answer::TooLarge(id, request_id, result)
+            } else {
+                Answer::Signalled(id, request_id, result)
+            }
+        });
     }
 
     fn start(&mut self) {
@@ -401,6 +452,14 @@ impl Simulation {
                 }
             }
         }
+        if std::mem::take(&mut self.dies) {
+            self.crash();
+        }
+    }
+
+    /// Whether the engine still waits for what a worker got only now: a commit can take longer than a time limit.
+    fn is_fresh(&self, started: Timestamp) -> bool {
+        self.clock.now().since(started) < Duration::from_secs(10)
     }
 
     fn take(&mut self, answer: Answer) {
@@ -410,9 +469,17 @@ impl Simulation {
             }
             Answer::Started(_, Err(error)) => {
                 assert!(
-                    matches!(error, EngineError::AlreadyStarted { .. }),
+                    matches!(error, EngineError::AlreadyStarted { .. }) || is_full(&error),
                     "{error}"
                 );
+            }
+            Answer::TooLarge(id, request, result) => {
+                let refused = result.unwrap_err();
+                assert!(
+                    matches!(refused, EngineError::InvalidArgument { .. }),
+                    "{refused}"
+                );
+                self.model.refused.insert((id, request));
             }
             Answer::Signalled(id, request, result) => {
                 if acknowledged(&result) {
@@ -435,12 +502,22 @@ impl Simulation {
                         error,
                         EngineError::NotFound { .. } | EngineError::InvalidArgument { .. }
                     );
-                    assert!(known, "{error}");
+                    assert!(known || is_full(&error), "{error}");
                 }
             }
             Answer::Task(task) => {
-                let task = task.unwrap();
+                let task = match *task {
+                    Ok(task) => task,
+                    Err(error) => return assert!(is_full(&error), "{error}"),
+                };
                 check_task(&task);
+                let id = task.execution.workflow_id.as_str();
+                let run = &task.execution.run_id;
+                let is_first = task.previous_started_event_id == EventId::NONE;
+                let started = task.events.last().map(|event| event.event_time);
+                if task_kills(id) && is_first && started.is_some_and(|time| self.is_fresh(time)) {
+                    self.dies |= self.model.kills(run, "", self.clock.now());
+                }
                 self.tasks.push_back(task);
             }
             Answer::Answered(Ok(())) => {}
@@ -449,16 +526,24 @@ impl Simulation {
                     error,
                     EngineError::NotFound { .. } | EngineError::WorkflowTaskRefused { .. }
                 );
-                assert!(known, "{error}");
+                assert!(known || is_full(&error), "{error}");
             }
             Answer::Lease(lease) => {
-                let lease = lease.unwrap();
+                let lease = match *lease {
+                    Ok(lease) => lease,
+                    Err(error) => return assert!(is_full(&error), "{error}"),
+                };
                 let task = &lease.task;
-                self.model.handed_out(
-                    &task.execution.run_id,
-                    task.activity_id.as_str(),
-                    task.attempt,
-                );
+                let limited = task
+                    .retry_policy
+                    .as_ref()
+                    .is_some_and(|policy| policy.maximum_attempts > 0);
+                let (run, activity) = (&task.execution.run_id, task.activity_id.as_str());
+                self.model.handed_out(run, activity, task.attempt, limited);
+                let kills = activity_kills(task.execution.workflow_id.as_str(), activity);
+                if kills && self.is_fresh(task.started_time) {
+                    self.dies |= self.model.kills(run, activity, self.clock.now());
+                }
                 self.leases.push(lease);
             }
             Answer::Acted {
@@ -478,8 +563,9 @@ impl Simulation {
         }
     }
 
-    /// Lets everything come to its end, without crashes.
+    /// Lets everything come to its end, without crashes but for those that the workflows bring about.
     fn drain(&mut self) {
+        self.full.store(0, Ordering::Relaxed);
         for _ in 0..2_000 {
             for _ in 0..10 {
                 self.poll_workflow_task();
@@ -502,7 +588,7 @@ impl Simulation {
             for id in open {
                 self.signal_to(id, GO);
             }
-            self.clock.advance(Duration::from_secs(5));
+            self.clock.advance(Duration::from_secs(20));
         }
         panic!("{:?} do not come to an end", self.open());
     }
@@ -616,10 +702,18 @@ fn of_run(events: &[HistoryEvent], run: &RunId) -> bool {
     })
 }
 
-/// A request that was not acknowledged may have come too late, and nothing else.
+/// Whether a commit failed.
+fn is_full(error: &EngineError) -> bool {
+    matches!(error, EngineError::Storage { message } if message.contains("the disk is full"))
+}
+
+/// A request that was not acknowledged came too late, or its commit failed, and nothing else.
 fn acknowledged(result: &Result<(), EngineError>) -> bool {
     if let Err(error) = result {
-        assert!(matches!(error, EngineError::NotFound { .. }), "{error}");
+        assert!(
+            matches!(error, EngineError::NotFound { .. }) || is_full(error),
+            "{error}"
+        );
     }
     result.is_ok()
 }

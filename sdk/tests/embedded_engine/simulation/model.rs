@@ -1,10 +1,14 @@
 //! What must be true of an engine, whatever happens: the acknowledged, held against the histories.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use steadfast_core::{
     event::{EventKind, HistoryEvent},
     ids::{EventId, RunId},
+    time::Timestamp,
 };
 
 use crate::harness::check_order;
@@ -20,16 +24,58 @@ pub(super) struct Model {
     pub(super) terminated: BTreeSet<String>,
     /// Activities whose outcome was taken for good: run and scheduling event.
     pub(super) acted: BTreeMap<(RunId, String), u32>,
+    /// Signals that were refused.
+    pub(super) refused: BTreeSet<(String, String)>,
+    /// How often each attempt was handed to a worker.
+    handed_out: BTreeMap<(RunId, String, u32), u32>,
+    /// When what kills its process has done so: run and activity, which is empty for workflow code.
+    killed: BTreeMap<(RunId, String), Vec<Timestamp>>,
 }
+
+/// So often does what kills its process do so.
+const KILLS: usize = 5;
 
 impl Model {
     /// Notes that an attempt was handed to a worker.
-    pub(super) fn handed_out(&self, run: &RunId, activity: &str, attempt: u32) {
+    pub(super) fn handed_out(&mut self, run: &RunId, activity: &str, attempt: u32, limited: bool) {
         if let Some(done) = self.acted.get(&(run.clone(), activity.to_owned())) {
             panic!(
                 "E8: attempt {attempt} of activity {activity} of {run} was handed out although attempt {done} was acknowledged"
             );
         }
+        let key = (run.clone(), activity.to_owned(), attempt);
+        let times = self.handed_out.entry(key).or_default();
+        *times += 1;
+        // Only the first death of a process is not counted.
+        assert!(
+            *times <= if limited { 1 } else { 2 },
+            "E8: attempt {attempt} of activity {activity} of {run} was handed out {times} times"
+        );
+    }
+
+    /// Whether what was handed out now kills its process, and not before it may.
+    pub(super) fn kills(&mut self, run: &RunId, activity: &str, now: Timestamp) -> bool {
+        let key = (run.clone(), activity.to_owned());
+        let times = self.killed.entry(key).or_default();
+        if times.len() > KILLS {
+            return false;
+        }
+        if let Some(last) = times.last() {
+            // The first death is not counted, the second one is followed by a wait of a second at least.
+            let counted = u32::try_from(times.len() - 1).unwrap();
+            let least = match counted {
+                0 => Duration::ZERO,
+                _ => Duration::from_secs(1) * 2_u32.pow(counted - 1),
+            };
+            let waited = now.since(*last);
+            assert!(
+                waited >= least,
+                "{run} {activity} kills its process again after {waited:?}"
+            );
+        }
+        let kills = times.len() < KILLS;
+        times.push(now);
+        kills
     }
 
     /// Holds the runs of a workflow id, the first one first, against what was acknowledged.
@@ -57,6 +103,12 @@ impl Model {
             assert!(
                 all().any(|event| is_signal(event, request)),
                 "E2: signal {request} of {id} is lost"
+            );
+        }
+        for (_, request) in self.refused.iter().filter(|(of, _)| of == id) {
+            assert!(
+                !all().any(|event| is_signal(event, request)),
+                "signal {request} of {id} was refused and is there"
             );
         }
         if self.cancelled.contains(id) {

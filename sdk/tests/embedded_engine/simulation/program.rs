@@ -19,6 +19,20 @@ pub(super) const QUEUE: &str = "all";
 /// The signal after which a workflow waits for nothing more.
 pub(super) const GO: &str = "go";
 
+fn number(workflow_id: &str) -> Option<usize> {
+    workflow_id.strip_prefix('w')?.parse().ok()
+}
+
+/// Whether the first workflow task of a workflow kills its process, the first times.
+pub(super) fn task_kills(workflow_id: &str) -> bool {
+    number(workflow_id).is_some_and(|number| number % 67 == 5)
+}
+
+/// Whether an activity of a workflow kills its process, the first times.
+pub(super) fn activity_kills(workflow_id: &str, activity_id: &str) -> bool {
+    number(workflow_id).is_some_and(|number| number % 67 == 40) && activity_id == "0"
+}
+
 /// What there is to do once, in order.
 #[derive(Clone, Copy)]
 enum Step {
@@ -33,12 +47,7 @@ fn steps(start: &WorkflowExecutionStarted) -> &'static [Step] {
     if start.parent.is_some() {
         return &[Step::Timers(1), Step::Activities(1)];
     }
-    let number: usize = start
-        .workflow_id
-        .as_str()
-        .trim_start_matches('w')
-        .parse()
-        .expect("simulated workflows have numbers");
+    let number = number(start.workflow_id.as_str()).expect("simulated workflows have numbers");
     match number % 6 {
         0 => &[
             Step::Activities(1),

@@ -8,7 +8,7 @@
 //!
 //! `ActivityTaskStarted` is recorded together with the closing event. What must outlive the
 //! process although no event tells it goes into an [`ActivityRow`]: the attempt, the last failure,
-//! what heartbeats said, and the start of an attempt after which no other is allowed.
+//! what heartbeats said, and the start of an attempt whose number is limited or that a process may have died of.
 
 use std::sync::Arc;
 
@@ -42,6 +42,8 @@ pub(crate) struct Activity {
     pub(crate) cancel_requested: EventId,
     pub(crate) last_failure: Option<Box<Failure>>,
     pub(crate) heartbeat: Vec<Payload>,
+    /// Whether a process may have died of it.
+    pub(super) suspect: bool,
     pub(super) has_row: bool,
     pub(super) deadline: Option<Timestamp>,
 }
@@ -121,6 +123,7 @@ impl Activity {
             cancel_requested: EventId::NONE,
             last_failure: None,
             heartbeat: Vec::new(),
+            suspect: false,
             has_row: false,
             deadline: None,
         }
@@ -130,20 +133,15 @@ impl Activity {
         self.task.retry_policy.clone().unwrap_or_default()
     }
 
-    /// Whether attempts are limited, so that each must be known to have started before it does.
+    /// Whether each attempt must be known to have started before it does: attempts are limited, or a process may have
+    /// died of one.
     pub(crate) fn counts_attempts(&self) -> bool {
-        self.task
-            .retry_policy
-            .as_ref()
-            .is_some_and(|policy| policy.maximum_attempts > 0)
-    }
-
-    /// Whether no attempt may follow the current one, so that it must never run twice.
-    pub(crate) fn is_last_attempt(&self) -> bool {
-        self.task
-            .retry_policy
-            .as_ref()
-            .is_some_and(|policy| !policy.allows_attempt_after(self.attempt))
+        self.suspect
+            || self
+                .task
+                .retry_policy
+                .as_ref()
+                .is_some_and(|policy| policy.maximum_attempts > 0)
     }
 
     /// Gives the current attempt to a worker.

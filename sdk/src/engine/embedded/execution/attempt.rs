@@ -8,8 +8,27 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{ActivityState, Deadline, Execution};
+use super::{Activity, ActivityState, Deadline, Execution};
 use crate::engine::ActivityNotice;
+
+impl Activity {
+    /// When the next attempt is, or why there is none.
+    pub(super) fn next_attempt(
+        &self,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<Timestamp, RetryState> {
+        if self.cancel_requested.is_some() {
+            return Err(RetryState::CancelRequested);
+        }
+        let timeouts = &self.task.timeouts;
+        let deadline = timeouts
+            .schedule_to_close_timeout
+            .map(|limit| self.scheduled_time.after(limit));
+        self.policy()
+            .next_attempt(failure, self.attempt, now, deadline)
+    }
+}
 
 impl Execution {
     /// Schedules the next attempt, or says why there is none.
@@ -22,18 +41,18 @@ impl Execution {
         let Some(activity) = self.activities.get_mut(&scheduled) else {
             return RetryState::InternalServerError;
         };
-        if activity.cancel_requested.is_some() {
-            return RetryState::CancelRequested;
-        }
-        let deadline = activity
-            .task
-            .timeouts
-            .schedule_to_close_timeout
-            .map(|limit| activity.scheduled_time.after(limit));
-        let policy = activity.policy();
-        let due = match policy.next_attempt(failure, activity.attempt, now, deadline) {
+        let due = match activity.next_attempt(failure, now) {
             Ok(due) => due,
             Err(state) => return state,
+        };
+        self.put_off_activity(scheduled, failure, due);
+        RetryState::InProgress
+    }
+
+    /// Has the next attempt wait until a time.
+    pub(super) fn put_off_activity(&mut self, scheduled: u64, failure: &Failure, due: Timestamp) {
+        let Some(activity) = self.activities.get_mut(&scheduled) else {
+            return;
         };
         let state = std::mem::replace(&mut activity.state, ActivityState::Backoff(due));
         if let ActivityState::Started(attempt) = state {
@@ -48,7 +67,6 @@ impl Execution {
         self.activity_rows.push(row);
         self.backing_off += 1;
         self.update_activity_deadline(scheduled);
-        RetryState::InProgress
     }
 
     /// A time limit passed, or the wait for the next attempt is over.

@@ -36,6 +36,7 @@ impl Execution {
     /// Ends the run with an event.
     fn close(&mut self, now: Timestamp, kind: EventKind) {
         self.drop_buffered();
+        self.acquit_task();
         self.record(now, kind);
         for activity in self.activities.values() {
             if let ActivityState::Started(attempt) = &activity.state {

@@ -1,9 +1,7 @@
 //! Applies the answer to a workflow task: its events, in command order, then what waited.
 
-use std::sync::Arc;
-
 use steadfast_core::{
-    command::{Command, ScheduleActivityTask},
+    command::Command,
     event::EventKind,
     failure::{Failure, FailureKind},
     ids::{EventId, Identity},
@@ -11,20 +9,22 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{Effect, Execution, Task, TaskKind, validate::Refusal};
+use super::{Effect, Execution, Task, TaskKind, time::settle_commands, validate::Refusal};
 
 impl Execution {
     /// Takes the answer of a worker. When its commands are refused, the task has failed.
     pub(crate) fn complete_task(
         &mut self,
-        completion: WorkflowTaskCompletion,
+        mut completion: WorkflowTaskCompletion,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let Task::Started(task) = &self.task else {
             return Ok(());
         };
         let kind = task.kind;
-        if let Err((cause, message)) = self.check_commands(kind, &completion.commands) {
+        let checked = settle_commands(&mut completion.commands)
+            .and_then(|()| self.check_commands(kind, &completion.commands));
+        if let Err((cause, message)) = checked {
             let failure = Failure::new(
                 message.clone(),
                 FailureKind::Server {
@@ -34,6 +34,7 @@ impl Execution {
             self.fail_task(cause, failure, now);
             return Err((cause, message));
         }
+        self.acquit_task();
         if kind == TaskKind::Speculative && leaves_no_trace(&completion) {
             self.discard_speculative_task(completion, now);
             return Ok(());
@@ -106,11 +107,10 @@ impl Execution {
         let workflow_task_completed_event_id = completed;
         match command {
             Command::ScheduleActivityTask(activity) => {
-                let activity = with_defaults(activity);
                 let scheduled = self.record(
                     now,
                     EventKind::ActivityTaskScheduled {
-                        activity,
+                        activity: activity.into(),
                         workflow_task_completed_event_id,
                     },
                 );
@@ -289,10 +289,4 @@ fn leaves_no_trace(completion: &WorkflowTaskCompletion) -> bool {
             .commands
             .iter()
             .all(|command| matches!(command, Command::RejectUpdate { .. }))
-}
-
-/// Every activity is retried unless it says otherwise, and the history says by which policy.
-fn with_defaults(mut activity: Box<ScheduleActivityTask>) -> Arc<ScheduleActivityTask> {
-    activity.retry_policy.get_or_insert_default();
-    activity.into()
 }

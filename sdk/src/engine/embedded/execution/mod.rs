@@ -21,10 +21,12 @@ mod attempt;
 mod child;
 mod close;
 mod commands;
+mod lost;
 mod message;
 mod record;
 mod recover;
 mod task;
+mod time;
 mod validate;
 
 use std::{
@@ -43,15 +45,18 @@ use steadfast_core::{
     time::Timestamp,
 };
 
+use self::lost::Suspicion;
 use super::{save::QueuedEvents, state::FastMap};
 
 pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
     child::{Child, ChildEnd},
     close::{NewRun, engine_identity, new_run_id},
+    lost::{StoredTask, TaskRow},
     message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
-    recover::{RunningAttempts, StoredActivity},
+    recover::{Before, RunningAttempts, StoredActivity, StoredState},
     task::{QueryTask, ScheduledTask, Task, TaskKind},
+    time::settle_start,
 };
 
 /// The most events that a history can have; a run that goes on is terminated.
@@ -160,6 +165,9 @@ pub(crate) struct Execution {
     /// The worker that answered the last task, and so has the run in memory.
     pub(crate) sticky: Option<Identity>,
     pub(crate) query_task: Option<QueryTask>,
+    pub(crate) suspicion: Suspicion,
+    /// Whether the store has the run as this process left it, and no longer as an earlier one did.
+    pub(crate) is_ours: bool,
     /// Whether the run stands in its task queue.
     pub(crate) queued: bool,
 
@@ -235,6 +243,8 @@ impl Execution {
             last_started: EventId::NONE,
             sticky: None,
             query_task: None,
+            suspicion: Suspicion::default(),
+            is_ours: true,
             queued: false,
             buffered: Vec::new(),
             buffered_saved: 0,

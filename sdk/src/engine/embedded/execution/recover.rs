@@ -3,15 +3,13 @@
 use std::collections::HashMap;
 
 use steadfast_core::{
-    event::EventKind,
-    failure::{Failure, FailureKind, TimeoutType},
-    ids::Identity,
-    payload::Payload,
-    retry::RetryState,
-    time::Timestamp,
+    event::EventKind, failure::Failure, ids::Identity, payload::Payload, time::Timestamp,
 };
 
-use super::{ActivityState, Attempt, Effect, Execution};
+use super::{
+    ActivityState, Attempt, Effect, Execution, StoredTask,
+    lost::{lost_attempt, spread},
+};
 
 /// What the small row of an activity told.
 #[derive(Debug)]
@@ -25,34 +23,63 @@ pub(crate) struct StoredActivity {
     pub(crate) heartbeat: Vec<Payload>,
 }
 
+/// What the store has of a run beside its history.
+#[derive(Debug, Default)]
+pub(crate) struct StoredState {
+    pub(crate) buffered: Vec<(Timestamp, EventKind)>,
+    pub(crate) activities: Vec<StoredActivity>,
+    pub(crate) task: Option<StoredTask>,
+}
+
 /// The attempts that workers of this process run although their run was dropped from memory.
 pub(crate) type RunningAttempts = HashMap<u64, (u32, Attempt)>;
 
+/// Who had a run before.
+#[derive(Debug)]
+pub(crate) struct Before {
+    /// The attempts of this process that go on.
+    pub(crate) running: RunningAttempts,
+    /// Whether the store has it as this process left it. What it says to be with a worker of an earlier one is lost.
+    pub(crate) was_ours: bool,
+    /// Whether a process may have died of what is open.
+    pub(crate) suspect: bool,
+}
+
 impl Execution {
-    pub(crate) fn recover(
-        &mut self,
-        buffered: Vec<(Timestamp, EventKind)>,
-        stored: Vec<StoredActivity>,
-        mut running: RunningAttempts,
-        now: Timestamp,
-    ) {
+    pub(crate) fn recover(&mut self, stored: StoredState, before: Before, now: Timestamp) {
         if !self.is_open() {
             return;
         }
-        let mut known: HashMap<u64, StoredActivity> =
-            stored.into_iter().map(|row| (row.scheduled, row)).collect();
+        let Before {
+            mut running,
+            was_ours,
+            suspect,
+        } = before;
+        self.is_ours = was_ours;
+        let StoredState {
+            buffered,
+            activities,
+            task,
+        } = stored;
+        let mut known: HashMap<u64, StoredActivity> = activities
+            .into_iter()
+            .map(|row| (row.scheduled, row))
+            .collect();
         let scheduled: Vec<u64> = self.activities.keys().copied().collect();
         for id in scheduled {
-            self.recover_activity(id, known.remove(&id), running.remove(&id), now);
-        }
-        // The task that these waited for is with nobody any more.
-        if !buffered.is_empty() {
-            for (_, kind) in &buffered {
-                self.apply_to_pending(kind);
+            if let Some(activity) = self.activities.get_mut(&id) {
+                activity.suspect = suspect;
             }
-            self.buffered_saved = buffered.len();
-            self.buffered = buffered;
-            self.flush_buffered(now);
+            self.recover_activity(id, known.remove(&id), running.remove(&id), was_ours, now);
+        }
+        for (_, kind) in &buffered {
+            self.apply_to_pending(kind);
+        }
+        self.buffered_saved = buffered.len();
+        self.buffered = buffered;
+        self.recover_task(task, suspect, was_ours, now);
+        // The task that these waited for is with nobody any more.
+        if self.flush_buffered(now) {
             self.schedule_task(now);
         }
         self.repeat_requests();
@@ -84,6 +111,7 @@ impl Execution {
         scheduled: u64,
         row: Option<StoredActivity>,
         running: Option<(u32, Attempt)>,
+        was_ours: bool,
         now: Timestamp,
     ) {
         let Some(activity) = self.activities.get_mut(&scheduled) else {
@@ -97,7 +125,8 @@ impl Execution {
             activity.attempt = row.attempt;
             activity.last_failure = row.last_failure;
             activity.heartbeat = row.heartbeat;
-            was_started = row.started;
+            // What was with a worker of this process is in `running`, or was given back.
+            was_started = row.started && !was_ours;
             next_attempt = row.next_attempt;
             handed_over = row.handed_over;
         }
@@ -117,43 +146,48 @@ impl Execution {
         }
         // A cancellation that was requested and not answered was requested of a running attempt,
         // and that attempt is dead; ground rule 9 allows no other.
-        if activity.cancel_requested.is_some() {
-            self.give_up(scheduled, RetryState::CancelRequested, now);
-        } else if was_started && activity.is_last_attempt() {
-            self.give_up(scheduled, RetryState::MaximumAttemptsReached, now);
+        if activity.cancel_requested.is_some() || was_started {
+            self.lose_attempt(scheduled, now);
         } else if let Some(due) = next_attempt.filter(|due| *due > now) {
             activity.state = ActivityState::Backoff(due);
             activity.attempt_scheduled_time = due;
             self.backing_off += 1;
             self.update_activity_deadline(scheduled);
         } else {
-            if was_started {
-                activity.attempt = activity.attempt.saturating_add(1);
-                let row = activity.row(scheduled, false);
-                self.activity_rows.push(row);
-            }
             activity.attempt_scheduled_time = now;
             self.effects.push(activity.dispatch(scheduled));
             self.update_activity_deadline(scheduled);
         }
     }
 
-    /// Closes an activity whose last attempt died with the process: it may have done its work.
-    fn give_up(&mut self, scheduled: u64, retry_state: RetryState, now: Timestamp) {
+    /// An attempt died with its process: it may have done its work, and its process may have died of it.
+    fn lose_attempt(&mut self, scheduled: u64, now: Timestamp) {
         let Some(activity) = self.activities.get_mut(&scheduled) else {
             return;
         };
-        let mut failure = Failure::new(
-            "the process ended while the activity was running; it may have done its work",
-            FailureKind::Timeout {
-                timeout_type: TimeoutType::StartToClose,
-                last_heartbeat_details: activity.heartbeat.clone(),
-            },
-        );
-        failure.cause.clone_from(&activity.last_failure);
-        "Server".clone_into(&mut failure.source);
-        activity.state = ActivityState::Started(Attempt::unknown(now));
-        self.record_activity_timeout(scheduled, failure, retry_state, now);
+        let mut failure = lost_attempt(activity.heartbeat.clone());
+        match activity.next_attempt(&failure, now) {
+            Ok(due) => {
+                let wait = spread(due.since(now), self.key, scheduled, activity.attempt);
+                tracing::warn!(
+                    workflow_id = %self.id.workflow_id,
+                    run_id = %self.id.run_id,
+                    activity_id = %activity.task.activity_id,
+                    activity_type = %activity.task.activity_type,
+                    attempt = activity.attempt,
+                    ?wait,
+                    "a process ended while an activity was running, whose next attempt is held back"
+                );
+                self.put_off_activity(scheduled, &failure, now.after(wait));
+            }
+            Err(retry_state) => {
+                failure.cause.clone_from(&activity.last_failure);
+                activity.state = ActivityState::Started(Attempt::unknown(now));
+                self.record_activity_timeout(scheduled, failure, retry_state, now);
+                // Nobody has it: should this not be written, it does not go on.
+                self.ended_attempts.retain(|(id, ..)| *id != scheduled);
+            }
+        }
     }
 
     /// Dispatches what a reset run took over from its base (rule T2).

@@ -165,6 +165,7 @@ impl Execution {
             suggests_continue_as_new: self.suggests_continue_as_new(),
         };
         self.set_task(Task::Started(task));
+        self.note_suspect();
     }
 
     /// The `WorkflowTaskScheduled` of a task that was not recorded as scheduled; it is recorded with the
@@ -199,6 +200,7 @@ impl Execution {
             {
                 self.record_task_scheduled(now, 1);
             }
+            self.note_suspect();
         }
     }
 
@@ -290,6 +292,7 @@ impl Execution {
         } else {
             self.back_off(now);
         }
+        self.note_suspect();
     }
 
     fn back_off(&mut self, now: Timestamp) {

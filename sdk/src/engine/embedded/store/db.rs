@@ -1,7 +1,13 @@
 //! A connection with the codec that what users passed around goes through on its way into the file and
 //! out of it.
 
-use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
 
 use rusqlite::{CachedStatement, Connection, Params, config::DbConfig};
 use steadfast_core::payload::Payload;
@@ -10,7 +16,7 @@ use super::{
     codec::{decode_value, encode_value},
     possession::{Possession, Room},
 };
-use crate::{codec::PayloadCodec, engine::EngineError};
+use crate::{codec::PayloadCodec, engine::EngineError, panics::panic_message};
 
 /// How many prepared statements are kept. Only lists with unusual filters lead to more.
 const KEPT_STATEMENTS: usize = 64;
@@ -39,6 +45,12 @@ impl Db {
         }
     }
 
+    /// Whether the process that had the file before did not end in peace.
+    pub(crate) fn follows_a_crash(&self) -> bool {
+        let possession = self.possession.as_ref();
+        possession.is_some_and(Possession::follows_a_crash)
+    }
+
     /// Whether the file is still where it was; costs two questions to the operating system.
     ///
     /// # Errors
@@ -58,6 +70,16 @@ impl Db {
         self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
+    /// Makes the file smaller by so many free pages, or as many as there are.
+    pub(super) fn give_back(&self, pages: u64) -> rusqlite::Result<()> {
+        self.prepare_cached(&format!("PRAGMA incremental_vacuum({pages})"))?
+            .query([])
+            .and_then(|mut rows| {
+                while rows.next()?.is_some() {}
+                Ok(())
+            })
+    }
+
     /// Puts what was acknowledged into the file that was moved and lets go of it. Nothing is deleted then:
     /// what has the names of the file and of its log may be somebody else's.
     fn abandon(&self) -> rusqlite::Result<()> {
@@ -70,8 +92,7 @@ impl Db {
         let Some(codec) = &self.codec else {
             return Ok(bytes.into());
         };
-        let sealed = codec
-            .encode(Payload::binary(bytes))
+        let sealed = guarded(|| codec.encode(Payload::binary(bytes)))
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         let mut stored = vec![SEALED];
         stored.append(&mut encode_value(&sealed));
@@ -89,14 +110,21 @@ impl Db {
                     .to_owned(),
             });
         };
-        let payload =
-            codec
-                .decode(decode_value(sealed)?)
-                .map_err(|error| EngineError::Storage {
-                    message: format!("a row of the file cannot be read: {error}"),
-                })?;
+        let sealed = decode_value(sealed)?;
+        let payload = guarded(|| codec.decode(sealed)).map_err(|error| EngineError::Storage {
+            message: format!("a row of the file cannot be read: {error}"),
+        })?;
         Ok(payload.data.as_slice().to_vec().into())
     }
+}
+
+/// What a panic is on its way up that was not the engine's but the user's codec's, and what it said.
+pub(crate) struct CodecPanicked(pub(crate) String);
+
+/// Calls the user's codec.
+fn guarded<T>(call: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|panic| resume_unwind(Box::new(CodecPanicked(panic_message(&*panic)))))
 }
 
 impl Deref for Db {

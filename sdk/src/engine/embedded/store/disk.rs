@@ -53,13 +53,25 @@ impl Disk {
         if free >= bytes.saturating_mul(2) || rows.iter().any(Row::makes_room) {
             return Ok(());
         }
-        // What is free within the database need not be free on the disk.
-        let within: i64 = db.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        let within = u64::try_from(within).unwrap_or(0).saturating_mul(PAGE);
-        if free >= bytes.saturating_add(bytes.saturating_sub(within)) {
-            return Ok(());
+        loop {
+            // What is free within the database need not be free on the disk, but the log needs its room there.
+            let within: i64 = db.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+            let within = u64::try_from(within).unwrap_or(0).saturating_mul(PAGE);
+            let free = room.free.saturating_sub(reserved(room));
+            if free >= bytes.saturating_add(bytes.saturating_sub(within)) {
+                return Ok(());
+            }
+            if within < bytes {
+                return Err(full());
+            }
+            let before = room.free;
+            db.give_back((before / PAGE / 4).max(1))?;
+            db.empty_log()?;
+            room = db.room().unwrap_or(room);
+            if room.free <= before {
+                return Err(full());
+            }
         }
-        Err(full())
     }
 
     /// After a commit that failed: what it left in the log is cleared away.

@@ -32,7 +32,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 pub(crate) use self::{
     backup::BackupRequest,
     codec::{decode_value, encode_event, encode_value},
-    db::Db,
+    db::{CodecPanicked, Db},
     read::{
         KeyRange, LoadedRun, RunInfo, count_runs, due_runs, expired_runs, find_request, find_run,
         highest_key, list_runs, load_run, lowest_key, paused_queues, read_events, stored_jobs,

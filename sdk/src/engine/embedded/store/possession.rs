@@ -42,6 +42,8 @@ pub(super) struct Possession {
     database: Held,
     /// The log, once there is one.
     log: Option<Held>,
+    /// Whether there was one before.
+    found_a_log: bool,
 }
 
 /// A file with a lock on it, and its name without links.
@@ -91,7 +93,17 @@ impl Possession {
             Err(error) => return Err(unopened(&log_path, &error)),
         };
         open.insert(database.identity);
-        Ok(Some(Self { database, log }))
+        let found_a_log = log.is_some();
+        Ok(Some(Self {
+            database,
+            log,
+            found_a_log,
+        }))
+    }
+
+    /// Whether the process that had the file before did not end in peace.
+    pub(super) fn follows_a_crash(&self) -> bool {
+        self.found_a_log
     }
 
     /// The name for `SQLite`: absolute, so that it is never anything but the name of a file.

@@ -16,7 +16,10 @@ use super::{
     rows::{as_integer, names_checksum, status_number, status_of},
     storage_error,
 };
-use crate::engine::{EngineError, ListFilter, embedded::execution::StoredActivity};
+use crate::engine::{
+    EngineError, ListFilter,
+    embedded::execution::{StoredActivity, StoredState, StoredTask},
+};
 
 /// What the row of a run tells.
 #[derive(Clone, Debug)]
@@ -45,8 +48,7 @@ pub(crate) struct LoadedRun {
     pub(crate) info: RunInfo,
     pub(crate) events: Vec<HistoryEvent>,
     pub(crate) bytes: u64,
-    pub(crate) buffered: Vec<(Timestamp, EventKind)>,
-    pub(crate) activities: Vec<StoredActivity>,
+    pub(crate) state: StoredState,
 }
 
 const RUN_COLUMNS: &str = "e.key, e.workflow_id, e.run_id, e.workflow_type, e.task_queue, e.status, \
@@ -224,8 +226,11 @@ pub(crate) fn load_run(connection: &Db, key: i64) -> Result<Option<LoadedRun>, E
         info,
         events,
         bytes,
-        buffered: read_buffered(connection, key)?,
-        activities: read_activities(connection, key)?,
+        state: StoredState {
+            buffered: read_buffered(connection, key)?,
+            activities: read_activities(connection, key)?,
+            task: read_task(connection, key)?,
+        },
     }))
 }
 
@@ -316,6 +321,27 @@ fn read_activities(connection: &Db, key: i64) -> Result<Vec<StoredActivity>, Eng
         });
     }
     Ok(activities)
+}
+
+fn read_task(connection: &Db, key: i64) -> Result<Option<StoredTask>, EngineError> {
+    let mut statement = connection
+        .prepare_cached("SELECT attempt, deaths, worker, not_before FROM task WHERE key = ?1")
+        .map_err(failed)?;
+    let mut rows = statement.query(params![key]).map_err(failed)?;
+    let Some(row) = rows.next().map_err(failed)? else {
+        return Ok(None);
+    };
+    let worker: Option<String> = row.get(2).map_err(failed)?;
+    let not_before: Option<i64> = row.get(3).map_err(failed)?;
+    Ok(Some(StoredTask {
+        attempt: row.get(0).map_err(failed)?,
+        deaths: row.get(1).map_err(failed)?,
+        worker: worker
+            .map(Identity::new)
+            .transpose()
+            .map_err(|_| damaged("identity"))?,
+        not_before: not_before.map(Timestamp::from_unix_nanos),
+    }))
 }
 
 /// A value that may be absent.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rusqlite::params;
 use steadfast_core::{
     event::{EventKind, ExecutionStatus},
-    ids::{RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowType},
+    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowType},
     payload::PayloadMap,
     time::Timestamp,
 };
@@ -14,7 +14,7 @@ use super::{
     codec::{checksum, encode_value},
     db::{Db, Statements},
 };
-use crate::engine::embedded::execution::ActivityRow;
+use crate::engine::embedded::execution::{ActivityRow, TaskRow};
 
 /// One change of the file.
 #[derive(Debug)]
@@ -55,6 +55,10 @@ pub(crate) enum Row {
     Activity {
         key: i64,
         row: ActivityRow,
+    },
+    Task {
+        key: i64,
+        row: TaskRow,
     },
     ResetTo {
         key: i64,
@@ -125,6 +129,7 @@ impl Row {
             | Self::Buffer { key, .. }
             | Self::Unbuffer { key }
             | Self::Activity { key, .. }
+            | Self::Task { key, .. }
             | Self::ResetTo { key, .. }
             | Self::Delete { key } => Some(*key),
             Self::PutJob { .. }
@@ -205,6 +210,7 @@ impl Row {
                 statements.execute("DELETE FROM buffered WHERE key = ?1", params![key])
             }
             Self::Activity { key, row } => write_activity(statements, *key, row),
+            Self::Task { key, row } => write_task(statements, *key, row),
             Self::ResetTo { key, run_id } => statements.execute(
                 "UPDATE execution SET reset_run_id = ?2 WHERE key = ?1",
                 params![key, run_id.as_str()],
@@ -214,6 +220,7 @@ impl Row {
                     "DELETE FROM history WHERE key = ?1",
                     "DELETE FROM buffered WHERE key = ?1",
                     "DELETE FROM activity WHERE key = ?1",
+                    "DELETE FROM task WHERE key = ?1",
                     "DELETE FROM search_attribute WHERE key = ?1",
                     "DELETE FROM execution WHERE key = ?1",
                 ] {
@@ -329,6 +336,23 @@ fn write_activity(
             "DELETE FROM activity WHERE key = ?1 AND scheduled = ?2",
             params![key, as_integer(*scheduled)],
         ),
+    }
+}
+
+fn write_task(statements: &mut Statements<'_>, key: i64, row: &TaskRow) -> rusqlite::Result<()> {
+    match row {
+        TaskRow::Put(task) => statements.execute(
+            "INSERT OR REPLACE INTO task (key, attempt, deaths, worker, not_before) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                key,
+                task.attempt,
+                task.deaths,
+                task.worker.as_ref().map(Identity::as_str),
+                task.not_before.map(Timestamp::unix_nanos),
+            ],
+        ),
+        TaskRow::Delete => statements.execute("DELETE FROM task WHERE key = ?1", params![key]),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::engine::EngineError;
 const APPLICATION_ID: i32 = 0x7374_6466;
 
 /// One script per version, each from the version before. A script that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// How many bytes at the beginning of a file say whose it is.
 pub(super) const HEADER_BYTES: usize = 100;
@@ -100,4 +100,37 @@ pub(super) fn migrate(connection: &Connection, name: &str, from: usize) -> Resul
             .map_err(failed)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of an older version goes on as it is, with what is new beside it.
+    #[test]
+    fn a_file_of_each_older_version_is_brought_to_the_current_one() {
+        let current = MIGRATIONS.len();
+        for version in 0..=current {
+            let connection = Connection::open_in_memory().unwrap();
+            for script in &MIGRATIONS[..version] {
+                connection.execute_batch(script).unwrap();
+            }
+            if version > 0 {
+                connection
+                    .execute_batch(&format!(
+                        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}; \
+                         INSERT INTO job (id, job) VALUES (7, x'00')"
+                    ))
+                    .unwrap();
+            }
+            assert_eq!(check(&connection, "it").unwrap(), version);
+            migrate(&connection, "it", version).unwrap();
+            assert_eq!(check(&connection, "it").unwrap(), current);
+            let jobs: i64 = connection
+                .query_row("SELECT count(*) FROM job", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(jobs, i64::from(version > 0));
+            connection.execute_batch("SELECT * FROM task").unwrap();
+        }
+    }
 }

@@ -258,13 +258,7 @@ fn reclaim(db: &Db, pages: u64) -> rusqlite::Result<bool> {
     if free < SPARE_PAGES || free.saturating_mul(FREE_SHARE) < all {
         return Ok(false);
     }
-    let pages = pages.min(RECLAIMED_AT_ONCE);
-    db.prepare_cached(&format!("PRAGMA incremental_vacuum({pages})"))?
-        .query([])
-        .and_then(|mut rows| {
-            while rows.next()?.is_some() {}
-            Ok(())
-        })?;
+    db.give_back(pages.min(RECLAIMED_AT_ONCE))?;
     Ok(number("freelist_count")? < free)
 }
 
