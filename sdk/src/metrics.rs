@@ -116,7 +116,7 @@ fn status(error: &EngineError) -> &'static str {
         EngineError::ResourceExhausted { .. } => "RESOURCE_EXHAUSTED",
         EngineError::Storage { .. } => "DATA_LOSS",
         EngineError::Unavailable { .. } | EngineError::Stopped { .. } => "UNAVAILABLE",
-        EngineError::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        EngineError::DeadlineExceeded | EngineError::Unanswered { .. } => "DEADLINE_EXCEEDED",
         _ => "UNKNOWN",
     }
 }

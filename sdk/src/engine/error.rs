@@ -68,6 +68,13 @@ pub enum EngineError {
         /// What is not offered, and what to do instead.
         message: String,
     },
+    /// Nobody answered a query or took an update in the time that the caller allowed: mostly because no
+    /// worker polls the task queue, or it is paused.
+    #[error("{message}")]
+    Unanswered {
+        /// Why, as far as can be seen, and what to do.
+        message: String,
+    },
     /// The time that the caller allowed is over.
     #[error("the deadline of the request passed")]
     DeadlineExceeded,

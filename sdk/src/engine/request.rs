@@ -151,6 +151,8 @@ pub struct QueryWorkflowRequest {
     pub name: QueryName,
     /// Its arguments.
     pub input: Vec<Payload>,
+    /// How long to wait for the answer, by the engine's clock; `Duration::MAX` for as long as it takes.
+    pub answer_timeout: Duration,
 }
 
 /// Sends an update and waits for its outcome.
@@ -170,6 +172,9 @@ pub struct UpdateWorkflowRequest {
     pub identity: Identity,
     /// How far the update must have come before the engine answers.
     pub wait_for: UpdateStage,
+    /// How long to wait until the update is accepted or rejected, by the engine's clock; `Duration::MAX`
+    /// for as long as it takes. Once it is accepted, its outcome may take any time.
+    pub answer_timeout: Duration,
 }
 
 /// How far an update has come.

@@ -463,6 +463,16 @@ impl World {
             .await
     }
 
+    /// Answers a task with commands that have no notation.
+    pub(crate) async fn answer_with(&mut self, id: &str, commands: Vec<Command>) {
+        let task = self.tasks.remove(id).expect("the task was taken");
+        self.engine
+            .complete_workflow_task(task.token, completion(commands))
+            .await
+            .unwrap();
+        self.engine.settled().await.unwrap();
+    }
+
     async fn end(&self, id: &str, outcome: ActivityOutcome) -> Result<(), EngineError> {
         let token = self.activities[id].task.token.clone();
         self.engine.complete_activity_task(token, outcome).await

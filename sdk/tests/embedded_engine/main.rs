@@ -19,5 +19,6 @@ mod scenarios_workflows;
 mod simulation;
 mod smoke;
 mod stress;
+mod unanswered;
 mod upkeep;
 mod visibility;

@@ -21,4 +21,5 @@ mod service;
 mod shop;
 mod tls;
 mod tour;
+mod unanswered;
 mod workers;

@@ -11,7 +11,7 @@ use steadfast_core::{
 use tokio::sync::oneshot;
 
 use super::{
-    execution::{Execution, new_run_id},
+    execution::{Execution, Wait, new_run_id},
     jobs::may_reuse,
     shared::{Found, Shared, run_not_found},
     state::Core,
@@ -164,17 +164,16 @@ impl Shared {
                     name: request.name,
                     input: request.input,
                 },
+                Wait::new(request.answer_timeout, now),
                 reply,
             );
             core.finish(key, now);
             Ok(())
         })
         .await?;
-        answer.await.unwrap_or_else(|_| {
-            Err(EngineError::Stopped {
-                message: "the query was not answered before the engine stopped".to_owned(),
-            })
-        })
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.dropped("the query", "ask again")))
     }
 
     pub(crate) async fn update(
@@ -197,20 +196,30 @@ impl Shared {
                 return Err(run_not_found(target));
             };
             if let Some(run) = core.executions.get_mut(&key) {
-                run.update(update, request.wait_for, reply);
+                let wait = Wait::new(request.answer_timeout, now);
+                run.update(update, (request.wait_for, wait), reply);
                 core.finish(key, now);
             }
             Ok(())
         })
         .await?;
-        answer.await.unwrap_or_else(|_| {
-            Err(EngineError::Stopped {
-                message:
-                    "the update was not answered before the engine stopped; send it again with the \
-                          same id"
-                        .to_owned(),
-            })
-        })
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.dropped("the update", "send it again with the same id")))
+    }
+
+    /// What somebody hears whose request went with the state of its run.
+    fn dropped(&self, what: &str, advice: &str) -> EngineError {
+        if self.enter().is_err() {
+            return EngineError::Stopped {
+                message: format!("{what} was not answered before the engine stopped; {advice}"),
+            };
+        }
+        EngineError::Unavailable {
+            message: format!(
+                "{what} was not answered because the run was deleted or could not be written; {advice}"
+            ),
+        }
     }
 
     pub(crate) async fn delete(&self, target: ExecutionRef) -> Result<(), EngineError> {

@@ -41,6 +41,7 @@ mod timers;
 mod token;
 mod url;
 mod visibility;
+mod waits;
 mod worker;
 
 use std::{

@@ -116,6 +116,13 @@ impl<T> Queues<T> {
         self
     }
 
+    /// Whether somebody waits for tasks of a queue.
+    pub(crate) fn has_pollers(&self, name: &TaskQueue) -> bool {
+        self.queues
+            .get(name)
+            .is_some_and(|queue| queue.waiting.load(Ordering::Acquire) > 0)
+    }
+
     /// Whether something is ready.
     pub(crate) fn has(&self, name: &TaskQueue, paused: &Paused) -> bool {
         self.queues

@@ -83,7 +83,7 @@ impl Drop for Locked<'_> {
         if let Some(until) = core.timer_thread_until
             && (!core.parked.is_empty()
                 || !core.unread_jobs.is_empty()
-                || (system && core.timers.peek().is_some_and(|entry| entry.0.0 < until)))
+                || (system && core.is_due_before(until)))
         {
             core.timer_thread_until = None;
             self.shared.timer_wakes.notify_one();
@@ -92,6 +92,13 @@ impl Drop for Locked<'_> {
 }
 
 impl Core {
+    fn is_due_before(&self, until: Timestamp) -> bool {
+        [self.timers.peek(), self.waits.peek()]
+            .into_iter()
+            .flatten()
+            .any(|entry| entry.0.0 < until)
+    }
+
     fn has_jobs(&self) -> bool {
         self.job_runs || !self.parked.is_empty() || !self.unread_jobs.is_empty()
     }

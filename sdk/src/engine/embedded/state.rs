@@ -108,6 +108,8 @@ pub(crate) struct Core {
 
     /// When which run has to be looked at; entries may be early or stale.
     pub(crate) timers: BinaryHeap<Reverse<(Timestamp, i64)>>,
+    /// When which run's callers have to be looked at; entries may be early or stale.
+    pub(crate) waits: BinaryHeap<Reverse<(Timestamp, i64)>>,
     pub(crate) jobs: VecDeque<Job>,
     pub(crate) parked: VecDeque<ParkedJob>,
     /// Whether the timer thread is doing one.
@@ -314,11 +316,15 @@ impl Core {
             run.registered_due = Some(due);
             self.timers.push(Reverse((due, key)));
         }
+        let has_new_wait = run.next_wait.is_some() && !run.wait_watched;
         if !effects.is_empty() {
             for effect in effects.drain(..) {
                 self.take_effect(key, effect, now);
             }
             self.spare_effects = effects;
+        }
+        if has_new_wait {
+            self.watch_waits(key);
         }
         self.drop_if_done(key);
     }

@@ -1,16 +1,18 @@
 //! What reaches a run from outside: signals, cancel requests, updates and queries.
 
+use std::{mem, time::Duration};
+
 use steadfast_core::{
     event::EventKind,
     failure::Failure,
-    ids::{EventId, Identity, RequestId, UpdateId, UpdateName, WorkflowExecution},
+    ids::{EventId, Identity, QueryName, RequestId, UpdateId, UpdateName, WorkflowExecution},
     payload::{Payload, PayloadMap},
     task::{Query, Update},
     time::Timestamp,
 };
 use tokio::sync::oneshot;
 
-use super::{Effect, Execution};
+use super::{Effect, Execution, ScheduledTask, Task, TaskKind};
 use crate::engine::{EngineError, Signal, UpdateReply, UpdateStage};
 
 /// Where the answer to a query goes.
@@ -18,12 +20,56 @@ pub(crate) type QueryReply = oneshot::Sender<Result<Payload, EngineError>>;
 /// Where the answer to an update goes.
 pub(crate) type UpdateReplySender = oneshot::Sender<Result<UpdateReply, EngineError>>;
 
+/// How long a caller waits for somebody to answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    allowed: Duration,
+    until: Timestamp,
+}
+
+impl Wait {
+    pub(crate) fn new(allowed: Duration, now: Timestamp) -> Self {
+        Self {
+            allowed,
+            until: now.after(allowed),
+        }
+    }
+
+    /// When it is over; never for one that is as long as can be.
+    fn end(self) -> Option<Timestamp> {
+        Some(self.until).filter(|until| *until < Timestamp::MAX)
+    }
+
+    fn is_over(self, now: Timestamp) -> bool {
+        self.end().is_some_and(|end| end <= now)
+    }
+}
+
+/// A caller whom nobody answered in time.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    Query {
+        name: QueryName,
+        wait: Duration,
+        reply: QueryReply,
+    },
+    Update {
+        name: UpdateName,
+        id: UpdateId,
+        wait: Duration,
+        /// Whether it will never run.
+        withdrawn: bool,
+        reply: UpdateReplySender,
+    },
+}
+
 /// A query that has not been answered.
 #[derive(Debug)]
 pub(crate) struct PendingQuery {
     pub(crate) id: String,
     pub(crate) query: Query,
     pub(crate) reply: QueryReply,
+    wait: Wait,
     /// The task that took it to a worker.
     pub(crate) serial: Option<u64>,
 }
@@ -35,7 +81,15 @@ pub(crate) struct PendingUpdate {
     pub(crate) state: UpdateState,
     /// Handlers hear of updates in the order in which they came, as of signals (M1).
     arrived: u64,
-    waiters: Vec<(UpdateStage, UpdateReplySender)>,
+    waiters: Vec<UpdateWaiter>,
+}
+
+/// Somebody who waits for an update.
+#[derive(Debug)]
+struct UpdateWaiter {
+    stage: UpdateStage,
+    wait: Wait,
+    reply: UpdateReplySender,
 }
 
 #[derive(Debug)]
@@ -85,6 +139,14 @@ impl PendingUpdate {
             arrived: 0,
             waiters: Vec::new(),
         }
+    }
+
+    /// Whether those who wait for it may have waited for too long: nobody has accepted it.
+    fn may_be_given_up(&self) -> bool {
+        matches!(
+            self.state,
+            UpdateState::Admitted { .. } | UpdateState::Sent { .. }
+        )
     }
 
     /// Whether the history tells all there is to know about it.
@@ -176,9 +238,10 @@ impl Execution {
     pub(crate) fn update(
         &mut self,
         update: Update,
-        wait_for: UpdateStage,
+        waiter: (UpdateStage, Wait),
         reply: UpdateReplySender,
     ) {
+        let (stage, wait) = waiter;
         let update_id = update.update_id.clone();
         if !self.is_open() {
             let answer = match self.updates.get(&update_id).map(|pending| &pending.state) {
@@ -190,7 +253,8 @@ impl Execution {
                     return;
                 }
             };
-            return self.answer_update(vec![(wait_for, reply)], &answer);
+            let waiter = UpdateWaiter { stage, wait, reply };
+            return self.answer_update(vec![waiter], &answer);
         }
         if !self.updates.contains_key(&update_id) {
             self.admit_update(PendingUpdate::admitted(update));
@@ -205,7 +269,7 @@ impl Execution {
                 let answer = Box::new(UpdateReply { execution, outcome });
                 self.effects.push(Effect::UpdateReply(reply, answer));
             }
-            UpdateState::Accepted { .. } if wait_for == UpdateStage::Accepted => {
+            UpdateState::Accepted { .. } if stage == UpdateStage::Accepted => {
                 let answer = Box::new(UpdateReply {
                     execution,
                     outcome: None,
@@ -215,7 +279,8 @@ impl Execution {
             UpdateState::Admitted { .. }
             | UpdateState::Sent { .. }
             | UpdateState::Accepted { .. } => {
-                pending.waiters.push((wait_for, reply));
+                pending.waiters.push(UpdateWaiter { stage, wait, reply });
+                self.note_wait(wait);
             }
         }
         self.schedule_updates();
@@ -273,15 +338,15 @@ impl Execution {
         }
         let was_admitted = matches!(pending.state, UpdateState::Admitted { .. });
         pending.state = UpdateState::Accepted { event };
-        let waiters = std::mem::take(&mut pending.waiters);
+        let waiters = mem::take(&mut pending.waiters);
         let (accepted, waiting): (Vec<_>, Vec<_>) = waiters
             .into_iter()
-            .partition(|(stage, _)| *stage == UpdateStage::Accepted);
+            .partition(|waiter| waiter.stage == UpdateStage::Accepted);
         pending.waiters = waiting;
         if was_admitted {
             self.updates_admitted -= 1;
         }
-        for (_, reply) in accepted {
+        for UpdateWaiter { reply, .. } in accepted {
             let answer = Box::new(UpdateReply {
                 execution: execution.clone(),
                 outcome: None,
@@ -299,7 +364,7 @@ impl Execution {
         pending.state = UpdateState::Completed {
             outcome: Box::new(outcome.clone()),
         };
-        let waiters = std::mem::take(&mut pending.waiters);
+        let waiters = mem::take(&mut pending.waiters);
         self.answer_update(waiters, outcome);
     }
 
@@ -313,12 +378,8 @@ impl Execution {
         }
     }
 
-    fn answer_update(
-        &mut self,
-        waiters: Vec<(UpdateStage, UpdateReplySender)>,
-        outcome: &Result<Payload, Failure>,
-    ) {
-        for (_, reply) in waiters {
+    fn answer_update(&mut self, waiters: Vec<UpdateWaiter>, outcome: &Result<Payload, Failure>) {
+        for UpdateWaiter { reply, .. } in waiters {
             let outcome = Some(outcome.clone());
             let answer = Box::new(UpdateReply {
                 execution: self.id.clone(),
@@ -351,13 +412,13 @@ impl Execution {
     pub(super) fn close_updates(&mut self, moves_on: bool) -> Vec<PendingUpdate> {
         let mut moved = Vec::new();
         self.updates_admitted = 0;
-        for (id, mut pending) in std::mem::take(&mut self.updates) {
+        for (id, mut pending) in mem::take(&mut self.updates) {
             match pending.state {
                 UpdateState::Completed { .. } => {
                     self.updates.insert(id, pending);
                 }
                 UpdateState::Accepted { .. } => {
-                    let waiters = std::mem::take(&mut pending.waiters);
+                    let waiters = mem::take(&mut pending.waiters);
                     self.updates.insert(id, pending);
                     self.answer_update(waiters, &Err(accepted_and_closed()));
                 }
@@ -366,7 +427,7 @@ impl Execution {
                     moved.push(pending);
                 }
                 UpdateState::Admitted { .. } | UpdateState::Sent { .. } => {
-                    for (_, reply) in pending.waiters {
+                    for UpdateWaiter { reply, .. } in pending.waiters {
                         // Nobody may be waiting any more.
                         let _ =
                             reply.send(Err(EngineError::not_found(EngineError::ALREADY_COMPLETED)));
@@ -382,16 +443,97 @@ impl Execution {
         for pending in updates {
             self.admit_update(pending);
         }
+        self.note_waits();
     }
 
     /// Takes a query.
-    pub(crate) fn query(&mut self, id: String, query: Query, reply: QueryReply) {
+    pub(crate) fn query(&mut self, id: String, query: Query, wait: Wait, reply: QueryReply) {
         self.queries.push(PendingQuery {
             id,
             query,
             reply,
+            wait,
             serial: None,
         });
+        self.note_wait(wait);
+    }
+
+    fn note_wait(&mut self, wait: Wait) {
+        self.next_wait = self.next_wait.into_iter().chain(wait.end()).min();
+    }
+
+    /// Finds out when the first of those who wait has waited long enough.
+    pub(crate) fn note_waits(&mut self) {
+        let queries = self.queries.iter().map(|query| query.wait);
+        let updates = self
+            .updates
+            .values()
+            .filter(|update| update.may_be_given_up());
+        let updates = updates.flat_map(|update| update.waiters.iter().map(|waiter| waiter.wait));
+        self.next_wait = queries.chain(updates).filter_map(Wait::end).min();
+    }
+
+    /// Takes away those who have waited long enough. An update that no worker has, and for which nobody else
+    /// waits, is withdrawn.
+    pub(crate) fn give_up_waits(&mut self, now: Timestamp) -> Vec<Unanswered> {
+        let (over, going_on): (Vec<_>, Vec<_>) = mem::take(&mut self.queries)
+            .into_iter()
+            .partition(|query| query.wait.is_over(now));
+        self.queries = going_on;
+        let mut given_up: Vec<_> = over
+            .into_iter()
+            .map(|query| Unanswered::Query {
+                name: query.query.name,
+                wait: query.wait.allowed,
+                reply: query.reply,
+            })
+            .collect();
+        for pending in self.updates.values_mut() {
+            if !pending.may_be_given_up() {
+                continue;
+            }
+            let (over, going_on): (Vec<_>, Vec<_>) = mem::take(&mut pending.waiters)
+                .into_iter()
+                .partition(|waiter| waiter.wait.is_over(now));
+            pending.waiters = going_on;
+            let withdrawn = pending.waiters.is_empty()
+                && matches!(pending.state, UpdateState::Admitted { recorded: false });
+            given_up.extend(over.into_iter().map(|waiter| Unanswered::Update {
+                name: pending.update.name.clone(),
+                id: pending.update.update_id.clone(),
+                wait: waiter.wait.allowed,
+                withdrawn,
+                reply: waiter.reply,
+            }));
+        }
+        for unanswered in &given_up {
+            if let Unanswered::Update {
+                id,
+                withdrawn: true,
+                ..
+            } = unanswered
+            {
+                self.withdraw_update(id);
+            }
+        }
+        given_up
+    }
+
+    fn withdraw_update(&mut self, id: &UpdateId) {
+        if self.updates.remove(id).is_none() {
+            return;
+        }
+        self.updates_admitted -= 1;
+        let for_updates_only = matches!(
+            self.task,
+            Task::Scheduled(ScheduledTask {
+                kind: TaskKind::Speculative,
+                ..
+            })
+        );
+        if for_updates_only && self.updates_admitted == 0 {
+            self.set_task(Task::Idle);
+        }
     }
 
     /// Whether a query waits that must not wait for a workflow task.
@@ -424,7 +566,7 @@ impl Execution {
         serial: u64,
         mut answer: impl FnMut(&str) -> Option<Result<Payload, Failure>>,
     ) {
-        for pending in std::mem::take(&mut self.queries) {
+        for pending in mem::take(&mut self.queries) {
             if pending.serial == Some(serial)
                 && let Some(result) = answer(&pending.id)
             {

@@ -49,7 +49,9 @@ pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
     child::{Child, ChildEnd},
     close::{NewRun, engine_identity, new_run_id},
-    message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
+    message::{
+        PendingQuery, PendingUpdate, QueryReply, Unanswered, UpdateReplySender, UpdateState, Wait,
+    },
     recover::{RunningAttempts, StoredActivity},
     task::{QueryTask, ScheduledTask, Task, TaskKind},
 };
@@ -186,6 +188,10 @@ pub(crate) struct Execution {
     /// Numbers updates in the order in which they came.
     updates_arrived: u64,
     pub(crate) queries: Vec<PendingQuery>,
+    /// When the first of those who wait for an answer has waited long enough, or earlier.
+    pub(crate) next_wait: Option<Timestamp>,
+    /// Whether that is watched.
+    pub(crate) wait_watched: bool,
 
     pub(crate) deadlines: BTreeSet<(Timestamp, Deadline)>,
     first_task_due: Option<Timestamp>,
@@ -255,6 +261,8 @@ impl Execution {
             updates_admitted: 0,
             updates_arrived: 0,
             queries: Vec::new(),
+            next_wait: None,
+            wait_watched: false,
             deadlines: BTreeSet::new(),
             first_task_due: None,
             run_due: None,

@@ -127,6 +127,11 @@ impl Execution {
         self.first_task_due.is_some()
     }
 
+    /// Until when it waits then.
+    pub(crate) fn waits_for_first_task_until(&self) -> Option<Timestamp> {
+        self.first_task_due
+    }
+
     /// Whether the task can be given to a worker now.
     pub(crate) fn is_task_ready(&self) -> bool {
         matches!(&self.task, Task::Scheduled(task) if task.not_before.is_none())
