@@ -22,6 +22,7 @@
 //! * E9. No event appears before what caused it, and event times never decrease within a run.
 //! * E10. A request repeated with the same request id has no second effect.
 
+mod description;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
@@ -43,14 +44,15 @@ use steadfast_core::{
 };
 
 pub use self::{
+    description::{PendingActivity, PendingActivityState, WorkflowDescription},
     error::EngineError,
     request::{
         ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, ExecutionRef,
         HistoryPage, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
-        PendingActivity, PendingActivityState, PollActivityTaskRequest, PollWorkflowTaskRequest,
-        QueryWorkflowRequest, ResetWorkflowRequest, Signal, SignalWorkflowRequest,
-        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
-        UpdateStage, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+        PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+        TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage, UpdateWorkflowRequest,
+        WorkflowPage,
     },
 };
 
