@@ -44,7 +44,10 @@ use steadfast_core::{
 };
 
 pub use self::{
-    description::{PendingActivity, PendingActivityState, WorkflowDescription},
+    description::{
+        PendingActivity, PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask,
+        WorkflowDescription,
+    },
     error::EngineError,
     request::{
         ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, ExecutionRef,
@@ -55,6 +58,10 @@ pub use self::{
         WorkflowPage,
     },
 };
+
+/// The search attribute of executions whose workflow task failed five times in a row or more: the category and
+/// the cause, as a list of texts. [`ListFilter::reported_problems`] finds them.
+pub const REPORTED_PROBLEMS: &str = "TemporalReportedProblems";
 
 /// What a call of an engine gives.
 pub type EngineFuture<'a, T> = BoxFuture<'a, Result<T, EngineError>>;

@@ -214,8 +214,10 @@ pub struct ListFilter {
     pub started_since: Option<Timestamp>,
     /// Started before this time.
     pub started_before: Option<Timestamp>,
-    /// Search attributes with these values.
+    /// Search attributes with these values; of a list of texts, one of its texts is enough.
     pub search_attributes: BTreeMap<String, Payload>,
+    /// Only those whose workflow task fails again and again: five times in a row or more.
+    pub reported_problems: bool,
 }
 
 /// Asks for one page of a list, latest start first.

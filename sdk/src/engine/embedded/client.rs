@@ -197,7 +197,7 @@ impl Shared {
             };
             if let Some(run) = core.executions.get_mut(&key) {
                 let wait = Wait::new(request.answer_timeout, now);
-                run.update(update, (request.wait_for, wait), reply);
+                run.update(update, (request.wait_for, wait), reply, now);
                 core.finish(key, now);
             }
             Ok(())

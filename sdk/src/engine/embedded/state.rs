@@ -255,6 +255,7 @@ impl Core {
         run.request_id = loaded.info.request_id;
         run.reset_run_id = loaded.info.reset_run_id;
         run.stored_wakeup = loaded.info.wakeup;
+        run.recover_problems(&loaded.info.search_attributes);
         if run.start_time > run.start_event_time() {
             // The run is a reset one: its time limits count from when it was made.
             run.set_run_due_from(loaded.info.start_time);

@@ -1,15 +1,14 @@
 //! Saying where executions stand: describe, list and count.
 
-use steadfast_core::ids::WorkflowExecution;
-
 use super::{
-    execution::{ActivityState, Execution},
+    execution::{ActivityState, Execution, Task},
     shared::{Found, Shared, run_not_found},
     store::{Db, KeyRange, RunInfo, count_runs, list_runs, lowest_key},
 };
 use crate::engine::{
     EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
-    PendingActivityState, WorkflowDescription, WorkflowPage,
+    PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, WorkflowDescription,
+    WorkflowPage,
 };
 
 /// The most executions on one page.
@@ -172,19 +171,38 @@ fn describe(run: &Execution) -> WorkflowDescription {
                 }
             },
             attempt: activity.attempt,
+            maximum_attempts: activity.policy().maximum_attempts,
+            scheduled_time: Some(activity.attempt_scheduled_time),
+            next_attempt_time: match &activity.state {
+                ActivityState::Backoff(due) => Some(*due),
+                ActivityState::Scheduled | ActivityState::Started(_) => None,
+            },
+            last_started_time: activity.last_start.as_ref().map(|(_, time)| *time),
+            last_worker: activity
+                .last_start
+                .as_ref()
+                .map(|(worker, _)| worker.clone()),
+            last_heartbeat_time: activity.heartbeat_time,
             heartbeat_details: activity.heartbeat.clone(),
             last_failure: activity.last_failure.as_deref().cloned(),
+        })
+        .collect();
+    let pending_timers = run
+        .timers
+        .values()
+        .map(|timer| PendingTimer {
+            timer_id: timer.timer_id.clone(),
+            fire_time: timer.due,
         })
         .collect();
     let pending_children = run
         .children
         .values()
-        .filter_map(|child| {
-            let workflow_id = child.workflow_id.clone();
-            child.run_id.clone().map(|run_id| WorkflowExecution {
-                workflow_id,
-                run_id,
-            })
+        .map(|child| PendingChild {
+            workflow_id: child.workflow_id.clone(),
+            run_id: child.run_id.clone(),
+            workflow_type: child.workflow_type.clone(),
+            parent_close_policy: child.policy,
         })
         .collect();
     WorkflowDescription {
@@ -205,9 +223,36 @@ fn describe(run: &Execution) -> WorkflowDescription {
         reset_run_id: run.reset_run_id.clone(),
         cancel_requested: run.cancel_requested,
         memo: run.memo.clone(),
-        search_attributes: run.search_attributes.clone(),
+        search_attributes: run.shown_attributes().into_owned(),
+        pending_workflow_task: pending_task(run),
         pending_activities,
+        pending_timers,
         pending_children,
+    }
+}
+
+fn pending_task(run: &Execution) -> Option<PendingWorkflowTask> {
+    let problems = run.problems.as_deref();
+    let last_failure = problems.map(|problems| problems.last_failure.clone());
+    let attempt = run.attempt;
+    match &run.task {
+        Task::Idle => None,
+        Task::Scheduled(task) => Some(PendingWorkflowTask {
+            attempt,
+            scheduled_time: task.time,
+            started_time: None,
+            next_attempt_time: task.not_before,
+            worker: None,
+            last_failure,
+        }),
+        Task::Started(task) => Some(PendingWorkflowTask {
+            attempt,
+            scheduled_time: task.scheduled_time,
+            started_time: Some(task.time),
+            next_attempt_time: None,
+            worker: Some(task.worker.clone()),
+            last_failure,
+        }),
     }
 }
 
@@ -227,7 +272,9 @@ fn description_of(run: RunInfo) -> WorkflowDescription {
         cancel_requested: false,
         memo: run.memo,
         search_attributes: run.search_attributes,
+        pending_workflow_task: None,
         pending_activities: Vec::new(),
+        pending_timers: Vec::new(),
         pending_children: Vec::new(),
     }
 }

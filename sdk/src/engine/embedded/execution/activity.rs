@@ -42,6 +42,9 @@ pub(crate) struct Activity {
     pub(crate) cancel_requested: EventId,
     pub(crate) last_failure: Option<Box<Failure>>,
     pub(crate) heartbeat: Vec<Payload>,
+    pub(crate) heartbeat_time: Option<Timestamp>,
+    /// Who ran the last attempt, and since when.
+    pub(crate) last_start: Option<(Identity, Timestamp)>,
     pub(super) has_row: bool,
     pub(super) deadline: Option<Timestamp>,
 }
@@ -121,6 +124,8 @@ impl Activity {
             cancel_requested: EventId::NONE,
             last_failure: None,
             heartbeat: Vec::new(),
+            heartbeat_time: None,
+            last_start: None,
             has_row: false,
             deadline: None,
         }
@@ -242,6 +247,7 @@ impl Execution {
         };
         let (notices, receiver) = watch::channel(notice);
         let time = now.max(activity.scheduled_time);
+        activity.last_start = Some((worker.clone(), time));
         activity.state = ActivityState::Started(Attempt {
             worker: worker.clone(),
             time,
@@ -302,6 +308,7 @@ impl Execution {
         if let ActivityState::Started(attempt) = &mut activity.state {
             attempt.last_heartbeat = now.max(attempt.last_heartbeat);
         }
+        activity.heartbeat_time = Some(now);
         let cancel_requested = activity.cancel_requested.is_some();
         if !details.is_empty() {
             activity.heartbeat = details;

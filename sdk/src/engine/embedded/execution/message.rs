@@ -240,6 +240,7 @@ impl Execution {
         update: Update,
         waiter: (UpdateStage, Wait),
         reply: UpdateReplySender,
+        now: Timestamp,
     ) {
         let (stage, wait) = waiter;
         let update_id = update.update_id.clone();
@@ -283,7 +284,7 @@ impl Execution {
                 self.note_wait(wait);
             }
         }
-        self.schedule_updates();
+        self.schedule_updates(now);
     }
 
     /// Keeps an update that a worker has to look at.
@@ -297,9 +298,9 @@ impl Execution {
     }
 
     /// Sees to it that updates that nobody looked at yet are looked at.
-    pub(crate) fn schedule_updates(&mut self) {
+    pub(crate) fn schedule_updates(&mut self, now: Timestamp) {
         if self.updates_admitted > 0 {
-            self.schedule_speculative_task();
+            self.schedule_speculative_task(now);
         }
     }
 

@@ -22,6 +22,7 @@ mod child;
 mod close;
 mod commands;
 mod message;
+mod problems;
 mod record;
 mod recover;
 mod task;
@@ -39,7 +40,7 @@ use steadfast_core::{
         ActivityId, EventId, Identity, RequestId, RunId, TaskQueue, TimerId, UpdateId,
         WorkflowExecution,
     },
-    payload::PayloadMap,
+    payload::{Payload, PayloadMap},
     time::Timestamp,
 };
 
@@ -52,6 +53,7 @@ pub(crate) use self::{
     message::{
         PendingQuery, PendingUpdate, QueryReply, Unanswered, UpdateReplySender, UpdateState, Wait,
     },
+    problems::TaskProblems,
     recover::{RunningAttempts, StoredActivity},
     task::{QueryTask, ScheduledTask, Task, TaskKind},
 };
@@ -91,7 +93,7 @@ pub(crate) enum Effect {
     /// Answer a query once what was recorded is durable.
     QueryReply(
         QueryReply,
-        Box<Result<steadfast_core::payload::Payload, steadfast_core::failure::Failure>>,
+        Box<Result<Payload, steadfast_core::failure::Failure>>,
     ),
 }
 
@@ -137,6 +139,8 @@ pub(crate) struct Execution {
     pub(crate) reset_run_id: Option<RunId>,
     pub(crate) memo: PayloadMap,
     pub(crate) search_attributes: PayloadMap,
+    /// The search attribute that says that the task keeps failing.
+    reported_problems: Option<Box<Payload>>,
     pub(crate) attributes_changed: bool,
 
     pub(crate) next_event_id: u64,
@@ -156,6 +160,8 @@ pub(crate) struct Execution {
     pub(crate) task: Task,
     /// The attempt at the current or next task.
     pub(crate) attempt: u32,
+    /// Its failures since a task was last completed.
+    pub(crate) problems: Option<Box<TaskProblems>>,
     /// The last task start that was answered.
     pub(crate) previous_started: EventId,
     last_started: EventId,
@@ -175,7 +181,7 @@ pub(crate) struct Execution {
     activity_ids: FastMap<ActivityId, u64>,
     backing_off: usize,
     pub(crate) activity_rows: Vec<ActivityRow>,
-    timers: BTreeMap<u64, Timer>,
+    pub(crate) timers: BTreeMap<u64, Timer>,
     timer_ids: HashMap<TimerId, u64>,
     pub(crate) children: BTreeMap<u64, Child>,
     children_to_start: usize,
@@ -226,6 +232,7 @@ impl Execution {
             reset_run_id: None,
             memo: PayloadMap::new(),
             search_attributes: PayloadMap::new(),
+            reported_problems: None,
             attributes_changed: false,
             next_event_id: 1,
             last_event_time: Timestamp::from_unix_nanos(i64::MIN),
@@ -237,6 +244,7 @@ impl Execution {
             committed: 0,
             task: Task::Idle,
             attempt: 1,
+            problems: None,
             previous_started: EventId::NONE,
             last_started: EventId::NONE,
             sticky: None,

@@ -105,11 +105,13 @@ impl Execution {
             && attempt == activity.attempt
             && next_attempt.is_none()
         {
+            activity.last_start = Some((running.worker.clone(), running.time));
             activity.state = ActivityState::Started(running);
             self.update_activity_deadline(scheduled);
             return;
         }
         if let Some((worker, time)) = handed_over {
+            activity.last_start = Some((worker.clone(), time));
             let attempt = Attempt::handed_over(worker, time, now);
             activity.state = ActivityState::Started(attempt);
             self.update_activity_deadline(scheduled);

@@ -44,6 +44,8 @@ pub(crate) enum TaskKind {
 #[derive(Debug)]
 pub(crate) struct ScheduledTask {
     pub(crate) kind: TaskKind,
+    /// Since when it is.
+    pub(crate) time: Timestamp,
     pub(crate) not_before: Option<Timestamp>,
 }
 
@@ -53,9 +55,10 @@ pub(crate) struct StartedTask {
     pub(crate) serial: u64,
     pub(crate) worker: Identity,
     pub(crate) updates: Vec<UpdateId>,
+    pub(crate) scheduled_time: Timestamp,
     deadline: Timestamp,
     // What its events say, or will say.
-    time: Timestamp,
+    pub(crate) time: Timestamp,
     scheduled: EventId,
     pub(crate) started: EventId,
     history_bytes: u64,
@@ -113,10 +116,11 @@ impl Execution {
     }
 
     /// Sees to it that a worker looks at the updates that were admitted.
-    pub(crate) fn schedule_speculative_task(&mut self) {
+    pub(crate) fn schedule_speculative_task(&mut self, now: Timestamp) {
         if self.is_open() && matches!(self.task, Task::Idle) && !self.waits_for_first_task() {
             self.set_task(Task::Scheduled(ScheduledTask {
                 kind: TaskKind::Speculative,
+                time: now,
                 not_before: None,
             }));
         }
@@ -143,7 +147,7 @@ impl Execution {
         let Task::Scheduled(scheduled) = &self.task else {
             return;
         };
-        let mut kind = scheduled.kind;
+        let (mut kind, scheduled_time) = (scheduled.kind, scheduled.time);
         if let TaskKind::Transient { follows } = kind
             && follows != self.last_event_id()
         {
@@ -162,6 +166,7 @@ impl Execution {
             serial,
             worker: worker.clone(),
             updates: self.take_admitted_updates(),
+            scheduled_time,
             deadline: now.after(self.start.timeouts.task_timeout()),
             time: now.max(self.last_event_time),
             scheduled,
@@ -191,6 +196,7 @@ impl Execution {
             self.readmit_updates(&task.updates);
             self.set_task(Task::Scheduled(ScheduledTask {
                 kind: task.kind,
+                time: task.scheduled_time,
                 not_before: None,
             }));
             if self.flush_buffered(now)
@@ -278,6 +284,8 @@ impl Execution {
             }
             TaskKind::Transient { .. } | TaskKind::Speculative => {
                 self.attempt = self.attempt.saturating_add(1);
+                let unrecorded = event(task.scheduled, task.started, task.worker);
+                self.note_task_problem(&unrecorded, false);
                 let kind = match task.kind {
                     TaskKind::Speculative => TaskKind::Speculative,
                     _ => TaskKind::Transient {
@@ -286,6 +294,7 @@ impl Execution {
                 };
                 self.set_task(Task::Scheduled(ScheduledTask {
                     kind,
+                    time: now,
                     not_before: None,
                 }));
             }

@@ -16,7 +16,9 @@ use super::{
     rows::{as_integer, names_checksum, status_number, status_of},
     storage_error,
 };
-use crate::engine::{EngineError, ListFilter, embedded::execution::StoredActivity};
+use crate::engine::{
+    EngineError, ListFilter, REPORTED_PROBLEMS, embedded::execution::StoredActivity,
+};
 
 /// What the row of a run tells.
 #[derive(Clone, Debug)]
@@ -486,6 +488,13 @@ impl Selection {
         }
         if let Some(id) = &filter.workflow_id {
             condition("e.workflow_id = :id", ":id", id.as_str().to_owned().into());
+        }
+        if filter.reported_problems {
+            condition(
+                "EXISTS (SELECT 1 FROM search_attribute p WHERE p.key = e.key AND p.name = :problems)",
+                ":problems",
+                REPORTED_PROBLEMS.to_owned().into(),
+            );
         }
         // The slice is found by its keys; the index of the times would be read whole for each (hence
         // the signs, which keep SQLite from using it).
