@@ -293,7 +293,6 @@ impl ThreadWorker {
             return let_go(Some(run));
         }
         if let Err(error) = result {
-            tracing::warn!(%error, "the workflow task failed; it is tried again");
             let failure = error.to_task_failure();
             let_go(Some(run));
             drop(entered);
@@ -464,7 +463,6 @@ impl ThreadWorker {
             }
             LocalEnd::FailTask(failure) => {
                 let failure = *failure;
-                tracing::warn!(%failure, "a local activity cannot run in this worker; the workflow task is tried again");
                 let open = run.open.take();
                 let_go(Some(run));
                 if let Some(open) = open {

@@ -24,5 +24,6 @@ mod requests;
 mod sagas;
 mod sagas_dropped;
 mod scopes;
+mod seen;
 mod untyped;
 mod worker;

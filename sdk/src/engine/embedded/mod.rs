@@ -27,6 +27,7 @@ pub(crate) mod fixture;
 mod handout;
 mod history;
 mod idle;
+mod incidents;
 mod jobs;
 mod options;
 mod queue;

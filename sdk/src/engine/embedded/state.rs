@@ -30,6 +30,7 @@ use super::{
         Attempt, Effect, Execution, PendingUpdate, QueryReply, RunningAttempts, UpdateReplySender,
     },
     history::Watch,
+    incidents::IncidentCounts,
     jobs::{Job, ParkedJob},
     queue::{Paused, Queues},
     save::{enforce_limits, save},
@@ -123,6 +124,8 @@ pub(crate) struct Core {
     idle: VecDeque<i64>,
     /// Attempts that run although their run was dropped after a commit failed.
     pub(crate) running: ByKey<RunningAttempts>,
+    /// What went wrong since the engine was opened.
+    pub(crate) incidents: IncidentCounts,
     /// Counts transitions.
     pub(crate) transitions: u64,
     /// Told of every transition.
@@ -359,6 +362,11 @@ impl Core {
                     sender: key,
                     initiated,
                 });
+            }
+            Effect::Report(incident) => {
+                if let Some(run) = self.executions.get(&key) {
+                    self.incidents.report(run, &incident);
+                }
             }
             Effect::Closed => {
                 if let Some(run) = self.executions.get(&key) {

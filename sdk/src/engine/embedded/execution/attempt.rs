@@ -8,8 +8,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{ActivityState, Deadline, Execution};
-use crate::engine::ActivityNotice;
+use super::{ActivityState, Deadline, Effect, Execution};
+use crate::engine::{ActivityNotice, embedded::incidents::Incident};
 
 impl Execution {
     /// Schedules the next attempt, or says why there is none.
@@ -95,6 +95,7 @@ impl Execution {
             attempt.notices.send_replace(ActivityNotice::TimedOut);
         }
         let cancel_requested = activity.cancel_requested.is_some();
+        let mut incident = Incident::activity_timed_out(activity, &failure, timeout_type);
         let retry_state = match timeout_type {
             _ if cancel_requested => RetryState::CancelRequested,
             TimeoutType::ScheduleToStart => RetryState::NonRetryableFailure,
@@ -106,6 +107,10 @@ impl Execution {
                 self.retry_activity(scheduled, &own, now)
             }
         };
+        if let Incident::ActivityTimedOut { is_retried, .. } = &mut incident {
+            *is_retried = retry_state == RetryState::InProgress;
+        }
+        self.effects.push(Effect::Report(incident));
         if retry_state != RetryState::InProgress {
             self.record_activity_timeout(scheduled, failure, retry_state, now);
         }

@@ -44,7 +44,7 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{save::QueuedEvents, state::FastMap};
+use super::{incidents::Incident, save::QueuedEvents, state::FastMap};
 
 pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
@@ -84,6 +84,8 @@ pub(crate) enum Effect {
     CancelExternal { initiated: u64 },
     /// Carry the signal to its target.
     SignalExternal { initiated: u64 },
+    /// Say what went wrong.
+    Report(Incident),
     /// Apply the parent close policies and tell the parent.
     Closed,
     /// Start the run that follows this one.

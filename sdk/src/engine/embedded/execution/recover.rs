@@ -12,6 +12,7 @@ use steadfast_core::{
 };
 
 use super::{ActivityState, Attempt, Effect, Execution};
+use crate::engine::embedded::incidents::Incident;
 
 /// What the small row of an activity told.
 #[derive(Debug)]
@@ -154,6 +155,8 @@ impl Execution {
         );
         failure.cause.clone_from(&activity.last_failure);
         "Server".clone_into(&mut failure.source);
+        let incident = Incident::activity_timed_out(activity, &failure, TimeoutType::StartToClose);
+        self.effects.push(Effect::Report(incident));
         activity.state = ActivityState::Started(Attempt::unknown(now));
         self.record_activity_timeout(scheduled, failure, retry_state, now);
     }

@@ -18,7 +18,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{Deadline, Execution};
+use super::{Deadline, Effect, Execution};
+use crate::engine::embedded::incidents::Incident;
 
 /// The time that a worker has to answer a task that only brings queries.
 const QUERY_TASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -258,6 +259,11 @@ impl Execution {
     }
 
     fn time_out_task(&mut self, now: Timestamp) {
+        if self.is_task_started() {
+            let attempt = self.attempt;
+            self.effects
+                .push(Effect::Report(Incident::TaskTimedOut { attempt }));
+        }
         self.end_task(now, |scheduled_event_id, started_event_id, _| {
             EventKind::WorkflowTaskTimedOut {
                 scheduled_event_id,
