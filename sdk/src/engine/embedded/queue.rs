@@ -116,6 +116,19 @@ impl<T> Queues<T> {
         self
     }
 
+    /// The queues in which something was or is.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &TaskQueue> {
+        self.queues.keys()
+    }
+
+    /// What is ready in a queue.
+    pub(crate) fn ready(&self, name: &TaskQueue) -> impl ExactSizeIterator<Item = &T> {
+        self.queues
+            .get(name)
+            .map(|queue| queue.ready.iter())
+            .unwrap_or_default()
+    }
+
     /// Whether somebody waits for tasks of a queue.
     pub(crate) fn has_pollers(&self, name: &TaskQueue) -> bool {
         self.queues

@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) retention: Option<Duration>,
     /// The file, until it is closed. Whoever has it may lock the core, never the other way round.
     pub(crate) writer: Mutex<Option<Writer>>,
+    /// The name of the log beside it.
+    pub(crate) log: Option<PathBuf>,
     /// Whether there are no threads.
     pub(crate) driven: bool,
 }
@@ -123,6 +125,7 @@ impl Shared {
             namespace,
             durability,
             retention,
+            log: writer.db().log(),
             writer: Mutex::new(Some(writer)),
             driven,
         }

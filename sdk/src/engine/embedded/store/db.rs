@@ -1,7 +1,7 @@
 //! A connection with the codec that what users passed around goes through on its way into the file and
 //! out of it.
 
-use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
+use std::{borrow::Cow, fmt, ops::Deref, path::PathBuf, sync::Arc};
 
 use rusqlite::{CachedStatement, Connection, Params, config::DbConfig};
 use steadfast_core::payload::Payload;
@@ -51,6 +51,11 @@ impl Db {
     /// How much room there is on the disk; nothing in memory, or where nobody tells.
     pub(super) fn room(&self) -> Option<Room> {
         self.possession.as_ref()?.room()
+    }
+
+    /// The name of the log, if there is one.
+    pub(crate) fn log(&self) -> Option<PathBuf> {
+        Some(self.possession.as_ref()?.log_path()?.to_owned())
     }
 
     /// Puts everything that is in the log into the database, and empties the log.

@@ -125,6 +125,11 @@ impl Possession {
         self.check()
     }
 
+    /// The name of the log.
+    pub(super) fn log_path(&self) -> Option<&Path> {
+        Some(&self.log.as_ref()?.path)
+    }
+
     /// How much room there is, where the operating system tells.
     pub(super) fn room(&self) -> Option<Room> {
         let log = self.log.as_ref()?.file.metadata().ok()?.len();
