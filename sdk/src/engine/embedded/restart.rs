@@ -25,7 +25,7 @@ impl Shared {
             let (mut core, _) = self.enter()?;
             let old = std::mem::replace(&mut *core, fresh);
             core.transitions = old.transitions;
-            core.incidents = old.incidents;
+            core.timeouts = old.timeouts;
             core.next_serial = core.next_serial.max(old.next_serial + 1);
             core.stirred = old.stirred;
             core.watches = old.watches;

@@ -30,12 +30,12 @@ use super::{
         Attempt, Effect, Execution, PendingUpdate, QueryReply, RunningAttempts, UpdateReplySender,
     },
     history::Watch,
-    incidents::IncidentCounts,
     jobs::{Job, ParkedJob},
     queue::{Paused, Queues},
     save::{enforce_limits, save},
     store::{BackupRequest, InsertRun, LoadedRun, ReadFn, Row},
     ticket::{Promise, Ticket},
+    timeouts::TimeoutCounts,
 };
 use crate::engine::{EngineError, UpdateReply};
 
@@ -125,7 +125,7 @@ pub(crate) struct Core {
     /// Attempts that run although their run was dropped after a commit failed.
     pub(crate) running: ByKey<RunningAttempts>,
     /// What went wrong since the engine was opened.
-    pub(crate) incidents: IncidentCounts,
+    pub(crate) timeouts: TimeoutCounts,
     /// Counts transitions.
     pub(crate) transitions: u64,
     /// Told of every transition.
@@ -363,9 +363,9 @@ impl Core {
                     initiated,
                 });
             }
-            Effect::Report(incident) => {
+            Effect::Report(timed_out) => {
                 if let Some(run) = self.executions.get(&key) {
-                    self.incidents.report(run, &incident);
+                    self.timeouts.report(run, &timed_out);
                 }
             }
             Effect::Closed => {

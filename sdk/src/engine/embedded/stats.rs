@@ -6,9 +6,9 @@ use steadfast_core::{ids::TaskQueue, time::Timestamp};
 
 use super::{
     execution::{ActivityState, Execution, Task},
-    incidents::IncidentCounts,
     shared::Shared,
     state::Core,
+    timeouts::TimeoutCounts,
 };
 use crate::engine::EngineError;
 
@@ -100,11 +100,11 @@ impl Core {
                 task_queue: name.clone(),
             })
             .collect();
-        let IncidentCounts {
+        let TimeoutCounts {
             workflow_tasks_timed_out,
             activities_timed_out,
             workflows_timed_out,
-        } = self.incidents;
+        } = self.timeouts;
         EngineStats {
             task_queues,
             runs_in_memory: self.executions.len(),

@@ -9,7 +9,7 @@ use steadfast_core::{
 };
 
 use super::{ActivityState, Deadline, Effect, Execution};
-use crate::engine::{ActivityNotice, embedded::incidents::Incident};
+use crate::engine::{ActivityNotice, embedded::timeouts::TimedOut};
 
 impl Execution {
     /// Schedules the next attempt, or says why there is none.
@@ -95,7 +95,7 @@ impl Execution {
             attempt.notices.send_replace(ActivityNotice::TimedOut);
         }
         let cancel_requested = activity.cancel_requested.is_some();
-        let mut incident = Incident::activity_timed_out(activity, &failure, timeout_type);
+        let mut timed_out = TimedOut::activity(activity, &failure, timeout_type);
         let retry_state = match timeout_type {
             _ if cancel_requested => RetryState::CancelRequested,
             TimeoutType::ScheduleToStart => RetryState::NonRetryableFailure,
@@ -107,10 +107,10 @@ impl Execution {
                 self.retry_activity(scheduled, &own, now)
             }
         };
-        if let Incident::ActivityTimedOut { is_retried, .. } = &mut incident {
+        if let TimedOut::Activity { is_retried, .. } = &mut timed_out {
             *is_retried = retry_state == RetryState::InProgress;
         }
-        self.effects.push(Effect::Report(incident));
+        self.effects.push(Effect::Report(timed_out));
         if retry_state != RetryState::InProgress {
             self.record_activity_timeout(scheduled, failure, retry_state, now);
         }

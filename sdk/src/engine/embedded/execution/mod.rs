@@ -44,7 +44,7 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{incidents::Incident, save::QueuedEvents, state::FastMap};
+use super::{save::QueuedEvents, state::FastMap, timeouts::TimedOut};
 
 pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
@@ -85,7 +85,7 @@ pub(crate) enum Effect {
     /// Carry the signal to its target.
     SignalExternal { initiated: u64 },
     /// Say what went wrong.
-    Report(Incident),
+    Report(TimedOut),
     /// Apply the parent close policies and tell the parent.
     Closed,
     /// Start the run that follows this one.

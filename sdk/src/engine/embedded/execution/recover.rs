@@ -12,7 +12,7 @@ use steadfast_core::{
 };
 
 use super::{ActivityState, Attempt, Effect, Execution};
-use crate::engine::embedded::incidents::Incident;
+use crate::engine::embedded::timeouts::TimedOut;
 
 /// What the small row of an activity told.
 #[derive(Debug)]
@@ -155,8 +155,8 @@ impl Execution {
         );
         failure.cause.clone_from(&activity.last_failure);
         "Server".clone_into(&mut failure.source);
-        let incident = Incident::activity_timed_out(activity, &failure, TimeoutType::StartToClose);
-        self.effects.push(Effect::Report(incident));
+        let timed_out = TimedOut::activity(activity, &failure, TimeoutType::StartToClose);
+        self.effects.push(Effect::Report(timed_out));
         activity.state = ActivityState::Started(Attempt::unknown(now));
         self.record_activity_timeout(scheduled, failure, retry_state, now);
     }

@@ -19,7 +19,7 @@ use steadfast_core::{
 };
 
 use super::{Deadline, Effect, Execution};
-use crate::engine::embedded::incidents::Incident;
+use crate::engine::embedded::timeouts::TimedOut;
 
 /// The time that a worker has to answer a task that only brings queries.
 const QUERY_TASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -262,7 +262,7 @@ impl Execution {
         if self.is_task_started() {
             let attempt = self.attempt;
             self.effects
-                .push(Effect::Report(Incident::TaskTimedOut { attempt }));
+                .push(Effect::Report(TimedOut::WorkflowTask { attempt }));
         }
         self.end_task(now, |scheduled_event_id, started_event_id, _| {
             EventKind::WorkflowTaskTimedOut {

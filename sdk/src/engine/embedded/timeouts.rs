@@ -8,13 +8,13 @@ use steadfast_core::{
 
 use super::execution::{Activity, Execution};
 
-/// Something that went wrong with a run.
+/// What timed out.
 #[derive(Clone, Debug)]
-pub(crate) enum Incident {
+pub(crate) enum TimedOut {
     /// The worker that had the workflow task did not answer in time.
-    TaskTimedOut { attempt: u32 },
+    WorkflowTask { attempt: u32 },
     /// A time limit of an activity passed, or its attempt ended with its process.
-    ActivityTimedOut {
+    Activity {
         activity_id: ActivityId,
         activity_type: ActivityType,
         attempt: u32,
@@ -23,17 +23,17 @@ pub(crate) enum Incident {
         is_retried: bool,
     },
     /// A time limit of the run or the execution passed.
-    WorkflowTimedOut,
+    Workflow,
 }
 
-impl Incident {
+impl TimedOut {
     /// That an activity timed out which is not tried again.
-    pub(crate) fn activity_timed_out(
+    pub(crate) fn activity(
         activity: &Activity,
         failure: &Failure,
         timeout_type: TimeoutType,
     ) -> Self {
-        Self::ActivityTimedOut {
+        Self::Activity {
             activity_id: activity.task.activity_id.clone(),
             activity_type: activity.task.activity_type.clone(),
             attempt: activity.attempt,
@@ -46,36 +46,36 @@ impl Incident {
 
 /// How often what happened since the engine was opened.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct IncidentCounts {
+pub(crate) struct TimeoutCounts {
     pub(crate) workflow_tasks_timed_out: u64,
     pub(crate) activities_timed_out: u64,
     pub(crate) workflows_timed_out: u64,
 }
 
-impl IncidentCounts {
-    fn count(&mut self, incident: &Incident) {
-        let count = match incident {
-            Incident::TaskTimedOut { .. } => &mut self.workflow_tasks_timed_out,
-            Incident::ActivityTimedOut { .. } => &mut self.activities_timed_out,
-            Incident::WorkflowTimedOut => &mut self.workflows_timed_out,
+impl TimeoutCounts {
+    fn count(&mut self, timed_out: &TimedOut) {
+        let count = match timed_out {
+            TimedOut::WorkflowTask { .. } => &mut self.workflow_tasks_timed_out,
+            TimedOut::Activity { .. } => &mut self.activities_timed_out,
+            TimedOut::Workflow => &mut self.workflows_timed_out,
         };
         *count += 1;
     }
 
     /// Counts what happened to a run, and logs it.
-    pub(super) fn report(&mut self, run: &Execution, incident: &Incident) {
-        self.count(incident);
+    pub(super) fn report(&mut self, run: &Execution, timed_out: &TimedOut) {
+        self.count(timed_out);
         let (workflow_id, run_id) = (&run.id.workflow_id, &run.id.run_id);
         let workflow_type = &run.start.workflow_type;
-        match incident {
-            Incident::TaskTimedOut { attempt } => tracing::warn!(
+        match timed_out {
+            TimedOut::WorkflowTask { attempt } => tracing::warn!(
                 ?workflow_id,
                 %run_id,
                 ?workflow_type,
                 attempt,
                 "a workflow task timed out; it is tried again"
             ),
-            Incident::ActivityTimedOut {
+            TimedOut::Activity {
                 activity_id,
                 activity_type,
                 attempt,
@@ -93,7 +93,7 @@ impl IncidentCounts {
                 is_retried,
                 "an activity timed out"
             ),
-            Incident::WorkflowTimedOut => tracing::warn!(
+            TimedOut::Workflow => tracing::warn!(
                 ?workflow_id,
                 %run_id,
                 ?workflow_type,
