@@ -237,7 +237,7 @@ fn lists_are_filtered_and_paged_latest_first() {
                 request.workflow_type = WorkflowType::new("Special").unwrap();
             }
             world.engine.start_workflow(request).await.unwrap();
-            world.clock.advance(std::time::Duration::from_secs(1));
+            world.clock.advance(Duration::from_secs(1));
         }
         world
             .run("task w01: complete\n task w02: fail Boom x")
@@ -326,7 +326,7 @@ fn search_attributes_and_memo_can_be_changed() {
             .engine
             .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
                 task_queue: crate::harness::queue("w"),
-                worker: crate::harness::identity("worker"),
+                worker: identity("worker"),
             })
             .await
             .unwrap();
@@ -479,7 +479,7 @@ fn large_payloads_are_refused_and_long_histories_end() {
             .engine
             .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
                 task_queue: crate::harness::queue("w"),
-                worker: crate::harness::identity("worker"),
+                worker: identity("worker"),
             })
             .await
             .unwrap();

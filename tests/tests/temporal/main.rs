@@ -15,6 +15,7 @@ mod logs;
 mod options;
 mod python;
 mod replay;
+mod seeing;
 mod server;
 #[path = "../../service.rs"]
 mod service;
