@@ -2,7 +2,7 @@
 
 use steadfast_core::{
     event::WorkflowExecutionStarted,
-    ids::{ActivityId, EventId, Identity},
+    ids::{ActivityId, EventId, Identity, RunId},
     options::WorkflowIdConflictPolicy,
     payload::{MAX_PAYLOAD_BYTES, Payload},
     task::{ActivityOutcome, HeartbeatReply, Query, Update},
@@ -25,6 +25,8 @@ use crate::engine::{
     UpdateReply, UpdateWorkflowRequest,
 };
 
+/// What the termination of a run says in whose place another one starts, as on a Temporal Service.
+const REPLACED_REASON: &str = "TerminateIfRunning WorkflowIdReusePolicy";
 /// What a termination says when nobody gave a reason, as on a Temporal Service.
 const DEFAULT_REASON: &str = "terminated by user via frontend";
 
@@ -339,14 +341,16 @@ impl Core {
                 .as_ref()
                 .is_none_or(|signal| !run.has_signal(&signal.request_id));
         if terminate {
+            let run_id = new_run_id();
+            let details = format!(r#""terminated by new runID: {run_id}""#);
             run.terminate(
-                "TerminateIfRunning WorkflowIdReusePolicy Policy".to_owned(),
-                Vec::new(),
+                REPLACED_REASON.to_owned(),
+                vec![Payload::json(details.into_bytes())],
                 super::execution::engine_identity(),
                 now,
             );
             self.finish(key, now);
-            return Ok(self.start_new(request, signal, now));
+            return Ok(self.start_run(run_id, request, signal, now));
         }
         match signal {
             Some(signal) => {
@@ -373,7 +377,16 @@ impl Core {
         signal: Option<Signal>,
         now: Timestamp,
     ) -> StartedWorkflow {
-        let run_id = new_run_id();
+        self.start_run(new_run_id(), request, signal, now)
+    }
+
+    fn start_run(
+        &mut self,
+        run_id: RunId,
+        request: StartWorkflowRequest,
+        signal: Option<Signal>,
+        now: Timestamp,
+    ) -> StartedWorkflow {
         let expiration = request
             .timeouts
             .execution_timeout
