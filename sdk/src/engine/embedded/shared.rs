@@ -228,10 +228,7 @@ impl Shared {
         load_closed: bool,
         act: impl FnOnce(&mut Core, Found, Timestamp) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        let run_id = match &target.first_execution_run_id {
-            Some(_) => None,
-            None => target.run_id.clone(),
-        };
+        let run_id = certain_run(target)?;
         let pin = {
             let (mut core, now) = self.enter()?;
             if let Some(key) = core.find(&target.workflow_id, run_id.as_ref()) {
@@ -432,6 +429,24 @@ fn check_chain(core: &Core, key: i64, target: &ExecutionRef) -> Result<(), Engin
     match (&target.first_execution_run_id, core.executions.get(&key)) {
         (Some(first), Some(run)) if !run.belongs_to(first) => Err(not_in_chain()),
         _ => Ok(()),
+    }
+}
+
+/// The run that a request is for, if it is for a certain one.
+///
+/// # Errors
+///
+/// When that cannot be the id of a run, in the words of a Temporal Service.
+pub(super) fn certain_run(target: &ExecutionRef) -> Result<Option<RunId>, EngineError> {
+    let run_id = match &target.first_execution_run_id {
+        Some(_) => None,
+        None => target.run_id.clone(),
+    };
+    match &run_id {
+        Some(id) if uuid::Uuid::try_parse(id.as_str()).is_err() => Err(EngineError::invalid(
+            format!("Invalid RunId. `{id}` is no UUID, as the ids of runs are"),
+        )),
+        _ => Ok(run_id),
     }
 }
 
