@@ -484,6 +484,8 @@ impl Execution {
         };
         let latest_cancel_requested_event_id = activity.cancel_requested;
         match &activity.state {
+            // In a task that closes the run too it hears of that alone, and not by chance of what it polls first.
+            ActivityState::Started(_) if closing => {}
             ActivityState::Started(attempt) => {
                 attempt
                     .notices
