@@ -19,6 +19,7 @@ mod scenarios_workflows;
 mod simulation;
 mod smoke;
 mod stress;
+mod texts;
 mod unanswered;
 mod upkeep;
 mod visibility;
