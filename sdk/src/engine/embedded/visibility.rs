@@ -3,7 +3,7 @@
 use super::{
     execution::{ActivityState, Execution, Task},
     shared::{Found, Shared, run_not_found},
-    store::{Db, KeyRange, RunInfo, count_runs, list_runs, lowest_key},
+    store::{Db, KeyRange, RunInfo, check_lowest_key, count_runs, highest_key_below, list_runs},
 };
 use crate::engine::{
     EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
@@ -54,7 +54,10 @@ impl Shared {
             .map(read_page_token)
             .transpose()?;
         let filter = request.filter;
-        let mut slices = self.slices(before)?;
+        let mut slices = Slices {
+            before,
+            ..Slices::default()
+        };
         let mut found = Vec::new();
         let mut runs = self
             .read_in_slices(move |db| {
@@ -101,7 +104,7 @@ impl Shared {
     }
 
     pub(crate) async fn count(&self, filter: ListFilter) -> Result<u64, EngineError> {
-        let mut slices = self.slices(None)?;
+        let mut slices = Slices::default();
         let mut count = 0;
         self.read_in_slices(move |db| {
             let Some(keys) = slices.next(db)? else {
@@ -112,38 +115,29 @@ impl Shared {
         })
         .await
     }
-
-    /// The runs that there are, below a key or all.
-    fn slices(&self, before: Option<i64>) -> Result<Slices, EngineError> {
-        let end = self.enter()?.0.next_key.saturating_add(1);
-        Ok(Slices {
-            before: before.map_or(end, |before| before.min(end)),
-            lowest: None,
-        })
-    }
 }
 
 /// Goes through the runs in slices of keys, the latest first.
+#[derive(Default)]
 struct Slices {
-    before: i64,
-    lowest: Option<i64>,
+    /// Where the previous slice began.
+    before: Option<i64>,
+    has_begun: bool,
 }
 
 impl Slices {
+    /// The next one: from the highest key that there is, so that a gap between keys costs nothing.
     fn next(&mut self, db: &Db) -> Result<Option<KeyRange>, EngineError> {
-        let lowest = match self.lowest {
-            Some(lowest) => lowest,
-            None => *self.lowest.insert(lowest_key(db)?),
-        };
-        if self.before <= lowest {
-            return Ok(None);
+        if !std::mem::replace(&mut self.has_begun, true) {
+            check_lowest_key(db)?;
         }
-        let before = self.before;
-        self.before = before.saturating_sub(SLICE);
-        Ok(Some(KeyRange {
-            from: self.before,
-            before,
-        }))
+        let Some(to) = highest_key_below(db, self.before)? else {
+            return Ok(None);
+        };
+        // No key is below 1, so nothing overflows.
+        let from = to.saturating_sub(SLICE - 1);
+        self.before = Some(from);
+        Ok(Some(KeyRange { from, to }))
     }
 }
 

@@ -34,8 +34,9 @@ pub(crate) use self::{
     codec::{decode_value, encode_event, encode_value},
     db::Db,
     read::{
-        KeyRange, LoadedRun, RunInfo, count_runs, due_runs, expired_runs, find_request, find_run,
-        highest_key, list_runs, load_run, lowest_key, paused_queues, read_events, stored_jobs,
+        KeyRange, LoadedRun, RunInfo, check_lowest_key, count_runs, due_runs, expired_runs,
+        find_request, find_run, highest_key, highest_key_below, list_runs, load_run, paused_queues,
+        read_events, stored_jobs,
     },
     rows::{InsertRun, Row},
     writer::{Batch, ReadFn, Slice, Writer, WriterWork},
