@@ -180,7 +180,9 @@ impl ThreadWorker {
         let cached = self.take(&owed.task.execution.run_id);
         let follows = cached.as_ref().is_some_and(|run| {
             let next = run.instance.last_event_id().next();
-            first.is_none_or(|first| first <= next) && run.open.is_none()
+            // A whole history comes when the engine takes the run for lost: an answer was refused, or was too late.
+            // What is in memory then has done what never happened, and may not have heard so yet.
+            first.is_none_or(|first| first > EventId(1) && first <= next) && run.open.is_none()
         });
         let mut run = match cached {
             Some(run) if follows => run,

@@ -86,8 +86,10 @@ async fn run(trouble: &str, until: impl AsyncFnOnce(&TestEnvironment, &TroubledH
         .build()
         .unwrap();
     let scenario = async {
-        let options = WorkflowStartOptions::new(QUEUE, format!("seen: {trouble}"))
-            .run_timeout(Duration::from_secs(600));
+        let mut options = WorkflowStartOptions::new(QUEUE, format!("seen: {trouble}"));
+        if trouble == "sleep" {
+            options = options.run_timeout(Duration::from_secs(600));
+        }
         let client = environment.client();
         let started = client.start_workflow(Troubled::run, trouble.to_owned(), options);
         until(&environment, &started.await.unwrap()).await;
@@ -183,4 +185,40 @@ async fn a_workflow_task_that_fails_or_is_refused_is_seen_with_its_reason() {
             );
         }
     }
+}
+
+/// The next attempt can come before the worker hears that the answer was refused: what is in memory must not go on as if its
+/// commands had been taken, because nobody would ever answer them.
+#[tokio::test]
+async fn a_refused_answer_is_never_taken_for_done() {
+    let environment = TestEnvironment::start().unwrap();
+    let worker = environment
+        .worker(QUEUE)
+        .register_workflow::<Troubled>()
+        .register_activities(Work)
+        .build()
+        .unwrap();
+    let scenario = async {
+        for n in 0..40 {
+            let options = WorkflowStartOptions::new(QUEUE, format!("refused-{n}"));
+            let client = environment.client();
+            let started = client.start_workflow(Troubled::run, "refusal".to_owned(), options);
+            let flow = started.await.unwrap();
+            loop {
+                let task = flow.describe().await.unwrap().pending_workflow_task;
+                let task = task.expect("it is tried again until its code is better");
+                if task.attempt > 3 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            flow.terminate(WorkflowTerminateOptions::default())
+                .await
+                .unwrap();
+        }
+    };
+    environment
+        .run_skipping_time(&worker, scenario)
+        .await
+        .unwrap();
 }
