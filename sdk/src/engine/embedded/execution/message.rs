@@ -1,18 +1,18 @@
 //! What reaches a run from outside: signals, cancel requests, updates and queries.
 
-use std::{mem, time::Duration};
+use std::mem;
 
 use steadfast_core::{
     event::EventKind,
     failure::Failure,
-    ids::{EventId, Identity, QueryName, RequestId, UpdateId, UpdateName, WorkflowExecution},
+    ids::{EventId, Identity, RequestId, UpdateId, UpdateName, WorkflowExecution},
     payload::{Payload, PayloadMap},
     task::{Query, Update},
     time::Timestamp,
 };
 use tokio::sync::oneshot;
 
-use super::{Effect, Execution, ScheduledTask, Task, TaskKind};
+use super::{Effect, Execution, wait::Wait};
 use crate::engine::{EngineError, Signal, UpdateReply, UpdateStage};
 
 /// Where the answer to a query goes.
@@ -20,56 +20,13 @@ pub(crate) type QueryReply = oneshot::Sender<Result<Payload, EngineError>>;
 /// Where the answer to an update goes.
 pub(crate) type UpdateReplySender = oneshot::Sender<Result<UpdateReply, EngineError>>;
 
-/// How long a caller waits for somebody to answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
-    allowed: Duration,
-    until: Timestamp,
-}
-
-impl Wait {
-    pub(crate) fn new(allowed: Duration, now: Timestamp) -> Self {
-        Self {
-            allowed,
-            until: now.after(allowed),
-        }
-    }
-
-    /// When it is over; never for one that is as long as can be.
-    fn end(self) -> Option<Timestamp> {
-        Some(self.until).filter(|until| *until < Timestamp::MAX)
-    }
-
-    fn is_over(self, now: Timestamp) -> bool {
-        self.end().is_some_and(|end| end <= now)
-    }
-}
-
-/// A caller whom nobody answered in time.
-#[derive(Debug)]
-pub(crate) enum Unanswered {
-    Query {
-        name: QueryName,
-        wait: Duration,
-        reply: QueryReply,
-    },
-    Update {
-        name: UpdateName,
-        id: UpdateId,
-        wait: Duration,
-        /// Whether it will never run.
-        withdrawn: bool,
-        reply: UpdateReplySender,
-    },
-}
-
 /// A query that has not been answered.
 #[derive(Debug)]
 pub(crate) struct PendingQuery {
     pub(crate) id: String,
     pub(crate) query: Query,
     pub(crate) reply: QueryReply,
-    wait: Wait,
+    pub(super) wait: Wait,
     /// The task that took it to a worker.
     pub(crate) serial: Option<u64>,
 }
@@ -81,15 +38,15 @@ pub(crate) struct PendingUpdate {
     pub(crate) state: UpdateState,
     /// Handlers hear of updates in the order in which they came, as of signals (M1).
     arrived: u64,
-    waiters: Vec<UpdateWaiter>,
+    pub(super) waiters: Vec<UpdateWaiter>,
 }
 
 /// Somebody who waits for an update.
 #[derive(Debug)]
-struct UpdateWaiter {
+pub(super) struct UpdateWaiter {
     stage: UpdateStage,
-    wait: Wait,
-    reply: UpdateReplySender,
+    pub(super) wait: Wait,
+    pub(super) reply: UpdateReplySender,
 }
 
 #[derive(Debug)]
@@ -142,7 +99,7 @@ impl PendingUpdate {
     }
 
     /// Whether those who wait for it may have waited for too long: nobody has accepted it.
-    fn may_be_given_up(&self) -> bool {
+    pub(super) fn may_be_given_up(&self) -> bool {
         matches!(
             self.state,
             UpdateState::Admitted { .. } | UpdateState::Sent { .. }
@@ -457,84 +414,6 @@ impl Execution {
             serial: None,
         });
         self.note_wait(wait);
-    }
-
-    fn note_wait(&mut self, wait: Wait) {
-        self.next_wait = self.next_wait.into_iter().chain(wait.end()).min();
-    }
-
-    /// Finds out when the first of those who wait has waited long enough.
-    pub(crate) fn note_waits(&mut self) {
-        let queries = self.queries.iter().map(|query| query.wait);
-        let updates = self
-            .updates
-            .values()
-            .filter(|update| update.may_be_given_up());
-        let updates = updates.flat_map(|update| update.waiters.iter().map(|waiter| waiter.wait));
-        self.next_wait = queries.chain(updates).filter_map(Wait::end).min();
-    }
-
-    /// Takes away those who have waited long enough. An update that no worker has, and for which nobody else
-    /// waits, is withdrawn.
-    pub(crate) fn give_up_waits(&mut self, now: Timestamp) -> Vec<Unanswered> {
-        let (over, going_on): (Vec<_>, Vec<_>) = mem::take(&mut self.queries)
-            .into_iter()
-            .partition(|query| query.wait.is_over(now));
-        self.queries = going_on;
-        let mut given_up: Vec<_> = over
-            .into_iter()
-            .map(|query| Unanswered::Query {
-                name: query.query.name,
-                wait: query.wait.allowed,
-                reply: query.reply,
-            })
-            .collect();
-        for pending in self.updates.values_mut() {
-            if !pending.may_be_given_up() {
-                continue;
-            }
-            let (over, going_on): (Vec<_>, Vec<_>) = mem::take(&mut pending.waiters)
-                .into_iter()
-                .partition(|waiter| waiter.wait.is_over(now));
-            pending.waiters = going_on;
-            let withdrawn = pending.waiters.is_empty()
-                && matches!(pending.state, UpdateState::Admitted { recorded: false });
-            given_up.extend(over.into_iter().map(|waiter| Unanswered::Update {
-                name: pending.update.name.clone(),
-                id: pending.update.update_id.clone(),
-                wait: waiter.wait.allowed,
-                withdrawn,
-                reply: waiter.reply,
-            }));
-        }
-        for unanswered in &given_up {
-            if let Unanswered::Update {
-                id,
-                withdrawn: true,
-                ..
-            } = unanswered
-            {
-                self.withdraw_update(id);
-            }
-        }
-        given_up
-    }
-
-    fn withdraw_update(&mut self, id: &UpdateId) {
-        if self.updates.remove(id).is_none() {
-            return;
-        }
-        self.updates_admitted -= 1;
-        let for_updates_only = matches!(
-            self.task,
-            Task::Scheduled(ScheduledTask {
-                kind: TaskKind::Speculative,
-                ..
-            })
-        );
-        if for_updates_only && self.updates_admitted == 0 {
-            self.set_task(Task::Idle);
-        }
     }
 
     /// Whether a query waits that must not wait for a workflow task.

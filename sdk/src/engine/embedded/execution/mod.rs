@@ -26,7 +26,9 @@ mod problems;
 mod record;
 mod recover;
 mod task;
+mod unanswered;
 mod validate;
+mod wait;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -50,12 +52,12 @@ pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
     child::{Child, ChildEnd},
     close::{NewRun, engine_identity, new_run_id},
-    message::{
-        PendingQuery, PendingUpdate, QueryReply, Unanswered, UpdateReplySender, UpdateState, Wait,
-    },
+    message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
     problems::TaskProblems,
     recover::{RunningAttempts, StoredActivity},
     task::{QueryTask, ScheduledTask, Task, TaskKind},
+    unanswered::Unanswered,
+    wait::Wait,
 };
 
 /// The most events that a history can have; a run that goes on is terminated.
