@@ -13,6 +13,7 @@ use crate::{
     },
     payload::Payload,
     retry::RetryState,
+    text::Lines,
 };
 
 /// A recorded failure: a message, what kind it is, and the failure that caused it.
@@ -351,7 +352,7 @@ impl fmt::Display for Failure {
             if depth > 0 {
                 f.write_str(": ")?;
             }
-            f.write_str(&failure.message)?;
+            write!(f, "{}", Lines(&failure.message))?;
         }
         Ok(())
     }

@@ -22,5 +22,5 @@ pub mod run;
 pub mod scope;
 mod shared;
 pub mod task;
-mod text;
+pub mod text;
 pub mod time;

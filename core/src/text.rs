@@ -8,6 +8,39 @@ use std::fmt::{self, Write};
 /// The longest text that is shown whole, in characters.
 const MAX_SHOWN: usize = 200;
 
+/// A text of any length on one line: control characters, and those that turn the direction of what follows, are
+/// escaped.
+///
+/// ```
+/// use steadfast_core::text::Escaped;
+///
+/// assert_eq!(Escaped("one\ntwo").to_string(), r"one\ntwo");
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it is the text that it shows")]
+pub struct Escaped<'a>(pub &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .chars()
+            .try_for_each(|character| write_escaped(f, character))
+    }
+}
+
+/// A text of as many lines as its author made of it, of which none steers a terminal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lines<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character {
+            '\n' | '\t' => f.write_char(character),
+            other => write_escaped(f, other),
+        })
+    }
+}
+
 /// A text on one line: control characters are escaped, and what is too long is cut with `…`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OneLine<'a>(pub(crate) &'a str);

@@ -22,6 +22,21 @@
 //! | `temporal_activity_execution_latency` | histogram | `task_queue`, `activity_type` |
 //! | `temporal_activity_execution_failed` | counter | `task_queue`, `activity_type` |
 //! | `temporal_activity_execution_cancelled` | counter | `task_queue`, `activity_type` |
+//! | `temporal_worker_task_slots_used` | gauge | `task_queue`, `worker_type` (`WorkflowWorker`, `ActivityWorker`) |
+//!
+//! A workflow task that fails, and one whose answer is refused, count as `temporal_workflow_task_execution_failed`.
+//! Of the embedded engine there are besides, recorded every second by a thread of their own, and by
+//! [`EmbeddedEngine::stats`](crate::engine::embedded::EmbeddedEngine::stats) for whoever asks:
+//!
+//! | metric | kind | labels |
+//! | --- | --- | --- |
+//! | `approximate_backlog_count`: tasks that wait for workers | gauge | `task_queue`, `task_type` (`Workflow`, `Activity`) |
+//! | `approximate_backlog_age_seconds`: how long the oldest waits | gauge | `task_queue`, `task_type` |
+//! | `steadfast_runs_in_memory` | gauge | |
+//! | `steadfast_log_bytes`: the `-wal` | gauge | |
+//! | `steadfast_workflow_task_timeout` | counter | |
+//! | `steadfast_activity_timeout` | counter | |
+//! | `steadfast_workflow_timeout` | counter | |
 //!
 //! Ids and values of users are never labels.
 //!
@@ -34,15 +49,19 @@
 //! # }
 //! ```
 
+#[cfg(feature = "embedded")]
+mod gauges;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use ::metrics::{counter, histogram};
+use ::metrics::{counter, gauge, histogram};
 use steadfast_core::{
     command::Command,
+    event::WorkflowTaskFailedCause,
     ids::{Identity, Namespace, TaskQueue},
     limit::PayloadLimit,
     payload::Payload,
@@ -64,6 +83,10 @@ use crate::engine::{
 /// An engine whose use is measured. Clients and workers made with it are measured too.
 #[must_use]
 pub fn measured(engine: Arc<dyn Engine>) -> Arc<dyn Engine> {
+    #[cfg(feature = "embedded")]
+    if let Some(embedded) = engine.embedded() {
+        gauges::record(embedded);
+    }
     Arc::new(Measured {
         engine,
         workflow_tasks: Mutex::default(),
@@ -87,6 +110,13 @@ struct Taken {
 }
 
 impl Taken {
+    /// Notes that a slot of a worker is used, or no more.
+    fn occupy(&self, worker_type: &'static str, change: f64) {
+        let task_queue = self.task_queue.clone();
+        gauge!("temporal_worker_task_slots_used", "task_queue" => task_queue, "worker_type" => worker_type)
+            .increment(change);
+    }
+
     fn count(&self, metric: &'static str, of: &'static str) {
         counter!(metric, "task_queue" => self.task_queue.clone(), of => self.type_.clone())
             .increment(1);
@@ -100,6 +130,22 @@ impl Taken {
 
 const WORKFLOW: &str = "workflow_type";
 const ACTIVITY: &str = "activity_type";
+const WORKFLOW_WORKER: &str = "WorkflowWorker";
+const ACTIVITY_WORKER: &str = "ActivityWorker";
+
+impl Measured {
+    fn workflow_task_ended(&self, token: &TaskToken) -> Option<Taken> {
+        let taken = locked(&self.workflow_tasks).remove(token)?;
+        taken.occupy(WORKFLOW_WORKER, -1.0);
+        Some(taken)
+    }
+
+    fn activity_task_ended(&self, token: &TaskToken) -> Option<Taken> {
+        let taken = locked(&self.activity_tasks).remove(token)?;
+        taken.occupy(ACTIVITY_WORKER, -1.0);
+        Some(taken)
+    }
+}
 
 fn locked(tasks: &Mutex<HashMap<TaskToken, Taken>>) -> MutexGuard<'_, HashMap<TaskToken, Taken>> {
     tasks.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,7 +163,7 @@ fn status(error: &EngineError) -> &'static str {
         EngineError::ResourceExhausted { .. } => "RESOURCE_EXHAUSTED",
         EngineError::Storage { .. } => "DATA_LOSS",
         EngineError::Unavailable { .. } | EngineError::Stopped { .. } => "UNAVAILABLE",
-        EngineError::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        EngineError::DeadlineExceeded | EngineError::Unanswered { .. } => "DEADLINE_EXCEEDED",
         _ => "UNKNOWN",
     }
 }
@@ -215,6 +261,7 @@ impl Engine for Measured {
                 task_queue,
                 type_: task.workflow_type.as_str().to_owned(),
             };
+            taken.occupy(WORKFLOW_WORKER, 1.0);
             locked(&self.workflow_tasks).insert(task.token.clone(), taken);
             Ok(task)
         })
@@ -225,7 +272,7 @@ impl Engine for Measured {
         token: TaskToken,
         completion: WorkflowTaskCompletion,
     ) -> EngineFuture<'_, ()> {
-        let taken = locked(&self.workflow_tasks).remove(&token);
+        let taken = self.workflow_task_ended(&token);
         let ending = completion
             .commands
             .iter()
@@ -248,11 +295,18 @@ impl Engine for Measured {
         }
         let request = self.engine.complete_workflow_task(token, completion);
         Box::pin(async move {
-            requested("RespondWorkflowTaskCompleted", request).await?;
-            if let (Some(taken), Some(ending)) = (taken, ending) {
-                taken.count(ending, WORKFLOW);
+            let answered = requested("RespondWorkflowTaskCompleted", request).await;
+            match (&answered, taken, ending) {
+                (Ok(()), Some(taken), Some(ending)) => taken.count(ending, WORKFLOW),
+                (Err(EngineError::WorkflowTaskRefused { cause, .. }), Some(taken), _)
+                    // Something came meanwhile, which is part of a normal life.
+                    if *cause != WorkflowTaskFailedCause::UnhandledCommand =>
+                {
+                    taken.count("temporal_workflow_task_execution_failed", WORKFLOW);
+                }
+                _ => {}
             }
-            Ok(())
+            answered
         })
     }
 
@@ -261,7 +315,7 @@ impl Engine for Measured {
         token: TaskToken,
         failure: WorkflowTaskFailure,
     ) -> EngineFuture<'_, ()> {
-        if let Some(taken) = locked(&self.workflow_tasks).remove(&token) {
+        if let Some(taken) = self.workflow_task_ended(&token) {
             taken.count("temporal_workflow_task_execution_failed", WORKFLOW);
         }
         let request = self.engine.fail_workflow_task(token, failure);
@@ -287,6 +341,7 @@ impl Engine for Measured {
                 ACTIVITY,
                 waited,
             );
+            taken.occupy(ACTIVITY_WORKER, 1.0);
             locked(&self.activity_tasks).insert(task.token.clone(), taken);
             Ok(lease)
         })
@@ -297,7 +352,7 @@ impl Engine for Measured {
         token: TaskToken,
         outcome: ActivityOutcome,
     ) -> EngineFuture<'_, ()> {
-        if let Some(taken) = locked(&self.activity_tasks).remove(&token) {
+        if let Some(taken) = self.activity_task_ended(&token) {
             let seconds = taken.since.elapsed().as_secs_f64();
             taken.time("temporal_activity_execution_latency", ACTIVITY, seconds);
             match &outcome {
@@ -320,7 +375,7 @@ impl Engine for Measured {
     }
 
     fn hand_over_activity_task(&self, token: TaskToken) -> EngineFuture<'_, ()> {
-        locked(&self.activity_tasks).remove(&token);
+        let _ = self.activity_task_ended(&token);
         self.engine.hand_over_activity_task(token)
     }
 }

@@ -5,20 +5,26 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
 use steadfast::{engine::embedded::EmbeddedEngine, metrics::measured, prelude::*};
 
 /// How often each series was recorded.
 #[derive(Clone, Debug, Default)]
-struct Ledger(Arc<Mutex<BTreeMap<String, u64>>>);
+struct Ledger(Arc<Mutex<BTreeMap<String, u64>>>, Gauges);
+
+/// What each gauge shows.
+#[derive(Clone, Debug, Default)]
+struct Gauges(Arc<Mutex<BTreeMap<String, f64>>>);
 
 struct Series {
     ledger: Ledger,
+    gauges: Gauges,
     name: String,
 }
 
@@ -48,6 +54,41 @@ impl HistogramFn for Series {
     }
 }
 
+impl GaugeFn for Series {
+    fn increment(&self, value: f64) {
+        let mut gauges = self.gauges.0.lock().unwrap();
+        *gauges.entry(self.name.clone()).or_default() += value;
+    }
+    fn decrement(&self, value: f64) {
+        GaugeFn::increment(self, -value);
+    }
+    fn set(&self, value: f64) {
+        let mut gauges = self.gauges.0.lock().unwrap();
+        gauges.insert(self.name.clone(), value);
+    }
+}
+
+impl Gauges {
+    /// Waits until a gauge has a value.
+    async fn reaches(&self, name: &str, wanted: impl Fn(f64) -> bool) {
+        let is_there = || {
+            self.0
+                .lock()
+                .unwrap()
+                .get(name)
+                .copied()
+                .is_some_and(&wanted)
+        };
+        let reached = async {
+            while !is_there() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let reached = tokio::time::timeout(Duration::from_secs(10), reached).await;
+        assert!(reached.is_ok(), "{name} of {self:#?}");
+    }
+}
+
 impl Ledger {
     fn series(&self, key: &Key) -> Arc<Series> {
         let labels: Vec<String> = key
@@ -56,6 +97,7 @@ impl Ledger {
             .collect();
         Arc::new(Series {
             ledger: self.clone(),
+            gauges: self.1.clone(),
             name: format!("{}{{{}}}", key.name(), labels.join(",")),
         })
     }
@@ -77,8 +119,8 @@ impl Recorder for Ledger {
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         Counter::from_arc(self.series(key))
     }
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.series(key))
     }
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
         Histogram::from_arc(self.series(key))
@@ -106,7 +148,7 @@ struct Flow;
 impl Flow {
     #[run]
     async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
-        let options = ActivityOptions::start_to_close_timeout(std::time::Duration::from_secs(60));
+        let options = ActivityOptions::start_to_close_timeout(Duration::from_secs(60));
         Ok(ctx.start_activity(Acts::flaky, (), options).await?)
     }
 }
@@ -116,6 +158,25 @@ async fn what_passes_between_a_worker_and_its_engine_is_measured() -> anyhow::Re
     let ledger = Ledger::default();
     metrics::set_global_recorder(ledger.clone()).unwrap();
     let client = Client::new(measured(EmbeddedEngine::in_memory()?));
+    // Nobody serves it yet.
+    let gauges = ledger.1.clone();
+    let options = WorkflowStartOptions::new("idle", "waits");
+    client.start_workflow(Flow::run, (), options).await?;
+    let backlog = "{task_queue=idle,task_type=Workflow}";
+    let is_one = |value: f64| (value - 1.0).abs() < 0.1;
+    gauges
+        .reaches(&format!("approximate_backlog_count{backlog}"), is_one)
+        .await;
+    gauges
+        .reaches(
+            &format!("approximate_backlog_age_seconds{backlog}"),
+            |age| age > 0.0,
+        )
+        .await;
+    gauges.reaches("steadfast_runs_in_memory{}", is_one).await;
+    gauges
+        .reaches("steadfast_log_bytes{}", |bytes| bytes == 0.0)
+        .await;
     let worker = Worker::builder(&client, "q")
         .register_workflow::<Flow>()
         .register_activities(Acts)
@@ -126,16 +187,23 @@ async fn what_passes_between_a_worker_and_its_engine_is_measured() -> anyhow::Re
                 .start_workflow(Flow::run, (), WorkflowStartOptions::new("q", "secret-id"))
                 .await?;
             flow.result().await?;
+            let free = |used: f64| used == 0.0;
+            for worker_type in ["WorkflowWorker", "ActivityWorker"] {
+                let slots = format!(
+                    "temporal_worker_task_slots_used{{task_queue=q,worker_type={worker_type}}}"
+                );
+                gauges.reaches(&slots, free).await;
+            }
             let unknown = client.workflow::<Flow>("nobody")?;
             assert!(unknown.describe().await.is_err());
             client.check_health().await
         })
         .await??;
     for (series, times) in [
-        ("temporal_request{operation=StartWorkflowExecution}", 1),
+        ("temporal_request{operation=StartWorkflowExecution}", 2),
         (
             "temporal_request_latency{operation=StartWorkflowExecution}",
-            1,
+            2,
         ),
         (
             "temporal_request_failure{operation=DescribeWorkflowExecution,status=NOT_FOUND}",

@@ -41,6 +41,49 @@ impl Reminder {
     fn stop(&mut self) {
         self.stopped = true;
     }
+
+    #[query]
+    fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+}
+
+/// A test that asks a workflow which no worker serves ends at once and says why; it used to hang.
+#[tokio::test]
+async fn the_wait_for_an_answer_that_nobody_gives_takes_no_time() -> anyhow::Result<()> {
+    let env = TestEnvironment::start()?;
+    let worker = env.worker("q").register_workflow::<Reminder>().build()?;
+    let client = env.client().clone().with_answer_timeout(DAY);
+    let answers = async {
+        let mut answers = Vec::new();
+        for queue in ["q", "nobody"] {
+            let options = WorkflowStartOptions::new(queue, queue);
+            let reminder = client.start_workflow(Reminder::run, 30, options).await?;
+            answers.push(reminder.is_stopped().await);
+            let hasty = reminder.with_answer_timeout(Duration::from_secs(60));
+            answers.push(hasty.query(Reminder::is_stopped, ()).await);
+        }
+        anyhow::Ok(answers)
+    };
+    let answers = env.run_skipping_time(&worker, answers).await??;
+    let texts: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.map_or_else(|error| error.to_string(), |answer| answer.to_string()))
+        .collect();
+    let unanswered = |wait: &str| {
+        format!(
+            "the query `is_stopped` was not answered within {wait}: no worker polls the task queue `nobody`; start one \
+             with this workflow registered"
+        )
+    };
+    let wanted = [
+        "false".to_owned(),
+        "false".to_owned(),
+        unanswered("86400s"),
+        unanswered("60s"),
+    ];
+    assert_eq!(texts, wanted);
+    Ok(())
 }
 
 #[tokio::test]

@@ -127,9 +127,16 @@ impl AsyncActivityHandle {
     }
 
     async fn end(&self, outcome: ActivityOutcome) -> Result<(), ClientError> {
+        let failure = match &outcome {
+            ActivityOutcome::Failed { failure, .. } => Some(failure.clone()),
+            ActivityOutcome::Completed { .. } | ActivityOutcome::Cancelled { .. } => None,
+        };
         match self.target.clone() {
             Target::Token(token) => self.engine.complete_activity_task(token, outcome).await?,
             Target::Id(activity) => self.engine.complete_activity(activity, outcome).await?,
+        }
+        if let Some(failure) = failure {
+            tracing::warn!(activity = ?self.target, %failure, "an attempt at an activity failed");
         }
         Ok(())
     }

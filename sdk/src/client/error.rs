@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use steadfast_core::{failure::Failure, ids::InvalidId};
+use steadfast_core::{failure::Failure, ids::InvalidId, text::Escaped};
 use thiserror::Error;
 
 use crate::{convert::ConvertError, engine::EngineError};
@@ -27,7 +27,7 @@ pub enum ClientError {
     #[error("{0}")]
     Refused(Box<Failure>),
     /// The URL is not one of an engine.
-    #[error("`{url}` is not the URL of an engine: {message}")]
+    #[error("`{}` is not the URL of an engine: {}", Escaped(url), Escaped(message))]
     Url {
         /// The URL.
         url: String,
@@ -84,7 +84,7 @@ impl fmt::Display for Because<'_> {
         if self.0.is_empty() {
             Ok(())
         } else {
-            write!(f, ": {}", self.0)
+            write!(f, ": {}", Escaped(self.0))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Talks to one execution.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use steadfast_core::{
@@ -56,6 +56,36 @@ impl<W> WorkflowHandle<W> {
             execution,
             _workflow: PhantomData,
         }
+    }
+
+    /// The same handle, whose queries and updates wait so long for somebody to answer: by default 10 seconds,
+    /// or what [`Client::with_answer_timeout`] says; `Duration::MAX` is as long as it takes.
+    ///
+    /// A query has to be answered within it. An update has to be accepted or rejected within it, and then may
+    /// take any time. After it the call ends with [`EngineError::Unanswered`], which says why as far as can be
+    /// seen: no worker polls the task queue, it is paused, or the workflow task keeps failing.
+    ///
+    /// What becomes of an update then: the embedded engine withdraws one that no worker has, unless somebody else
+    /// waits for the same one; the error says so, and it never runs. A Temporal Service keeps it, and it runs when
+    /// a worker comes. On both, sending it again under the same [id](Self::update_with_id) gets the outcome if it
+    /// ran, and is never a second time.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use steadfast::{prelude::*, untyped::UntypedWorkflow};
+    /// # async fn ask(client: &Client) -> anyhow::Result<()> {
+    /// let order = client.workflow::<UntypedWorkflow>("order-7")?;
+    /// let patient = order.with_answer_timeout(Duration::from_secs(60));
+    /// let status = patient.query_by_name("status", Vec::new()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_answer_timeout(&self, timeout: Duration) -> Self {
+        Self::new(
+            self.client.clone().with_answer_timeout(timeout),
+            self.execution.clone(),
+        )
     }
 
     /// The execution's id.
@@ -322,12 +352,12 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         Ok(sent.instrument(span).await?)
     }
 
-    /// Asks the workflow's code about its state. Waits for a worker; works on closed executions
-    /// too.
+    /// Asks the workflow's code about its state. Works on closed executions too. Waits for a worker, 10 seconds
+    /// by default; see [`with_answer_timeout`](Self::with_answer_timeout).
     ///
     /// # Errors
     ///
-    /// When there is no such execution, the handler refuses, or the engine fails.
+    /// When there is no such execution, the handler refuses, nobody answers in time, or the engine fails.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "arguments are given away, as in a call"
@@ -358,6 +388,7 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             execution: self.execution.clone(),
             name: steadfast_core::ids::QueryName::new(name)?,
             input,
+            answer_timeout: self.client.inner.answer_timeout,
         };
         self.client
             .engine()
@@ -366,12 +397,13 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             .map_err(refused)
     }
 
-    /// Sends an update and waits for its outcome.
+    /// Sends an update and waits for its outcome: 10 seconds by default until a worker accepts it, see
+    /// [`with_answer_timeout`](Self::with_answer_timeout), and from then on for as long as it takes.
     ///
     /// # Errors
     ///
-    /// When there is no such open execution, the validator or the handler refuses, or the engine
-    /// fails.
+    /// When there is no such open execution, the validator or the handler refuses, nobody accepts it in time, or the
+    /// engine fails.
     pub fn update<U: UpdateOf<W>>(
         &self,
         update: U,
@@ -436,6 +468,7 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             header: self.client.propagation().header(&span),
             identity: self.client.identity().clone(),
             wait_for: UpdateStage::Completed,
+            answer_timeout: self.client.inner.answer_timeout,
         };
         let reply = self
             .client

@@ -6,7 +6,7 @@ mod handle;
 mod options;
 mod reset;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use steadfast_core::{
@@ -35,6 +35,9 @@ use crate::{
     untyped::UntypedWorkflow,
 };
 
+/// How long a query or an update waits for somebody to answer, unless told otherwise.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Starts executions and talks to them. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
@@ -47,6 +50,7 @@ struct Inner {
     /// Whether the engine was opened for the client, from a URL.
     opened: bool,
     identity: Identity,
+    answer_timeout: Duration,
     propagation: Propagation,
 }
 
@@ -104,6 +108,7 @@ impl Client {
                 engine,
                 opened: false,
                 identity,
+                answer_timeout: ANSWER_TIMEOUT,
                 propagation: Propagation::default(),
             }),
         }
@@ -124,6 +129,14 @@ impl Client {
     #[must_use]
     pub fn with_trace_propagator(self, propagator: impl TracePropagator + 'static) -> Self {
         self.with(|inner| inner.propagation = Propagation::through(propagator))
+    }
+
+    /// The same client, whose queries and updates wait so long for somebody to answer; 10 seconds by default,
+    /// `Duration::MAX` for as long as it takes.
+    /// [`WorkflowHandle::with_answer_timeout`] chooses it for single calls and says what it means.
+    #[must_use]
+    pub fn with_answer_timeout(self, timeout: Duration) -> Self {
+        self.with(|inner| inner.answer_timeout = timeout)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {

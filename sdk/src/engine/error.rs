@@ -2,14 +2,14 @@
 
 use thiserror::Error;
 
-use steadfast_core::{event::WorkflowTaskFailedCause, ids::RunId};
+use steadfast_core::{event::WorkflowTaskFailedCause, ids::RunId, text::Escaped};
 
 /// An engine's refusal or failure. It never becomes part of a history.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum EngineError {
     /// There is no such execution, task or activity, or it is no longer open.
-    #[error("{message}")]
+    #[error("{}", Escaped(message))]
     NotFound {
         /// What was not found, in the words of a Temporal Service.
         message: String,
@@ -21,13 +21,13 @@ pub enum EngineError {
         run_id: RunId,
     },
     /// The request is not valid.
-    #[error("{message}")]
+    #[error("{}", Escaped(message))]
     InvalidArgument {
         /// What is wrong with it, and what to do.
         message: String,
     },
     /// The commands of a workflow task were refused; the task has been recorded as failed.
-    #[error("workflow task refused: {message}")]
+    #[error("workflow task refused: {}", Escaped(message))]
     WorkflowTaskRefused {
         /// The recorded cause.
         cause: WorkflowTaskFailedCause,
@@ -38,34 +38,41 @@ pub enum EngineError {
     #[error("{0}")]
     Failed(Box<steadfast_core::failure::Failure>),
     /// A limit of the engine was reached.
-    #[error("{message}")]
+    #[error("{}", Escaped(message))]
     ResourceExhausted {
         /// Which limit, and what to do.
         message: String,
     },
     /// The store could not be read or written. What was acknowledged before is safe.
-    #[error("{message}")]
+    #[error("{}", Escaped(message))]
     Storage {
         /// What happened, and what to do.
         message: String,
     },
     /// The engine cannot be reached. Trying again may help.
-    #[error("{message}")]
+    #[error("{}", Escaped(message))]
     Unavailable {
         /// What happened, and what to do.
         message: String,
     },
     /// The engine has stopped, and will not answer again: it was shut down, or something happened after
     /// which it must not write. What it acknowledged is safe. A worker ends with this error.
-    #[error("{message}")]
+    #[error("{}", Escaped(message))]
     Stopped {
         /// What happened, and what to do.
         message: String,
     },
     /// The engine does not offer this.
-    #[error("{message}")]
+    #[error("{}", Escaped(message))]
     Unsupported {
         /// What is not offered, and what to do instead.
+        message: String,
+    },
+    /// Nobody answered a query or took an update in the time that the caller allowed: mostly because no
+    /// worker polls the task queue, or it is paused.
+    #[error("{}", Escaped(message))]
+    Unanswered {
+        /// Why, as far as can be seen, and what to do.
         message: String,
     },
     /// The time that the caller allowed is over.

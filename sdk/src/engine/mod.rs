@@ -22,6 +22,7 @@
 //! * E9. No event appears before what caused it, and event times never decrease within a run.
 //! * E10. A request repeated with the same request id has no second effect.
 
+mod description;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
@@ -44,16 +45,24 @@ use steadfast_core::{
 };
 
 pub use self::{
+    description::{
+        PendingActivity, PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask,
+        WorkflowDescription,
+    },
     error::EngineError,
     request::{
         ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, ExecutionRef,
         HistoryPage, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
-        PendingActivity, PendingActivityState, PollActivityTaskRequest, PollWorkflowTaskRequest,
-        QueryWorkflowRequest, ResetWorkflowRequest, Signal, SignalWorkflowRequest,
-        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
-        UpdateStage, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+        PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+        TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage, UpdateWorkflowRequest,
+        WorkflowPage,
     },
 };
+
+/// The search attribute of executions whose workflow task failed five times in a row or more: the category and
+/// the cause, as a list of texts. [`ListFilter::reported_problems`] finds them.
+pub const REPORTED_PROBLEMS: &str = "TemporalReportedProblems";
 
 /// What a call of an engine gives.
 pub type EngineFuture<'a, T> = BoxFuture<'a, Result<T, EngineError>>;

@@ -6,8 +6,8 @@ use steadfast_core::{
     event::{ExecutionStatus, HistoryEvent},
     failure::Failure,
     ids::{
-        ActivityId, ActivityType, EventId, Identity, QueryName, RequestId, RunId, SignalName,
-        TaskQueue, UpdateId, UpdateName, WorkflowExecution, WorkflowId, WorkflowType,
+        ActivityId, EventId, Identity, QueryName, RequestId, RunId, SignalName, TaskQueue,
+        UpdateId, UpdateName, WorkflowExecution, WorkflowId, WorkflowType,
     },
     options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
     payload::{Payload, PayloadMap},
@@ -16,6 +16,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 use tokio::sync::watch;
+
+use super::WorkflowDescription;
 
 /// Points at an execution: its current run, or a certain one.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -151,6 +153,8 @@ pub struct QueryWorkflowRequest {
     pub name: QueryName,
     /// Its arguments.
     pub input: Vec<Payload>,
+    /// How long to wait for the answer, by the engine's clock; `Duration::MAX` for as long as it takes.
+    pub answer_timeout: Duration,
 }
 
 /// Sends an update and waits for its outcome.
@@ -170,6 +174,9 @@ pub struct UpdateWorkflowRequest {
     pub identity: Identity,
     /// How far the update must have come before the engine answers.
     pub wait_for: UpdateStage,
+    /// How long to wait until the update is accepted or rejected, by the engine's clock; `Duration::MAX`
+    /// for as long as it takes. Once it is accepted, its outcome may take any time.
+    pub answer_timeout: Duration,
 }
 
 /// How far an update has come.
@@ -194,72 +201,6 @@ pub struct UpdateReply {
     pub outcome: Option<Result<Payload, Failure>>,
 }
 
-/// What can be said of an execution.
-#[derive(Clone, Debug)]
-pub struct WorkflowDescription {
-    /// The run.
-    pub execution: WorkflowExecution,
-    /// Its type.
-    pub workflow_type: WorkflowType,
-    /// Where workers pick up its workflow tasks.
-    pub task_queue: TaskQueue,
-    /// Where it stands.
-    pub status: ExecutionStatus,
-    /// When it started.
-    pub start_time: Timestamp,
-    /// When it closed.
-    pub close_time: Option<Timestamp>,
-    /// How many events its history has.
-    pub history_length: u64,
-    /// How many bytes its history has.
-    pub history_size_bytes: u64,
-    /// Its parent.
-    pub parent: Option<WorkflowExecution>,
-    /// The first run of its chain.
-    pub first_execution_run_id: RunId,
-    /// The run that a reset of this one made.
-    pub reset_run_id: Option<RunId>,
-    /// Whether its cancellation was requested.
-    pub cancel_requested: bool,
-    /// Values shown with it.
-    pub memo: PayloadMap,
-    /// Values that it is found by.
-    pub search_attributes: PayloadMap,
-    /// Activities that have not ended.
-    pub pending_activities: Vec<PendingActivity>,
-    /// Children that have not ended.
-    pub pending_children: Vec<WorkflowExecution>,
-}
-
-/// An activity that has not ended.
-#[derive(Clone, Debug)]
-pub struct PendingActivity {
-    /// Its id.
-    pub activity_id: ActivityId,
-    /// Its type.
-    pub activity_type: ActivityType,
-    /// Where it stands.
-    pub state: PendingActivityState,
-    /// The attempt, counted from 1.
-    pub attempt: u32,
-    /// What its last heartbeat said.
-    pub heartbeat_details: Vec<Payload>,
-    /// How its last attempt failed.
-    pub last_failure: Option<Failure>,
-}
-
-/// Where an activity stands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum PendingActivityState {
-    /// Waits for a worker, or for its next attempt.
-    Scheduled,
-    /// A worker runs it.
-    Started,
-    /// A worker runs it and its cancellation is requested.
-    CancelRequested,
-}
-
 /// Which executions to list. Every condition must hold; an absent one always does.
 #[derive(Clone, Debug, Default)]
 pub struct ListFilter {
@@ -273,8 +214,10 @@ pub struct ListFilter {
     pub started_since: Option<Timestamp>,
     /// Started before this time.
     pub started_before: Option<Timestamp>,
-    /// Search attributes with these values.
+    /// Search attributes with these values; of a list of texts, one of its texts is enough.
     pub search_attributes: BTreeMap<String, Payload>,
+    /// Only those whose workflow task fails again and again: five times in a row or more.
+    pub reported_problems: bool,
 }
 
 /// Asks for one page of a list, latest start first.

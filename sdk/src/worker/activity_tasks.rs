@@ -11,11 +11,11 @@ use std::{
 
 use futures_util::FutureExt as _;
 use steadfast_core::{
-    failure::Failure,
-    ids::{Identity, TaskQueue},
+    failure::{Failure, TimeoutType},
+    ids::{ActivityId, ActivityType, Identity, TaskQueue, WorkflowExecution},
     options::ActivityTimeouts,
     payload::{Payload, TRACE_HEADER},
-    task::{ActivityOutcome, TaskToken},
+    task::{ActivityOutcome, ActivityTask, TaskToken},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -49,10 +49,42 @@ pub(crate) struct ActivityTasks {
 /// An attempt at an activity, and who hears what of it.
 struct Attempt {
     token: TaskToken,
+    whose: Whose,
     cause: watch::Sender<Option<CancelCause>>,
     heartbeater: Heartbeater,
     notices: Option<watch::Receiver<ActivityNotice>>,
     limits: Limits,
+}
+
+/// What an attempt is called where it is told of.
+struct Whose {
+    execution: WorkflowExecution,
+    activity_id: ActivityId,
+    activity_type: ActivityType,
+    number: u32,
+}
+
+impl Whose {
+    fn of(task: &ActivityTask) -> Self {
+        Self {
+            execution: task.execution.clone(),
+            activity_id: task.activity_id.clone(),
+            activity_type: task.activity_type.clone(),
+            number: task.attempt,
+        }
+    }
+
+    fn report_failed(&self, failure: &Failure) {
+        tracing::warn!(
+            workflow_id = ?self.execution.workflow_id,
+            run_id = %self.execution.run_id,
+            activity_id = ?self.activity_id,
+            activity_type = ?self.activity_type,
+            attempt = self.number,
+            %failure,
+            "an attempt at an activity failed"
+        );
+    }
 }
 
 /// What is to be called.
@@ -101,7 +133,7 @@ impl ActivityTasks {
         let run = async move {
             if let Some(outcome) = tasks.perform(&attempt, call).await {
                 let report = async move {
-                    tasks.report(&attempt.token, &outcome).await;
+                    tasks.report(&attempt, &outcome).await;
                     // Whoever waits for the end may open the engine's file again.
                     drop((tasks, attempt));
                     drop((slot, tracked));
@@ -118,13 +150,13 @@ impl ActivityTasks {
     pub(crate) async fn run(&self, lease: ActivityLease) {
         let (attempt, call) = self.prepare(lease);
         if let Some(outcome) = self.perform(&attempt, call).await {
-            self.report(&attempt.token, &outcome).await;
+            self.report(&attempt, &outcome).await;
         }
     }
 
     fn prepare(&self, lease: ActivityLease) -> (Attempt, Call) {
         let ActivityLease { mut task, notices } = lease;
-        let token = task.token.clone();
+        let (token, whose) = (task.token.clone(), Whose::of(&task));
         let (cause, _) = watch::channel(None);
         let heartbeater = Heartbeater::new(
             Arc::clone(&self.engine),
@@ -141,6 +173,7 @@ impl ActivityTasks {
         };
         let attempt = Attempt {
             token,
+            whose,
             cause,
             heartbeater,
             notices,
@@ -274,6 +307,10 @@ impl ActivityTasks {
         };
         let time = async {
             attempt.limits.passed().await;
+            attempt.whose.report_failed(&Failure::timeout(
+                "a time limit of the attempt passed",
+                TimeoutType::StartToClose,
+            ));
             tell(CancelCause::TimedOut);
             std::future::pending::<Infallible>().await
         };
@@ -300,14 +337,19 @@ impl ActivityTasks {
     }
 
     /// Reports until the engine has recorded it, or nobody wants it any more.
-    async fn report(&self, token: &TaskToken, outcome: &ActivityOutcome) {
+    async fn report(&self, attempt: &Attempt, outcome: &ActivityOutcome) {
         let mut wait = FIRST_RETRY;
         loop {
             let report = self
                 .engine
-                .complete_activity_task(token.clone(), outcome.clone());
+                .complete_activity_task(attempt.token.clone(), outcome.clone());
             match report.await {
-                Ok(()) => return,
+                Ok(()) => {
+                    if let ActivityOutcome::Failed { failure, .. } = outcome {
+                        attempt.whose.report_failed(failure);
+                    }
+                    return;
+                }
                 // The workflow has closed or a time limit passed: nobody wants the outcome.
                 Err(EngineError::NotFound { message }) => {
                     tracing::debug!(message, "the outcome of the activity came too late");

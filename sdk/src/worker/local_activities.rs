@@ -172,6 +172,7 @@ impl LocalActivities {
                 reason = stops.next() => LocalExecutionInput::Stop(reason),
                 input = running.next() => input,
             };
+            running.report(&input);
             let effects = match machine.handle(input, used + since.elapsed()) {
                 Ok(effects) => effects,
                 Err(impossible) => {
@@ -237,6 +238,26 @@ impl Running<'_> {
                 WaitOver
             }
         }
+    }
+
+    /// Says that an attempt failed.
+    fn report(&self, input: &LocalExecutionInput) {
+        use LocalExecutionInput::{Ended, TimedOut};
+        let failure: &dyn std::fmt::Display = match (input, &self.doing) {
+            (Ended(AttemptEnd::Failed(failure) | AttemptEnd::Unreadable(failure)), _) => failure,
+            (TimedOut(_), Doing::Attempting { .. }) => &"a time limit of the attempt passed",
+            _ => return,
+        };
+        let execution = &self.workflow.execution;
+        tracing::warn!(
+            workflow_id = ?execution.workflow_id,
+            run_id = %execution.run_id,
+            activity_id = ?self.task.activity_id,
+            activity_type = ?self.task.activity_type,
+            attempt = self.task.attempt,
+            %failure,
+            "an attempt at a local activity failed"
+        );
     }
 
     /// Does what the machine wants done. Gives the end of it all.

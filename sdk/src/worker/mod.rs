@@ -28,6 +28,7 @@ use std::{
 use steadfast_core::{
     ids::{InvalidId, TaskQueue},
     payload::Payload,
+    text::Escaped,
 };
 use thiserror::Error;
 
@@ -61,7 +62,10 @@ pub enum WorkerError {
     #[error(transparent)]
     TaskQueue(#[from] InvalidId),
     /// A name is registered more than once.
-    #[error("{names} registered more than once; give one of them another `name`")]
+    #[error(
+        "{} registered more than once; give one of them another `name`",
+        Escaped(names)
+    )]
     Duplicate {
         /// The names.
         names: String,

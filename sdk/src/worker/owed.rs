@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::{
+    command::Command,
     event::WorkflowTaskFailedCause,
     failure::Failure,
     task::{WorkflowTask, WorkflowTaskCompletion, WorkflowTaskFailure},
@@ -59,11 +60,17 @@ impl OwedTask {
             return false;
         };
         let owed = Arc::clone(self);
+        let failed = match completion.commands.last() {
+            Some(Command::FailWorkflowExecution { failure }) => Some(failure.clone()),
+            _ => None,
+        };
         self.answers.drive(async move {
             let token = owed.task.token.clone();
             let accepted = owed.engine.complete_workflow_task(token, completion).await;
-            if let Err(error) = &accepted {
-                owed.report(error);
+            match (&accepted, failed) {
+                (Err(error), _) => owed.report(error),
+                (Ok(()), Some(failure)) => owed.report_failed_workflow(&failure),
+                (Ok(()), None) => {}
             }
             then(accepted.is_ok());
             // The engine first: whoever waits for the end may open its file again.
@@ -77,6 +84,21 @@ impl OwedTask {
         let Some(occupied) = self.settle() else {
             return;
         };
+        let WorkflowTask {
+            execution,
+            workflow_type,
+            attempt,
+            ..
+        } = &self.task;
+        tracing::warn!(
+            workflow_id = ?execution.workflow_id,
+            run_id = %execution.run_id,
+            ?workflow_type,
+            attempt,
+            cause = ?failure.cause,
+            failure = %failure.failure,
+            "a workflow task failed; it is tried again"
+        );
         let owed = Arc::clone(self);
         self.answers.drive(async move {
             let token = owed.task.token.clone();
@@ -105,16 +127,54 @@ impl OwedTask {
     }
 
     fn report(&self, error: &EngineError) {
-        let run_id = &self.task.execution.run_id;
+        let WorkflowTask {
+            execution,
+            workflow_type,
+            attempt,
+            ..
+        } = &self.task;
+        let (workflow_id, run_id) = (&execution.workflow_id, &execution.run_id);
         match error {
-            // Refused because something arrived meanwhile, or closed from outside: both are part of a
-            // normal life.
-            EngineError::WorkflowTaskRefused { .. } | EngineError::NotFound { .. } => {
-                tracing::debug!(%run_id, %error, "the answer to a workflow task was refused");
+            // Something arrived meanwhile, or the run was closed from outside: both are part of a normal life.
+            EngineError::WorkflowTaskRefused {
+                cause: WorkflowTaskFailedCause::UnhandledCommand,
+                ..
             }
-            _ => {
-                tracing::error!(%run_id, %error, "the answer to a workflow task was not accepted");
+            | EngineError::NotFound { .. } => {
+                tracing::debug!(?workflow_id, %run_id, %error, "the answer to a workflow task came too late");
             }
+            EngineError::WorkflowTaskRefused { cause, message } => tracing::warn!(
+                ?workflow_id,
+                %run_id,
+                ?workflow_type,
+                attempt,
+                ?cause,
+                reason = message,
+                "the answer to a workflow task was refused; it is tried again"
+            ),
+            _ => tracing::error!(
+                ?workflow_id,
+                %run_id,
+                ?workflow_type,
+                attempt,
+                %error,
+                "the answer to a workflow task was not accepted"
+            ),
         }
+    }
+
+    fn report_failed_workflow(&self, failure: &Failure) {
+        let WorkflowTask {
+            execution,
+            workflow_type,
+            ..
+        } = &self.task;
+        tracing::warn!(
+            workflow_id = ?execution.workflow_id,
+            run_id = %execution.run_id,
+            ?workflow_type,
+            %failure,
+            "a workflow failed"
+        );
     }
 }

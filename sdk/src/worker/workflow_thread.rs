@@ -181,7 +181,9 @@ impl ThreadWorker {
         let cached = self.take(&owed.task.execution.run_id);
         let follows = cached.as_ref().is_some_and(|run| {
             let next = run.instance.last_event_id().next();
-            first.is_none_or(|first| first <= next) && run.open.is_none()
+            // A whole history comes when the engine takes the run for lost: an answer was refused, or was too late.
+            // What is in memory then has done what never happened, and may not have heard so yet.
+            first.is_none_or(|first| first > EventId(1) && first <= next) && run.open.is_none()
         });
         let mut run = match cached {
             Some(run) if follows => run,
@@ -296,7 +298,6 @@ impl ThreadWorker {
             return let_go(Some(run));
         }
         if let Err(error) = result {
-            tracing::warn!(%error, "the workflow task failed; it is tried again");
             let failure = error.to_task_failure();
             let_go(Some(run));
             drop(entered);
@@ -469,7 +470,6 @@ impl ThreadWorker {
             }
             LocalEnd::FailTask(failure) => {
                 let failure = *failure;
-                tracing::warn!(%failure, "a local activity cannot run in this worker; the workflow task is tried again");
                 let open = run.open.take();
                 let_go(Some(run));
                 if let Some(open) = open {

@@ -145,27 +145,101 @@ fn process_on_a_small_disk() {
 /// of its own.
 #[test]
 fn a_small_disk_is_not_filled_for_good() {
-    let disk = tempfile::tempdir().unwrap();
-    let program = env::current_exe().unwrap();
     for size in ["1m", "2m", "12m"] {
-        let run = |script: &str| {
-            Command::new("unshare")
-                .args(["-rm", "sh", "-c", script, "sh"])
-                .args([disk.path(), program.as_path()])
-                .env(DISK, disk.path())
-                .output()
-        };
         let mount = format!("mount -t tmpfs -o size={size} tmpfs \"$1\"");
-        if !run(&mount).is_ok_and(|tried| tried.status.success()) {
-            let _ = writeln!(std::io::stderr(), "no disk of its own here: not tried");
+        if !in_process_of_its_own(&mount, NAME) {
             return;
         }
-        let done = run(&format!("{mount} && exec \"$2\" {NAME} --exact")).unwrap();
-        assert!(
-            done.status.success(),
-            "{size}: {}{}",
-            String::from_utf8_lossy(&done.stdout),
-            String::from_utf8_lossy(&done.stderr)
-        );
     }
+}
+
+/// Runs one of the tests here in a process of its own, after something that a shell does with the disk `$1`.
+/// Says whether that could be done.
+fn in_process_of_its_own(prepare: &str, name: &str) -> bool {
+    let disk = tempfile::tempdir().unwrap();
+    let program = env::current_exe().unwrap();
+    let run = |script: &str| {
+        Command::new("unshare")
+            .args(["-rm", "sh", "-c", script, "sh"])
+            .args([disk.path(), program.as_path()])
+            .env(DISK, disk.path())
+            .output()
+    };
+    if !run(prepare).is_ok_and(|tried| tried.status.success()) {
+        let _ = writeln!(std::io::stderr(), "no disk of its own here: not tried");
+        return false;
+    }
+    let done = run(&format!("{prepare} && exec \"$2\" {name} --exact")).unwrap();
+    assert!(
+        done.status.success(),
+        "{prepare}: {}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
+    true
+}
+
+const REFUSED: &str = "full_disk::process_that_may_not_open_a_file";
+
+/// Not a test: what the test starts as a process, with a disk on which nothing can be made.
+#[test]
+fn process_that_may_not_open_a_file() {
+    let Some(disk) = env::var_os(DISK).map(PathBuf::from) else {
+        return;
+    };
+    let wanted = env::var("STEADFAST_WANTED").unwrap();
+    let error = EmbeddedEngine::open(disk.join("orders.db").as_path()).unwrap_err();
+    assert!(error.to_string().contains(&wanted), "{error}");
+}
+
+/// "No space left on device" sent people looking for space; "unable to open database file" said nothing at all.
+#[test]
+fn a_disk_without_inodes_and_one_that_is_read_only_are_named() {
+    for (options, wanted) in [
+        ("nr_inodes=1", "no inodes left"),
+        ("nr_inodes=2", "no inodes left"),
+        ("ro", "mounted read-only"),
+    ] {
+        let prepare = format!(
+            "mount -t tmpfs -o {options} tmpfs \"$1\" && export STEADFAST_WANTED='{wanted}'"
+        );
+        if !in_process_of_its_own(&prepare, REFUSED) {
+            return;
+        }
+    }
+}
+
+const CROWDED: &str = "full_disk::process_with_too_many_files";
+
+/// Not a test: what the test starts as a process, with a low limit of open files.
+#[test]
+fn process_with_too_many_files() {
+    let Some(disk) = env::var_os(DISK).map(PathBuf::from) else {
+        return;
+    };
+    let mut files = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        files.push(file);
+    }
+    let path = disk.join("orders.db");
+    let mut refused = 0;
+    // With each file that is closed it comes a step further.
+    let engine = loop {
+        match EmbeddedEngine::open(path.as_path()) {
+            Ok(engine) => break engine,
+            Err(error) => assert!(
+                error.to_string().contains("`ulimit -n`"),
+                "{refused}: {error}"
+            ),
+        }
+        refused += 1;
+        files.pop().unwrap();
+    };
+    assert!(refused > 1, "{refused}");
+    start(&engine, "w", 100).unwrap();
+}
+
+#[test]
+fn a_process_with_too_many_files_is_told_so() {
+    in_process_of_its_own("ulimit -n 40", CROWDED);
 }

@@ -38,7 +38,10 @@ use steadfast_core::{
     event::{HistoryEvent, WorkflowTaskFailedCause},
     failure::{Failure, FailureKind},
     ids::{EventId, Identity, RequestId, RunId, TaskQueue, WorkflowId, WorkflowType},
-    options::{ActivityTimeouts, ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
+    options::{
+        ActivityTimeouts, ParentClosePolicy, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+        WorkflowTimeouts,
+    },
     payload::{Payload, PayloadMap},
     retry::RetryPolicy,
     task::{ActivityOutcome, TaskToken, WorkflowTask, WorkflowTaskCompletion, WorkflowTaskFailure},
@@ -95,7 +98,7 @@ pub(crate) fn start_request(id: &str, request: &str) -> StartWorkflowRequest {
         identity: identity("client"),
         request_id: RequestId::new(request).unwrap(),
         id_reuse_policy: WorkflowIdReusePolicy::default(),
-        id_conflict_policy: steadfast_core::options::WorkflowIdConflictPolicy::default(),
+        id_conflict_policy: WorkflowIdConflictPolicy::default(),
         retry_policy: None,
         start_delay: Duration::ZERO,
         memo: PayloadMap::new(),
@@ -494,6 +497,16 @@ impl World {
         self.engine
             .complete_workflow_task(task.token, completion)
             .await
+    }
+
+    /// Answers a task with commands that have no notation.
+    pub(crate) async fn answer_with(&mut self, id: &str, commands: Vec<Command>) {
+        let task = self.tasks.remove(id).expect("the task was taken");
+        self.engine
+            .complete_workflow_task(task.token, completion(commands))
+            .await
+            .unwrap();
+        self.engine.settled().await.unwrap();
     }
 
     async fn end(&self, id: &str, outcome: ActivityOutcome) -> Result<(), EngineError> {

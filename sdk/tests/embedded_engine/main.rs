@@ -20,6 +20,8 @@ mod scenarios_workflows;
 mod simulation;
 mod smoke;
 mod stress;
+mod texts;
 mod times;
+mod unanswered;
 mod upkeep;
 mod visibility;

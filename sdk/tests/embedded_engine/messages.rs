@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::join};
@@ -24,15 +25,16 @@ use crate::{
     notation::render,
 };
 
-fn query(id: &str) -> QueryWorkflowRequest {
+pub(crate) fn query(id: &str) -> QueryWorkflowRequest {
     QueryWorkflowRequest {
         execution: current(id),
         name: QueryName::new("state").unwrap(),
         input: Vec::new(),
+        answer_timeout: Duration::from_secs(10),
     }
 }
 
-fn update(id: &str, update_id: &str, wait_for: UpdateStage) -> UpdateWorkflowRequest {
+pub(crate) fn update(id: &str, update_id: &str, wait_for: UpdateStage) -> UpdateWorkflowRequest {
     UpdateWorkflowRequest {
         execution: current(id),
         update_id: UpdateId::new(update_id).unwrap(),
@@ -41,10 +43,11 @@ fn update(id: &str, update_id: &str, wait_for: UpdateStage) -> UpdateWorkflowReq
         header: PayloadMap::new(),
         identity: identity("client"),
         wait_for,
+        answer_timeout: Duration::from_secs(10),
     }
 }
 
-fn accept(update_id: &str) -> Command {
+pub(crate) fn accept(update_id: &str) -> Command {
     Command::AcceptUpdate {
         update_id: UpdateId::new(update_id).unwrap(),
         name: UpdateName::new("change").unwrap(),
@@ -52,7 +55,7 @@ fn accept(update_id: &str) -> Command {
     }
 }
 
-fn complete_update(update_id: &str, value: &str) -> Command {
+pub(crate) fn complete_update(update_id: &str, value: &str) -> Command {
     Command::CompleteUpdate {
         update_id: UpdateId::new(update_id).unwrap(),
         outcome: Ok(Payload::json(value.as_bytes())),
@@ -77,7 +80,12 @@ async fn poll(world: &World, id: &str, worker: &str) -> WorkflowTask {
     task
 }
 
-async fn answer_query(world: &World, id: &str, worker: &str, value: &str) -> WorkflowTask {
+pub(crate) async fn answer_query(
+    world: &World,
+    id: &str,
+    worker: &str,
+    value: &str,
+) -> WorkflowTask {
     let task = poll(world, id, worker).await;
     let results: BTreeMap<_, _> = task
         .queries

@@ -12,7 +12,7 @@ use std::{
 };
 
 use steadfast::engine::{
-    Engine as _, EngineError, HistoryRequest, HistoryWait, ListFilter,
+    Engine as _, EngineError, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
     embedded::{CrashAction, CrashPoint, EmbeddedEngine, EmbeddedOptions, ManualClock},
 };
 use steadfast_core::{event::HistoryEvent, ids::EventId, payload::Payload, time::Timestamp};
@@ -266,4 +266,59 @@ async fn history(engine: &EmbeddedEngine, n: usize) -> Result<Vec<HistoryEvent>,
         wait: HistoryWait::No,
     };
     Ok(engine.workflow_history(request).await?.events)
+}
+
+/// The key of a run says where it stands in lists. One that is damaged used to put the run, and with it others, where no list
+/// and no count looked, or made them look for ever.
+#[test]
+fn a_damaged_key_is_an_error_for_lists_and_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    for key in [i64::MIN, -1, 0, 77, 1 << 40, i64::MAX - 1, i64::MAX] {
+        let _ = fs::remove_file(&path);
+        let open = || EmbeddedEngine::open(EmbeddedOptions::file(&path).clock(clock()));
+        let mut world = World::new(open().unwrap(), clock());
+        block_on(async {
+            for n in 0..9 {
+                world.run(&format!("start w{n}")).await;
+            }
+        });
+        world.close();
+        let file = rusqlite::Connection::open(&path).unwrap();
+        file.execute("UPDATE execution SET key = ?1 WHERE key = 5", [key])
+            .unwrap();
+        drop(file);
+        let engine = match open() {
+            Ok(engine) => engine,
+            Err(error) => {
+                assert!(
+                    error.to_string().contains("restore it from a backup"),
+                    "{key}: {error}"
+                );
+                continue;
+            }
+        };
+        block_on(async {
+            let list = ListWorkflowsRequest {
+                filter: ListFilter::default(),
+                page_size: 100,
+                next_page_token: None,
+            };
+            let errors = [
+                engine.list_workflows(list).await.map(drop).unwrap_err(),
+                engine
+                    .count_workflows(ListFilter::default())
+                    .await
+                    .map(drop)
+                    .unwrap_err(),
+            ];
+            for error in errors {
+                assert!(
+                    error.to_string().contains("restore it from a backup"),
+                    "{key}: {error}"
+                );
+            }
+        });
+        engine.shutdown();
+    }
 }

@@ -342,7 +342,8 @@ scenarios! {
         terminate w once
         terminate w twice => workflow execution already completed
         terminate x gone => workflow not found for ID: x
-        terminate w gone run=nobody => workflow execution not found for workflow ID "w" and run ID "nobody"
+        terminate w gone run=01234567-89ab-cdef-0123-456789abcdef => workflow execution not found for workflow ID "w" and run ID "01234567-89ab-cdef-0123-456789abcdef"
+        terminate w gone run=nobody => Invalid RunId.
     "#
     /// Scenario 181.
     s181_terminate_by_the_first_run_id: r#"

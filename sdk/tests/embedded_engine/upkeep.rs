@@ -9,7 +9,7 @@ use futures_util::{
 use steadfast::engine::{
     Engine as _, EngineError, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
     PollWorkflowTaskRequest,
-    embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock},
+    embedded::{EmbeddedEngine, EmbeddedOptions, EngineStats, ManualClock},
 };
 use steadfast_core::{
     command::Command,
@@ -359,5 +359,48 @@ fn large_values_and_long_histories_go_on_after_a_restart() {
             &end.events[0].kind,
             EventKind::WorkflowExecutionCompleted { result: kept, .. } if *kept == result
         ));
+    });
+}
+
+/// Whoever watches an engine sees that workers are missing before anybody complains.
+#[test]
+fn what_waits_for_workers_is_counted_with_its_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut world = open(&folder.path().join("a.db"), &clock);
+    block_on(async {
+        world
+            .run("start w\n start x\n advance 3s\n task w: schedule a; timer t 60s\n advance 2s")
+            .await;
+        let stats = world.engine.stats().unwrap();
+        let of = |stats: &EngineStats, queue: &str| {
+            let found = stats
+                .task_queues
+                .iter()
+                .find(|stats| stats.task_queue.as_str() == queue);
+            let found = found.unwrap();
+            let all = [found.workflow_tasks, found.activity_tasks];
+            all.map(|backlog| (backlog.tasks, backlog.age.as_secs()))
+        };
+        assert_eq!(of(&stats, "w"), [(0, 0), (0, 0)]);
+        assert_eq!(of(&stats, "x"), [(1, 5), (0, 0)]);
+        assert_eq!(of(&stats, "a"), [(0, 0), (1, 2)]);
+        assert_eq!(stats.runs_in_memory, 2);
+        let log = std::fs::metadata(folder.path().join("a.db-wal")).unwrap();
+        assert_eq!(stats.log_bytes, log.len());
+        // What became pointless does not wait, although it stands in a queue.
+        world.run("terminate w\n terminate x").await;
+        let stats = world.engine.stats().unwrap();
+        assert_eq!(of(&stats, "x"), [(0, 0), (0, 0)]);
+        assert_eq!(of(&stats, "a"), [(0, 0), (0, 0)]);
+        assert_eq!(stats.runs_in_memory, 0);
+        // What timed out is counted, each once.
+        world
+            .run("start y run=100s task=1s\n take y\n advance 1s\n task y: schedule b attempts=1\n act b\n advance 60s\n advance 100s")
+            .await;
+        let stats = world.engine.stats().unwrap();
+        assert_eq!(stats.workflow_tasks_timed_out, 1);
+        assert_eq!(stats.activities_timed_out, 1);
+        assert_eq!(stats.workflows_timed_out, 1);
     });
 }

@@ -1,20 +1,22 @@
 //! Describe, list, count and history reads.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::{FutureExt as _, future::join};
 use steadfast::engine::{
     Engine, EngineError, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
-    ListWorkflowsRequest, PendingActivityState,
+    ListWorkflowsRequest, PendingActivityState, REPORTED_PROBLEMS,
+    embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock},
 };
 use steadfast_core::{
     event::ExecutionStatus,
     ids::{EventId, WorkflowId, WorkflowType},
     payload::{MAX_PAYLOAD_BYTES, Payload},
+    time::Timestamp,
 };
 
 use crate::{
-    harness::{World, block_on, current, start_request},
+    harness::{World, block_on, current, identity, start_request},
     notation::render,
 };
 
@@ -74,6 +76,153 @@ fn a_description_tells_what_is_pending() {
     });
 }
 
+/// Whoever looks at a run that does not go on has to see what it waits for.
+#[test]
+fn a_description_tells_what_everything_waits_for() {
+    block_on(async {
+        let mut world = World::in_memory();
+        let start = world.clock.now();
+        world
+            .run(
+                r#"
+                start w
+                task w: schedule a attempts=4; child c; timer t 60s
+                act a
+                advance 2s
+                beat a "half" -> no
+                "#,
+            )
+            .await;
+        let description = world.engine.describe_workflow(current("w")).await.unwrap();
+        let task = description.pending_workflow_task.unwrap();
+        assert_eq!((task.attempt, task.scheduled_time), (1, start));
+        assert_eq!((task.started_time, task.next_attempt_time), (None, None));
+        assert!(task.last_failure.is_none());
+        let timer = &description.pending_timers[0];
+        assert_eq!(timer.timer_id.as_str(), "t");
+        assert_eq!(timer.fire_time, start.after(Duration::from_secs(60)));
+        let child = &description.pending_children[0];
+        assert_eq!(child.workflow_type.as_str(), "Child");
+        assert!(child.run_id.is_some());
+        let activity = &description.pending_activities[0];
+        assert_eq!(activity.maximum_attempts, 4);
+        assert_eq!(activity.scheduled_time, Some(start));
+        assert_eq!(activity.last_started_time, Some(start));
+        assert_eq!(activity.last_worker, Some(identity("worker")));
+        let beat = Some(start.after(Duration::from_secs(2)));
+        assert_eq!(activity.last_heartbeat_time, beat);
+        assert_eq!(activity.next_attempt_time, None);
+        world.run("failed a Boom it broke").await;
+        let description = world.engine.describe_workflow(current("w")).await.unwrap();
+        let activity = &description.pending_activities[0];
+        assert_eq!(activity.attempt, 2);
+        assert_eq!(activity.state, PendingActivityState::Scheduled);
+        assert_eq!(
+            activity.next_attempt_time,
+            Some(start.after(Duration::from_secs(3)))
+        );
+        assert_eq!(activity.last_failure.as_ref().unwrap().message, "it broke");
+        assert_eq!(activity.last_worker, Some(identity("worker")));
+        assert_eq!(activity.last_heartbeat_time, beat);
+    });
+}
+
+/// A Temporal Service reports a workflow whose task failed five times in a row; so does this engine.
+#[test]
+fn a_workflow_whose_task_keeps_failing_is_described_and_found() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
+        let options = EmbeddedOptions::file(folder.path().join("a.db")).clock(clock.clone());
+        let mut world = World::new(
+            EmbeddedEngine::open(options.clone()).unwrap(),
+            clock.clone(),
+        );
+        let found = async |world: &World, filter: ListFilter| {
+            let count = world.engine.count_workflows(filter.clone()).await.unwrap();
+            let request = ListWorkflowsRequest {
+                filter,
+                page_size: 10,
+                next_page_token: None,
+            };
+            let page = world.engine.list_workflows(request).await.unwrap();
+            let ids: Vec<_> = page
+                .executions
+                .iter()
+                .map(|run| run.execution.workflow_id.to_string())
+                .collect();
+            assert_eq!(ids.len() as u64, count);
+            ids
+        };
+        let failing = || ListFilter {
+            reported_problems: true,
+            ..ListFilter::default()
+        };
+        let category = |text: &str| ListFilter {
+            search_attributes: [(REPORTED_PROBLEMS.to_owned(), Payload::json(text.as_bytes()))]
+                .into(),
+            ..ListFilter::default()
+        };
+        world.run("start other\n start w").await;
+        for _ in 0..4 {
+            world.run("fail w boom\n advance 10s").await;
+        }
+        assert!(found(&world, failing()).await.is_empty());
+        world.run("fail w boom\n").await;
+        let described = world.engine.describe_workflow(current("w")).await.unwrap();
+        let task = described.pending_workflow_task.unwrap();
+        assert_eq!(task.attempt, 6);
+        assert!(task.next_attempt_time.unwrap() > clock.now());
+        assert_eq!(task.last_failure.unwrap().message, "boom");
+        let reported = &described.search_attributes[REPORTED_PROBLEMS];
+        assert_eq!(
+            crate::notation::text(reported),
+            r#"["category=WorkflowTaskFailed","cause=WorkflowTaskFailedCauseWorkflowWorkerUnhandledFailure"]"#
+        );
+        assert_eq!(found(&world, failing()).await, ["w"]);
+        let failed = r#""category=WorkflowTaskFailed""#;
+        assert_eq!(found(&world, category(failed)).await, ["w"]);
+        assert!(
+            found(&world, category(r#""category=WorkflowTaskTimedOut""#))
+                .await
+                .is_empty()
+        );
+        // A message makes a new first attempt of it, and nothing better.
+        world.run("signal w hello").await;
+        assert_eq!(found(&world, failing()).await, ["w"]);
+        // Nor does a new process know better.
+        world.close();
+        let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock.clone());
+        assert_eq!(found(&world, failing()).await, ["w"]);
+        world.run("task w: timer t 60s").await;
+        assert!(found(&world, failing()).await.is_empty());
+        let described = world.engine.describe_workflow(current("w")).await.unwrap();
+        assert!(described.search_attributes.is_empty());
+        assert!(found(&world, category(failed)).await.is_empty());
+    });
+}
+
+#[test]
+fn a_task_that_times_out_again_and_again_is_reported_too() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w task=1s").await;
+        for _ in 0..5 {
+            world.run("take w\n advance 1s\n advance 10s").await;
+        }
+        let described = world.engine.describe_workflow(current("w")).await.unwrap();
+        let reported = &described.search_attributes[REPORTED_PROBLEMS];
+        assert_eq!(
+            crate::notation::text(reported),
+            r#"["category=WorkflowTaskTimedOut","cause=WorkflowTaskTimedOutCauseStartToClose"]"#
+        );
+        // Scenario: a run that is ended keeps what was wrong with it.
+        world.run("terminate w").await;
+        let described = world.engine.describe_workflow(current("w")).await.unwrap();
+        assert!(described.search_attributes.contains_key(REPORTED_PROBLEMS));
+    });
+}
+
 #[test]
 fn lists_are_filtered_and_paged_latest_first() {
     block_on(async {
@@ -88,7 +237,7 @@ fn lists_are_filtered_and_paged_latest_first() {
                 request.workflow_type = WorkflowType::new("Special").unwrap();
             }
             world.engine.start_workflow(request).await.unwrap();
-            world.clock.advance(std::time::Duration::from_secs(1));
+            world.clock.advance(Duration::from_secs(1));
         }
         world
             .run("task w01: complete\n task w02: fail Boom x")
@@ -177,7 +326,7 @@ fn search_attributes_and_memo_can_be_changed() {
             .engine
             .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
                 task_queue: crate::harness::queue("w"),
-                worker: crate::harness::identity("worker"),
+                worker: identity("worker"),
             })
             .await
             .unwrap();
@@ -330,7 +479,7 @@ fn large_payloads_are_refused_and_long_histories_end() {
             .engine
             .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
                 task_queue: crate::harness::queue("w"),
-                worker: crate::harness::identity("worker"),
+                worker: identity("worker"),
             })
             .await
             .unwrap();

@@ -106,7 +106,13 @@ pub(crate) async fn open_runs(folder: &Path) -> String {
     let listed: Vec<_> = client.list_workflows(filter).try_collect().await.unwrap();
     let mut text = format!("{} runs are open\n", listed.len());
     for description in listed.into_iter().take(3) {
-        let children = description.pending_children.clone();
+        let children = description.pending_children.into_iter();
+        let children = children.filter_map(|child| {
+            Some(WorkflowExecution {
+                workflow_id: child.workflow_id,
+                run_id: child.run_id?,
+            })
+        });
         for execution in [description.execution].into_iter().chain(children) {
             let handle = client.workflow_run::<Load>(execution);
             text.push_str(&handle.history().await.unwrap().to_string());

@@ -16,6 +16,7 @@ mod options;
 mod python;
 mod replay;
 mod rules;
+mod seeing;
 mod server;
 #[path = "../../service.rs"]
 mod service;
@@ -24,4 +25,5 @@ mod tls;
 #[path = "../../too_large.rs"]
 mod too_large;
 mod tour;
+mod unanswered;
 mod workers;

@@ -25,6 +25,7 @@ mod requests;
 mod sagas;
 mod sagas_dropped;
 mod scopes;
+mod seen;
 #[path = "../../too_large.rs"]
 mod too_large;
 mod untyped;

@@ -12,7 +12,7 @@ use crate::{
 
 /// Methods that every handle has; a handler of such a name is called through `signal`, `query` or
 /// `update` and does not hide them.
-const METHODS_OF_HANDLES: [&str; 17] = [
+const METHODS_OF_HANDLES: [&str; 18] = [
     "cancel",
     "clone",
     "delete",
@@ -29,6 +29,7 @@ const METHODS_OF_HANDLES: [&str; 17] = [
     "terminate",
     "update",
     "update_with_id",
+    "with_answer_timeout",
     "workflow_id",
 ];
 

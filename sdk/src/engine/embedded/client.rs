@@ -2,7 +2,7 @@
 
 use steadfast_core::{
     event::WorkflowExecutionStarted,
-    ids::{ActivityId, EventId, Identity},
+    ids::{ActivityId, EventId, Identity, RunId},
     options::WorkflowIdConflictPolicy,
     payload::Payload,
     task::{ActivityOutcome, HeartbeatReply, Query, Update},
@@ -11,7 +11,7 @@ use steadfast_core::{
 use tokio::sync::oneshot;
 
 use super::{
-    execution::{Execution, new_run_id, settle_start},
+    execution::{Execution, Wait, new_run_id, settle_start},
     jobs::may_reuse,
     limits::{
         check_details, check_outcome, check_query, check_signal, check_start, check_termination,
@@ -29,6 +29,8 @@ use crate::engine::{
     UpdateReply, UpdateWorkflowRequest,
 };
 
+/// What the termination of a run says in whose place another one starts, as on a Temporal Service.
+const REPLACED_REASON: &str = "TerminateIfRunning WorkflowIdReusePolicy";
 /// What a termination says when nobody gave a reason, as on a Temporal Service.
 const DEFAULT_REASON: &str = "terminated by user via frontend";
 
@@ -167,17 +169,16 @@ impl Shared {
                     name: request.name,
                     input: request.input,
                 },
+                Wait::new(request.answer_timeout, now),
                 reply,
             );
             core.finish(key, now);
             Ok(())
         })
         .await?;
-        answer.await.unwrap_or_else(|_| {
-            Err(EngineError::Stopped {
-                message: "the query was not answered before the engine stopped".to_owned(),
-            })
-        })
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.dropped("the query", "ask again")))
     }
 
     pub(crate) async fn update(
@@ -200,20 +201,30 @@ impl Shared {
                 return Err(run_not_found(target));
             };
             if let Some(run) = core.executions.get_mut(&key) {
-                run.update(update, request.wait_for, reply);
+                let wait = Wait::new(request.answer_timeout, now);
+                run.update(update, (request.wait_for, wait), reply, now);
                 core.finish(key, now);
             }
             Ok(())
         })
         .await?;
-        answer.await.unwrap_or_else(|_| {
-            Err(EngineError::Stopped {
-                message:
-                    "the update was not answered before the engine stopped; send it again with the \
-                          same id"
-                        .to_owned(),
-            })
-        })
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.dropped("the update", "send it again with the same id")))
+    }
+
+    /// What somebody hears whose request went with the state of its run.
+    fn dropped(&self, what: &str, advice: &str) -> EngineError {
+        if self.enter().is_err() {
+            return EngineError::Stopped {
+                message: format!("{what} was not answered before the engine stopped; {advice}"),
+            };
+        }
+        EngineError::Unavailable {
+            message: format!(
+                "{what} was not answered because the run was deleted or could not be written; {advice}"
+            ),
+        }
     }
 
     pub(crate) async fn delete(&self, target: ExecutionRef) -> Result<(), EngineError> {
@@ -333,14 +344,16 @@ impl Core {
                 .as_ref()
                 .is_none_or(|signal| !run.has_signal(&signal.request_id));
         if terminate {
+            let run_id = new_run_id();
+            let details = format!(r#""terminated by new runID: {run_id}""#);
             run.terminate(
-                "TerminateIfRunning WorkflowIdReusePolicy Policy".to_owned(),
-                Vec::new(),
+                REPLACED_REASON.to_owned(),
+                vec![Payload::json(details.into_bytes())],
                 super::execution::engine_identity(),
                 now,
             );
             self.finish(key, now);
-            return Ok(self.start_new(request, signal, now));
+            return Ok(self.start_run(run_id, request, signal, now));
         }
         match signal {
             Some(signal) => {
@@ -367,7 +380,16 @@ impl Core {
         signal: Option<Signal>,
         now: Timestamp,
     ) -> StartedWorkflow {
-        let run_id = new_run_id();
+        self.start_run(new_run_id(), request, signal, now)
+    }
+
+    fn start_run(
+        &mut self,
+        run_id: RunId,
+        request: StartWorkflowRequest,
+        signal: Option<Signal>,
+        now: Timestamp,
+    ) -> StartedWorkflow {
         let expiration = request
             .timeouts
             .execution_timeout

@@ -37,12 +37,15 @@ mod restart;
 mod save;
 mod shared;
 mod state;
+mod stats;
 mod store;
 mod ticket;
+mod timeouts;
 mod timers;
 mod token;
 mod url;
 mod visibility;
+mod waits;
 mod worker;
 
 use std::{
@@ -74,6 +77,7 @@ use self::{
 pub use self::{
     clock::{Clock, ManualClock},
     options::{CrashAction, CrashPoint, Durability, EmbeddedOptions},
+    stats::{Backlog, EngineStats, TaskQueueStats},
 };
 use super::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
@@ -309,6 +313,23 @@ impl EmbeddedEngine {
     /// Whether a workflow task and an activity task are ready in a queue.
     pub(crate) fn ready(&self, queue: &TaskQueue) -> Result<(bool, bool), EngineError> {
         self.shared.ready(queue)
+    }
+
+    /// Counts what waits for workers and what is kept. With the feature `metrics`, an
+    /// engine through `metrics::measured` records it every second.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is shut down.
+    pub fn stats(&self) -> Result<EngineStats, EngineError> {
+        self.shared.stats()
+    }
+
+    /// What counts without keeping the engine open.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn stats_source(&self) -> impl Fn() -> Option<EngineStats> + Send + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.upgrade()?.stats().ok()
     }
 
     /// How much a commit waits for the disk.

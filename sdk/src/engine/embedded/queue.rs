@@ -116,6 +116,26 @@ impl<T> Queues<T> {
         self
     }
 
+    /// The queues in which something was or is.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &TaskQueue> {
+        self.queues.keys()
+    }
+
+    /// What is ready in a queue.
+    pub(crate) fn ready(&self, name: &TaskQueue) -> impl ExactSizeIterator<Item = &T> {
+        self.queues
+            .get(name)
+            .map(|queue| queue.ready.iter())
+            .unwrap_or_default()
+    }
+
+    /// Whether somebody waits for tasks of a queue.
+    pub(crate) fn has_pollers(&self, name: &TaskQueue) -> bool {
+        self.queues
+            .get(name)
+            .is_some_and(|queue| queue.waiting.load(Ordering::Acquire) > 0)
+    }
+
     /// Whether something is ready.
     pub(crate) fn has(&self, name: &TaskQueue, paused: &Paused) -> bool {
         self.queues

@@ -16,7 +16,7 @@ use steadfast_core::{
 use super::{
     execution::{Effect, Execution, engine_identity, new_run_id},
     limits::check_text,
-    shared::{Found, Shared, run_not_found},
+    shared::{Found, Shared, certain_run, run_not_found},
     state::Core,
     store::{Row, find_request, find_run, read_events},
     ticket::Ticket,
@@ -72,10 +72,7 @@ impl Shared {
     /// Reads the base run and what continued it.
     async fn read_chain(&self, base: &ExecutionRef) -> Result<Chain, EngineError> {
         let target = base.clone();
-        let run_id = match &base.first_execution_run_id {
-            Some(_) => None,
-            None => base.run_id.clone(),
-        };
+        let run_id = certain_run(base)?;
         self.read(move |connection| {
             let info = find_run(connection, &target.workflow_id, run_id.as_ref())?
                 .ok_or_else(|| run_not_found(&target))?;

@@ -30,6 +30,7 @@ impl Shared {
             fresh.opening = Opening::after(true, fresh.next_key, now);
             let old = std::mem::replace(&mut *core, fresh);
             core.transitions = old.transitions;
+            core.timeouts = old.timeouts;
             core.next_serial = core.next_serial.max(old.next_serial + 1);
             core.stirred = old.stirred;
             core.watches = old.watches;

@@ -58,7 +58,7 @@ pub(crate) fn save(
         rows.push(Row::Attributes {
             key,
             memo: run.memo.clone(),
-            search_attributes: run.search_attributes.clone(),
+            search_attributes: run.shown_attributes().into_owned(),
         });
     }
     if run.status != run.stored_status {

@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) retention: Option<Duration>,
     /// The file, until it is closed. Whoever has it may lock the core, never the other way round.
     pub(crate) writer: Mutex<Option<Writer>>,
+    /// The name of the log beside it.
+    pub(crate) log: Option<PathBuf>,
     /// Whether there are no threads.
     pub(crate) driven: bool,
 }
@@ -86,7 +88,7 @@ impl Drop for Locked<'_> {
         if let Some(until) = core.timer_thread_until
             && (!core.parked.is_empty()
                 || !core.unread_jobs.is_empty()
-                || (system && core.timers.peek().is_some_and(|entry| entry.0.0 < until)))
+                || (system && core.is_due_before(until)))
         {
             core.timer_thread_until = None;
             self.shared.timer_wakes.notify_one();
@@ -95,6 +97,13 @@ impl Drop for Locked<'_> {
 }
 
 impl Core {
+    fn is_due_before(&self, until: Timestamp) -> bool {
+        [self.timers.peek(), self.waits.peek()]
+            .into_iter()
+            .flatten()
+            .any(|entry| entry.0.0 < until)
+    }
+
     fn has_jobs(&self) -> bool {
         self.job_runs || !self.parked.is_empty() || !self.unread_jobs.is_empty()
     }
@@ -119,6 +128,7 @@ impl Shared {
             namespace,
             durability,
             retention,
+            log: writer.db().log(),
             writer: Mutex::new(Some(writer)),
             driven,
         }
@@ -221,10 +231,7 @@ impl Shared {
         load_closed: bool,
         act: impl FnOnce(&mut Core, Found, Timestamp) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        let run_id = match &target.first_execution_run_id {
-            Some(_) => None,
-            None => target.run_id.clone(),
-        };
+        let run_id = certain_run(target)?;
         let pin = {
             let (mut core, now) = self.enter()?;
             if let Some(key) = core.find(&target.workflow_id, run_id.as_ref()) {
@@ -430,6 +437,24 @@ fn check_chain(core: &Core, key: i64, target: &ExecutionRef) -> Result<(), Engin
     match (&target.first_execution_run_id, core.executions.get(&key)) {
         (Some(first), Some(run)) if !run.belongs_to(first) => Err(not_in_chain()),
         _ => Ok(()),
+    }
+}
+
+/// The run that a request is for, if it is for a certain one.
+///
+/// # Errors
+///
+/// When that cannot be the id of a run, in the words of a Temporal Service.
+pub(super) fn certain_run(target: &ExecutionRef) -> Result<Option<RunId>, EngineError> {
+    let run_id = match &target.first_execution_run_id {
+        Some(_) => None,
+        None => target.run_id.clone(),
+    };
+    match &run_id {
+        Some(id) if uuid::Uuid::try_parse(id.as_str()).is_err() => Err(EngineError::invalid(
+            format!("Invalid RunId. `{id}` is no UUID, as the ids of runs are"),
+        )),
+        _ => Ok(run_id),
     }
 }
 

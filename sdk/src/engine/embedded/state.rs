@@ -37,6 +37,7 @@ use super::{
     save::{enforce_limits, save},
     store::{BackupRequest, InsertRun, LoadedRun, ReadFn, Row},
     ticket::{Promise, Ticket},
+    timeouts::TimeoutCounts,
 };
 use crate::engine::{EngineError, UpdateReply};
 
@@ -158,6 +159,8 @@ pub(crate) struct Core {
 
     /// When which run has to be looked at; entries may be early or stale.
     pub(crate) timers: BinaryHeap<Reverse<(Timestamp, i64)>>,
+    /// When which run's callers have to be looked at; entries may be early or stale.
+    pub(crate) waits: BinaryHeap<Reverse<(Timestamp, i64)>>,
     pub(crate) jobs: VecDeque<Job>,
     pub(crate) parked: VecDeque<ParkedJob>,
     /// Whether the timer thread is doing one.
@@ -173,6 +176,8 @@ pub(crate) struct Core {
     pub(crate) running: ByKey<RunningAttempts>,
     /// Those of them that the store still has as an earlier process left them.
     pub(crate) not_ours: HashSet<i64>,
+    /// What went wrong since the engine was opened.
+    pub(crate) timeouts: TimeoutCounts,
     /// Counts transitions.
     pub(crate) transitions: u64,
     /// Told of every transition.
@@ -308,6 +313,7 @@ impl Core {
         run.request_id = loaded.info.request_id;
         run.reset_run_id = loaded.info.reset_run_id;
         run.stored_wakeup = loaded.info.wakeup;
+        run.recover_problems(&loaded.info.search_attributes);
         if run.start_time > run.start_event_time() {
             // The run is a reset one: its time limits count from when it was made.
             run.set_run_due_from(loaded.info.start_time);
@@ -380,11 +386,15 @@ impl Core {
             run.registered_due = Some(due);
             self.timers.push(Reverse((due, key)));
         }
+        let has_new_wait = run.next_wait.is_some() && !run.wait_watched;
         if !effects.is_empty() {
             for effect in effects.drain(..) {
                 self.take_effect(key, effect, now);
             }
             self.spare_effects = effects;
+        }
+        if has_new_wait {
+            self.watch_waits(key);
         }
         self.drop_if_done(key);
     }
@@ -418,6 +428,11 @@ impl Core {
                     sender: key,
                     initiated,
                 });
+            }
+            Effect::Report(timed_out) => {
+                if let Some(run) = self.executions.get(&key) {
+                    self.timeouts.report(run, &timed_out);
+                }
             }
             Effect::Closed => {
                 if let Some(run) = self.executions.get(&key) {

@@ -37,20 +37,18 @@ pub(crate) fn run_timers(shared: &Shared) {
             next_retention = Some(delete_expired(shared));
             continue;
         }
-        let core = shared.lock();
+        let mut core = shared.lock();
         if core.stopping || shared.is_broken() {
             return;
         }
         if !core.parked.is_empty() || !core.unread_jobs.is_empty() {
             continue;
         }
-        let next = core
-            .timers
-            .peek()
-            .map(|entry| entry.0.0)
-            .filter(|_| !manual);
+        let next = core.timers.peek().map(|entry| entry.0.0);
         let until = next
             .into_iter()
+            .chain(core.next_wait())
+            .filter(|_| !manual)
             .chain(next_retention)
             .min()
             .unwrap_or(Timestamp::MAX);
@@ -168,6 +166,12 @@ fn delete_expired(shared: &Shared) -> Timestamp {
 impl Shared {
     /// Fires everything that is due.
     pub(crate) fn fire_due(&self) {
+        {
+            let mut core = self.lock();
+            if core.stopped.is_none() {
+                core.end_waits(self.clock.now());
+            }
+        }
         while let Some(key) = self.next_due_run() {
             match self.with_loaded(key, |core, now| core.fire(key, now)) {
                 Ok(()) => {}
@@ -220,6 +224,7 @@ impl ClockListener for Shared {
             // Nothing fires any more.
             return None;
         }
+        let next_wait = core.next_wait();
         // Stale entries would make the clock stop where nothing happens.
         while let Some(Reverse((due, key))) = core.timers.peek().copied() {
             match core.executions.get_mut(&key) {
@@ -235,10 +240,10 @@ impl ClockListener for Shared {
                         }
                     }
                 }
-                _ => return Some(due),
+                _ => return Some(next_wait.map_or(due, |wait| wait.min(due))),
             }
         }
-        None
+        next_wait
     }
 
     fn clock_moved(&self) {

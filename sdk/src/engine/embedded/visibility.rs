@@ -1,15 +1,14 @@
 //! Saying where executions stand: describe, list and count.
 
-use steadfast_core::ids::WorkflowExecution;
-
 use super::{
-    execution::{ActivityState, Execution},
+    execution::{ActivityState, Execution, Task},
     shared::{Found, Shared, run_not_found},
-    store::{Db, KeyRange, RunInfo, count_runs, list_runs, lowest_key},
+    store::{Db, KeyRange, RunInfo, check_lowest_key, count_runs, highest_key_below, list_runs},
 };
 use crate::engine::{
     EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
-    PendingActivityState, WorkflowDescription, WorkflowPage,
+    PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, WorkflowDescription,
+    WorkflowPage,
 };
 
 /// The most executions on one page.
@@ -55,7 +54,10 @@ impl Shared {
             .map(read_page_token)
             .transpose()?;
         let filter = request.filter;
-        let mut slices = self.slices(before)?;
+        let mut slices = Slices {
+            before,
+            ..Slices::default()
+        };
         let mut found = Vec::new();
         let mut runs = self
             .read_in_slices(move |db| {
@@ -102,7 +104,7 @@ impl Shared {
     }
 
     pub(crate) async fn count(&self, filter: ListFilter) -> Result<u64, EngineError> {
-        let mut slices = self.slices(None)?;
+        let mut slices = Slices::default();
         let mut count = 0;
         self.read_in_slices(move |db| {
             let Some(keys) = slices.next(db)? else {
@@ -113,38 +115,29 @@ impl Shared {
         })
         .await
     }
-
-    /// The runs that there are, below a key or all.
-    fn slices(&self, before: Option<i64>) -> Result<Slices, EngineError> {
-        let end = self.enter()?.0.next_key.saturating_add(1);
-        Ok(Slices {
-            before: before.map_or(end, |before| before.min(end)),
-            lowest: None,
-        })
-    }
 }
 
 /// Goes through the runs in slices of keys, the latest first.
+#[derive(Default)]
 struct Slices {
-    before: i64,
-    lowest: Option<i64>,
+    /// Where the previous slice began.
+    before: Option<i64>,
+    has_begun: bool,
 }
 
 impl Slices {
+    /// The next one: from the highest key that there is, so that a gap between keys costs nothing.
     fn next(&mut self, db: &Db) -> Result<Option<KeyRange>, EngineError> {
-        let lowest = match self.lowest {
-            Some(lowest) => lowest,
-            None => *self.lowest.insert(lowest_key(db)?),
-        };
-        if self.before <= lowest {
-            return Ok(None);
+        if !std::mem::replace(&mut self.has_begun, true) {
+            check_lowest_key(db)?;
         }
-        let before = self.before;
-        self.before = before.saturating_sub(SLICE);
-        Ok(Some(KeyRange {
-            from: self.before,
-            before,
-        }))
+        let Some(to) = highest_key_below(db, self.before)? else {
+            return Ok(None);
+        };
+        // No key is below 1, so nothing overflows.
+        let from = to.saturating_sub(SLICE - 1);
+        self.before = Some(from);
+        Ok(Some(KeyRange { from, to }))
     }
 }
 
@@ -172,19 +165,38 @@ fn describe(run: &Execution) -> WorkflowDescription {
                 }
             },
             attempt: activity.attempt,
+            maximum_attempts: activity.policy().maximum_attempts,
+            scheduled_time: Some(activity.attempt_scheduled_time),
+            next_attempt_time: match &activity.state {
+                ActivityState::Backoff(due) => Some(*due),
+                ActivityState::Scheduled | ActivityState::Started(_) => None,
+            },
+            last_started_time: activity.last_start.as_ref().map(|(_, time)| *time),
+            last_worker: activity
+                .last_start
+                .as_ref()
+                .map(|(worker, _)| worker.clone()),
+            last_heartbeat_time: activity.heartbeat_time,
             heartbeat_details: activity.heartbeat.clone(),
             last_failure: activity.last_failure.as_deref().cloned(),
+        })
+        .collect();
+    let pending_timers = run
+        .timers
+        .values()
+        .map(|timer| PendingTimer {
+            timer_id: timer.timer_id.clone(),
+            fire_time: timer.due,
         })
         .collect();
     let pending_children = run
         .children
         .values()
-        .filter_map(|child| {
-            let workflow_id = child.workflow_id.clone();
-            child.run_id.clone().map(|run_id| WorkflowExecution {
-                workflow_id,
-                run_id,
-            })
+        .map(|child| PendingChild {
+            workflow_id: child.workflow_id.clone(),
+            run_id: child.run_id.clone(),
+            workflow_type: child.workflow_type.clone(),
+            parent_close_policy: child.policy,
         })
         .collect();
     WorkflowDescription {
@@ -205,9 +217,36 @@ fn describe(run: &Execution) -> WorkflowDescription {
         reset_run_id: run.reset_run_id.clone(),
         cancel_requested: run.cancel_requested,
         memo: run.memo.clone(),
-        search_attributes: run.search_attributes.clone(),
+        search_attributes: run.shown_attributes().into_owned(),
+        pending_workflow_task: pending_task(run),
         pending_activities,
+        pending_timers,
         pending_children,
+    }
+}
+
+fn pending_task(run: &Execution) -> Option<PendingWorkflowTask> {
+    let problems = run.problems.as_deref();
+    let last_failure = problems.map(|problems| problems.last_failure.clone());
+    let attempt = run.attempt;
+    match &run.task {
+        Task::Idle => None,
+        Task::Scheduled(task) => Some(PendingWorkflowTask {
+            attempt,
+            scheduled_time: task.time,
+            started_time: None,
+            next_attempt_time: task.not_before,
+            worker: None,
+            last_failure,
+        }),
+        Task::Started(task) => Some(PendingWorkflowTask {
+            attempt,
+            scheduled_time: task.scheduled_time,
+            started_time: Some(task.time),
+            next_attempt_time: None,
+            worker: Some(task.worker.clone()),
+            last_failure,
+        }),
     }
 }
 
@@ -227,7 +266,9 @@ fn description_of(run: RunInfo) -> WorkflowDescription {
         cancel_requested: false,
         memo: run.memo,
         search_attributes: run.search_attributes,
+        pending_workflow_task: None,
         pending_activities: Vec::new(),
+        pending_timers: Vec::new(),
         pending_children: Vec::new(),
     }
 }

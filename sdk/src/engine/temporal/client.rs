@@ -6,30 +6,24 @@ use steadfast_core::{
     task::{ActivityOutcome, HeartbeatReply},
 };
 use temporalio_protos::temporal::api::{
-    enums::v1::{
-        QueryRejectCondition, ResetReapplyExcludeType, UpdateWorkflowExecutionLifecycleStage,
-        WorkflowIdConflictPolicy as ProtoConflictPolicy,
-    },
-    query::v1::WorkflowQuery,
-    update::v1 as update,
+    enums::v1::{ResetReapplyExcludeType, WorkflowIdConflictPolicy as ProtoConflictPolicy},
     workflowservice::v1 as proto,
 };
-use tonic::Code;
 
 use super::{
     Connection,
-    service::{POLL_TIMEOUT, Patience, Waiting},
-    status::{error_of, query_error},
+    service::Patience,
+    status::error_of,
     wire::{
-        event_id_out, execution_in, execution_out, id, normal_queue, retry_policy_out,
-        search_attributes_out, text, timeout_out, workflow_type,
+        event_id_out, execution_out, id, normal_queue, retry_policy_out, search_attributes_out,
+        text, timeout_out, workflow_type,
     },
 };
 use crate::{
     engine::{
-        ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, QueryWorkflowRequest,
-        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
-        TerminateWorkflowRequest, UpdateReply, UpdateStage, UpdateWorkflowRequest,
+        ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, ResetWorkflowRequest,
+        Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+        TerminateWorkflowRequest,
     },
     history_json::enums::REUSE_POLICIES,
 };
@@ -177,105 +171,6 @@ impl Connection {
         };
         send!(self, terminate_workflow_execution, request).map_err(|status| error_of(&status))?;
         Ok(())
-    }
-
-    pub(super) async fn query_workflow(
-        &self,
-        request: QueryWorkflowRequest,
-    ) -> Result<Payload, EngineError> {
-        let request = proto::QueryWorkflowRequest {
-            namespace: self.namespace(),
-            execution: current(&request.execution),
-            query: Some(WorkflowQuery {
-                query_type: text(Some(request.name)),
-                query_args: self.wire.payloads_out(request.input)?,
-                header: None,
-            }),
-            query_reject_condition: QueryRejectCondition::None.into(),
-        };
-        let mut waiting = Waiting::default();
-        loop {
-            let asked = self.service.hold(
-                POLL_TIMEOUT,
-                request.clone(),
-                |mut stub, request| async move { stub.query_workflow(request).await },
-            );
-            match asked.await {
-                Ok(answer) => {
-                    let answer = self.wire.single_in(answer.query_result)?;
-                    return Ok(answer.unwrap_or_else(Payload::null));
-                }
-                // No worker answered in time.
-                Err(status) if status.code() == Code::DeadlineExceeded => {
-                    return Err(error_of(&status));
-                }
-                Err(status) => waiting
-                    .after(status)
-                    .await
-                    .map_err(|status| query_error(&self.wire, &status))?,
-            }
-        }
-    }
-
-    pub(super) async fn update_workflow(
-        &self,
-        request: UpdateWorkflowRequest,
-    ) -> Result<UpdateReply, EngineError> {
-        let stage = match request.wait_for {
-            UpdateStage::Accepted => UpdateWorkflowExecutionLifecycleStage::Accepted,
-            UpdateStage::Completed => UpdateWorkflowExecutionLifecycleStage::Completed,
-        };
-        let wait_policy = Some(update::WaitPolicy {
-            lifecycle_stage: stage.into(),
-        });
-        let args = self.wire.payloads_out(request.input)?;
-        // A service passes on what a worker may not accept.
-        if let Some(args) = &args {
-            let checked = self.limits.check("the arguments of an update", args);
-            checked.map_err(EngineError::invalid)?;
-        }
-        let request = proto::UpdateWorkflowExecutionRequest {
-            namespace: self.namespace(),
-            workflow_execution: current(&request.execution),
-            first_execution_run_id: text(request.execution.first_execution_run_id),
-            wait_policy,
-            request: Some(update::Request {
-                meta: Some(update::Meta {
-                    update_id: text(Some(request.update_id)),
-                    identity: text(Some(request.identity)),
-                }),
-                input: Some(update::Input {
-                    header: self.wire.header_out(request.header)?,
-                    name: text(Some(request.name)),
-                    args,
-                }),
-                ..update::Request::default()
-            }),
-        };
-        let mut waiting = Waiting::default();
-        loop {
-            // The same update id gets the same update, so that asking again is waiting on.
-            let asked = self.service.hold(
-                POLL_TIMEOUT,
-                request.clone(),
-                |mut stub, request| async move { stub.update_workflow_execution(request).await },
-            );
-            match asked.await {
-                Ok(answer) if answer.stage >= i32::from(stage) => {
-                    let reference = answer.update_ref.unwrap_or_default();
-                    return Ok(UpdateReply {
-                        execution: execution_in(reference.workflow_execution)?,
-                        outcome: self.wire.outcome_in(answer.outcome)?,
-                    });
-                }
-                Ok(_) => waiting = Waiting::default(),
-                Err(status) if status.code() == Code::DeadlineExceeded => {}
-                Err(status) => waiting
-                    .after(status)
-                    .await
-                    .map_err(|status| error_of(&status))?,
-            }
-        }
     }
 
     pub(super) async fn reset_workflow(

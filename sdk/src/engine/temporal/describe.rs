@@ -1,14 +1,22 @@
 //! Says where executions stand, and finds them.
 
-use steadfast_core::{event::ExecutionStatus, ids::RunId, payload::Payload, time::Timestamp};
+use steadfast_core::{
+    event::ExecutionStatus,
+    failure::{Failure, TimeoutType},
+    ids::{RunId, WorkflowExecution},
+    options::ParentClosePolicy,
+    payload::Payload,
+    time::Timestamp,
+};
 use temporalio_protos::temporal::api::{
     enums::v1::{
         PendingActivityState as ProtoActivityState, WorkflowExecutionStatus as ProtoStatus,
     },
+    history::v1::history_event::Attributes,
     workflow::v1 as workflow,
     workflowservice::v1::{
         CountWorkflowExecutionsRequest, DescribeWorkflowExecutionRequest,
-        ListWorkflowExecutionsRequest,
+        GetWorkflowExecutionHistoryReverseRequest, ListWorkflowExecutionsRequest,
     },
 };
 
@@ -22,10 +30,17 @@ use super::{
         optional_id, optional_time, search_attributes_in, time_in, type_name,
     },
 };
-use crate::engine::{
-    EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
-    PendingActivityState, WorkflowDescription, WorkflowPage,
+use crate::{
+    engine::{
+        EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
+        PendingActivityState, PendingChild, PendingWorkflowTask, REPORTED_PROBLEMS,
+        WorkflowDescription, WorkflowPage,
+    },
+    history_json::enums::PARENT_CLOSE_POLICIES,
 };
+
+/// So many of the last events are looked through for the failure of a workflow task.
+const LAST_EVENTS: i32 = 20;
 
 impl Connection {
     pub(super) async fn describe_workflow(
@@ -65,14 +80,33 @@ impl Connection {
             .collect::<Wired<_>>()?;
         let children = answer.pending_children.into_iter();
         description.pending_children = children
-            .filter(|child| !child.run_id.is_empty())
             .map(|child| {
-                Ok(steadfast_core::ids::WorkflowExecution {
+                Ok(PendingChild {
                     workflow_id: id(&child.workflow_id)?,
-                    run_id: id(&child.run_id)?,
+                    run_id: optional_id(&child.run_id)?,
+                    workflow_type: id(&child.workflow_type_name)?,
+                    parent_close_policy: PARENT_CLOSE_POLICIES
+                        .of_number(child.parent_close_policy)
+                        .unwrap_or(ParentClosePolicy::Terminate),
                 })
             })
             .collect::<Wired<_>>()?;
+        if let Some(task) = answer.pending_workflow_task {
+            let attempt = attempt(task.attempt);
+            let last_failure = if attempt > 1 {
+                self.last_task_failure(&description.execution).await
+            } else {
+                None
+            };
+            description.pending_workflow_task = Some(PendingWorkflowTask {
+                attempt,
+                scheduled_time: time_in(task.scheduled_time),
+                started_time: optional_time(task.started_time),
+                next_attempt_time: None,
+                worker: None,
+                last_failure,
+            });
+        }
         Ok(description)
     }
 
@@ -94,9 +128,35 @@ impl Connection {
             cancel_requested: false,
             memo: self.wire.memo_in(info.memo)?,
             search_attributes: search_attributes_in(info.search_attributes),
+            pending_workflow_task: None,
             pending_activities: Vec::new(),
+            pending_timers: Vec::new(),
             pending_children: Vec::new(),
         })
+    }
+
+    /// Why the workflow task of a run failed last: history has the first failure of those in a row.
+    async fn last_task_failure(&self, execution: &WorkflowExecution) -> Option<Failure> {
+        let request = GetWorkflowExecutionHistoryReverseRequest {
+            namespace: self.namespace(),
+            execution: execution_out(&execution.workflow_id, Some(&execution.run_id)),
+            maximum_page_size: LAST_EVENTS,
+            ..GetWorkflowExecutionHistoryReverseRequest::default()
+        };
+        let page = send!(self, get_workflow_execution_history_reverse, request).ok()?;
+        let events = page.history.unwrap_or_default().events;
+        events
+            .into_iter()
+            .find_map(|event| match event.attributes? {
+                Attributes::WorkflowTaskFailedEventAttributes(failed) => {
+                    self.wire.optional_failure_in(failed.failure).ok()?
+                }
+                Attributes::WorkflowTaskTimedOutEventAttributes(_) => Some(Failure::timeout(
+                    "the worker did not answer the workflow task in time",
+                    TimeoutType::StartToClose,
+                )),
+                _ => None,
+            })
     }
 
     fn activity_info_in(&self, info: workflow::PendingActivityInfo) -> Wired<PendingActivity> {
@@ -112,6 +172,12 @@ impl Connection {
                 _ => PendingActivityState::Scheduled,
             },
             attempt: attempt(info.attempt),
+            maximum_attempts: u32::try_from(info.maximum_attempts).unwrap_or_default(),
+            scheduled_time: optional_time(info.scheduled_time),
+            next_attempt_time: optional_time(info.next_attempt_schedule_time),
+            last_started_time: optional_time(info.last_started_time),
+            last_worker: optional_id(&info.last_worker_identity)?,
+            last_heartbeat_time: optional_time(info.last_heartbeat_time),
             heartbeat_details: self.wire.payloads_in(info.heartbeat_details)?,
             last_failure: self.wire.optional_failure_in(info.last_failure)?,
         })
@@ -177,6 +243,9 @@ fn query(filter: &ListFilter) -> Wired<String> {
     }
     if let Some(workflow_id) = &filter.workflow_id {
         conditions.push(format!("WorkflowId = {}", quoted(workflow_id.as_str())));
+    }
+    if filter.reported_problems {
+        conditions.push(format!("{REPORTED_PROBLEMS} IS NOT NULL"));
     }
     let time = |name: &str, operator: &str, time: Timestamp| format!("{name} {operator} '{time}'");
     if let Some(since) = filter.started_since {

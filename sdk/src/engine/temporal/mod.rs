@@ -11,7 +11,8 @@
 //!
 //! A running activity hears of a cancellation only in the answer to a heartbeat. A search finds what
 //! happened a moment ago only a moment later. A request that is repeated with the same id starts and
-//! signals once, but resets twice. Closed executions are kept for as long as the namespace says.
+//! signals once, but resets twice. An update that nobody accepts in time is kept by the service, and
+//! the embedded engine withdraws it. Closed executions are kept for as long as the namespace says.
 //!
 //! # Why plain gRPC
 //!
@@ -28,6 +29,7 @@ mod events;
 mod failure;
 mod history;
 mod limits;
+mod messages;
 mod options;
 mod polls;
 mod service;

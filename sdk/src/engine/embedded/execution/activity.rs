@@ -44,6 +44,9 @@ pub(crate) struct Activity {
     pub(crate) heartbeat: Vec<Payload>,
     /// Whether a process may have died of it.
     pub(super) suspect: bool,
+    pub(crate) heartbeat_time: Option<Timestamp>,
+    /// Who ran the last attempt, and since when.
+    pub(crate) last_start: Option<(Identity, Timestamp)>,
     pub(super) has_row: bool,
     pub(super) deadline: Option<Timestamp>,
 }
@@ -124,6 +127,8 @@ impl Activity {
             last_failure: None,
             heartbeat: Vec::new(),
             suspect: false,
+            heartbeat_time: None,
+            last_start: None,
             has_row: false,
             deadline: None,
         }
@@ -240,6 +245,7 @@ impl Execution {
         };
         let (notices, receiver) = watch::channel(notice);
         let time = now.max(activity.scheduled_time);
+        activity.last_start = Some((worker.clone(), time));
         activity.state = ActivityState::Started(Attempt {
             worker: worker.clone(),
             time,
@@ -300,6 +306,7 @@ impl Execution {
         if let ActivityState::Started(attempt) = &mut activity.state {
             attempt.last_heartbeat = now.max(attempt.last_heartbeat);
         }
+        activity.heartbeat_time = Some(now);
         let cancel_requested = activity.cancel_requested.is_some();
         if !details.is_empty() {
             activity.heartbeat = details;
@@ -475,6 +482,8 @@ impl Execution {
         };
         let latest_cancel_requested_event_id = activity.cancel_requested;
         match &activity.state {
+            // In a task that closes the run too it hears of that alone, and not by chance of what it polls first.
+            ActivityState::Started(_) if closing => {}
             ActivityState::Started(attempt) => {
                 attempt
                     .notices

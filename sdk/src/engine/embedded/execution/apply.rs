@@ -34,6 +34,7 @@ impl Execution {
                 self.attempt = *attempt;
                 self.set_task(Task::Scheduled(ScheduledTask {
                     kind: TaskKind::Normal { scheduled: id },
+                    time,
                     not_before: None,
                 }));
             }
@@ -43,6 +44,7 @@ impl Execution {
             } => {
                 self.previous_started = *started_event_id;
                 self.attempt = 1;
+                self.forget_task_problems();
                 self.set_task(Task::Idle);
             }
             EventKind::WorkflowTaskFailed {
@@ -53,9 +55,11 @@ impl Execution {
             }
             EventKind::WorkflowTaskFailed { .. } | EventKind::WorkflowTaskTimedOut { .. } => {
                 self.attempt = self.attempt.saturating_add(1);
+                self.note_task_problem(kind, true);
                 // The next attempt is not recorded until it is answered.
                 self.set_task(Task::Scheduled(ScheduledTask {
                     kind: TaskKind::Transient { follows: id.0 },
+                    time,
                     not_before: None,
                 }));
             }

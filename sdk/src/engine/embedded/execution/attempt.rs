@@ -8,8 +8,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{Activity, ActivityState, Deadline, Execution};
-use crate::engine::ActivityNotice;
+use super::{Activity, ActivityState, Deadline, Effect, Execution};
+use crate::engine::{ActivityNotice, embedded::timeouts::TimedOut};
 
 impl Activity {
     /// When the next attempt is, or why there is none.
@@ -113,6 +113,7 @@ impl Execution {
             attempt.notices.send_replace(ActivityNotice::TimedOut);
         }
         let cancel_requested = activity.cancel_requested.is_some();
+        let mut timed_out = TimedOut::activity(activity, &failure, timeout_type);
         let retry_state = match timeout_type {
             _ if cancel_requested => RetryState::CancelRequested,
             TimeoutType::ScheduleToStart => RetryState::NonRetryableFailure,
@@ -124,6 +125,10 @@ impl Execution {
                 self.retry_activity(scheduled, &own, now)
             }
         };
+        if let TimedOut::Activity { is_retried, .. } = &mut timed_out {
+            *is_retried = retry_state == RetryState::InProgress;
+        }
+        self.effects.push(Effect::Report(timed_out));
         if retry_state != RetryState::InProgress {
             self.record_activity_timeout(scheduled, failure, retry_state, now);
         }

@@ -11,7 +11,7 @@ use steadfast_core::{
 };
 
 use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind};
-use crate::engine::ActivityNotice;
+use crate::engine::{ActivityNotice, embedded::timeouts::TimedOut};
 
 /// The identity of what the engine does by itself, as on a Temporal Service.
 pub(crate) const HISTORY_SERVICE: &str = "history-service";
@@ -143,6 +143,7 @@ impl Execution {
         self.force_close_task(now);
         let failure = Failure::timeout("workflow timeout", TimeoutType::StartToClose);
         let (retry_state, next) = self.retry(&failure, now);
+        self.effects.push(Effect::Report(TimedOut::Workflow));
         self.close_and_follow(now, next, |new_execution_run_id| {
             EventKind::WorkflowExecutionTimedOut {
                 retry_state,

@@ -69,7 +69,7 @@ impl Execution {
             if self.flush_buffered(now) || completion.force_new_workflow_task {
                 self.schedule_task(now);
             } else {
-                self.schedule_updates();
+                self.schedule_updates(now);
             }
         }
         Ok(())
@@ -91,7 +91,7 @@ impl Execution {
         if self.flush_buffered(now) {
             self.schedule_task(now);
         } else {
-            self.schedule_updates();
+            self.schedule_updates(now);
         }
     }
 

@@ -186,9 +186,10 @@ impl Execution {
     }
 
     fn hold_back_task(&mut self, due: Timestamp) {
-        if let Task::Scheduled(ScheduledTask { kind, .. }) = self.task {
+        if let Task::Scheduled(ScheduledTask { kind, time, .. }) = self.task {
             self.set_task(Task::Scheduled(ScheduledTask {
                 kind,
+                time,
                 not_before: Some(due),
             }));
         }

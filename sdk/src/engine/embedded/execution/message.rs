@@ -1,5 +1,7 @@
 //! What reaches a run from outside: signals, cancel requests, updates and queries.
 
+use std::mem;
+
 use steadfast_core::{
     event::EventKind,
     failure::Failure,
@@ -10,7 +12,7 @@ use steadfast_core::{
 };
 use tokio::sync::oneshot;
 
-use super::{Effect, Execution};
+use super::{Effect, Execution, wait::Wait};
 use crate::engine::{EngineError, Signal, UpdateReply, UpdateStage};
 
 /// Where the answer to a query goes.
@@ -24,6 +26,7 @@ pub(crate) struct PendingQuery {
     pub(crate) id: String,
     pub(crate) query: Query,
     pub(crate) reply: QueryReply,
+    pub(super) wait: Wait,
     /// The task that took it to a worker.
     pub(crate) serial: Option<u64>,
 }
@@ -35,7 +38,15 @@ pub(crate) struct PendingUpdate {
     pub(crate) state: UpdateState,
     /// Handlers hear of updates in the order in which they came, as of signals (M1).
     arrived: u64,
-    waiters: Vec<(UpdateStage, UpdateReplySender)>,
+    pub(super) waiters: Vec<UpdateWaiter>,
+}
+
+/// Somebody who waits for an update.
+#[derive(Debug)]
+pub(super) struct UpdateWaiter {
+    stage: UpdateStage,
+    pub(super) wait: Wait,
+    pub(super) reply: UpdateReplySender,
 }
 
 #[derive(Debug)]
@@ -85,6 +96,14 @@ impl PendingUpdate {
             arrived: 0,
             waiters: Vec::new(),
         }
+    }
+
+    /// Whether those who wait for it may have waited for too long: nobody has accepted it.
+    pub(super) fn may_be_given_up(&self) -> bool {
+        matches!(
+            self.state,
+            UpdateState::Admitted { .. } | UpdateState::Sent { .. }
+        )
     }
 
     /// Whether the history tells all there is to know about it.
@@ -176,9 +195,11 @@ impl Execution {
     pub(crate) fn update(
         &mut self,
         update: Update,
-        wait_for: UpdateStage,
+        waiter: (UpdateStage, Wait),
         reply: UpdateReplySender,
+        now: Timestamp,
     ) {
+        let (stage, wait) = waiter;
         let update_id = update.update_id.clone();
         if !self.is_open() {
             let answer = match self.updates.get(&update_id).map(|pending| &pending.state) {
@@ -190,7 +211,8 @@ impl Execution {
                     return;
                 }
             };
-            return self.answer_update(vec![(wait_for, reply)], &answer);
+            let waiter = UpdateWaiter { stage, wait, reply };
+            return self.answer_update(vec![waiter], &answer);
         }
         if !self.updates.contains_key(&update_id) {
             self.admit_update(PendingUpdate::admitted(update));
@@ -205,7 +227,7 @@ impl Execution {
                 let answer = Box::new(UpdateReply { execution, outcome });
                 self.effects.push(Effect::UpdateReply(reply, answer));
             }
-            UpdateState::Accepted { .. } if wait_for == UpdateStage::Accepted => {
+            UpdateState::Accepted { .. } if stage == UpdateStage::Accepted => {
                 let answer = Box::new(UpdateReply {
                     execution,
                     outcome: None,
@@ -215,10 +237,11 @@ impl Execution {
             UpdateState::Admitted { .. }
             | UpdateState::Sent { .. }
             | UpdateState::Accepted { .. } => {
-                pending.waiters.push((wait_for, reply));
+                pending.waiters.push(UpdateWaiter { stage, wait, reply });
+                self.note_wait(wait);
             }
         }
-        self.schedule_updates();
+        self.schedule_updates(now);
     }
 
     /// Keeps an update that a worker has to look at.
@@ -232,9 +255,9 @@ impl Execution {
     }
 
     /// Sees to it that updates that nobody looked at yet are looked at.
-    pub(crate) fn schedule_updates(&mut self) {
+    pub(crate) fn schedule_updates(&mut self, now: Timestamp) {
         if self.updates_admitted > 0 {
-            self.schedule_speculative_task();
+            self.schedule_speculative_task(now);
         }
     }
 
@@ -273,15 +296,15 @@ impl Execution {
         }
         let was_admitted = matches!(pending.state, UpdateState::Admitted { .. });
         pending.state = UpdateState::Accepted { event };
-        let waiters = std::mem::take(&mut pending.waiters);
+        let waiters = mem::take(&mut pending.waiters);
         let (accepted, waiting): (Vec<_>, Vec<_>) = waiters
             .into_iter()
-            .partition(|(stage, _)| *stage == UpdateStage::Accepted);
+            .partition(|waiter| waiter.stage == UpdateStage::Accepted);
         pending.waiters = waiting;
         if was_admitted {
             self.updates_admitted -= 1;
         }
-        for (_, reply) in accepted {
+        for UpdateWaiter { reply, .. } in accepted {
             let answer = Box::new(UpdateReply {
                 execution: execution.clone(),
                 outcome: None,
@@ -299,7 +322,7 @@ impl Execution {
         pending.state = UpdateState::Completed {
             outcome: Box::new(outcome.clone()),
         };
-        let waiters = std::mem::take(&mut pending.waiters);
+        let waiters = mem::take(&mut pending.waiters);
         self.answer_update(waiters, outcome);
     }
 
@@ -313,12 +336,8 @@ impl Execution {
         }
     }
 
-    fn answer_update(
-        &mut self,
-        waiters: Vec<(UpdateStage, UpdateReplySender)>,
-        outcome: &Result<Payload, Failure>,
-    ) {
-        for (_, reply) in waiters {
+    fn answer_update(&mut self, waiters: Vec<UpdateWaiter>, outcome: &Result<Payload, Failure>) {
+        for UpdateWaiter { reply, .. } in waiters {
             let outcome = Some(outcome.clone());
             let answer = Box::new(UpdateReply {
                 execution: self.id.clone(),
@@ -351,13 +370,13 @@ impl Execution {
     pub(super) fn close_updates(&mut self, moves_on: bool) -> Vec<PendingUpdate> {
         let mut moved = Vec::new();
         self.updates_admitted = 0;
-        for (id, mut pending) in std::mem::take(&mut self.updates) {
+        for (id, mut pending) in mem::take(&mut self.updates) {
             match pending.state {
                 UpdateState::Completed { .. } => {
                     self.updates.insert(id, pending);
                 }
                 UpdateState::Accepted { .. } => {
-                    let waiters = std::mem::take(&mut pending.waiters);
+                    let waiters = mem::take(&mut pending.waiters);
                     self.updates.insert(id, pending);
                     self.answer_update(waiters, &Err(accepted_and_closed()));
                 }
@@ -366,7 +385,7 @@ impl Execution {
                     moved.push(pending);
                 }
                 UpdateState::Admitted { .. } | UpdateState::Sent { .. } => {
-                    for (_, reply) in pending.waiters {
+                    for UpdateWaiter { reply, .. } in pending.waiters {
                         // Nobody may be waiting any more.
                         let _ =
                             reply.send(Err(EngineError::not_found(EngineError::ALREADY_COMPLETED)));
@@ -382,16 +401,19 @@ impl Execution {
         for pending in updates {
             self.admit_update(pending);
         }
+        self.note_waits();
     }
 
     /// Takes a query.
-    pub(crate) fn query(&mut self, id: String, query: Query, reply: QueryReply) {
+    pub(crate) fn query(&mut self, id: String, query: Query, wait: Wait, reply: QueryReply) {
         self.queries.push(PendingQuery {
             id,
             query,
             reply,
+            wait,
             serial: None,
         });
+        self.note_wait(wait);
     }
 
     /// Whether a query waits that must not wait for a workflow task.
@@ -424,7 +446,7 @@ impl Execution {
         serial: u64,
         mut answer: impl FnMut(&str) -> Option<Result<Payload, Failure>>,
     ) {
-        for pending in std::mem::take(&mut self.queries) {
+        for pending in mem::take(&mut self.queries) {
             if pending.serial == Some(serial)
                 && let Some(result) = answer(&pending.id)
             {

@@ -23,11 +23,14 @@ mod close;
 mod commands;
 mod lost;
 mod message;
+mod problems;
 mod record;
 mod recover;
 mod task;
 mod time;
+mod unanswered;
 mod validate;
+mod wait;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -41,12 +44,12 @@ use steadfast_core::{
         ActivityId, EventId, Identity, RequestId, RunId, TaskQueue, TimerId, UpdateId,
         WorkflowExecution,
     },
-    payload::PayloadMap,
+    payload::{Payload, PayloadMap},
     time::Timestamp,
 };
 
 use self::lost::Suspicion;
-use super::{save::QueuedEvents, state::FastMap};
+use super::{save::QueuedEvents, state::FastMap, timeouts::TimedOut};
 
 pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
@@ -54,9 +57,12 @@ pub(crate) use self::{
     close::{NewRun, engine_identity, new_run_id},
     lost::{StoredTask, TaskRow},
     message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
+    problems::TaskProblems,
     recover::{Before, RunningAttempts, StoredActivity, StoredState},
     task::{QueryTask, ScheduledTask, Task, TaskKind},
     time::settle_start,
+    unanswered::Unanswered,
+    wait::Wait,
 };
 
 /// The most events that a history can have; a run that goes on is terminated.
@@ -85,6 +91,8 @@ pub(crate) enum Effect {
     CancelExternal { initiated: u64 },
     /// Carry the signal to its target.
     SignalExternal { initiated: u64 },
+    /// Say what went wrong.
+    Report(TimedOut),
     /// Apply the parent close policies and tell the parent.
     Closed,
     /// Start the run that follows this one.
@@ -94,7 +102,7 @@ pub(crate) enum Effect {
     /// Answer a query once what was recorded is durable.
     QueryReply(
         QueryReply,
-        Box<Result<steadfast_core::payload::Payload, steadfast_core::failure::Failure>>,
+        Box<Result<Payload, steadfast_core::failure::Failure>>,
     ),
 }
 
@@ -140,6 +148,8 @@ pub(crate) struct Execution {
     pub(crate) reset_run_id: Option<RunId>,
     pub(crate) memo: PayloadMap,
     pub(crate) search_attributes: PayloadMap,
+    /// The search attribute that says that the task keeps failing.
+    reported_problems: Option<Box<Payload>>,
     pub(crate) attributes_changed: bool,
 
     pub(crate) next_event_id: u64,
@@ -159,6 +169,8 @@ pub(crate) struct Execution {
     pub(crate) task: Task,
     /// The attempt at the current or next task.
     pub(crate) attempt: u32,
+    /// Its failures since a task was last completed.
+    pub(crate) problems: Option<Box<TaskProblems>>,
     /// The last task start that was answered.
     pub(crate) previous_started: EventId,
     last_started: EventId,
@@ -181,7 +193,7 @@ pub(crate) struct Execution {
     activity_ids: FastMap<ActivityId, u64>,
     backing_off: usize,
     pub(crate) activity_rows: Vec<ActivityRow>,
-    timers: BTreeMap<u64, Timer>,
+    pub(crate) timers: BTreeMap<u64, Timer>,
     timer_ids: HashMap<TimerId, u64>,
     pub(crate) children: BTreeMap<u64, Child>,
     children_to_start: usize,
@@ -194,6 +206,10 @@ pub(crate) struct Execution {
     /// Numbers updates in the order in which they came.
     updates_arrived: u64,
     pub(crate) queries: Vec<PendingQuery>,
+    /// When the first of those who wait for an answer has waited long enough, or earlier.
+    pub(crate) next_wait: Option<Timestamp>,
+    /// Whether that is watched.
+    pub(crate) wait_watched: bool,
 
     pub(crate) deadlines: BTreeSet<(Timestamp, Deadline)>,
     first_task_due: Option<Timestamp>,
@@ -228,6 +244,7 @@ impl Execution {
             reset_run_id: None,
             memo: PayloadMap::new(),
             search_attributes: PayloadMap::new(),
+            reported_problems: None,
             attributes_changed: false,
             next_event_id: 1,
             last_event_time: Timestamp::from_unix_nanos(i64::MIN),
@@ -239,6 +256,7 @@ impl Execution {
             committed: 0,
             task: Task::Idle,
             attempt: 1,
+            problems: None,
             previous_started: EventId::NONE,
             last_started: EventId::NONE,
             sticky: None,
@@ -265,6 +283,8 @@ impl Execution {
             updates_admitted: 0,
             updates_arrived: 0,
             queries: Vec::new(),
+            next_wait: None,
+            wait_watched: false,
             deadlines: BTreeSet::new(),
             first_task_due: None,
             run_due: None,

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 
 use steadfast_core::{
-    event::EventKind, failure::Failure, ids::Identity, payload::Payload, time::Timestamp,
+    event::EventKind,
+    failure::{Failure, TimeoutType},
+    ids::Identity,
+    payload::Payload,
+    time::Timestamp,
 };
 
 use super::{
     ActivityState, Attempt, Effect, Execution, StoredTask,
     lost::{lost_attempt, spread},
 };
+use crate::engine::embedded::timeouts::TimedOut;
 
 /// What the small row of an activity told.
 #[derive(Debug)]
@@ -134,11 +139,13 @@ impl Execution {
             && attempt == activity.attempt
             && next_attempt.is_none()
         {
+            activity.last_start = Some((running.worker.clone(), running.time));
             activity.state = ActivityState::Started(running);
             self.update_activity_deadline(scheduled);
             return;
         }
         if let Some((worker, time)) = handed_over {
+            activity.last_start = Some((worker.clone(), time));
             let attempt = Attempt::handed_over(worker, time, now);
             activity.state = ActivityState::Started(attempt);
             self.update_activity_deadline(scheduled);
@@ -182,6 +189,8 @@ impl Execution {
             }
             Err(retry_state) => {
                 failure.cause.clone_from(&activity.last_failure);
+                let timed_out = TimedOut::activity(activity, &failure, TimeoutType::StartToClose);
+                self.effects.push(Effect::Report(timed_out));
                 activity.state = ActivityState::Started(Attempt::unknown(now));
                 self.record_activity_timeout(scheduled, failure, retry_state, now);
                 // Nobody has it: should this not be written, it does not go on.

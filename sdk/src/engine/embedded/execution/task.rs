@@ -18,7 +18,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{Deadline, Execution};
+use super::{Deadline, Effect, Execution};
+use crate::engine::embedded::timeouts::TimedOut;
 
 /// The time that a worker has to answer a task that only brings queries.
 const QUERY_TASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +45,8 @@ pub(crate) enum TaskKind {
 #[derive(Debug)]
 pub(crate) struct ScheduledTask {
     pub(crate) kind: TaskKind,
+    /// Since when it is.
+    pub(crate) time: Timestamp,
     pub(crate) not_before: Option<Timestamp>,
 }
 
@@ -53,9 +56,10 @@ pub(crate) struct StartedTask {
     pub(crate) serial: u64,
     pub(crate) worker: Identity,
     pub(crate) updates: Vec<UpdateId>,
+    pub(crate) scheduled_time: Timestamp,
     deadline: Timestamp,
     // What its events say, or will say.
-    time: Timestamp,
+    pub(crate) time: Timestamp,
     scheduled: EventId,
     pub(crate) started: EventId,
     history_bytes: u64,
@@ -113,10 +117,11 @@ impl Execution {
     }
 
     /// Sees to it that a worker looks at the updates that were admitted.
-    pub(crate) fn schedule_speculative_task(&mut self) {
+    pub(crate) fn schedule_speculative_task(&mut self, now: Timestamp) {
         if self.is_open() && matches!(self.task, Task::Idle) && !self.waits_for_first_task() {
             self.set_task(Task::Scheduled(ScheduledTask {
                 kind: TaskKind::Speculative,
+                time: now,
                 not_before: None,
             }));
         }
@@ -125,6 +130,11 @@ impl Execution {
     /// Whether the run was started with a wait that is not over.
     pub(crate) fn waits_for_first_task(&self) -> bool {
         self.first_task_due.is_some()
+    }
+
+    /// Until when it waits then.
+    pub(crate) fn waits_for_first_task_until(&self) -> Option<Timestamp> {
+        self.first_task_due
     }
 
     /// Whether the task can be given to a worker now.
@@ -138,7 +148,7 @@ impl Execution {
         let Task::Scheduled(scheduled) = &self.task else {
             return;
         };
-        let mut kind = scheduled.kind;
+        let (mut kind, scheduled_time) = (scheduled.kind, scheduled.time);
         if let TaskKind::Transient { follows } = kind
             && follows != self.last_event_id()
         {
@@ -157,6 +167,7 @@ impl Execution {
             serial,
             worker: worker.clone(),
             updates: self.take_admitted_updates(),
+            scheduled_time,
             deadline: now.after(self.start.timeouts.task_timeout()),
             time: now.max(self.last_event_time),
             scheduled,
@@ -187,6 +198,7 @@ impl Execution {
             self.readmit_updates(&task.updates);
             self.set_task(Task::Scheduled(ScheduledTask {
                 kind: task.kind,
+                time: task.scheduled_time,
                 not_before: None,
             }));
             if self.flush_buffered(now)
@@ -249,6 +261,11 @@ impl Execution {
     }
 
     fn time_out_task(&mut self, now: Timestamp) {
+        if self.is_task_started() {
+            let attempt = self.attempt;
+            self.effects
+                .push(Effect::Report(TimedOut::WorkflowTask { attempt }));
+        }
         self.end_task(now, |scheduled_event_id, started_event_id, _| {
             EventKind::WorkflowTaskTimedOut {
                 scheduled_event_id,
@@ -275,6 +292,8 @@ impl Execution {
             }
             TaskKind::Transient { .. } | TaskKind::Speculative => {
                 self.attempt = self.attempt.saturating_add(1);
+                let unrecorded = event(task.scheduled, task.started, task.worker);
+                self.note_task_problem(&unrecorded, false);
                 let kind = match task.kind {
                     TaskKind::Speculative => TaskKind::Speculative,
                     _ => TaskKind::Transient {
@@ -283,6 +302,7 @@ impl Execution {
                 };
                 self.set_task(Task::Scheduled(ScheduledTask {
                     kind,
+                    time: now,
                     not_before: None,
                 }));
             }

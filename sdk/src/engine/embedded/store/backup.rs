@@ -12,7 +12,7 @@ use std::{
 use rusqlite::backup::{Backup, StepResult};
 use tokio::sync::oneshot;
 
-use super::{connect, db::Db, possession::private, storage_error};
+use super::{connect, db::Db, diagnosis, possession::private, storage_error};
 use crate::engine::EngineError;
 
 /// How many pages are copied between two batches: 1 MiB.
@@ -75,12 +75,13 @@ fn beside(to: &Path) -> Option<PathBuf> {
 }
 
 fn failed(to: &Path, error: &io::Error) -> EngineError {
+    let why = diagnosis::of_system(to, error).unwrap_or_else(|| {
+        format!(
+            "{error}; name a new file in a folder that this user may write to, with room for the whole database"
+        )
+    });
     EngineError::Storage {
-        message: format!(
-            "the backup `{}` could not be made: {error}; name a new file in a folder that this user may \
-             write to, with room for the whole database",
-            to.display()
-        ),
+        message: format!("the backup `{}` could not be made: {why}", to.display()),
     }
 }
 

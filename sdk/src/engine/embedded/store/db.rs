@@ -6,6 +6,7 @@ use std::{
     fmt,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -63,6 +64,11 @@ impl Db {
     /// How much room there is on the disk; nothing in memory, or where nobody tells.
     pub(super) fn room(&self) -> Option<Room> {
         self.possession.as_ref()?.room()
+    }
+
+    /// The name of the log, if there is one.
+    pub(crate) fn log(&self) -> Option<PathBuf> {
+        Some(self.possession.as_ref()?.log_path()?.to_owned())
     }
 
     /// Puts everything that is in the log into the database, and empties the log.

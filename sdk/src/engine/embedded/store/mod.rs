@@ -13,6 +13,7 @@
 mod backup;
 mod codec;
 mod db;
+mod diagnosis;
 mod disk;
 mod possession;
 mod read;
@@ -21,6 +22,7 @@ mod schema;
 mod writer;
 
 use std::{
+    fmt,
     path::Path,
     sync::Arc,
     thread,
@@ -34,8 +36,9 @@ pub(crate) use self::{
     codec::{decode_value, encode_event, encode_value},
     db::{CodecPanicked, Db},
     read::{
-        KeyRange, LoadedRun, RunInfo, count_runs, due_runs, expired_runs, find_request, find_run,
-        highest_key, list_runs, load_run, lowest_key, paused_queues, read_events, stored_jobs,
+        KeyRange, LoadedRun, RunInfo, check_lowest_key, count_runs, due_runs, expired_runs,
+        find_request, find_run, highest_key, highest_key_below, list_runs, load_run, paused_queues,
+        read_events, stored_jobs,
     },
     rows::{InsertRun, Row},
     writer::{Batch, ReadFn, Slice, Writer, WriterWork},
@@ -63,16 +66,16 @@ pub(crate) fn open(
             })?;
             take_possession(&connection, true)
                 .map_err(|error| storage_error("memory could not be prepared", &error))?;
-            set_up(&connection, "the in-memory store", durability)?;
+            set_up(&connection, &Store::Memory, durability)?;
             return Ok(Db::new(connection, None, codec));
         }
         Location::File(path) => path,
     };
     check_name(path)?;
-    let name = format!("`{}`", path.display());
+    let store = Store::File(path);
     let since = Instant::now();
     loop {
-        match open_file(path, &name, durability) {
+        match open_file(path, durability) {
             Ok((connection, possession)) => {
                 return Ok(Db::new(connection, Some(possession), codec));
             }
@@ -80,13 +83,28 @@ pub(crate) fn open(
             Err(Refusal::Busy) => {
                 return Err(EngineError::Storage {
                     message: format!(
-                        "{name} is open in another engine, in this process or another one, or in another \
+                        "{store} is open in another engine, in this process or another one, or in another \
                          program; close that one first, wait for it with `wait_for_lock`, or use another \
                          file"
                     ),
                 });
             }
             Err(Refusal::Other(error)) => return Err(error),
+        }
+    }
+}
+
+/// Where a database is, as people are told.
+enum Store<'a> {
+    Memory,
+    File(&'a Path),
+}
+
+impl fmt::Display for Store<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("the in-memory store"),
+            Self::File(path) => write!(f, "`{}`", path.display()),
         }
     }
 }
@@ -120,31 +138,28 @@ fn check_name(path: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn open_file(
-    path: &Path,
-    name: &str,
-    durability: Durability,
-) -> Result<(Connection, Possession), Refusal> {
+fn open_file(path: &Path, durability: Durability) -> Result<(Connection, Possession), Refusal> {
+    let store = Store::File(path);
     let busy_or = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Refusal::Busy,
-        _ => Refusal::Other(open_error(name, &error)),
+        _ => Refusal::Other(open_error(&store, &error)),
     };
     // Declared first, so that it is dropped last.
     let mut possession = Possession::take(path)?.ok_or(Refusal::Busy)?;
     let is_empty = match possession.origin() {
         Ok(Origin::Empty) => true,
         Ok(Origin::OursOrNew) => false,
-        Ok(Origin::AnotherApplication) => return Err(schema::of_another_application(name).into()),
-        Ok(Origin::NoDatabase) => return Err(no_database(name).into()),
+        Ok(Origin::AnotherApplication) => return Err(schema::of_another_application(&store).into()),
+        Ok(Origin::NoDatabase) => return Err(no_database(&store).into()),
         Err(error) => {
             return Err(Refusal::Other(EngineError::Storage {
-                message: format!("{name} cannot be read: {error}"),
+                message: format!("{store} cannot be read: {error}"),
             }));
         }
     };
     let connection = connect(possession.path()).map_err(busy_or)?;
     take_possession(&connection, is_empty).map_err(busy_or)?;
-    set_up(&connection, name, durability)?;
+    set_up(&connection, &store, durability)?;
     possession.take_log()?;
     Ok((connection, possession))
 }
@@ -174,11 +189,15 @@ fn take_possession(connection: &Connection, is_empty: bool) -> rusqlite::Result<
     connection.execute_batch(LOCK)
 }
 
-fn set_up(connection: &Connection, name: &str, durability: Durability) -> Result<(), EngineError> {
-    let version = schema::check(connection, name)?;
-    let failed = |error: rusqlite::Error| open_error(name, &error);
+fn set_up(
+    connection: &Connection,
+    store: &Store<'_>,
+    durability: Durability,
+) -> Result<(), EngineError> {
+    let version = schema::check(connection, store)?;
+    let failed = |error: rusqlite::Error| open_error(store, &error);
     configure(connection, durability).map_err(failed)?;
-    schema::migrate(connection, name, version)?;
+    schema::migrate(connection, store, version)?;
     // After the tables, so that the file itself says whose it is, and not only its log.
     connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
@@ -203,30 +222,53 @@ fn configure(connection: &Connection, durability: Durability) -> rusqlite::Resul
     connection.pragma_update_and_check(None, "journal_size_limit", 64 * 1024 * 1024, |_| Ok(()))
 }
 
-fn no_database(name: &str) -> EngineError {
+fn no_database(store: &Store<'_>) -> EngineError {
     EngineError::Storage {
         message: format!(
-            "{name} is not a steadfast file: it is not an SQLite database; use another file name"
+            "{store} is not a steadfast file: it is not an SQLite database; use another file name"
         ),
     }
 }
 
-fn open_error(name: &str, error: &rusqlite::Error) -> EngineError {
+fn open_error(store: &Store<'_>, error: &rusqlite::Error) -> EngineError {
+    if let Store::File(path) = store
+        && let Some(why) = diagnosis::of_folder(path, error)
+    {
+        return EngineError::Storage {
+            message: format!("{store} cannot be opened for writing: {why}"),
+        };
+    }
+    let said = Said(error);
     let message = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => return no_database(name),
+        Some(ErrorCode::NotADatabase) => return no_database(store),
         Some(ErrorCode::DatabaseCorrupt) => {
-            format!("{name} is damaged ({error}); restore it from a backup")
+            format!("{store} is damaged ({said}); restore it from a backup")
         }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => format!(
-            "{name} cannot be opened for writing ({error}); check the permissions of the file and of \
+            "{store} cannot be opened for writing ({said}); check the permissions of the file and of \
              its folder"
         ),
         Some(ErrorCode::DiskFull) => {
-            format!("{name} cannot be opened: the disk is full; make room and try again")
+            format!("{store} cannot be opened: the disk is full; make room and try again")
         }
-        _ => format!("{name} cannot be opened: {error}"),
+        _ => format!("{store} cannot be opened: {said}"),
     };
     EngineError::Storage { message }
+}
+
+/// What `SQLite` says happened, without the statement in which it did.
+struct Said<'a>(&'a rusqlite::Error);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            rusqlite::Error::SqliteFailure(error, _)
+            | rusqlite::Error::SqlInputError { error, .. } => error.fmt(f),
+            // A column can be a whole expression.
+            error if is_foreign(error) => f.write_str("a value is not what it should be"),
+            error => error.fmt(f),
+        }
+    }
 }
 
 /// An error of the store, with what to do about it.
@@ -246,7 +288,7 @@ pub(crate) fn storage_error(what: &str, error: &rusqlite::Error) -> EngineError 
         _ => "nothing that was acknowledged is lost; try again",
     };
     EngineError::Storage {
-        message: format!("{what}: {error}; {advice}"),
+        message: format!("{what}: {}; {advice}", Said(error)),
     }
 }
 
@@ -259,4 +301,37 @@ fn is_foreign(error: &rusqlite::Error) -> bool {
             | rusqlite::Error::SqlInputError { .. }
             | rusqlite::Error::Utf8Error(..)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever reads the text has no use for our statements, and a column can be one.
+    #[test]
+    fn texts_say_what_happened_without_the_statement() {
+        let connection = Connection::open_in_memory().unwrap();
+        let errors = [
+            connection.prepare("SELECT what FROM nowhere").unwrap_err(),
+            connection.prepare("SELEC nothing").unwrap_err(),
+            connection
+                .execute("INSERT INTO nowhere VALUES (1)", [])
+                .unwrap_err(),
+            connection
+                .query_row("SELECT coalesce('text', (SELECT 1))", [], |row| {
+                    row.get::<_, i64>(0)
+                })
+                .unwrap_err(),
+        ];
+        for error in errors {
+            for text in [
+                storage_error("the file could not be read", &error).to_string(),
+                open_error(&Store::Memory, &error).to_string(),
+            ] {
+                for word in ["SELEC", "INSERT", "nowhere", "coalesce"] {
+                    assert!(!text.contains(word), "{text}");
+                }
+            }
+        }
+    }
 }

@@ -18,7 +18,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::schema::{self, Origin};
+use super::{
+    diagnosis,
+    schema::{self, Origin},
+};
 use crate::engine::EngineError;
 
 /// What is one file for the operating system, whatever its names: device and number.
@@ -137,6 +140,11 @@ impl Possession {
         self.check()
     }
 
+    /// The name of the log.
+    pub(super) fn log_path(&self) -> Option<&Path> {
+        Some(&self.log.as_ref()?.path)
+    }
+
     /// How much room there is, where the operating system tells.
     pub(super) fn room(&self) -> Option<Room> {
         let log = self.log.as_ref()?.file.metadata().ok()?.len();
@@ -170,12 +178,11 @@ impl Held {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => {
+                    let why = diagnosis::of_system(path, &error).unwrap_or_else(|| {
+                        format!("{error}; put it on a local disk, whose file system knows locks")
+                    });
                     return Err(EngineError::Storage {
-                        message: format!(
-                            "`{}` cannot be locked: {error}; put it on a local disk, whose file system \
-                             knows locks",
-                            path.display()
-                        ),
+                        message: format!("`{}` cannot be locked: {why}", path.display()),
                     });
                 }
             }
@@ -275,10 +282,12 @@ fn links(_: &File) -> io::Result<u64> {
 }
 
 fn unopened(path: &Path, error: &io::Error) -> EngineError {
+    let why = diagnosis::of_system(path, error).unwrap_or_else(|| {
+        format!("{error}; check that its folder exists and that this user may write to it")
+    });
     EngineError::Storage {
         message: format!(
-            "the file `{}` cannot be opened for writing: {error}; check that its folder exists and \
-             that this user may write to it",
+            "the file `{}` cannot be opened for writing: {why}",
             path.display()
         ),
     }

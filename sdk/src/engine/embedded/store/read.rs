@@ -17,7 +17,7 @@ use super::{
     storage_error,
 };
 use crate::engine::{
-    EngineError, ListFilter,
+    EngineError, ListFilter, REPORTED_PROBLEMS,
     embedded::execution::{StoredActivity, StoredState, StoredTask},
 };
 
@@ -366,14 +366,19 @@ pub(crate) fn due_runs(connection: &Db) -> Result<Vec<(i64, i64)>, EngineError> 
 
 /// The highest keys of runs and of jobs.
 pub(crate) fn highest_key(connection: &Db) -> Result<(i64, i64), EngineError> {
-    connection
+    let (key, job) = connection
         .query_row(
             "SELECT coalesce((SELECT max(key) FROM execution), 0), coalesce((SELECT max(id) FROM job), \
              0)",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
-        .map_err(failed)
+        .map_err(failed)?;
+    // There is no way to count so far.
+    if key > i64::MAX / 2 || job > i64::MAX / 2 {
+        return Err(damaged("key"));
+    }
+    Ok((key, job))
 }
 
 /// The queues of which nothing is handed out.
@@ -433,19 +438,48 @@ pub(crate) fn expired_runs(
     Ok((keys, next.map(Timestamp::from_unix_nanos)))
 }
 
-/// The lowest key there is.
-pub(crate) fn lowest_key(connection: &Db) -> Result<i64, EngineError> {
-    connection
-        .prepare_cached("SELECT coalesce(min(key), 0) FROM execution")
+/// Keys count from 1.
+///
+/// # Errors
+///
+/// When there is one that is lower: it is damaged.
+pub(crate) fn check_lowest_key(connection: &Db) -> Result<(), EngineError> {
+    let lowest: Option<i64> = connection
+        .prepare_cached("SELECT min(key) FROM execution")
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-        .map_err(failed)
+        .map_err(failed)?;
+    if lowest.is_some_and(|lowest| lowest < 1) {
+        return Err(damaged("key"));
+    }
+    Ok(())
 }
 
-/// The keys of a slice: from the first to before the second.
+/// The highest key there is, or the highest below another one. A key that is far away from the others is more
+/// likely damaged than true, so its row has to confirm it.
+pub(crate) fn highest_key_below(
+    connection: &Db,
+    before: Option<i64>,
+) -> Result<Option<i64>, EngineError> {
+    let highest = before.map_or(i64::MAX, |before| before.saturating_sub(1));
+    let info = connection
+        .prepare_cached(&format!(
+            "SELECT {RUN_COLUMNS} FROM execution e WHERE e.key <= ?1 ORDER BY e.key DESC LIMIT 1"
+        ))
+        .and_then(|mut statement| {
+            statement
+                .query_row(params![highest], |row| run_info(connection, row))
+                .optional()
+        })
+        .map_err(failed)?
+        .transpose()?;
+    Ok(info.map(|info| info.key))
+}
+
+/// The keys of a slice, from the first to the second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyRange {
     pub(crate) from: i64,
-    pub(crate) before: i64,
+    pub(crate) to: i64,
 }
 
 /// The runs of a slice that fit a filter, the latest first.
@@ -492,11 +526,11 @@ struct Selection {
 
 impl Selection {
     fn new(filter: &ListFilter, keys: KeyRange) -> Self {
-        let mut conditions = vec!["e.key >= :from AND e.key < :before"];
+        let mut conditions = vec!["e.key >= :from AND e.key <= :to"];
         let mut joins = String::new();
         let mut values: Vec<(String, rusqlite::types::Value)> = vec![
             (":from".to_owned(), keys.from.into()),
-            (":before".to_owned(), keys.before.into()),
+            (":to".to_owned(), keys.to.into()),
         ];
         let mut condition = |text: &'static str, name: &str, value: rusqlite::types::Value| {
             conditions.push(text);
@@ -513,6 +547,13 @@ impl Selection {
         if let Some(id) = &filter.workflow_id {
             condition("e.workflow_id = :id", ":id", id.as_str().to_owned().into());
         }
+        if filter.reported_problems {
+            condition(
+                "EXISTS (SELECT 1 FROM search_attribute p WHERE p.key = e.key AND p.name = :problems)",
+                ":problems",
+                REPORTED_PROBLEMS.to_owned().into(),
+            );
+        }
         // The slice is found by its keys; the index of the times would be read whole for each (hence
         // the signs, which keep SQLite from using it).
         if let Some(since) = filter.started_since {
@@ -528,7 +569,7 @@ impl Selection {
             joins.push_str(&format!(
                 " JOIN search_attribute s{index} ON s{index}.key = e.key \
                  AND s{index}.name = :name{index} AND s{index}.value = :value{index} \
-                 AND s{index}.key >= :from AND s{index}.key < :before"
+                 AND s{index}.key >= :from AND s{index}.key <= :to"
             ));
             values.push((format!(":name{index}"), name.clone().into()));
             let value = value.data.as_slice().to_vec();

@@ -362,10 +362,22 @@ fn insert_search_attributes(
     attributes: &PayloadMap,
 ) -> rusqlite::Result<()> {
     for (name, value) in attributes {
-        statements.execute(
-            "INSERT OR IGNORE INTO search_attribute (name, value, key) VALUES (?1, ?2, ?3)",
-            params![name, value.data.as_slice(), key],
-        )?;
+        let mut insert = |value: &[u8]| {
+            statements.execute(
+                "INSERT OR IGNORE INTO search_attribute (name, value, key) VALUES (?1, ?2, ?3)",
+                params![name, value, key],
+            )
+        };
+        let value = value.data.as_slice();
+        insert(value)?;
+        // A list of texts is found by each of them.
+        if value.first() == Some(&b'[')
+            && let Ok(texts) = serde_json::from_slice::<Vec<String>>(value)
+        {
+            for text in texts {
+                insert(serde_json::Value::String(text).to_string().as_bytes())?;
+            }
+        }
     }
     Ok(())
 }

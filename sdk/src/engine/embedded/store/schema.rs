@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{open_error, storage_error};
+use super::{Store, open_error, storage_error};
 use crate::engine::EngineError;
 
 /// Says that an `SQLite` file is ours: `stdf`.
@@ -51,17 +51,17 @@ pub(super) fn origin(header: &[u8]) -> Origin {
     }
 }
 
-pub(super) fn of_another_application(name: &str) -> EngineError {
+pub(super) fn of_another_application(store: &Store<'_>) -> EngineError {
     EngineError::Storage {
         message: format!(
-            "{name} is an SQLite database of another application and is left alone; use another file"
+            "{store} is an SQLite database of another application and is left alone; use another file"
         ),
     }
 }
 
 /// The version of a file, 0 for a new one; refuses files of others and of the future, and changes nothing.
-pub(super) fn check(connection: &Connection, name: &str) -> Result<usize, EngineError> {
-    let failed = |error: rusqlite::Error| open_error(name, &error);
+pub(super) fn check(connection: &Connection, store: &Store<'_>) -> Result<usize, EngineError> {
+    let failed = |error: rusqlite::Error| open_error(store, &error);
     let number =
         |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let application = number("application_id").map_err(failed)?;
@@ -71,14 +71,14 @@ pub(super) fn check(connection: &Connection, name: &str) -> Result<usize, Engine
         .map_err(failed)?;
     let is_new = application == 0 && version == 0 && tables == 0;
     if !is_new && application != APPLICATION_ID {
-        return Err(of_another_application(name));
+        return Err(of_another_application(store));
     }
     let current = MIGRATIONS.len();
     let from = usize::try_from(version).unwrap_or(usize::MAX);
     if from > current {
         return Err(EngineError::Storage {
             message: format!(
-                "{name} has version {version} and this program knows versions up to {current}; upgrade \
+                "{store} has version {version} and this program knows versions up to {current}; upgrade \
                  the program, an older one cannot read newer files"
             ),
         });
@@ -87,9 +87,13 @@ pub(super) fn check(connection: &Connection, name: &str) -> Result<usize, Engine
 }
 
 /// Creates or migrates the tables of a file with a version.
-pub(super) fn migrate(connection: &Connection, name: &str, from: usize) -> Result<(), EngineError> {
+pub(super) fn migrate(
+    connection: &Connection,
+    store: &Store<'_>,
+    from: usize,
+) -> Result<(), EngineError> {
     let failed =
-        |error: rusqlite::Error| storage_error(&format!("{name} cannot be prepared"), &error);
+        |error: rusqlite::Error| storage_error(&format!("{store} cannot be prepared"), &error);
     for (index, script) in MIGRATIONS.iter().enumerate().skip(from) {
         let reached = index + 1;
         connection
@@ -123,9 +127,9 @@ mod tests {
                     ))
                     .unwrap();
             }
-            assert_eq!(check(&connection, "it").unwrap(), version);
-            migrate(&connection, "it", version).unwrap();
-            assert_eq!(check(&connection, "it").unwrap(), current);
+            assert_eq!(check(&connection, &Store::Memory).unwrap(), version);
+            migrate(&connection, &Store::Memory, version).unwrap();
+            assert_eq!(check(&connection, &Store::Memory).unwrap(), current);
             let jobs: i64 = connection
                 .query_row("SELECT count(*) FROM job", [], |row| row.get(0))
                 .unwrap();
