@@ -267,6 +267,13 @@ impl<W: WorkflowDefinition> Instance<W> {
             }
             let started = match message {
                 Message::Signal(signal) => self.signal(signal)?,
+                // Nobody reads any more what it would change; whoever asks can ask the next run.
+                Message::Update(update) if late && update.validate => {
+                    let failure = Failure::application(ENDING, "WorkflowEnding");
+                    self.cell
+                        .with_run(|run| run.reject_update(update.update_id, failure));
+                    None
+                }
                 Message::Update(update) => self.update(update)?,
             };
             if let Some(handler) = started {
@@ -428,6 +435,10 @@ fn closing<W: WorkflowDefinition>(result: Result<W::Output, WorkflowError>) -> C
         Closing::Failed(failure)
     }
 }
+
+/// What an update is told that comes after the run function has ended.
+const ENDING: &str = "the workflow's code has ended, and the run waits for what it asked of others before it closes; send \
+    the update again once it has closed, if there is a next run";
 
 /// The run function has ended, and the run waits for what it asked of others (F6).
 fn warn_of_late(message: &Message) {

@@ -345,3 +345,31 @@ async fn run_and_execution_timeouts_close_the_workflow() {
     })
     .await;
 }
+
+// M2, F6: nobody reads what an update would change once the run function has ended, so its sender is told.
+#[test]
+async fn an_update_that_comes_while_a_run_waits_for_its_end_is_refused() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let saga = ctx.saga(async |saga| {
+                    saga.compensate_with("by hand", async |ctx| Ok(ctx.sleep(MINUTE).await?));
+                    ctx.wait_condition(|_| false).await?;
+                    WorkflowResult::Ok(String::new())
+                });
+                select! {
+                    done = saga => done,
+                    slept = ctx.sleep(SECOND) => { slept?; Ok("ended".to_owned()) }
+                }
+            })
+            .await;
+        world.advance(SECOND).await;
+        flow.reaches("TimerStarted", 2).await;
+        let refused = flow.handle.update_by_name("any", vec![]).await;
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains("the workflow's code has ended"), "{text}");
+        world.advance(MINUTE).await;
+        assert_eq!(flow.result().await, "ended");
+    })
+    .await;
+}
