@@ -40,8 +40,8 @@ enum State {
 pub enum LocalActivityInput {
     /// Workflow code or its scope cancels it.
     Cancel {
-        /// In the workflow task that started it.
-        same_task: bool,
+        /// The worker was not asked to run it yet.
+        same_activation: bool,
     },
     /// The worker ran it to its end, or history has its marker.
     Ended(Outcome),
@@ -71,14 +71,24 @@ impl LocalActivityMachine {
         use ActivityCancellationType::{Abandon, TryCancel, WaitCancellationCompleted};
         use LocalActivityInput::{BackOff, BackOffOver, Cancel, Ended};
         let (state, effects) = match (self.state, input) {
-            (State::Running, Cancel { same_task: true }) => (
+            (
+                State::Running,
+                Cancel {
+                    same_activation: true,
+                },
+            ) => (
                 State::Done,
                 Effects {
                     stop: true,
                     ..Effects::never_started()
                 },
             ),
-            (State::Running, Cancel { same_task: false }) => match self.cancellation_type {
+            (
+                State::Running,
+                Cancel {
+                    same_activation: false,
+                },
+            ) => match self.cancellation_type {
                 TryCancel => (
                     State::Done,
                     Effects {
@@ -184,8 +194,12 @@ mod tests {
                 State::Done,
             ] {
                 for input in [
-                    Cancel { same_task: true },
-                    Cancel { same_task: false },
+                    Cancel {
+                        same_activation: true,
+                    },
+                    Cancel {
+                        same_activation: false,
+                    },
                     Ended(end.clone()),
                     BackOff(end.clone()),
                     BackOffOver,
@@ -195,32 +209,40 @@ mod tests {
                         state,
                     };
                     let expected = match (state, &input) {
-                        (State::Running, Cancel { same_task: true }) => Some((
+                        (
+                            State::Running,
+                            Cancel {
+                                same_activation: true,
+                            },
+                        ) => Some((
                             State::Done,
                             Effects {
                                 stop: true,
                                 ..Effects::never_started()
                             },
                         )),
-                        (State::Running, Cancel { same_task: false }) => {
-                            Some(match cancellation_type {
-                                TryCancel => (
-                                    State::Done,
-                                    Effects {
-                                        stop: true,
-                                        ..marker(Outcome::Cancelled)
-                                    },
-                                ),
-                                Abandon => (State::Done, marker(Outcome::Cancelled)),
-                                WaitCancellationCompleted => (
-                                    State::Cancelling,
-                                    Effects {
-                                        stop: true,
-                                        ..Effects::none()
-                                    },
-                                ),
-                            })
-                        }
+                        (
+                            State::Running,
+                            Cancel {
+                                same_activation: false,
+                            },
+                        ) => Some(match cancellation_type {
+                            TryCancel => (
+                                State::Done,
+                                Effects {
+                                    stop: true,
+                                    ..marker(Outcome::Cancelled)
+                                },
+                            ),
+                            Abandon => (State::Done, marker(Outcome::Cancelled)),
+                            WaitCancellationCompleted => (
+                                State::Cancelling,
+                                Effects {
+                                    stop: true,
+                                    ..Effects::none()
+                                },
+                            ),
+                        }),
                         (State::Running | State::Cancelling, Ended(_))
                         | (State::Cancelling, BackOff(_)) => {
                             Some((State::Done, marker(end.clone())))
@@ -271,8 +293,12 @@ mod tests {
     fn every_sequence_of_inputs_resolves_at_most_once() {
         use LocalActivityInput::{BackOff, BackOffOver, Cancel, Ended};
         let inputs = [
-            Cancel { same_task: true },
-            Cancel { same_task: false },
+            Cancel {
+                same_activation: true,
+            },
+            Cancel {
+                same_activation: false,
+            },
             Ended(Outcome::Completed(None)),
             BackOff(Outcome::Completed(None)),
             BackOffOver,

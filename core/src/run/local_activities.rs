@@ -106,6 +106,8 @@ impl Run {
     }
 
     fn local_activity_ended(&mut self, id: OperationId, end: LocalActivityOutcome) {
+        // The worker has had all that code asked for when it rested before this.
+        self.activation += 1;
         let Some(operation) = self.operations.get_mut(&id) else {
             return;
         };
@@ -165,7 +167,7 @@ impl Run {
     pub(super) fn end_back_off(&mut self, id: OperationId, mut task: LocalActivityTask) {
         let Some(Operation {
             machine: Machine::LocalActivity(machine, info),
-            task: started_in,
+            activation: started_in,
             ..
         }) = self.operations.get_mut(&id)
         else {
@@ -177,7 +179,7 @@ impl Run {
         else {
             return;
         };
-        *started_in = self.task;
+        *started_in = self.activation;
         self.sequences.activity += 1;
         let activity_id = counted_id(self.sequences.activity);
         info.activity_id = activity_id.clone();

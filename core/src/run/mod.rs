@@ -107,8 +107,9 @@ pub struct Run {
     last_event_id: EventId,
     lineup: Lineup,
     phase: Phase,
-    /// Counts workflow tasks, to know what was started in the one at hand.
-    task: u64,
+    /// Counts how often the worker is asked to do what code wants: with each workflow task, and again with each end
+    /// of a local activity in it.
+    activation: u64,
     now: Timestamp,
     replaying: bool,
     history_length: u64,
@@ -178,8 +179,8 @@ struct Operation {
     reason: Option<Reason>,
     /// The number of the last attempt that history knows of; 0 for none.
     attempt: u32,
-    /// The workflow task that it was started in.
-    task: u64,
+    /// The activation that it was started in.
+    activation: u64,
 }
 
 #[derive(Debug)]
@@ -283,7 +284,7 @@ impl Run {
             last_event_id: EventId::NONE,
             lineup: Lineup::default(),
             phase: Phase::Idle,
-            task: 0,
+            activation: 0,
             now: Timestamp::EPOCH,
             replaying: true,
             history_length: 0,

@@ -293,11 +293,11 @@ impl Run {
             return;
         };
         operation.reason.get_or_insert_with(|| Arc::clone(reason));
-        let same_task = operation.task == self.task;
+        let same_activation = operation.activation == self.activation;
         let effects = match &mut operation.machine {
             Machine::Activity(machine, _) => machine.handle(ActivityInput::Cancel),
             Machine::LocalActivity(machine, _) => {
-                machine.handle(LocalActivityInput::Cancel { same_task })
+                machine.handle(LocalActivityInput::Cancel { same_activation })
             }
             Machine::Timer(machine, _) => machine.handle(TimerInput::Cancel),
             Machine::Child(machine, _) => machine.handle(ChildInput::Cancel),
@@ -577,7 +577,7 @@ impl Run {
             cancel_command: None,
             reason: None,
             attempt: 0,
-            task: self.task,
+            activation: self.activation,
         };
         self.operations.insert(id, operation);
         id

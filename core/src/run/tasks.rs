@@ -242,7 +242,7 @@ impl Run {
             });
         }
 
-        self.task += 1;
+        self.activation += 1;
         self.replaying = answered;
         if let Some(event) = self.events.get(index)
             && let EventKind::WorkflowTaskStarted {

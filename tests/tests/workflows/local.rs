@@ -322,3 +322,31 @@ async fn a_refused_update_leaves_a_running_local_activity_alone() {
     })
     .await;
 }
+
+// A7, O1: one that the worker runs is waited for, also when it is cancelled in the task in which it was started.
+#[test]
+async fn a_local_activity_that_runs_is_waited_for_in_the_task_that_started_it() {
+    scenario_without_worker(async |world| {
+        world.work_with(knows(world));
+        let body = define(async |ctx| {
+            let waits = LocalActivityOptions::with_start_to_close_timeout(HOUR)
+                .cancellation_type(ActivityCancellationType::WaitCancellationCompleted);
+            let slow = ctx.start_local_activity(Locals::until_told, (), waits);
+            ctx.start_local_activity(Locals::count, 1, an_hour())
+                .await?;
+            slow.cancel();
+            let ended = slow.await.unwrap_err();
+            assert!(ended.is_cancelled());
+            // The cleanup comes after it.
+            ctx.start_local_activity(Locals::count, 2, an_hour())
+                .await?;
+            Ok(String::new())
+        });
+        let flow = world.start_named(&body).await;
+        flow.result().await;
+        assert_eq!(world.board.said(), ["started 1", "told Cancelled"]);
+        let history = render(&flow.events().await);
+        assert_eq!(history.matches("Marker").count(), 3, "{history}");
+    })
+    .await;
+}
