@@ -18,10 +18,7 @@ mod workflow_thread;
 use std::{
     fmt,
     future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -199,8 +196,7 @@ impl WorkerBuilder {
                 registry: Arc::new(registry),
                 options,
                 shutdown: Shutdown::new(),
-                running: AtomicBool::new(false),
-                ended: AtomicBool::new(false),
+                life: Mutex::new(Life::New),
             }),
         })
     }
@@ -218,8 +214,7 @@ struct Inner {
     registry: Arc<Registry>,
     options: WorkerOptions,
     shutdown: Shutdown,
-    running: AtomicBool,
-    ended: AtomicBool,
+    life: Mutex<Life>,
 }
 
 impl fmt::Debug for Worker {
@@ -296,14 +291,7 @@ impl Worker {
     /// As [`run`](Self::run) does; then the future is dropped unfinished.
     pub async fn run_until<T>(&self, until: impl Future<Output = T>) -> Result<T, WorkerError> {
         let inner = &self.inner;
-        if inner.running.swap(true, Ordering::AcqRel) {
-            return Err(if inner.ended.load(Ordering::Acquire) {
-                WorkerError::Ended
-            } else {
-                WorkerError::Running
-            });
-        }
-        let _ended = Ended(&inner.ended);
+        let _running = Running::begin(&inner.life)?;
         let answers = Answers::start();
         let (fatal, mut broken) = tokio::sync::mpsc::unbounded_channel();
         let threads = Threads::start(ThreadSettings {
@@ -426,12 +414,32 @@ impl Worker {
     }
 }
 
-/// Notes that a worker has ended, however that came about.
-struct Ended<'a>(&'a AtomicBool);
+/// Where the only run of a worker stands.
+#[derive(Clone, Copy, Debug)]
+enum Life {
+    New,
+    Running,
+    Ended,
+}
 
-impl Drop for Ended<'_> {
+/// The run of a worker, which ends when this is dropped, however that comes about.
+struct Running<'a>(&'a Mutex<Life>);
+
+impl<'a> Running<'a> {
+    fn begin(life: &'a Mutex<Life>) -> Result<Self, WorkerError> {
+        let mut now = life.lock().unwrap_or_else(PoisonError::into_inner);
+        match *now {
+            Life::New => *now = Life::Running,
+            Life::Running => return Err(WorkerError::Running),
+            Life::Ended => return Err(WorkerError::Ended),
+        }
+        Ok(Self(life))
+    }
+}
+
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Life::Ended;
     }
 }
 
