@@ -231,15 +231,13 @@ impl PayloadLimit {
         payloads: &(impl Iterator<Item = &'a Payload> + Clone),
         texts: usize,
     ) -> Result<(), TooLarge> {
-        let sum = |size: &dyn Fn(&Payload) -> usize| {
-            let sizes = payloads.clone().map(size);
-            sizes.fold(texts, usize::saturating_add)
-        };
-        let mut bytes = sum(&Payload::size);
+        let sizes = payloads.clone().map(Payload::size);
+        let mut bytes = sizes.fold(texts, usize::saturating_add);
         if let Some(measure) = &self.measure
             && bytes > self.bytes / 2
         {
-            bytes = sum(&**measure);
+            let sizes = payloads.clone().map(|payload| measure(payload));
+            bytes = sizes.fold(texts, usize::saturating_add);
         }
         if bytes <= self.bytes {
             return Ok(());
