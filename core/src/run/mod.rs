@@ -60,6 +60,7 @@ use crate::{
     machine::{
         ActivityMachine, ChildMachine, ExternalMachine, LocalActivityMachine, Reason, TimerMachine,
     },
+    mark::Mark,
     payload::{Payload, PayloadMap, TRACE_HEADER},
     random::Random,
     scope::{ScopeId, ScopeTree},
@@ -349,7 +350,10 @@ impl Run {
             Closing::Completed(result) => match limit.check("the workflow's result", result.iter())
             {
                 Ok(()) => Closing::Completed(result),
-                Err(too_large) => Closing::Failed(Box::new(too_large.to_failure())),
+                Err(too_large) => {
+                    let failure = too_large.to_failure().marked(Mark::MayHaveHappened);
+                    Closing::Failed(Box::new(failure))
+                }
             },
             Closing::Failed(failure) => Closing::Failed(fit(failure)),
             Closing::Cancelled(failure) => Closing::Cancelled(fit(failure)),

@@ -11,6 +11,7 @@ use steadfast_core::{
     error::RunError,
     event::{HistoryEvent, WorkflowExecutionStarted, WorkflowTaskFailedCause},
     failure::Failure,
+    mark::Mark,
     payload::Payload,
     run::{Closing, Run},
     scope::{ScopeId, ScopeKind},
@@ -414,7 +415,10 @@ fn closing<W: WorkflowDefinition>(result: Result<W::Output, WorkflowError>) -> C
     let error = match result {
         Ok(output) => match W::output_codec().encode(&output) {
             Ok(payload) => return Closing::Completed(Some(payload)),
-            Err(error) => WorkflowError::from(error),
+            Err(error) => {
+                let failure = WorkflowError::from(error).to_failure();
+                return Closing::Failed(Box::new(failure.marked(Mark::MayHaveHappened)));
+            }
         },
         Err(error) => match error.into_continue_as_new() {
             Ok(next) => return Closing::ContinuedAsNew(next),

@@ -111,9 +111,10 @@ impl<W: WorkflowDefinition> Saga<W> {
     /// Prepares a step; say next how it is undone. Whatever the options say, the step waits for the
     /// outcome of its activity when it is cancelled (G3).
     ///
-    /// A step that fails is taken not to have happened if its first attempt failed. If there were
+    /// A step that fails is taken not to have happened if its first attempt ended with an error. If there were
     /// earlier attempts, one of them may have done the work, so the step is undone unless its error says
-    /// [`nothing_happened`](crate::error::ApplicationFailure::nothing_happened) (G5).
+    /// [`nothing_happened`](crate::error::ApplicationFailure::nothing_happened) (G5). A panic, and a result that
+    /// cannot be written, recorded or read, do not say that nothing happened either: the step is undone.
     pub fn step<A: ActivityDefinition>(
         &self,
         activity: A,
@@ -139,7 +140,8 @@ impl<W: WorkflowDefinition> Saga<W> {
     /// say, the step waits for the end of the child when it is cancelled (G3).
     ///
     /// A child that fails is taken to have undone what it did, as an activity that fails is; one that
-    /// was cancelled, timed out or was terminated after its start is compensated (G5).
+    /// was cancelled, timed out or was terminated after its start is compensated (G5), and so is one that failed
+    /// with a retry policy, because how its earlier runs ended is not known.
     pub fn child_workflow<R: RunDefinition>(
         &self,
         run: R,
@@ -148,12 +150,16 @@ impl<W: WorkflowDefinition> Saga<W> {
     ) -> SagaStep<W, <R::Workflow as WorkflowDefinition>::Output, ChildWorkflowError> {
         let mut options = options.into();
         options.cancellation_type = ChildWorkflowCancellationType::WaitCancellationCompleted;
+        let only_attempt = options
+            .retry_policy
+            .as_ref()
+            .is_none_or(|policy| policy.maximum_attempts == 1);
         let context = self.0.context.clone();
         SagaStep::new(
             Rc::clone(&self.0),
             R::Workflow::WORKFLOW_TYPE,
             Box::pin(async move { context.start_child_workflow(run, input, options).await }),
-            true,
+            only_attempt,
         )
     }
 

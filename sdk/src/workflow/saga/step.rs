@@ -20,13 +20,14 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 use steadfast_core::{
     failure::{Failure, FailureKind},
+    mark::Mark,
     scope::ScopeKind,
 };
 
 use super::{Compensate, Inner, Registered, What, boxed};
 use crate::{
     definition::{ActivityDefinition, WorkflowDefinition},
-    error::{ActivityExecutionError, ChildWorkflowError, WorkflowResult, says_nothing_happened},
+    error::{ActivityExecutionError, ChildWorkflowError, WorkflowResult},
     workflow::{ActivityOptions, Scope, ScopeFuture, WorkflowContext, cell::RunCell},
 };
 
@@ -336,6 +337,9 @@ pub trait StepError: 'static {
 
     /// The number of the last attempt, from 1; 0 when that is not known.
     fn attempt(&self) -> u32;
+
+    /// Whether the step has completed, and only its result could not be read.
+    fn has_completed(&self) -> bool;
 }
 
 impl StepError for ActivityExecutionError {
@@ -345,6 +349,10 @@ impl StepError for ActivityExecutionError {
 
     fn attempt(&self) -> u32 {
         Self::attempt(self)
+    }
+
+    fn has_completed(&self) -> bool {
+        self.is_unread()
     }
 }
 
@@ -356,16 +364,24 @@ impl StepError for ChildWorkflowError {
     fn attempt(&self) -> u32 {
         0
     }
+
+    fn has_completed(&self) -> bool {
+        self.is_unread()
+    }
 }
 
 /// Whether a step that ended without a result may have done its work all the same (G1, G5).
 ///
-/// It has not when it never started, or when its only attempt said itself that it failed, or its last
-/// one that none of them did anything. Of several attempts an earlier one may have done the work.
+/// It has not when it never started, or when its first attempt said itself that it failed, or its last
+/// one that none of them did anything. Of several attempts an earlier one may have done the work. An attempt
+/// that panicked, or returned what could not be recorded or read, says nothing of the kind.
 ///
 /// An activity that was cancelled between two attempts has, for all that history says, not started;
 /// only a policy of one attempt makes that sure.
 fn may_have_happened(error: &impl StepError, only_attempt: bool) -> bool {
+    if error.has_completed() {
+        return true;
+    }
     let Some((step, attempted)) = error
         .failure()
         .chain()
@@ -382,9 +398,63 @@ fn may_have_happened(error: &impl StepError, only_attempt: bool) -> bool {
     };
     // What lies deeper is about earlier attempts, or about the steps of the step.
     let said_so = step.cause.as_ref().is_some_and(|cause| match cause.kind {
-        FailureKind::Application { .. } => error.attempt() <= 1 || says_nothing_happened(cause),
-        FailureKind::Activity(_) | FailureKind::ChildWorkflow(_) => true,
+        FailureKind::Application { .. }
+        | FailureKind::Activity(_)
+        | FailureKind::ChildWorkflow(_) => {
+            let of_all = only_attempt || error.attempt() == 1;
+            let of_itself = of_all && !cause.is_marked(Mark::MayHaveHappened);
+            of_itself || cause.is_marked(Mark::NothingHappened)
+        }
         _ => false,
     });
     attempted && !said_so
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::{
+        failure::ActivityFailureInfo,
+        ids::{ActivityId, ActivityType, EventId},
+        retry::RetryState,
+    };
+
+    use super::*;
+    use crate::error::failure_of;
+
+    fn failed(cause: Failure, attempt: u32) -> ActivityExecutionError {
+        let info = ActivityFailureInfo {
+            scheduled_event_id: EventId(5),
+            started_event_id: EventId(6),
+            identity: None,
+            activity_type: ActivityType::new("charge").unwrap(),
+            activity_id: ActivityId::new("5").unwrap(),
+            retry_state: RetryState::NonRetryableFailure,
+        };
+        let failure = Failure::new("activity failed", FailureKind::Activity(Box::new(info)));
+        ActivityExecutionError::new(failure.with_cause(cause), None).in_attempt(attempt)
+    }
+
+    // G5: an activity may hand on what failed elsewhere.
+    #[test]
+    fn what_an_activity_that_failed_hands_on_says_nothing_of_earlier_attempts() {
+        let cause = || {
+            failed(Failure::application("no", "No"), 1)
+                .failure()
+                .clone()
+        };
+        assert!(may_have_happened(&failed(cause(), 2), false));
+        assert!(!may_have_happened(&failed(cause(), 1), false));
+    }
+
+    // F4, G5: the mark is about the activity that failed, and not about whoever called it.
+    #[test]
+    fn a_mark_does_not_pass_from_an_activity_to_its_caller() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("could not charge")]
+        struct Context(#[source] ActivityExecutionError);
+
+        let marked = Failure::application("no", "No").marked(Mark::NothingHappened);
+        let cause = failure_of(&Context(failed(marked, 1)), "Context");
+        assert!(may_have_happened(&failed(cause, 2), false));
+    }
 }
