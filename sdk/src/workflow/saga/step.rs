@@ -24,7 +24,7 @@ use steadfast_core::{
     scope::ScopeKind,
 };
 
-use super::{Compensate, Inner, Registered, What, boxed};
+use super::ledger::{Compensate, Ledger, Registered, Settle, Undo, What, boxed};
 use crate::{
     definition::{ActivityDefinition, WorkflowDefinition},
     error::{ActivityExecutionError, ChildWorkflowError, WorkflowResult},
@@ -34,7 +34,7 @@ use crate::{
 /// A step that was prepared and not yet started: an activity or a child workflow.
 #[must_use = "a step starts when it is told how it is undone"]
 pub struct SagaStep<W: WorkflowDefinition, T, E> {
-    saga: Rc<Inner<W>>,
+    saga: Rc<Ledger<W>>,
     name: &'static str,
     run: LocalBoxFuture<'static, Result<T, E>>,
     only_attempt: bool,
@@ -63,7 +63,7 @@ enum How<W: WorkflowDefinition, T> {
 
 impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
     pub(super) fn new(
-        saga: Rc<Inner<W>>,
+        saga: Rc<Ledger<W>>,
         name: &'static str,
         run: LocalBoxFuture<'static, Result<T, E>>,
         only_attempt: bool,
@@ -188,27 +188,6 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
         }
         .await
     }
-}
-
-/// What has to be done about a step that has ended.
-pub(super) enum Undo<W: WorkflowDefinition> {
-    /// It has not happened, or nothing undoes it.
-    Nothing,
-    Compensate(Compensate<W>),
-    /// It may have happened, and what undoes it needs the output, which nobody knows.
-    Unknown,
-}
-
-/// A step in the ledger, whatever it gives.
-pub(super) trait Settle<W: WorkflowDefinition> {
-    /// Asks a step that runs to stop.
-    fn cancel(&self);
-
-    /// Waits until the step has ended, and takes what is to be done about it.
-    fn poll_settled(&self, context: &mut Context<'_>) -> Poll<Undo<W>>;
-
-    /// Whether nobody waits for the step any more, and it had not ended.
-    fn is_dropped(&self) -> bool;
 }
 
 struct Record<W: WorkflowDefinition, T, E> {
