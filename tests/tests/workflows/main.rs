@@ -24,6 +24,7 @@ mod operations;
 mod requests;
 mod sagas;
 mod sagas_dropped;
+mod sagas_left;
 mod sagas_outcomes;
 mod scopes;
 #[path = "../../too_large.rs"]

@@ -26,25 +26,78 @@ use crate::{
 pub(super) type Compensate<W> =
     Box<dyn FnOnce(WorkflowContext<W>) -> LocalBoxFuture<'static, WorkflowResult<()>>>;
 
-/// An entry of the ledger.
-pub(super) struct Registered<W: WorkflowDefinition> {
-    pub(super) step: String,
-    pub(super) what: What<W>,
-    /// It belonged to a nested saga that was dropped.
-    pub(super) orphaned: bool,
+/// How the entries of a ledger are undone.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Policy {
+    pub(super) parallel: bool,
+    pub(super) stop_on_failure: bool,
+    pub(super) deadline: Option<Duration>,
 }
 
-pub(super) enum What<W: WorkflowDefinition> {
+/// An entry of a ledger.
+pub(super) enum Entry<W: WorkflowDefinition> {
     /// A step, whose outcome decides.
-    Step(Rc<dyn Settle<W>>),
+    Step(&'static str, Rc<dyn Settle<W>>),
     /// Something that was done outside a step.
-    Done(Compensate<W>),
+    Done(String, Compensate<W>),
+    /// What a nested saga did, which is undone in its own way.
+    Nested {
+        policy: Policy,
+        entries: Vec<Self>,
+        dropped: bool,
+    },
+    /// Undoing that began before and that nobody waits for any more.
+    Undoing(TaskHandle<SagaReport>),
 }
 
-impl<W: WorkflowDefinition> Registered<W> {
+impl<W: WorkflowDefinition> Entry<W> {
     fn is_dropped(&self) -> bool {
-        self.orphaned || matches!(&self.what, What::Step(step) if step.is_dropped())
+        match self {
+            Self::Step(_, step) => step.is_dropped(),
+            Self::Done(..) => false,
+            Self::Nested { dropped, .. } => *dropped,
+            Self::Undoing(_) => true,
+        }
     }
+
+    fn each_step(&self, act: fn(&dyn Settle<W>)) {
+        match self {
+            Self::Step(_, step) => act(&**step),
+            Self::Nested { entries, .. } => entries.iter().for_each(|entry| entry.each_step(act)),
+            Self::Done(..) | Self::Undoing(_) => {}
+        }
+    }
+}
+
+/// Takes the steps that nobody has the outcome of, and what nobody waits for any more.
+fn take_dropped<W: WorkflowDefinition>(entries: &mut Vec<Entry<W>>) -> Vec<Entry<W>> {
+    let mut taken = Vec::new();
+    for entry in std::mem::take(entries) {
+        match entry {
+            entry if entry.is_dropped() => taken.push(entry),
+            Entry::Nested {
+                policy,
+                entries: mut kept,
+                dropped,
+            } => {
+                let inside = take_dropped(&mut kept);
+                if !inside.is_empty() {
+                    taken.push(Entry::Nested {
+                        policy,
+                        entries: inside,
+                        dropped: true,
+                    });
+                }
+                entries.push(Entry::Nested {
+                    policy,
+                    entries: kept,
+                    dropped,
+                });
+            }
+            entry => entries.push(entry),
+        }
+    }
+    taken
 }
 
 /// What has to be done about a step that has ended.
@@ -58,8 +111,8 @@ pub(super) enum Undo<W: WorkflowDefinition> {
 
 /// A step in the ledger, whatever it gives.
 pub(super) trait Settle<W: WorkflowDefinition> {
-    /// Asks a step that runs to stop.
-    fn cancel(&self);
+    /// It is being undone: one that runs is asked to stop.
+    fn begin_undoing(&self);
 
     /// Waits until the step has ended, and takes what is to be done about it.
     fn poll_settled(&self, context: &mut Context<'_>) -> Poll<Undo<W>>;
@@ -70,38 +123,69 @@ pub(super) trait Settle<W: WorkflowDefinition> {
 
 /// What a saga did and how it is undone.
 pub(super) struct Ledger<W: WorkflowDefinition> {
-    pub(super) context: WorkflowContext<W>,
-    pub(super) registered: RefCell<Vec<Registered<W>>>,
-    pub(super) parallel: Cell<bool>,
-    pub(super) stop_on_failure: Cell<bool>,
-    pub(super) deadline: Cell<Option<Duration>>,
+    context: WorkflowContext<W>,
+    entries: RefCell<Vec<Entry<W>>>,
+    policy: Cell<Policy>,
 }
 
-/// Whoever a saga leaves its ledger to, if it is dropped unfinished (G1): the saga above, or the run.
+/// Sees to it that nothing stays in a ledger when its saga ends, however that ends (G1): what is left goes
+/// to the saga above, or is undone by the run.
 pub(super) struct Heir<W: WorkflowDefinition> {
-    pub(super) ledger: Rc<Ledger<W>>,
-    pub(super) above: Option<Rc<Ledger<W>>>,
-    pub(super) ended: bool,
+    ledger: Rc<Ledger<W>>,
+    above: Option<Rc<Ledger<W>>>,
+}
+
+impl<W: WorkflowDefinition> Heir<W> {
+    pub(super) fn new(ledger: Rc<Ledger<W>>, above: Option<Rc<Ledger<W>>>) -> Self {
+        Self { ledger, above }
+    }
+
+    /// The saga went well: what it did is the saga's above. With none above it stays done.
+    pub(super) fn end_well(self) {
+        let entries = self.ledger.entries.take();
+        if let Some(above) = &self.above {
+            above.inherit(&self.ledger, entries, false);
+        }
+    }
 }
 
 impl<W: WorkflowDefinition> Drop for Heir<W> {
     fn drop(&mut self) {
-        if self.ended || self.ledger.context.cell().is_evicting() {
-            return;
-        }
-        let left = self.ledger.registered.take();
-        if left.is_empty() {
+        let left = self.ledger.entries.take();
+        if self.ledger.context.cell().is_evicting() {
             return;
         }
         match &self.above {
-            Some(above) => above
-                .registered
-                .borrow_mut()
-                .extend(left.into_iter().map(|entry| Registered {
-                    orphaned: true,
-                    ..entry
-                })),
+            Some(above) => above.inherit(&self.ledger, left, true),
+            None if left.is_empty() => {}
             None => self.ledger.start_undoing(left).detach(),
+        }
+    }
+}
+
+/// Waits for undoing. Dropped before that has ended, it leaves the wait to the ledger (G4).
+struct Undone<'a, W: WorkflowDefinition> {
+    ledger: &'a Ledger<W>,
+    task: Option<TaskHandle<SagaReport>>,
+}
+
+impl<W: WorkflowDefinition> Future for Undone<'_, W> {
+    type Output = SagaReport;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<SagaReport> {
+        let task = self.task.as_mut().expect("polled after it was ready");
+        let polled = Pin::new(task).poll(context);
+        if polled.is_ready() {
+            self.task = None;
+        }
+        polled
+    }
+}
+
+impl<W: WorkflowDefinition> Drop for Undone<'_, W> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            self.ledger.push(Entry::Undoing(task));
         }
     }
 }
@@ -114,23 +198,71 @@ pub(super) fn boxed<W: WorkflowDefinition>(
 }
 
 impl<W: WorkflowDefinition> Ledger<W> {
-    /// Takes the steps that nobody has the outcome of.
-    pub(super) fn take_dropped(&self) -> Vec<Registered<W>> {
-        self.registered
-            .borrow_mut()
-            .extract_if(.., |entry| entry.is_dropped())
-            .collect()
+    pub(super) fn new(context: WorkflowContext<W>) -> Rc<Self> {
+        Rc::new(Self {
+            context,
+            entries: RefCell::default(),
+            policy: Cell::default(),
+        })
     }
 
-    /// Undoes entries of the ledger, and waits for that. It goes on if nobody waits any more.
-    pub(super) async fn undo(self: &Rc<Self>, entries: Vec<Registered<W>>) -> SagaReport {
+    pub(super) fn context(&self) -> &WorkflowContext<W> {
+        &self.context
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    pub(super) fn change_policy(&self, change: impl FnOnce(&mut Policy)) {
+        let mut policy = self.policy.get();
+        change(&mut policy);
+        self.policy.set(policy);
+    }
+
+    pub(super) fn push(&self, entry: Entry<W>) {
+        self.entries.borrow_mut().push(entry);
+    }
+
+    /// Takes over what a nested saga did.
+    fn inherit(&self, nested: &Self, entries: Vec<Entry<W>>, dropped: bool) {
+        if !entries.is_empty() {
+            let policy = nested.policy.get();
+            self.push(Entry::Nested {
+                policy,
+                entries,
+                dropped,
+            });
+        }
+    }
+
+    /// Undoes everything, and waits for that. It goes on if nobody waits any more.
+    pub(super) async fn undo_all(self: &Rc<Self>) -> SagaReport {
+        self.undo(self.entries.take()).await
+    }
+
+    /// Undoes what nobody has the outcome of, and waits for that.
+    pub(super) async fn undo_dropped(self: &Rc<Self>) -> SagaReport {
+        let mut report = SagaReport::default();
+        loop {
+            let dropped = take_dropped(&mut self.entries.borrow_mut());
+            if dropped.is_empty() {
+                return report;
+            }
+            report.append(self.undo(dropped).await);
+        }
+    }
+
+    async fn undo(self: &Rc<Self>, entries: Vec<Entry<W>>) -> SagaReport {
         if entries.is_empty() {
             return SagaReport::default();
         }
-        self.start_undoing(entries).await
+        let task = Some(self.start_undoing(entries));
+        Undone { ledger: self, task }.await
     }
 
-    fn start_undoing(self: &Rc<Self>, entries: Vec<Registered<W>>) -> TaskHandle<SagaReport> {
+    /// Undoes entries in a task that ends before the run closes.
+    fn start_undoing(self: &Rc<Self>, entries: Vec<Entry<W>>) -> TaskHandle<SagaReport> {
         let cell = self.context.cell();
         let ledger = Rc::clone(self);
         let scope = Scope::open(cell, ScopeKind::Disconnected);
@@ -138,65 +270,78 @@ impl<W: WorkflowDefinition> Ledger<W> {
             cell,
             scope,
             Box::pin(async move {
-                let report = ledger.undo_within_deadline(entries).await;
-                if report.failed().next().is_none() {
-                    tracing::info!(%report, "the saga was undone");
-                } else {
+                let policy = ledger.policy.get();
+                let report = SagaReport {
+                    steps: ledger.undo_entries(policy, entries, false).await,
+                };
+                if !report.is_whole() {
                     tracing::error!(%report, "the saga could not be undone wholly");
+                } else if !report.steps().is_empty() {
+                    tracing::info!(%report, "the saga was undone");
                 }
                 report
             }),
         )
     }
 
-    async fn undo_within_deadline(&self, mut entries: Vec<Registered<W>>) -> SagaReport {
+    async fn undo_entries(
+        &self,
+        policy: Policy,
+        entries: Vec<Entry<W>>,
+        stopped: bool,
+    ) -> Vec<Compensated> {
         // Whatever still runs is asked to stop now, and waited for in its turn (G3).
         for entry in &entries {
-            if let What::Step(step) = &entry.what {
-                step.cancel();
-            }
+            entry.each_step(|step| step.begin_undoing());
         }
-        entries.reverse();
-        let steps = match self.deadline.get() {
-            None => self.undo_all(entries).await,
+        let undoing = self.undo_last_first(policy, entries, stopped);
+        match policy.deadline {
+            None => undoing.await,
             Some(limit) => self
                 .context
-                .with_timeout(limit, async |_| {
-                    WorkflowResult::Ok(self.undo_all(entries).await)
-                })
+                .with_timeout(limit, async move |_| WorkflowResult::Ok(undoing.await))
                 .await
                 .unwrap_or_default(),
-        };
-        SagaReport { steps }
+        }
     }
 
-    async fn undo_all(&self, entries: Vec<Registered<W>>) -> Vec<Compensated> {
-        if self.parallel.get() {
-            let all = entries.into_iter().map(|entry| self.undo_one(entry, false));
+    async fn undo_last_first(
+        &self,
+        policy: Policy,
+        entries: Vec<Entry<W>>,
+        mut stopped: bool,
+    ) -> Vec<Compensated> {
+        let entries = entries.into_iter().rev();
+        if policy.parallel {
+            let all = entries.map(|entry| self.undo_one(entry, stopped));
             return join_all(all).await.into_iter().flatten().collect();
         }
         let mut steps = Vec::new();
-        let mut stopped = false;
         for entry in entries {
-            if let Some(done) = self.undo_one(entry, stopped).await {
-                stopped |= self.stop_on_failure.get() && done.outcome.is_err();
-                steps.push(done);
-            }
+            let done = self.undo_one(entry, stopped).await;
+            stopped |= policy.stop_on_failure && done.iter().any(|step| step.outcome.is_err());
+            steps.extend(done);
         }
         steps
     }
 
-    /// Undoes one entry. `None` when there is nothing to undo.
-    async fn undo_one(&self, entry: Registered<W>, stopped: bool) -> Option<Compensated> {
-        let Registered { step, what, .. } = entry;
-        let compensate = match what {
-            What::Done(compensate) => Ok(compensate),
-            What::Step(record) => match self.settled(&*record).await {
-                Some(Undo::Nothing) => return None,
-                Some(Undo::Compensate(compensate)) => Ok(compensate),
-                Some(Undo::Unknown) => Err(UNKNOWN),
-                None => Err(STILL_RUNS),
-            },
+    /// Undoes one entry, and says of each step in it how that went.
+    async fn undo_one(&self, entry: Entry<W>, stopped: bool) -> Vec<Compensated> {
+        let (step, compensate) = match entry {
+            Entry::Nested {
+                policy, entries, ..
+            } => return Box::pin(self.undo_entries(policy, entries, stopped)).await,
+            Entry::Undoing(task) => return self.undone(task).await.steps,
+            Entry::Done(step, compensate) => (step, Ok(compensate)),
+            Entry::Step(step, record) => {
+                let compensate = match self.settled(&*record).await {
+                    Some(Undo::Nothing) => return Vec::new(),
+                    Some(Undo::Compensate(compensate)) => Ok(compensate),
+                    Some(Undo::Unknown) => Err(UNKNOWN),
+                    None => Err(STILL_RUNS),
+                };
+                (step.to_owned(), compensate)
+            }
         };
         let outcome = match compensate {
             Err(why) => Err(NotUndone::Failed(WorkflowError::from(why))),
@@ -209,7 +354,19 @@ impl<W: WorkflowDefinition> Ledger<W> {
                 .await
                 .map_err(NotUndone::Failed),
         };
-        Some(Compensated { step, outcome })
+        vec![Compensated { step, outcome }]
+    }
+
+    /// Waits for undoing that began before, and ends it when the deadline passes first.
+    async fn undone(&self, task: TaskHandle<SagaReport>) -> SagaReport {
+        let deadline = pin!(self.context.cancellation_requested());
+        match future::select(task, deadline).await {
+            Either::Left((report, _)) => report,
+            Either::Right((why, task)) => {
+                task.cancel(why.as_str());
+                task.await
+            }
+        }
     }
 
     /// Waits until a step has ended; `None` when the deadline passes first.

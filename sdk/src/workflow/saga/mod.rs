@@ -10,16 +10,11 @@ mod ledger;
 mod report;
 mod step;
 
-use std::{
-    cell::{Cell, RefCell},
-    fmt,
-    rc::Rc,
-    time::Duration,
-};
+use std::{fmt, rc::Rc, time::Duration};
 
 use steadfast_core::options::{ActivityCancellationType, ChildWorkflowCancellationType};
 
-use self::ledger::{Heir, Ledger, Registered, What, boxed};
+use self::ledger::{Entry, Heir, Ledger, boxed};
 pub use self::{
     report::{Compensated, SagaError, SagaReport},
     step::{SagaStep, StepError},
@@ -27,7 +22,10 @@ pub use self::{
 use super::{ActivityOptions, ChildWorkflowOptions, WorkflowContext};
 use crate::{
     definition::{ActivityDefinition, RunDefinition, WorkflowDefinition},
-    error::{ActivityExecutionError, ChildWorkflowError, WorkflowError, WorkflowResult},
+    error::{
+        ActivityExecutionError, ApplicationFailure, ChildWorkflowError, WorkflowError,
+        WorkflowResult,
+    },
 };
 
 /// Steps, and what undoes them. Made by [`WorkflowContext::saga`].
@@ -35,31 +33,25 @@ pub struct Saga<W: WorkflowDefinition>(Rc<Ledger<W>>);
 
 impl<W: WorkflowDefinition> fmt::Debug for Saga<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Saga({} steps)", self.0.registered.borrow().len())
+        write!(f, "Saga({} steps)", self.0.len())
     }
 }
 
 impl<W: WorkflowDefinition> Saga<W> {
     pub(crate) fn new(context: WorkflowContext<W>) -> Self {
-        Self(Rc::new(Ledger {
-            context,
-            registered: RefCell::new(Vec::new()),
-            parallel: Cell::new(false),
-            stop_on_failure: Cell::new(false),
-            deadline: Cell::new(None),
-        }))
+        Self(Ledger::new(context))
     }
 
     /// Runs compensations side by side instead of last step first.
     pub fn parallel(&mut self) -> &mut Self {
-        self.0.parallel.set(true);
+        self.0.change_policy(|policy| policy.parallel = true);
         self
     }
 
     /// Stops at the first compensation that fails instead of going on with the others. Those that are
     /// left are in the report as skipped (G7).
     pub fn stop_on_failed_compensation(&mut self) -> &mut Self {
-        self.0.stop_on_failure.set(true);
+        self.0.change_policy(|policy| policy.stop_on_failure = true);
         self
     }
 
@@ -67,7 +59,7 @@ impl<W: WorkflowDefinition> Saga<W> {
     /// have no limit but their own options. When it is over, what runs is cancelled, what has not begun
     /// is skipped, and the report has both.
     pub fn compensation_deadline(&mut self, limit: Duration) -> &mut Self {
-        self.0.deadline.set(Some(limit));
+        self.0.change_policy(|policy| policy.deadline = Some(limit));
         self
     }
 
@@ -90,7 +82,7 @@ impl<W: WorkflowDefinition> Saga<W> {
             .retry_policy
             .as_ref()
             .is_some_and(|policy| policy.maximum_attempts == 1);
-        let context = self.0.context.clone();
+        let context = self.0.context().clone();
         SagaStep::new(
             Rc::clone(&self.0),
             A::ACTIVITY_TYPE,
@@ -117,7 +109,7 @@ impl<W: WorkflowDefinition> Saga<W> {
             .retry_policy
             .as_ref()
             .is_none_or(|policy| policy.maximum_attempts == 1);
-        let context = self.0.context.clone();
+        let context = self.0.context().clone();
         SagaStep::new(
             Rc::clone(&self.0),
             R::Workflow::WORKFLOW_TYPE,
@@ -128,7 +120,8 @@ impl<W: WorkflowDefinition> Saga<W> {
 
     /// Runs a saga as a part of this one. If it ends with an error it is undone at once; if it
     /// succeeds, what it did is undone with this saga, should that fail later; if it is dropped, it is
-    /// undone when this saga ends, however that ends.
+    /// undone when this saga ends, however that ends. What it says about undoing ([`parallel`](Self::parallel) and
+    /// so on) is about its own steps, whoever undoes them.
     ///
     /// # Errors
     ///
@@ -137,14 +130,9 @@ impl<W: WorkflowDefinition> Saga<W> {
         &self,
         body: impl AsyncFnOnce(&mut Self) -> Result<T, E>,
     ) -> WorkflowResult<T> {
-        let inner = Self::new(self.0.context.clone());
-        let registered = Rc::clone(&inner.0);
-        let value = inner.run_below(Some(Rc::clone(&self.0)), body).await?;
-        self.0
-            .registered
-            .borrow_mut()
-            .append(&mut registered.registered.borrow_mut());
-        Ok(value)
+        Self::new(self.0.context().clone())
+            .run_below(Some(Rc::clone(&self.0)), body)
+            .await
     }
 
     /// Registers a compensation of any kind, for what was done outside a step.
@@ -153,16 +141,13 @@ impl<W: WorkflowDefinition> Saga<W> {
         step: impl Into<String>,
         compensation: impl AsyncFnOnce(&mut WorkflowContext<W>) -> WorkflowResult<()> + 'static,
     ) {
-        self.0.registered.borrow_mut().push(Registered {
-            step: step.into(),
-            what: What::Done(boxed(compensation)),
-            orphaned: false,
-        });
+        self.0.push(Entry::Done(step.into(), boxed(compensation)));
     }
 
-    /// Undoes now what was done so far, and says how that went. Undoing goes on if this is dropped.
+    /// Undoes now what was done so far, and says how that went. Undoing goes on if this is dropped, and the saga
+    /// waits for it before it ends.
     pub async fn unwind(&self) -> SagaReport {
-        self.0.undo(self.0.registered.take()).await
+        self.0.undo_all().await
     }
 
     pub(crate) async fn run<T, E: Into<WorkflowError>>(
@@ -177,29 +162,34 @@ impl<W: WorkflowDefinition> Saga<W> {
         above: Option<Rc<Ledger<W>>>,
         body: impl AsyncFnOnce(&mut Self) -> Result<T, E>,
     ) -> WorkflowResult<T> {
-        let mut heir = Heir {
-            ledger: Rc::clone(&self.0),
-            above,
-            ended: false,
-        };
-        let result = body(&mut self).await.map_err(Into::into);
         let ledger = Rc::clone(&self.0);
-        match result {
-            Err(error) if !error.is_continue_as_new() => {
-                let report = ledger.undo(ledger.registered.take()).await;
-                if report.failed().next().is_none() {
-                    Err(error)
-                } else {
-                    Err(SagaError::new(error, &report).into())
-                }
-            }
-            other => {
+        let heir = Heir::new(Rc::clone(&ledger), above);
+        let result = body(&mut self).await.map_err(Into::into);
+        let (error, mut report) = match result {
+            Err(error) if !error.is_continue_as_new() => (error, SagaReport::default()),
+            well => {
                 // Nobody has the outcome of a step whose future was dropped, so it is undone also
                 // where the saga goes well.
-                ledger.undo(ledger.take_dropped()).await;
-                heir.ended = true;
-                other
+                let report = ledger.undo_dropped().await;
+                if report.is_whole() {
+                    heir.end_well();
+                    return well;
+                }
+                // Whoever sees an error of a saga takes it to be undone.
+                (
+                    ApplicationFailure::new(DROPPED_NOT_UNDONE, "SagaError").into(),
+                    report,
+                )
             }
+        };
+        report.append(ledger.undo_all().await);
+        if report.is_whole() {
+            Err(error)
+        } else {
+            Err(SagaError::new(error, &report).into())
         }
     }
 }
+
+const DROPPED_NOT_UNDONE: &str =
+    "the saga went well, but steps of it that nobody awaits any more could not be undone";

@@ -60,6 +60,15 @@ impl SagaReport {
         &self.steps
     }
 
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.steps.append(&mut other.steps);
+    }
+
+    /// Whether everything that was due is undone.
+    pub(super) fn is_whole(&self) -> bool {
+        self.failed().next().is_none()
+    }
+
     /// The steps that are not undone, also those that were skipped.
     pub fn failed(&self) -> impl Iterator<Item = &Compensated> {
         self.steps.iter().filter(|step| step.outcome.is_err())

@@ -24,7 +24,7 @@ use steadfast_core::{
     scope::ScopeKind,
 };
 
-use super::ledger::{Compensate, Ledger, Registered, Settle, Undo, What, boxed};
+use super::ledger::{Compensate, Entry, Ledger, Settle, Undo, boxed};
 use crate::{
     definition::{ActivityDefinition, WorkflowDefinition},
     error::{ActivityExecutionError, ChildWorkflowError, WorkflowResult},
@@ -164,7 +164,7 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
 
     /// Puts the step into the ledger, and runs it (G1).
     async fn finish(self, how: How<W, T>) -> Result<T, E> {
-        let cell = Rc::clone(self.saga.context.cell());
+        let cell = Rc::clone(self.saga.context().cell());
         let scope = Scope::open(&cell, ScopeKind::Connected);
         let record = Rc::new(Record {
             cell,
@@ -177,11 +177,8 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
             only_attempt: self.only_attempt,
             dropped: Cell::new(false),
         });
-        self.saga.registered.borrow_mut().push(Registered {
-            step: self.name.to_owned(),
-            what: What::Step(Rc::clone(&record) as Rc<dyn Settle<W>>),
-            orphaned: false,
-        });
+        let step = Rc::clone(&record) as Rc<dyn Settle<W>>;
+        self.saga.push(Entry::Step(self.name, step));
         Awaited {
             record,
             ended: false,
@@ -258,7 +255,7 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Record<W, T, E> {
 }
 
 impl<W: WorkflowDefinition, T: 'static, E: StepError> Settle<W> for Record<W, T, E> {
-    fn cancel(&self) {
+    fn begin_undoing(&self) {
         if matches!(&*self.state.borrow(), State::Running { .. }) {
             self.scope.cancel("its saga is undone");
         }
