@@ -30,6 +30,214 @@ async fn quick(saga: &Saga<Script>, name: &str) -> WorkflowResult<()> {
     Ok(())
 }
 
+/// Runs a step that does not listen in a task of its own, and leaves it.
+fn charge_aside(ctx: &Ctx, saga: &Saga<Script>) {
+    let step = saga
+        .step(Stage::ignore, "charge".to_owned(), once())
+        .compensate_with(Stage::quick, "refund".to_owned(), options());
+    ctx.spawn(async |_| step.await).detach();
+}
+
+// G1: its saga went well without it, and the run ends while it runs.
+#[test]
+async fn a_step_that_outlives_its_saga_is_undone_when_the_run_ends() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    charge_aside(ctx, saga);
+                    ctx.sleep(SECOND).await?;
+                    WorkflowResult::Ok(())
+                })
+                .await?;
+                Ok("ended".to_owned())
+            })
+            .await;
+        world.board.heard("charge started").await;
+        world.advance(SECOND).await;
+        flow.reaches("ActCancelRequested", 1).await;
+        flow.settle().await;
+        assert_eq!(world.board.said(), ["charge started"]);
+        world.board.open("charge");
+        assert_eq!(flow.result().await, "ended");
+        assert_eq!(world.board.said(), ["charge started", "refund"]);
+    })
+    .await;
+}
+
+// G1, G4: the same where it belonged to a nested saga.
+#[test]
+async fn a_step_that_outlives_its_nested_saga_is_undone() {
+    for fails_later in [false, true] {
+        scenario(async |world| {
+            let flow = world
+                .start(async move |ctx| {
+                    ctx.saga(async |saga| {
+                        saga.nested(async |inner| {
+                            charge_aside(ctx, inner);
+                            ctx.sleep(SECOND).await
+                        })
+                        .await?;
+                        if fails_later {
+                            return fails("no visa");
+                        }
+                        WorkflowResult::Ok(())
+                    })
+                    .await?;
+                    Ok("ended".to_owned())
+                })
+                .await;
+            world.board.heard("charge started").await;
+            world.advance(SECOND).await;
+            flow.reaches("ActCancelRequested", 1).await;
+            flow.settle().await;
+            world.board.open("charge");
+            if fails_later {
+                assert_eq!(short(&*flow.failure().await), "No");
+            } else {
+                assert_eq!(flow.result().await, "ended");
+            }
+            assert_eq!(world.board.said(), ["charge started", "refund"]);
+        })
+        .await;
+    }
+}
+
+// G1: the task of a step is dropped after its nested saga went well.
+#[test]
+async fn a_step_of_a_nested_saga_that_is_dropped_later_is_undone_by_the_saga_above() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    let task = saga
+                        .nested(async |inner| {
+                            let step = inner
+                                .step(Stage::ignore, "charge".to_owned(), once())
+                                .compensate_with(Stage::quick, "refund".to_owned(), options());
+                            let task = ctx.spawn(async |_| step.await);
+                            ctx.sleep(SECOND).await?;
+                            WorkflowResult::Ok(task)
+                        })
+                        .await?;
+                    drop(task);
+                    ctx.sleep(SECOND).await?;
+                    WorkflowResult::Ok("ended".to_owned())
+                })
+                .await
+            })
+            .await;
+        world.board.heard("charge started").await;
+        world.advance(SECOND).await;
+        flow.reaches("ActCancelRequested", 1).await;
+        world.advance(SECOND).await;
+        flow.reaches("TimerFired", 2).await;
+        flow.settle().await;
+        world.board.open("charge");
+        assert_eq!(flow.result().await, "ended");
+        assert_eq!(world.board.said(), ["charge started", "refund"]);
+    })
+    .await;
+}
+
+// G1: nobody could undo it any more but the saga, which is over.
+#[test]
+async fn a_step_that_times_out_after_its_saga_is_undone() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    charge_aside(ctx, saga);
+                    ctx.sleep(SECOND).await
+                })
+                .await?;
+                ctx.sleep(HOUR).await?;
+                Ok("ended".to_owned())
+            })
+            .await;
+        world.board.heard("charge started").await;
+        world.advance(SECOND).await;
+        flow.reaches("TimerStarted", 2).await;
+        world.advance(MINUTE).await;
+        world.board.heard("refund").await;
+        world.advance(HOUR).await;
+        assert_eq!(flow.result().await, "ended");
+        assert_eq!(world.board.said(), ["charge started", "refund"]);
+        world.board.open("charge");
+    })
+    .await;
+}
+
+// G1: whoever awaited it has its value, and its saga went well.
+#[test]
+async fn a_step_that_completes_after_its_saga_is_not_undone() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    charge_aside(ctx, saga);
+                    ctx.sleep(SECOND).await
+                })
+                .await?;
+                ctx.sleep(HOUR).await?;
+                Ok("ended".to_owned())
+            })
+            .await;
+        world.board.heard("charge started").await;
+        world.advance(SECOND).await;
+        flow.reaches("TimerStarted", 2).await;
+        flow.settle().await;
+        world.board.open("charge");
+        flow.reaches("ActCompleted", 1).await;
+        world.advance(HOUR).await;
+        assert_eq!(flow.result().await, "ended");
+        assert_eq!(world.board.said(), ["charge started"]);
+    })
+    .await;
+}
+
+// G1: nothing would undo it.
+#[test]
+async fn a_step_of_a_saga_that_has_ended_is_refused() {
+    for how in ["well", "failed", "dropped"] {
+        scenario(async |world| {
+            let flow = world
+                .start(async move |ctx| {
+                    let saga = ctx.saga(async |saga| {
+                        let step = saga
+                            .step(Stage::quick, "charge".to_owned(), options())
+                            .compensate_with(Stage::quick, "refund".to_owned(), options());
+                        ctx.spawn(async |ctx| {
+                            ctx.sleep(MINUTE).await?;
+                            let refused = step.await.unwrap_err().to_string();
+                            ctx.state_mut(|state| state.heard.push(refused));
+                            WorkflowResult::Ok(())
+                        })
+                        .detach();
+                        match how {
+                            "well" => Ok(()),
+                            "failed" => fails("sold out"),
+                            _ => Ok(ctx.sleep(HOUR).await?),
+                        }
+                    });
+                    select! {
+                        _ = saga => {},
+                        slept = ctx.sleep(SECOND) => slept?,
+                    }
+                    ctx.wait_condition(|state| !state.heard.is_empty()).await?;
+                    Ok(ctx.state(|state| state.heard.join("")))
+                })
+                .await;
+            flow.reaches("TimerStarted", 1).await;
+            world.advance(MINUTE).await;
+            let text = flow.result().await;
+            assert!(text.contains("the saga of this step has ended"), "{text}");
+            assert_eq!(world.board.said(), [""; 0]);
+        })
+        .await;
+    }
+}
+
 /// Two sagas in one, of which the second fails at once and is dropped while it is undone.
 async fn dropped_while_undone(
     ctx: &Ctx,

@@ -114,6 +114,9 @@ pub(super) trait Settle<W: WorkflowDefinition> {
     /// It is being undone: one that runs is asked to stop.
     fn begin_undoing(&self);
 
+    /// Its saga went well and no ledger has it any more.
+    fn let_go(&self);
+
     /// Waits until the step has ended, and takes what is to be done about it.
     fn poll_settled(&self, context: &mut Context<'_>) -> Poll<Undo<W>>;
 
@@ -126,6 +129,8 @@ pub(super) struct Ledger<W: WorkflowDefinition> {
     context: WorkflowContext<W>,
     entries: RefCell<Vec<Entry<W>>>,
     policy: Cell<Policy>,
+    /// The saga has not ended, so that a step may begin.
+    open: Cell<bool>,
 }
 
 /// Sees to it that nothing stays in a ledger when its saga ends, however that ends (G1): what is left goes
@@ -140,18 +145,22 @@ impl<W: WorkflowDefinition> Heir<W> {
         Self { ledger, above }
     }
 
-    /// The saga went well: what it did is the saga's above. With none above it stays done.
+    /// The saga went well: what it did is the saga's above. With none above it stays done, and a step
+    /// that still runs is its own future's.
     pub(super) fn end_well(self) {
-        let entries = self.ledger.entries.take();
-        if let Some(above) = &self.above {
-            above.inherit(&self.ledger, entries, false);
+        let entries = self.ledger.close();
+        match &self.above {
+            Some(above) => above.inherit(&self.ledger, entries, false),
+            None => entries
+                .iter()
+                .for_each(|entry| entry.each_step(|step| step.let_go())),
         }
     }
 }
 
 impl<W: WorkflowDefinition> Drop for Heir<W> {
     fn drop(&mut self) {
-        let left = self.ledger.entries.take();
+        let left = self.ledger.close();
         if self.ledger.context.cell().is_evicting() {
             return;
         }
@@ -203,6 +212,7 @@ impl<W: WorkflowDefinition> Ledger<W> {
             context,
             entries: RefCell::default(),
             policy: Cell::default(),
+            open: Cell::new(true),
         })
     }
 
@@ -212,6 +222,10 @@ impl<W: WorkflowDefinition> Ledger<W> {
 
     pub(super) fn len(&self) -> usize {
         self.entries.borrow().len()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.get()
     }
 
     pub(super) fn change_policy(&self, change: impl FnOnce(&mut Policy)) {
@@ -236,9 +250,20 @@ impl<W: WorkflowDefinition> Ledger<W> {
         }
     }
 
+    /// No step begins any more.
+    fn close(&self) -> Vec<Entry<W>> {
+        self.open.set(false);
+        self.entries.take()
+    }
+
     /// Undoes everything, and waits for that. It goes on if nobody waits any more.
     pub(super) async fn undo_all(self: &Rc<Self>) -> SagaReport {
         self.undo(self.entries.take()).await
+    }
+
+    /// The same at the end of the saga.
+    pub(super) async fn close_and_undo(self: &Rc<Self>) -> SagaReport {
+        self.undo(self.close()).await
     }
 
     /// Undoes what nobody has the outcome of, and waits for that.
@@ -262,7 +287,7 @@ impl<W: WorkflowDefinition> Ledger<W> {
     }
 
     /// Undoes entries in a task that ends before the run closes.
-    fn start_undoing(self: &Rc<Self>, entries: Vec<Entry<W>>) -> TaskHandle<SagaReport> {
+    pub(super) fn start_undoing(self: &Rc<Self>, entries: Vec<Entry<W>>) -> TaskHandle<SagaReport> {
         let cell = self.context.cell();
         let ledger = Rc::clone(self);
         let scope = Scope::open(cell, ScopeKind::Disconnected);

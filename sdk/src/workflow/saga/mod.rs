@@ -182,7 +182,7 @@ impl<W: WorkflowDefinition> Saga<W> {
                 )
             }
         };
-        report.append(ledger.undo_all().await);
+        report.append(ledger.close_and_undo().await);
         if report.is_whole() {
             Err(error)
         } else {

@@ -164,6 +164,9 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
 
     /// Puts the step into the ledger, and runs it (G1).
     async fn finish(self, how: How<W, T>) -> Result<T, E> {
+        if !self.saga.is_open() {
+            return Err(E::refused(SAGA_HAS_ENDED));
+        }
         let cell = Rc::clone(self.saga.context().cell());
         let scope = Scope::open(&cell, ScopeKind::Connected);
         let record = Rc::new(Record {
@@ -176,16 +179,21 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
             scope,
             only_attempt: self.only_attempt,
             dropped: Cell::new(false),
+            left: Cell::new(false),
         });
-        let step = Rc::clone(&record) as Rc<dyn Settle<W>>;
-        self.saga.push(Entry::Step(self.name, step));
-        Awaited {
+        let awaited = Awaited {
+            saga: self.saga,
+            name: self.name,
             record,
             ended: false,
-        }
-        .await
+        };
+        awaited.saga.push(awaited.entry());
+        awaited.await
     }
 }
+
+const SAGA_HAS_ENDED: &str = "the saga of this step has ended and would not undo it, so it was not started; \
+    run it while the saga's body runs, or in a saga of its own";
 
 struct Record<W: WorkflowDefinition, T, E> {
     cell: Rc<RunCell>,
@@ -193,6 +201,8 @@ struct Record<W: WorkflowDefinition, T, E> {
     scope: Scope,
     only_attempt: bool,
     dropped: Cell<bool>,
+    /// No ledger has it any more, so its own future sees to it that it is undone.
+    left: Cell<bool>,
 }
 
 enum State<W: WorkflowDefinition, T, E> {
@@ -261,6 +271,10 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Settle<W> for Record<W, T,
         }
     }
 
+    fn let_go(&self) {
+        self.left.set(true);
+    }
+
     fn poll_settled(&self, context: &mut Context<'_>) -> Poll<Undo<W>> {
         // Only one polls the operation: the step's own future for as long as there is one.
         if self.dropped.get() {
@@ -282,8 +296,24 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Settle<W> for Record<W, T,
 
 /// The future of a step.
 struct Awaited<W: WorkflowDefinition, T: 'static, E: StepError> {
+    saga: Rc<Ledger<W>>,
+    name: &'static str,
     record: Rc<Record<W, T, E>>,
     ended: bool,
+}
+
+impl<W: WorkflowDefinition, T: 'static, E: StepError> Awaited<W, T, E> {
+    fn entry(&self) -> Entry<W> {
+        let step = Rc::clone(&self.record) as Rc<dyn Settle<W>>;
+        Entry::Step(self.name, step)
+    }
+
+    /// Has a step undone that ends, without a result, after its saga (G1).
+    fn undo_if_left(&self) {
+        if self.record.left.get() {
+            self.saga.start_undoing(vec![self.entry()]).detach();
+        }
+    }
 }
 
 impl<W: WorkflowDefinition, T: 'static, E: StepError> Future for Awaited<W, T, E> {
@@ -291,7 +321,12 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Future for Awaited<W, T, E
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.record.poll_run(context);
-        self.ended |= polled.is_ready();
+        if let Poll::Ready(result) = &polled {
+            self.ended = true;
+            if result.is_err() {
+                self.undo_if_left();
+            }
+        }
         polled
     }
 }
@@ -302,12 +337,13 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Drop for Awaited<W, T, E> 
             self.record.dropped.set(true);
             self.record.scope.cancel("no longer awaited");
             self.record.cell.stir();
+            self.undo_if_left();
         }
     }
 }
 
 /// How a step of a saga ends without a result; says whether it may have happened all the same.
-pub trait StepError: 'static {
+pub trait StepError: Sized + 'static {
     /// What history records.
     fn failure(&self) -> &Failure;
 
@@ -316,6 +352,13 @@ pub trait StepError: 'static {
 
     /// Whether the step has completed, and only its result could not be read.
     fn has_completed(&self) -> bool;
+
+    /// The error of a step that was not started.
+    fn refused(why: &str) -> Self;
+}
+
+fn refusal(why: &str) -> Failure {
+    Failure::application(why, "SagaEnded").non_retryable()
 }
 
 impl StepError for ActivityExecutionError {
@@ -330,6 +373,10 @@ impl StepError for ActivityExecutionError {
     fn has_completed(&self) -> bool {
         self.is_unread()
     }
+
+    fn refused(why: &str) -> Self {
+        Self::new(refusal(why), None)
+    }
 }
 
 impl StepError for ChildWorkflowError {
@@ -343,6 +390,10 @@ impl StepError for ChildWorkflowError {
 
     fn has_completed(&self) -> bool {
         self.is_unread()
+    }
+
+    fn refused(why: &str) -> Self {
+        Self::new(refusal(why), None)
     }
 }
 
