@@ -515,3 +515,31 @@ async fn a_nested_saga_is_undone_side_by_side_if_it_says_so() {
     })
     .await;
 }
+
+// G8: nothing undoes it anyway.
+#[test]
+async fn a_step_without_compensation_that_outlives_the_deadline_is_not_reported() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    saga.compensation_deadline(MINUTE);
+                    select! {
+                        mailed = saga.step(Stage::ignore, "mail".to_owned(), options()).without_compensation()
+                            => Ok(mailed?),
+                        slept = ctx.sleep(SECOND) => { slept?; fails("too slow") }
+                    }
+                })
+                .await
+            })
+            .await;
+        world.board.heard("mail started").await;
+        world.advance(SECOND).await;
+        flow.reaches("ActCancelRequested", 1).await;
+        flow.settle().await;
+        world.advance(MINUTE).await;
+        assert_eq!(flow.failure().await.message, "too slow");
+        world.board.open("mail");
+    })
+    .await;
+}

@@ -122,6 +122,9 @@ pub(super) trait Settle<W: WorkflowDefinition> {
 
     /// Whether nobody waits for the step any more, and it had not ended.
     fn is_dropped(&self) -> bool;
+
+    /// Whether anything undoes it, if it runs.
+    fn has_compensation(&self) -> bool;
 }
 
 /// What a saga did and how it is undone.
@@ -363,6 +366,7 @@ impl<W: WorkflowDefinition> Ledger<W> {
                     Some(Undo::Nothing) => return Vec::new(),
                     Some(Undo::Compensate(compensate)) => Ok(compensate),
                     Some(Undo::Unknown) => Err(UNKNOWN),
+                    None if !record.has_compensation() => return Vec::new(),
                     None => Err(STILL_RUNS),
                 };
                 (step.to_owned(), compensate)

@@ -292,6 +292,17 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Settle<W> for Record<W, T,
     fn is_dropped(&self) -> bool {
         self.dropped.get()
     }
+
+    fn has_compensation(&self) -> bool {
+        let state = self.state.borrow();
+        !matches!(
+            &*state,
+            State::Running {
+                how: How::Never,
+                ..
+            }
+        )
+    }
 }
 
 /// The future of a step.
