@@ -372,6 +372,12 @@ impl Run {
         self.closing_holds = self.closing_holds.saturating_sub(1);
     }
 
+    /// Whether anything keeps the run from closing by [`hold_closing`](Self::hold_closing).
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.closing_holds > 0
+    }
+
     /// Whether the run function has ended.
     #[must_use]
     pub fn is_closing(&self) -> bool {

@@ -392,6 +392,45 @@ async fn a_saga_whose_dropped_step_cannot_be_undone_fails() {
     }
 }
 
+// G1: a saga in a task that a compensation left, when the run ends.
+#[test]
+async fn a_saga_that_a_compensation_left_is_undone_before_the_run_closes() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let saga = ctx.saga(async |saga| {
+                    saga.compensate_with("by hand", async |ctx| {
+                        ctx.spawn(async |ctx| {
+                            ctx.saga(async |inner| {
+                                quick(inner, "letter").await?;
+                                ctx.wait_condition(|_| false).await?;
+                                WorkflowResult::Ok(())
+                            })
+                            .await
+                        })
+                        .detach();
+                        Ok(ctx.sleep(SECOND).await?)
+                    });
+                    ctx.wait_condition(|_| false).await?;
+                    WorkflowResult::Ok(String::new())
+                });
+                select! {
+                    done = saga => done,
+                    slept = ctx.sleep(SECOND) => { slept?; Ok("ended".to_owned()) }
+                }
+            })
+            .await;
+        flow.reaches("TimerStarted", 1).await;
+        world.advance(SECOND).await;
+        world.board.heard("letter").await;
+        flow.reaches("ActCompleted", 1).await;
+        world.advance(SECOND).await;
+        assert_eq!(flow.result().await, "ended");
+        assert_eq!(world.board.said(), ["letter", "undo letter"]);
+    })
+    .await;
+}
+
 // G4, G7: what a nested saga said about its own undoing holds when the one above undoes it.
 #[test]
 async fn a_nested_saga_is_undone_in_its_own_way_by_the_one_above() {
