@@ -392,6 +392,49 @@ async fn a_saga_whose_dropped_step_cannot_be_undone_fails() {
     }
 }
 
+// G4, G6: it could not undo a dropped step, and is dropped while it undoes the others.
+#[test]
+async fn what_a_nested_saga_could_not_undo_before_it_was_dropped_is_reported() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                ctx.saga(async |saga| {
+                    let trip = saga.nested(async |inner| {
+                        inner
+                            .step(Stage::quick, "flight".to_owned(), options())
+                            .compensate_with(Stage::ignore, "undo flight".to_owned(), options())
+                            .await?;
+                        let seat = inner
+                            .step(Stage::hold, "seat".to_owned(), options())
+                            .compensate_with_output(Stage::quick, |it| it.clone(), options());
+                        select! {
+                            seat = seat => { seat?; },
+                            slept = ctx.sleep(SECOND) => slept?,
+                        }
+                        WorkflowResult::Ok(())
+                    });
+                    select! {
+                        done = trip => done?,
+                        slept = ctx.sleep(MINUTE) => slept?,
+                    }
+                    WorkflowResult::Ok("ended".to_owned())
+                })
+                .await
+            })
+            .await;
+        world.board.heard("seat started").await;
+        world.advance(SECOND).await;
+        world.board.heard("undo flight started").await;
+        world.advance(MINUTE).await;
+        flow.reaches("TimerFired", 2).await;
+        flow.settle().await;
+        world.board.open("undo flight");
+        let text = flow.failure().await.to_string();
+        assert!(text.contains("the step may have happened"), "{text}");
+    })
+    .await;
+}
+
 // G1: a saga in a task that a compensation left, when the run ends.
 #[test]
 async fn a_saga_that_a_compensation_left_is_undone_before_the_run_closes() {

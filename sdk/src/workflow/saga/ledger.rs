@@ -48,13 +48,15 @@ pub(super) enum Entry<W: WorkflowDefinition> {
     },
     /// Undoing that began before and that nobody waits for any more.
     Undoing(TaskHandle<SagaReport>),
+    /// What was undone before, not wholly.
+    Undone(SagaReport),
 }
 
 impl<W: WorkflowDefinition> Entry<W> {
     fn is_dropped(&self) -> bool {
         match self {
             Self::Step(_, step) => step.is_dropped(),
-            Self::Done(..) => false,
+            Self::Done(..) | Self::Undone(_) => false,
             Self::Nested { dropped, .. } => *dropped,
             Self::Undoing(_) => true,
         }
@@ -64,7 +66,7 @@ impl<W: WorkflowDefinition> Entry<W> {
         match self {
             Self::Step(_, step) => act(&**step),
             Self::Nested { entries, .. } => entries.iter().for_each(|entry| entry.each_step(act)),
-            Self::Done(..) | Self::Undoing(_) => {}
+            Self::Done(..) | Self::Undoing(_) | Self::Undone(_) => {}
         }
     }
 }
@@ -176,12 +178,12 @@ impl<W: WorkflowDefinition> Drop for Heir<W> {
 }
 
 /// Waits for undoing. Dropped before that has ended, it leaves the wait to the ledger (G4).
-struct Undone<'a, W: WorkflowDefinition> {
+struct Wait<'a, W: WorkflowDefinition> {
     ledger: &'a Ledger<W>,
     task: Option<TaskHandle<SagaReport>>,
 }
 
-impl<W: WorkflowDefinition> Future for Undone<'_, W> {
+impl<W: WorkflowDefinition> Future for Wait<'_, W> {
     type Output = SagaReport;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<SagaReport> {
@@ -194,7 +196,7 @@ impl<W: WorkflowDefinition> Future for Undone<'_, W> {
     }
 }
 
-impl<W: WorkflowDefinition> Drop for Undone<'_, W> {
+impl<W: WorkflowDefinition> Drop for Wait<'_, W> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
             self.ledger.push(Entry::Undoing(task));
@@ -269,15 +271,19 @@ impl<W: WorkflowDefinition> Ledger<W> {
         self.undo(self.close()).await
     }
 
-    /// Undoes what nobody has the outcome of, and waits for that.
-    pub(super) async fn undo_dropped(self: &Rc<Self>) -> SagaReport {
-        let mut report = SagaReport::default();
+    /// Undoes what nobody has the outcome of, and waits for that. Whether it could; otherwise the ledger keeps
+    /// for its own report what became of it.
+    pub(super) async fn undo_dropped(self: &Rc<Self>) -> bool {
         loop {
             let dropped = take_dropped(&mut self.entries.borrow_mut());
             if dropped.is_empty() {
-                return report;
+                return true;
             }
-            report.append(self.undo(dropped).await);
+            let report = self.undo(dropped).await;
+            if !report.is_whole() {
+                self.push(Entry::Undone(report));
+                return false;
+            }
         }
     }
 
@@ -286,7 +292,7 @@ impl<W: WorkflowDefinition> Ledger<W> {
             return SagaReport::default();
         }
         let task = Some(self.start_undoing(entries));
-        Undone { ledger: self, task }.await
+        Wait { ledger: self, task }.await
     }
 
     /// Undoes entries in a task that ends before the run closes.
@@ -360,6 +366,7 @@ impl<W: WorkflowDefinition> Ledger<W> {
                 policy, entries, ..
             } => return Box::pin(self.undo_entries(policy, entries, stopped)).await,
             Entry::Undoing(task) => return self.undone(task).await.steps,
+            Entry::Undone(report) => return report.steps,
             Entry::Done(step, compensate) => (step, Ok(compensate)),
             Entry::Step(step, record) => {
                 let compensate = match self.settled(&*record).await {

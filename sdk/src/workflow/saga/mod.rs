@@ -165,24 +165,18 @@ impl<W: WorkflowDefinition> Saga<W> {
         let ledger = Rc::clone(&self.0);
         let heir = Heir::new(Rc::clone(&ledger), above);
         let result = body(&mut self).await.map_err(Into::into);
-        let (error, mut report) = match result {
-            Err(error) if !error.is_continue_as_new() => (error, SagaReport::default()),
-            well => {
-                // Nobody has the outcome of a step whose future was dropped, so it is undone also
-                // where the saga goes well.
-                let report = ledger.undo_dropped().await;
-                if report.is_whole() {
-                    heir.end_well();
-                    return well;
-                }
-                // Whoever sees an error of a saga takes it to be undone.
-                (
-                    ApplicationFailure::new(DROPPED_NOT_UNDONE, "SagaError").into(),
-                    report,
-                )
+        let error = match result {
+            Err(error) if !error.is_continue_as_new() => error,
+            // Nobody has the outcome of a step whose future was dropped, so it is undone also where the saga
+            // goes well.
+            well if ledger.undo_dropped().await => {
+                heir.end_well();
+                return well;
             }
+            // Whoever sees an error of a saga takes it to be undone.
+            _ => ApplicationFailure::new(DROPPED_NOT_UNDONE, "SagaError").into(),
         };
-        report.append(ledger.close_and_undo().await);
+        let report = ledger.close_and_undo().await;
         if report.is_whole() {
             Err(error)
         } else {

@@ -60,10 +60,6 @@ impl SagaReport {
         &self.steps
     }
 
-    pub(super) fn append(&mut self, mut other: Self) {
-        self.steps.append(&mut other.steps);
-    }
-
     /// Whether everything that was due is undone.
     pub(super) fn is_whole(&self) -> bool {
         self.failed().next().is_none()
@@ -96,7 +92,8 @@ impl fmt::Display for SagaReport {
 }
 
 /// A saga that ended with an error and could not undo everything. The original error stays its
-/// source, so a cancellation stays one.
+/// source, so a cancellation stays one. A saga whose body went well ends with one too if it could not undo
+/// a step that was dropped; it has undone the others then.
 #[derive(Debug)]
 pub struct SagaError {
     source: Box<dyn Error + Send + Sync>,

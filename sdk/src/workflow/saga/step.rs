@@ -7,6 +7,9 @@
 //!      └─ the future is dropped: cancelled, and the ledger ─────┘
 //!         polls it when it undoes
 //! ```
+//!
+//! When its saga has gone well, no ledger has a step that still runs: it is left to its future, which has it
+//! undone if it ends without a value.
 
 use std::{
     cell::{Cell, RefCell},
