@@ -14,6 +14,7 @@ pub mod history;
 pub mod ids;
 pub mod limit;
 pub mod machine;
+pub mod mark;
 pub mod options;
 pub mod payload;
 pub mod random;

@@ -15,7 +15,8 @@ use steadfast_core::{
     command::ContinueAsNewWorkflowExecution,
     failure::{Failure, FailureKind, TimeoutType},
     limit::TooLarge,
-    payload::{Bytes, Payload},
+    mark::Mark,
+    payload::Payload,
     retry::RetryState,
 };
 
@@ -146,6 +147,8 @@ struct Carrier {
     text: String,
     /// The number of an activity's last attempt; 0 when that is not known.
     attempt: u32,
+    /// It has completed, and what it gave cannot be read.
+    unread: bool,
 }
 
 impl fmt::Display for Carrier {
@@ -176,6 +179,7 @@ impl Carrier {
             reason,
             text,
             attempt: 0,
+            unread: false,
         }
     }
 
@@ -329,6 +333,25 @@ operation_errors! {
     ExternalWorkflowError;
 }
 
+macro_rules! errors_of_results {
+    ($($name:ident)+) => {$(
+        impl $name {
+            /// It has completed, and its result cannot be read.
+            pub(crate) fn unread(error: &ConvertError) -> Self {
+                let mut unread = Self::new(failure_of(error, "ConvertError"), None);
+                unread.0.unread = true;
+                unread
+            }
+
+            pub(crate) fn is_unread(&self) -> bool {
+                self.0.unread
+            }
+        }
+    )+};
+}
+
+errors_of_results!(ActivityExecutionError ChildWorkflowError);
+
 impl ActivityExecutionError {
     pub(crate) fn in_attempt(mut self, attempt: u32) -> Self {
         self.0.attempt = attempt;
@@ -405,14 +428,8 @@ impl ApplicationFailure {
     /// (G5): for "no such card", and not for "already charged".
     #[must_use]
     pub fn nothing_happened(self) -> Self {
-        self.edit(|failure| {
-            if let FailureKind::Application { details, .. } = &mut failure.kind {
-                let mut mark = Payload::null();
-                let yes = Bytes::from(&b"true"[..]);
-                mark.metadata.insert(NOTHING_HAPPENED.to_owned(), yes);
-                details.push(mark);
-            }
-        })
+        let failure = Arc::unwrap_or_clone(self.0.failure);
+        Self::from_failure(failure.marked(Mark::NothingHappened))
     }
 
     /// The message.
@@ -452,7 +469,7 @@ impl ApplicationFailure {
             FailureKind::Application { details, .. } => details,
             _ => &[],
         };
-        let mut said = details.iter().filter(|payload| !is_mark(payload));
+        let mut said = details.iter().filter(|payload| !Mark::is_one(payload));
         convert::from_payload(said.nth(index))
     }
 
@@ -472,21 +489,6 @@ impl fmt::Display for ApplicationFailure {
 impl Error for ApplicationFailure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.0)
-    }
-}
-
-/// Marks, in the metadata of a failure's detail, that nothing happened.
-const NOTHING_HAPPENED: &str = "steadfast-nothing-happened";
-
-fn is_mark(detail: &Payload) -> bool {
-    detail.metadata.contains_key(NOTHING_HAPPENED)
-}
-
-/// Whether an activity that failed said that none of its attempts did anything.
-pub(crate) fn says_nothing_happened(failure: &Failure) -> bool {
-    match &failure.kind {
-        FailureKind::Application { details, .. } => details.iter().any(is_mark),
-        _ => false,
     }
 }
 
@@ -545,8 +547,9 @@ pub(crate) fn failure_of(error: &(dyn Error + 'static), type_name: &str) -> Fail
 
 /// Gives a failure that adds context what decides of the first application failure below it (F4).
 ///
-/// Behind an activity or a child workflow, whether and when to try again was about that: its type and details
-/// stay, and the error that adds context is tried again as the error without context would be.
+/// Behind an activity or a child workflow, whether and when to try again was about that, and so was whether its work
+/// was done: its type and details stay, and the error that adds context is tried again as the error without context
+/// would be.
 fn keep_what_decides(context: &mut Failure, below: &Failure) {
     let first = below
         .chain()
@@ -557,11 +560,13 @@ fn keep_what_decides(context: &mut Failure, below: &Failure) {
         && let FailureKind::Application {
             non_retryable,
             next_retry_delay,
+            details,
             ..
         } = &mut context.kind
     {
         *non_retryable = false;
         *next_retry_delay = None;
+        details.retain(|detail| !Mark::is_one(detail));
     }
 }
 

@@ -60,6 +60,7 @@ use crate::{
     machine::{
         ActivityMachine, ChildMachine, ExternalMachine, LocalActivityMachine, Reason, TimerMachine,
     },
+    mark::Mark,
     payload::{Payload, PayloadMap, TRACE_HEADER},
     random::Random,
     scope::{ScopeId, ScopeTree},
@@ -350,7 +351,10 @@ impl Run {
             Closing::Completed(result) => match limit.check("the workflow's result", result.iter())
             {
                 Ok(()) => Closing::Completed(result),
-                Err(too_large) => Closing::Failed(Box::new(too_large.to_failure())),
+                Err(too_large) => {
+                    let failure = too_large.to_failure().marked(Mark::MayHaveHappened);
+                    Closing::Failed(Box::new(failure))
+                }
             },
             Closing::Failed(failure) => Closing::Failed(fit(failure)),
             Closing::Cancelled(failure) => Closing::Cancelled(fit(failure)),
@@ -367,6 +371,12 @@ impl Run {
     /// Takes back one [`hold_closing`](Self::hold_closing).
     pub fn release_closing(&mut self) {
         self.closing_holds = self.closing_holds.saturating_sub(1);
+    }
+
+    /// Whether anything keeps the run from closing by [`hold_closing`](Self::hold_closing).
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.closing_holds > 0
     }
 
     /// Whether the run function has ended.

@@ -10,6 +10,7 @@ use steadfast_core::{
     failure::Failure,
     ids::{ActivityId, ActivityType, Namespace, TaskQueue, WorkflowExecution, WorkflowType},
     limit::PayloadLimit,
+    mark::Mark,
     options::ActivityTimeouts,
     payload::{Payload, PayloadMap},
     task::{ActivityTask, HeartbeatReply, LocalActivityTask, TaskToken},
@@ -380,6 +381,17 @@ impl ActivityError {
         Self(ActivityEnd::Unreadable(Box::new(failure)))
     }
 
+    /// The function has returned, and what it returned cannot be written; another attempt would do its work again.
+    pub(crate) fn unwritable(error: ConvertError) -> Self {
+        let Self(end) = Self::non_retryable(error);
+        Self(match end {
+            ActivityEnd::Failed(failure) => {
+                ActivityEnd::Failed(Box::new(failure.marked(Mark::MayHaveHappened)))
+            }
+            end => end,
+        })
+    }
+
     /// What the engine is told, made to fit (F8).
     pub(crate) fn into_end(self, limit: &PayloadLimit) -> ActivityEnd {
         let fit = |failure| Box::new(limit.fit("the activity's failure", failure));
@@ -411,7 +423,7 @@ pub(crate) enum ActivityEnd {
 
 impl ActivityEnd {
     /// What a call of the function comes to. A panic is a failure, and so is a result that the engine does
-    /// not take (F8).
+    /// not take (F8); neither says that nothing was done.
     pub(crate) fn of_call(
         result: std::thread::Result<Result<Payload, ActivityError>>,
         limit: &PayloadLimit,
@@ -429,6 +441,7 @@ impl ActivityEnd {
                 Failure::application(text, "Panic")
             }
         };
+        let error = error.marked(Mark::MayHaveHappened);
         Err(ActivityError(Self::Failed(Box::new(error))).into_end(limit))
     }
 }

@@ -32,7 +32,7 @@ where
             let output = function(context, input).await?;
             D::output_codec()
                 .encode(&output)
-                .map_err(ActivityError::non_retryable)
+                .map_err(ActivityError::unwritable)
         })
     })
 }

@@ -45,7 +45,7 @@ pub(crate) struct RunCell {
     unhandled: RefCell<Vec<super::handlers::BufferedSignal>>,
     /// The handlers that have not finished, by what they handle.
     handlers: RefCell<BTreeMap<u64, String>>,
-    /// The tasks that run to their end before the run closes, with those that they spawned.
+    /// The tasks that run to their end before the run closes, and what they spawned, which may use that time.
     lasting: RefCell<BTreeSet<TaskId>>,
 }
 
@@ -392,9 +392,17 @@ impl RunCell {
         Lasting(Rc::clone(self))
     }
 
-    /// Lets a task go on when the run function has ended, with those that it spawns.
+    /// Lets a task that keeps the run from closing go on when the run function has ended, with those that it
+    /// spawns.
     pub(crate) fn outlives_the_run_function(&self, id: TaskId) {
         self.lasting.borrow_mut().insert(id);
+    }
+
+    /// Once nothing keeps the run from closing, what was spawned by tasks that did passes with the run function.
+    pub(crate) fn let_lasting_pass(&self) {
+        if !self.peek(Run::is_held) {
+            self.lasting.borrow_mut().clear();
+        }
     }
 
     /// Says that a task is no more, so that nothing is kept of it.

@@ -329,12 +329,14 @@ impl Executor {
         polled.map(|_| ())
     }
 
-    /// Drops every task that does not outlive the run function, in creation order.
-    pub(crate) fn drop_passing(&mut self) {
+    /// Drops every task that does not outlive the run function, in creation order. Whether there was one.
+    pub(crate) fn drop_passing(&mut self) -> bool {
+        let mut any = false;
         loop {
             self.adopt();
             let passing = self.tasks.keys().find(|id| !self.cell.is_lasting(*id));
-            let Some(id) = passing else { return };
+            let Some(id) = passing else { return any };
+            any = true;
             self.drop_tasks(vec![id]);
         }
     }

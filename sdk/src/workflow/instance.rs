@@ -11,6 +11,7 @@ use steadfast_core::{
     error::RunError,
     event::{HistoryEvent, WorkflowExecutionStarted, WorkflowTaskFailedCause},
     failure::Failure,
+    mark::Mark,
     payload::Payload,
     run::{Closing, Run},
     scope::{ScopeId, ScopeKind},
@@ -201,10 +202,12 @@ impl<W: WorkflowDefinition> Instance<W> {
 
     /// Lets code go on until it rests. What outlives the run function goes on after it.
     fn rest(&mut self) -> Result<(), InstanceError> {
-        let closing = self.end_if_closing();
-        self.executor.run_until_stalled()?;
-        if !closing && self.end_if_closing() {
+        self.end_if_closing();
+        loop {
             self.executor.run_until_stalled()?;
+            if !self.end_if_closing() {
+                break;
+            }
         }
         // A handler reaches what another task waits for through the state, if that holds anything.
         let handlers_can_help = self.handlers.can_be_called() && size_of::<W>() > 0;
@@ -398,7 +401,8 @@ impl<W: WorkflowDefinition> Instance<W> {
         )
     }
 
-    /// Lets go of everything else if the run function has ended. Whether it has.
+    /// Lets go of everything else if the run function has ended, and at last of what those left that the run
+    /// waited for. Whether there was anything, which may have left something to do in its turn.
     fn end_if_closing(&mut self) -> bool {
         if !self.cell.peek(Run::is_closing) {
             return false;
@@ -411,8 +415,8 @@ impl<W: WorkflowDefinition> Instance<W> {
                  `ctx.all_handlers_finished().await`"
             );
         }
-        self.executor.drop_passing();
-        true
+        self.cell.let_lasting_pass();
+        self.executor.drop_passing()
     }
 }
 
@@ -421,7 +425,10 @@ fn closing<W: WorkflowDefinition>(result: Result<W::Output, WorkflowError>) -> C
     let error = match result {
         Ok(output) => match W::output_codec().encode(&output) {
             Ok(payload) => return Closing::Completed(Some(payload)),
-            Err(error) => WorkflowError::from(error),
+            Err(error) => {
+                let failure = WorkflowError::from(error).to_failure();
+                return Closing::Failed(Box::new(failure.marked(Mark::MayHaveHappened)));
+            }
         },
         Err(error) => match error.into_continue_as_new() {
             Ok(next) => return Closing::ContinuedAsNew(next),

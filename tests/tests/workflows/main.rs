@@ -24,6 +24,8 @@ mod operations;
 mod requests;
 mod sagas;
 mod sagas_dropped;
+mod sagas_left;
+mod sagas_outcomes;
 mod scopes;
 mod seen;
 #[path = "../../too_large.rs"]

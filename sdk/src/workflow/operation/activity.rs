@@ -114,9 +114,8 @@ impl<T> Future for ActivityFuture<T> {
             }
             State::Started(operation) => {
                 operation.poll(context).map(|resolution| match resolution {
-                    Resolution::Completed(result) => {
-                        decode(result.as_ref()).map_err(|error| convert_error(&error))
-                    }
+                    Resolution::Completed(result) => decode(result.as_ref())
+                        .map_err(|error| ActivityExecutionError::unread(&error)),
                     Resolution::Failed {
                         failure,
                         reason,

@@ -160,7 +160,7 @@ impl<W: WorkflowDefinition> Future for ChildWorkflow<W> {
                 operation.poll(context).map(|resolution| match resolution {
                     Resolution::Completed(result) => W::output_codec()
                         .decode(result.as_ref())
-                        .map_err(|error| convert_error(&error)),
+                        .map_err(|error| ChildWorkflowError::unread(&error)),
                     Resolution::Failed {
                         failure, reason, ..
                     } => Err(ChildWorkflowError::new(*failure, reason)),

@@ -7,6 +7,9 @@
 //!      └─ the future is dropped: cancelled, and the ledger ─────┘
 //!         polls it when it undoes
 //! ```
+//!
+//! When its saga has gone well, no ledger has a step that still runs: it is left to its future, which has it
+//! undone if it ends without a value.
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,20 +23,21 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 use steadfast_core::{
     failure::{Failure, FailureKind},
+    mark::Mark,
     scope::ScopeKind,
 };
 
-use super::{Compensate, Inner, Registered, What, boxed};
+use super::ledger::{Compensate, Entry, Ledger, Settle, Undo, boxed};
 use crate::{
     definition::{ActivityDefinition, WorkflowDefinition},
-    error::{ActivityExecutionError, ChildWorkflowError, WorkflowResult, says_nothing_happened},
+    error::{ActivityExecutionError, ChildWorkflowError, WorkflowResult},
     workflow::{ActivityOptions, Scope, ScopeFuture, WorkflowContext, cell::RunCell},
 };
 
 /// A step that was prepared and not yet started: an activity or a child workflow.
 #[must_use = "a step starts when it is told how it is undone"]
 pub struct SagaStep<W: WorkflowDefinition, T, E> {
-    saga: Rc<Inner<W>>,
+    saga: Rc<Ledger<W>>,
     name: &'static str,
     run: LocalBoxFuture<'static, Result<T, E>>,
     only_attempt: bool,
@@ -62,7 +66,7 @@ enum How<W: WorkflowDefinition, T> {
 
 impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
     pub(super) fn new(
-        saga: Rc<Inner<W>>,
+        saga: Rc<Ledger<W>>,
         name: &'static str,
         run: LocalBoxFuture<'static, Result<T, E>>,
         only_attempt: bool,
@@ -163,7 +167,10 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
 
     /// Puts the step into the ledger, and runs it (G1).
     async fn finish(self, how: How<W, T>) -> Result<T, E> {
-        let cell = Rc::clone(self.saga.context.cell());
+        if !self.saga.is_open() {
+            return Err(E::refused(SAGA_HAS_ENDED));
+        }
+        let cell = Rc::clone(self.saga.context().cell());
         let scope = Scope::open(&cell, ScopeKind::Connected);
         let record = Rc::new(Record {
             cell,
@@ -175,40 +182,21 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
             scope,
             only_attempt: self.only_attempt,
             dropped: Cell::new(false),
+            left: Cell::new(false),
         });
-        self.saga.registered.borrow_mut().push(Registered {
-            step: self.name.to_owned(),
-            what: What::Step(Rc::clone(&record) as Rc<dyn Settle<W>>),
-            orphaned: false,
-        });
-        Awaited {
+        let awaited = Awaited {
+            saga: self.saga,
+            name: self.name,
             record,
             ended: false,
-        }
-        .await
+        };
+        awaited.saga.push(awaited.entry());
+        awaited.await
     }
 }
 
-/// What has to be done about a step that has ended.
-pub(super) enum Undo<W: WorkflowDefinition> {
-    /// It has not happened, or nothing undoes it.
-    Nothing,
-    Compensate(Compensate<W>),
-    /// It may have happened, and what undoes it needs the output, which nobody knows.
-    Unknown,
-}
-
-/// A step in the ledger, whatever it gives.
-pub(super) trait Settle<W: WorkflowDefinition> {
-    /// Asks a step that runs to stop.
-    fn cancel(&self);
-
-    /// Waits until the step has ended, and takes what is to be done about it.
-    fn poll_settled(&self, context: &mut Context<'_>) -> Poll<Undo<W>>;
-
-    /// Whether nobody waits for the step any more, and it had not ended.
-    fn is_dropped(&self) -> bool;
-}
+const SAGA_HAS_ENDED: &str = "the saga of this step has ended and would not undo it, so it was not started; \
+    run it while the saga's body runs, or in a saga of its own";
 
 struct Record<W: WorkflowDefinition, T, E> {
     cell: Rc<RunCell>,
@@ -216,6 +204,8 @@ struct Record<W: WorkflowDefinition, T, E> {
     scope: Scope,
     only_attempt: bool,
     dropped: Cell<bool>,
+    /// No ledger has it any more, so its own future sees to it that it is undone.
+    left: Cell<bool>,
 }
 
 enum State<W: WorkflowDefinition, T, E> {
@@ -278,10 +268,14 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Record<W, T, E> {
 }
 
 impl<W: WorkflowDefinition, T: 'static, E: StepError> Settle<W> for Record<W, T, E> {
-    fn cancel(&self) {
+    fn begin_undoing(&self) {
         if matches!(&*self.state.borrow(), State::Running { .. }) {
             self.scope.cancel("its saga is undone");
         }
+    }
+
+    fn let_go(&self) {
+        self.left.set(true);
     }
 
     fn poll_settled(&self, context: &mut Context<'_>) -> Poll<Undo<W>> {
@@ -301,12 +295,39 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Settle<W> for Record<W, T,
     fn is_dropped(&self) -> bool {
         self.dropped.get()
     }
+
+    fn has_compensation(&self) -> bool {
+        let state = self.state.borrow();
+        !matches!(
+            &*state,
+            State::Running {
+                how: How::Never,
+                ..
+            }
+        )
+    }
 }
 
 /// The future of a step.
 struct Awaited<W: WorkflowDefinition, T: 'static, E: StepError> {
+    saga: Rc<Ledger<W>>,
+    name: &'static str,
     record: Rc<Record<W, T, E>>,
     ended: bool,
+}
+
+impl<W: WorkflowDefinition, T: 'static, E: StepError> Awaited<W, T, E> {
+    fn entry(&self) -> Entry<W> {
+        let step = Rc::clone(&self.record) as Rc<dyn Settle<W>>;
+        Entry::Step(self.name, step)
+    }
+
+    /// Has a step undone that ends, without a result, after its saga (G1).
+    fn undo_if_left(&self) {
+        if self.record.left.get() {
+            self.saga.start_undoing(vec![self.entry()]).detach();
+        }
+    }
 }
 
 impl<W: WorkflowDefinition, T: 'static, E: StepError> Future for Awaited<W, T, E> {
@@ -314,7 +335,12 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Future for Awaited<W, T, E
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.record.poll_run(context);
-        self.ended |= polled.is_ready();
+        if let Poll::Ready(result) = &polled {
+            self.ended = true;
+            if result.is_err() {
+                self.undo_if_left();
+            }
+        }
         polled
     }
 }
@@ -325,17 +351,28 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Drop for Awaited<W, T, E> 
             self.record.dropped.set(true);
             self.record.scope.cancel("no longer awaited");
             self.record.cell.stir();
+            self.undo_if_left();
         }
     }
 }
 
 /// How a step of a saga ends without a result; says whether it may have happened all the same.
-pub trait StepError: 'static {
+pub trait StepError: Sized + 'static {
     /// What history records.
     fn failure(&self) -> &Failure;
 
     /// The number of the last attempt, from 1; 0 when that is not known.
     fn attempt(&self) -> u32;
+
+    /// Whether the step has completed, and only its result could not be read.
+    fn has_completed(&self) -> bool;
+
+    /// The error of a step that was not started.
+    fn refused(why: &str) -> Self;
+}
+
+fn refusal(why: &str) -> Failure {
+    Failure::application(why, "SagaEnded").non_retryable()
 }
 
 impl StepError for ActivityExecutionError {
@@ -345,6 +382,14 @@ impl StepError for ActivityExecutionError {
 
     fn attempt(&self) -> u32 {
         Self::attempt(self)
+    }
+
+    fn has_completed(&self) -> bool {
+        self.is_unread()
+    }
+
+    fn refused(why: &str) -> Self {
+        Self::new(refusal(why), None)
     }
 }
 
@@ -356,16 +401,28 @@ impl StepError for ChildWorkflowError {
     fn attempt(&self) -> u32 {
         0
     }
+
+    fn has_completed(&self) -> bool {
+        self.is_unread()
+    }
+
+    fn refused(why: &str) -> Self {
+        Self::new(refusal(why), None)
+    }
 }
 
 /// Whether a step that ended without a result may have done its work all the same (G1, G5).
 ///
-/// It has not when it never started, or when its only attempt said itself that it failed, or its last
-/// one that none of them did anything. Of several attempts an earlier one may have done the work.
+/// It has not when it never started, or when its first attempt said itself that it failed, or its last
+/// one that none of them did anything. Of several attempts an earlier one may have done the work. An attempt
+/// that panicked, or returned what could not be recorded or read, says nothing of the kind.
 ///
 /// An activity that was cancelled between two attempts has, for all that history says, not started;
 /// only a policy of one attempt makes that sure.
 fn may_have_happened(error: &impl StepError, only_attempt: bool) -> bool {
+    if error.has_completed() {
+        return true;
+    }
     let Some((step, attempted)) = error
         .failure()
         .chain()
@@ -382,9 +439,63 @@ fn may_have_happened(error: &impl StepError, only_attempt: bool) -> bool {
     };
     // What lies deeper is about earlier attempts, or about the steps of the step.
     let said_so = step.cause.as_ref().is_some_and(|cause| match cause.kind {
-        FailureKind::Application { .. } => error.attempt() <= 1 || says_nothing_happened(cause),
-        FailureKind::Activity(_) | FailureKind::ChildWorkflow(_) => true,
+        FailureKind::Application { .. }
+        | FailureKind::Activity(_)
+        | FailureKind::ChildWorkflow(_) => {
+            let of_all = only_attempt || error.attempt() == 1;
+            let of_itself = of_all && !cause.is_marked(Mark::MayHaveHappened);
+            of_itself || cause.is_marked(Mark::NothingHappened)
+        }
         _ => false,
     });
     attempted && !said_so
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::{
+        failure::ActivityFailureInfo,
+        ids::{ActivityId, ActivityType, EventId},
+        retry::RetryState,
+    };
+
+    use super::*;
+    use crate::error::failure_of;
+
+    fn failed(cause: Failure, attempt: u32) -> ActivityExecutionError {
+        let info = ActivityFailureInfo {
+            scheduled_event_id: EventId(5),
+            started_event_id: EventId(6),
+            identity: None,
+            activity_type: ActivityType::new("charge").unwrap(),
+            activity_id: ActivityId::new("5").unwrap(),
+            retry_state: RetryState::NonRetryableFailure,
+        };
+        let failure = Failure::new("activity failed", FailureKind::Activity(Box::new(info)));
+        ActivityExecutionError::new(failure.with_cause(cause), None).in_attempt(attempt)
+    }
+
+    // G5: an activity may hand on what failed elsewhere.
+    #[test]
+    fn what_an_activity_that_failed_hands_on_says_nothing_of_earlier_attempts() {
+        let cause = || {
+            failed(Failure::application("no", "No"), 1)
+                .failure()
+                .clone()
+        };
+        assert!(may_have_happened(&failed(cause(), 2), false));
+        assert!(!may_have_happened(&failed(cause(), 1), false));
+    }
+
+    // F4, G5: the mark is about the activity that failed, and not about whoever called it.
+    #[test]
+    fn a_mark_does_not_pass_from_an_activity_to_its_caller() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("could not charge")]
+        struct Context(#[source] ActivityExecutionError);
+
+        let marked = Failure::application("no", "No").marked(Mark::NothingHappened);
+        let cause = failure_of(&Context(failed(marked, 1)), "Context");
+        assert!(may_have_happened(&failed(cause, 2), false));
+    }
 }
