@@ -292,6 +292,20 @@ impl Command {
         list.iter().chain(map).chain(markers)
     }
 
+    /// What the texts of a retry policy in it have in bytes.
+    pub(crate) fn texts(&self) -> usize {
+        let policy = match self {
+            Self::ScheduleActivityTask(activity) => activity.retry_policy.as_ref(),
+            Self::StartChildWorkflowExecution(child) => child.retry_policy.as_ref(),
+            Self::ContinueAsNewWorkflowExecution(next) => next.retry_policy.as_ref(),
+            _ => None,
+        };
+        policy.map_or(0, |policy| {
+            let types = policy.non_retryable_error_types.iter();
+            types.map(String::len).sum()
+        })
+    }
+
     /// The failure that it carries.
     pub(crate) fn failure(&self) -> Option<&Failure> {
         match self {

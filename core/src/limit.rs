@@ -148,7 +148,16 @@ impl PayloadLimit {
             measure: self.measure.clone(),
             ..*self
         };
-        limit.check_all("the memo", &memo.values(), keys(memo))
+        limit.check_map("the memo", memo)
+    }
+
+    /// Checks values with their keys.
+    ///
+    /// # Errors
+    ///
+    /// When they are too large. `what` names them.
+    pub fn check_map(&self, what: impl fmt::Display, map: &PayloadMap) -> Result<(), TooLarge> {
+        self.check_all(what, &map.values(), keys(map))
     }
 
     /// Checks search attributes, all of them. They are kept as they are.
@@ -163,8 +172,7 @@ impl PayloadLimit {
             one.check_all(what, &std::iter::once(value), 0)?;
         }
         let all = Self::new(self.search_attributes);
-        let values = attributes.values();
-        all.check_all("the search attributes", &values, keys(attributes))
+        all.check_map("the search attributes", attributes)
     }
 
     /// Checks what a command carries.
@@ -173,7 +181,7 @@ impl PayloadLimit {
     ///
     /// When that is too large.
     pub fn check_command(&self, command: &Command) -> Result<(), TooLarge> {
-        let texts = command.failure().map_or(0, texts);
+        let texts = command.failure().map_or(0, texts) + command.texts();
         let details = command.failure().into_iter().flat_map(Failure::payloads);
         let payloads = command.payloads().chain(details);
         self.check_all(command, &payloads, texts)?;

@@ -513,6 +513,13 @@ pub(crate) fn is_cancelled(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(|error| carried(error).is_some_and(Failure::is_cancelled))
 }
 
+fn too_large<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TooLarge> {
+    match error.downcast_ref() {
+        Some(ConvertError::TooLarge(too_large)) => Some(too_large),
+        _ => error.downcast_ref(),
+    }
+}
+
 /// The failure that history records for an error.
 pub(crate) fn failure_of(error: &(dyn Error + 'static), type_name: &str) -> Failure {
     // An error of this module stands for its failure.
@@ -539,7 +546,7 @@ pub(crate) fn failure_of(error: &(dyn Error + 'static), type_name: &str) -> Fail
     });
     if let Some(below) = chain(error).find_map(carried) {
         keep_what_decides(&mut failure, below);
-    } else if let Some(too_large) = chain(error).find_map(<dyn Error>::downcast_ref::<TooLarge>) {
+    } else if let Some(too_large) = chain(error).find_map(too_large) {
         keep_what_decides(&mut failure, &too_large.to_failure());
     }
     failure

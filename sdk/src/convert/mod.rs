@@ -61,7 +61,7 @@ pub enum ConvertError {
     #[error("cannot record the value of a side effect: {0}")]
     SideEffect(Box<Failure>),
     /// The value is larger than the engine takes.
-    #[error("the value cannot be recorded")]
+    #[error(transparent)]
     TooLarge(#[from] TooLarge),
 }
 

@@ -256,8 +256,8 @@ impl Worker {
     /// Runs until SIGINT, SIGTERM or a [`ShutdownHandle`] asks for an end, and then until running
     /// tasks have ended, but no longer than
     /// [`graceful_shutdown_timeout`](WorkerOptions::graceful_shutdown_timeout). A second signal ends
-    /// the process at once, with the status that a shell gives it (130 for SIGINT, 143 for SIGTERM):
-    /// nothing acknowledged is lost by that.
+    /// the process at once, with the status that a shell gives it (130 for SIGINT, 143 for SIGTERM), also
+    /// when this has returned and the process hangs in what it left: nothing acknowledged is lost by that.
     ///
     /// # Errors
     ///
@@ -268,7 +268,7 @@ impl Worker {
         let asked = tokio::sync::Notify::new();
         let stop = async {
             tokio::select! {
-                _ = signals.next() => {}
+                _ = signals.next() => end_at_the_next_signal(),
                 () = self.inner.shutdown.is_stopping() => {}
             }
             asked.notify_one();
@@ -440,6 +440,27 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Life::Ended;
+    }
+}
+
+/// Ends the process at the second signal also when the worker has ended meanwhile, and the runtime waits for an activity that
+/// blocks one of its threads.
+fn end_at_the_next_signal() {
+    let wait = || -> Result<std::convert::Infallible, WorkerError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let _entered = runtime.enter();
+        let mut signals = Signals::listen()?;
+        std::process::exit(runtime.block_on(signals.next()))
+    };
+    let named = std::thread::Builder::new().name("steadfast-signals".to_owned());
+    let started = named.spawn(move || {
+        let Err(error) = wait();
+        tracing::warn!(%error, "a second signal will not end the process");
+    });
+    if let Err(error) = started {
+        tracing::warn!(%error, "a second signal may not end the process");
     }
 }
 

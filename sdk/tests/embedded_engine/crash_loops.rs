@@ -9,7 +9,7 @@ use std::{
 };
 
 use steadfast::engine::{
-    Engine, PollWorkflowTaskRequest,
+    Engine, ListFilter, PollWorkflowTaskRequest,
     embedded::{CrashAction, CrashPoint, EmbeddedEngine, EmbeddedOptions, ManualClock},
 };
 use steadfast_core::{task::WorkflowTask, time::Timestamp};
@@ -35,6 +35,14 @@ impl Machine {
             self.0.run(script).await;
             self.0.engine.restart().await.unwrap();
         });
+    }
+
+    fn has_reported_problems(&self) -> bool {
+        let filter = ListFilter {
+            reported_problems: true,
+            ..ListFilter::default()
+        };
+        block_on(self.0.engine.count_workflows(filter)).unwrap() == 1
     }
 
     /// The wait before the next thing happens by itself.
@@ -103,6 +111,8 @@ fn a_workflow_task_that_kills_its_process_is_held_back_and_the_history_says_so()
     machine.process("start w\n take w");
     machine.process("take w\n events w: 1 Started · 2 WTScheduled · 3 WTStarted");
     for n in 1..12 {
+        // Operators find it as they find every task that keeps failing, whatever process counts.
+        assert_eq!(machine.has_reported_problems(), n >= 5, "{n}");
         machine.passes_the_wait_after(n);
         machine.process("take w");
     }

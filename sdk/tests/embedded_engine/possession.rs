@@ -527,3 +527,35 @@ fn a_backup_deletes_nothing_of_anybody() {
     assert_eq!(count(&engine), 2);
     assert_eq!(count(&EmbeddedEngine::open(copy).unwrap()), 1);
 }
+
+/// A process dies, somebody moves the database and forgets its log, and a supervisor starts the process again:
+/// a new database in that place would be the end of the log, and of what only that has.
+#[test]
+fn no_database_is_made_beside_the_log_of_one_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let alive = folder.path().join("alive.db");
+    let engine = EmbeddedEngine::open(alive.as_path()).unwrap();
+    start(&engine, "acknowledged").unwrap();
+    // What a process leaves that is killed now.
+    let path = folder.path().join("orders.db");
+    fs::copy(&alive, &path).unwrap();
+    fs::copy(log_of(&alive), log_of(&path)).unwrap();
+    engine.shutdown();
+
+    let moved = folder.path().join("backup.db");
+    fs::rename(&path, &moved).unwrap();
+    for what in ["moved", "replaced by an empty file"] {
+        let refused = EmbeddedEngine::open(path.as_path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("put the database back"),
+            "{what}: {refused}"
+        );
+        assert!(fs::metadata(log_of(&path)).unwrap().len() > 0, "{what}");
+        fs::write(&path, []).unwrap();
+    }
+    fs::rename(&moved, &path).unwrap();
+    let again = EmbeddedEngine::open(path.as_path()).unwrap();
+    assert_eq!(count(&again), 1);
+}

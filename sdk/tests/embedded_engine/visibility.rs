@@ -309,6 +309,73 @@ fn lists_are_filtered_and_paged_latest_first() {
     });
 }
 
+/// What only the engine says is not to be claimed.
+#[test]
+fn reported_problems_are_the_engines_alone_to_report() {
+    use steadfast_core::{command::Command, payload::PayloadMap};
+    block_on(async {
+        let world = World::in_memory();
+        let claim = PayloadMap::from([(REPORTED_PROBLEMS.to_owned(), Payload::json(&b"[]"[..]))]);
+        let mut request = start_request("w", "start");
+        request.search_attributes.clone_from(&claim);
+        let error = world.engine.start_workflow(request).await.unwrap_err();
+        assert!(error.to_string().contains("set by the engine"), "{error}");
+        let request = start_request("w", "again");
+        world.engine.start_workflow(request).await.unwrap();
+        let task = world
+            .engine
+            .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
+                task_queue: crate::harness::queue("w"),
+                worker: identity("worker"),
+            })
+            .await
+            .unwrap();
+        let commands = vec![Command::UpsertWorkflowSearchAttributes {
+            search_attributes: claim,
+        }];
+        let answer = crate::harness::completion(commands);
+        let refused = world
+            .engine
+            .complete_workflow_task(task.token, answer)
+            .await;
+        assert!(
+            refused
+                .unwrap_err()
+                .to_string()
+                .contains("set by the engine")
+        );
+    });
+}
+
+/// Keys and policies are kept as values are.
+#[test]
+fn keys_and_policies_count_as_what_they_have() {
+    block_on(async {
+        let world = World::in_memory();
+        let huge = || "x".repeat(MAX_PAYLOAD_BYTES + 1);
+        let requests: [fn(&mut steadfast::engine::StartWorkflowRequest, String); 4] = [
+            |request, huge| drop(request.memo.insert(huge, Payload::null())),
+            |request, huge| drop(request.search_attributes.insert(huge, Payload::null())),
+            |request, huge| drop(request.header.insert(huge, Payload::null())),
+            |request, huge| {
+                request.retry_policy = Some(steadfast_core::retry::RetryPolicy {
+                    non_retryable_error_types: vec![huge],
+                    ..steadfast_core::retry::RetryPolicy::default()
+                });
+            },
+        ];
+        for (number, change) in requests.into_iter().enumerate() {
+            let mut request = start_request("w", "start");
+            change(&mut request, huge());
+            let error = world.engine.start_workflow(request).await.unwrap_err();
+            assert!(
+                error.to_string().contains("the limit is 2097152"),
+                "{number}"
+            );
+        }
+    });
+}
+
 #[test]
 fn search_attributes_and_memo_can_be_changed() {
     use steadfast_core::{command::Command, payload::PayloadMap};

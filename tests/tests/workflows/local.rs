@@ -318,6 +318,7 @@ async fn a_refused_update_leaves_a_running_local_activity_alone() {
         assert_eq!(world.board.said(), ["started 1"]);
         flow.cancel("enough").await;
         flow.result().await;
+        world.board.heard("told Cancelled").await;
         assert_eq!(world.board.said(), ["started 1", "told Cancelled"]);
     })
     .await;

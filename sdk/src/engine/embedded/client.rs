@@ -11,7 +11,7 @@ use steadfast_core::{
 use tokio::sync::oneshot;
 
 use super::{
-    execution::{Execution, Wait, new_run_id, settle_start},
+    execution::{Execution, NOT_YOURS, Wait, claims_problems, new_run_id, settle_start},
     jobs::may_reuse,
     limits::{
         check_details, check_outcome, check_query, check_signal, check_start, check_termination,
@@ -42,6 +42,9 @@ impl Shared {
     ) -> Result<StartedWorkflow, EngineError> {
         settle_start(&mut request)?;
         check_start(&request, signal.as_ref())?;
+        if claims_problems(&request.search_attributes) {
+            return Err(EngineError::invalid(NOT_YOURS));
+        }
         let target = ExecutionRef::current(request.workflow_id.clone());
         let (started, ticket) = self
             .with_run(&target, false, |core, found, now| {

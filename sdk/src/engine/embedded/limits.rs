@@ -23,6 +23,12 @@ pub(crate) fn check_start(
     sum.map("the header", &request.header)?;
     sum.map("the memo", &request.memo)?;
     sum.map("the search attributes", &request.search_attributes)?;
+    if let Some(policy) = &request.retry_policy {
+        sum.texts(
+            "the retry policy's error types",
+            &policy.non_retryable_error_types,
+        )?;
+    }
     if let Some(signal) = signal {
         sum.signal(signal)?;
     }
@@ -53,12 +59,15 @@ pub(crate) fn check_termination(request: &TerminateWorkflowRequest) -> Result<()
 
 /// Checks a text that goes into a history.
 pub(crate) fn check_text(what: &str, text: &str) -> Result<(), EngineError> {
-    if text.len() <= MAX_PAYLOAD_BYTES {
+    check_bytes(what, text.len())
+}
+
+fn check_bytes(what: &str, bytes: usize) -> Result<(), EngineError> {
+    if bytes <= MAX_PAYLOAD_BYTES {
         return Ok(());
     }
     Err(EngineError::invalid(format!(
-        "{what} has {} bytes, and the limit is {MAX_PAYLOAD_BYTES}",
-        text.len()
+        "{what}: {bytes} bytes, and the limit is {MAX_PAYLOAD_BYTES}"
     )))
 }
 
@@ -120,7 +129,18 @@ impl Sum {
 
     fn map(&mut self, what: &str, values: &PayloadMap) -> Result<(), EngineError> {
         self.bytes += values.values().map(Payload::size).sum::<usize>();
-        self.limit.check(what, values.values()).map_err(refused)
+        self.texts(what, values.keys())?;
+        self.limit.check_map(what, values).map_err(refused)
+    }
+
+    fn texts<'a>(
+        &mut self,
+        what: &str,
+        texts: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), EngineError> {
+        let bytes: usize = texts.into_iter().map(String::len).sum();
+        self.bytes += bytes;
+        check_bytes(what, bytes)
     }
 
     fn check(self) -> Result<(), EngineError> {

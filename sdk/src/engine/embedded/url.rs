@@ -2,7 +2,7 @@
 //!
 //! The path is taken as it is, up to a `?`: nothing in it is decoded, and `SQLite` never sees a URI.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use steadfast_core::ids::Namespace;
 
@@ -54,7 +54,14 @@ impl EmbeddedOptions {
                 ));
             }
         };
+        let mut seen = BTreeSet::new();
         for option in options.into_iter().flat_map(|options| options.split('&')) {
+            let name = option.split('=').next().unwrap_or_default();
+            if !seen.insert(name) {
+                return Err(EngineError::invalid(format!(
+                    "the option `{name}` is there twice; write it once"
+                )));
+            }
             read = read.set(option)?;
         }
         Ok(read)
@@ -151,6 +158,10 @@ mod tests {
             ("memory:?durability=full", "write `memory:` without it"),
             ("sqlite://a.db?", "write `durability="),
             ("sqlite://a.db?mode=ro", "write `durability="),
+            (
+                "sqlite://a.db?durability=full&durability=relaxed",
+                "write it once",
+            ),
             ("sqlite://a.db?durability=", "write `full` or `relaxed`"),
             ("sqlite://a.db?durability=none", "write `full` or `relaxed`"),
             ("sqlite://a.db?retention=7", "write a time such as"),

@@ -57,7 +57,7 @@ pub(crate) use self::{
     close::{NewRun, engine_identity, new_run_id},
     lost::{StoredTask, TaskRow},
     message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
-    problems::TaskProblems,
+    problems::{NOT_YOURS, TaskProblems, claims_problems},
     recover::{Before, RunningAttempts, StoredActivity, StoredState},
     task::{QueryTask, ScheduledTask, Task, TaskKind},
     time::settle_start,

@@ -16,6 +16,15 @@ use steadfast_core::{
 use super::Execution;
 use crate::engine::REPORTED_PROBLEMS;
 
+/// Whether somebody else sets what only the engine does.
+pub(crate) fn claims_problems(attributes: &PayloadMap) -> bool {
+    attributes.contains_key(REPORTED_PROBLEMS)
+}
+
+/// What is said of that.
+pub(crate) const NOT_YOURS: &str =
+    "the search attribute `TemporalReportedProblems` is set by the engine, and only by it";
+
 /// From so many failures in a row on they are reported.
 const REPORTED_FROM: u32 = 5;
 
@@ -52,9 +61,11 @@ impl Execution {
             }
             _ => return,
         };
+        // The attempt counts on where the process that counted has ended with each of them.
+        let before = self.attempt.saturating_sub(1);
         match &mut self.problems {
             Some(problems) => {
-                problems.failures = problems.failures.saturating_add(1);
+                problems.failures = problems.failures.saturating_add(1).max(before);
                 problems.last_failure = last_failure;
                 if is_recorded {
                     (problems.category, problems.cause) = (category, cause);
@@ -62,7 +73,7 @@ impl Execution {
             }
             None => {
                 self.problems = Some(Box::new(TaskProblems {
-                    failures: 1,
+                    failures: before.max(1),
                     category,
                     cause,
                     last_failure,

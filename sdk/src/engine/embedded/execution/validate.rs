@@ -8,9 +8,13 @@ use steadfast_core::{
     event::{EventKind, WorkflowTaskFailedCause},
     ids::{ActivityId, EventId, TimerId, WorkflowId},
     limit::PayloadLimit,
+    payload::PayloadMap,
 };
 
-use super::{Execution, MAX_PENDING, TaskKind};
+use super::{
+    Execution, MAX_PENDING, TaskKind,
+    problems::{NOT_YOURS, claims_problems},
+};
 
 /// Why commands were refused.
 pub(crate) type Refusal = (WorkflowTaskFailedCause, String);
@@ -85,6 +89,10 @@ impl Execution {
             PayloadLimit::default()
                 .check_command(command)
                 .map_err(|error| (WorkflowTaskFailedCause::PayloadsTooLarge, error.to_string()))?;
+            if sets_attributes(command).is_some_and(claims_problems) {
+                let cause = WorkflowTaskFailedCause::BadSearchAttributes;
+                return Err((cause, NOT_YOURS.to_owned()));
+            }
             self.check_command(command, &seen)?;
             if command.is_closing() {
                 if !is_last {
@@ -300,5 +308,14 @@ impl Execution {
                     if *scheduled_event_id == scheduled
             )
         })
+    }
+}
+
+fn sets_attributes(command: &Command) -> Option<&PayloadMap> {
+    match command {
+        Command::UpsertWorkflowSearchAttributes { search_attributes } => Some(search_attributes),
+        Command::StartChildWorkflowExecution(child) => Some(&child.search_attributes),
+        Command::ContinueAsNewWorkflowExecution(next) => next.search_attributes.as_ref(),
+        _ => None,
     }
 }

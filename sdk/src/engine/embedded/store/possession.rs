@@ -67,6 +67,7 @@ impl Possession {
         {
             return Ok(None);
         }
+        refuse_orphans(path)?;
         let file = private()
             .create(true)
             .truncate(false)
@@ -161,6 +162,37 @@ impl Possession {
         self.database.check()?;
         self.log.as_ref().map_or(Ok(()), Held::check)
     }
+}
+
+/// Refuses to make a database beside a log that belongs to one that is gone: `SQLite` would delete the log, and with it
+/// what was acknowledged last.
+fn refuse_orphans(path: &Path) -> Result<(), EngineError> {
+    if fs::metadata(path).is_ok_and(|database| database.len() > 0) {
+        return Ok(());
+    }
+    // The log is kept beside the file itself, whatever name it is opened by.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    for suffix in ["-wal", "-journal"] {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        let orphan = PathBuf::from(name);
+        let is_in_use = |log: &File| matches!(log.try_lock(), Err(TryLockError::WouldBlock));
+        if fs::metadata(&orphan).is_ok_and(|log| log.len() > 0)
+            // One that an engine has, whose database was moved under it, is that engine's to tell of.
+            && !File::open(&orphan).is_ok_and(|log| is_in_use(&log))
+        {
+            return Err(EngineError::Storage {
+                message: format!(
+                    "`{}` is not there, but `{}` is, the log of a database that was moved or deleted after its process \
+                     had died: it may have what was acknowledged last; put the database back beside it, or, if it is \
+                     not wanted, move the log away",
+                    path.display(),
+                    orphan.display()
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Possession {
