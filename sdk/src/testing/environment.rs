@@ -78,7 +78,21 @@ impl TestEnvironment {
         worker: &Worker,
         until: impl Future<Output = T>,
     ) -> Result<T, WorkerError> {
-        worker.run_until(until).await
+        worker
+            .run_until(self.once_it_polls(worker, until))
+            .await?
+            .map_err(WorkerError::from)
+    }
+
+    /// Before a worker polls, its queue looks as if nobody did, and the clock would run ahead of it.
+    async fn once_it_polls<T>(
+        &self,
+        worker: &Worker,
+        until: impl Future<Output = T>,
+    ) -> Result<T, EngineError> {
+        let (queue, workflows, activities) = worker.polls();
+        self.engine.polled(queue, workflows, activities).await?;
+        Ok(until.await)
     }
 
     /// Runs a worker until a future has ended, and skips time whenever nothing is left to do before
@@ -100,10 +114,11 @@ impl TestEnvironment {
                 }
             }
         };
+        let until = self.once_it_polls(worker, until);
         let until = async {
             tokio::select! {
                 biased;
-                value = until => Ok(value),
+                value = until => value,
                 failed = skip => Err(match failed {
                     Ok::<Infallible, EngineError>(never) => match never {},
                     Err(error) => error,

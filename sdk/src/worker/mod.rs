@@ -237,6 +237,14 @@ impl ShutdownHandle {
 }
 
 impl Worker {
+    /// The queue that it polls, and whether for workflow tasks and for activity tasks.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn polls(&self) -> (&TaskQueue, bool, bool) {
+        let registry = &self.inner.registry;
+        let kinds = (registry.has_workflows(), registry.has_activities());
+        (&self.inner.task_queue, kinds.0, kinds.1)
+    }
+
     /// Starts a worker for a task queue.
     pub fn builder(client: &Client, task_queue: impl AsRef<str>) -> WorkerBuilder {
         WorkerBuilder {

@@ -28,6 +28,26 @@ impl Shared {
         }
     }
 
+    /// Waits until a worker has come as far as to wait for the tasks of a queue, or to have one.
+    pub(crate) async fn polled(
+        &self,
+        queue: &TaskQueue,
+        workflows: bool,
+        activities: bool,
+    ) -> Result<(), EngineError> {
+        loop {
+            {
+                let (core, _) = self.enter()?;
+                let polled = (!workflows || core.workflow_tasks.has_pollers(queue))
+                    && (!activities || core.activity_tasks.has_pollers(queue));
+                if polled || core.is_busy() {
+                    return Ok(());
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Waits until there were more transitions than a number.
     pub(crate) async fn stirred(&self, transitions: u64) -> Result<(), EngineError> {
         let stirred = Arc::clone(&self.enter()?.0.stirred);

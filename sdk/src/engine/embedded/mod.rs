@@ -220,6 +220,16 @@ impl EmbeddedEngine {
         self.shared.settled().await
     }
 
+    /// Waits until a worker has come as far as to wait for the tasks of a queue, or to have one.
+    pub(crate) async fn polled(
+        &self,
+        queue: &TaskQueue,
+        workflows: bool,
+        activities: bool,
+    ) -> Result<(), EngineError> {
+        self.shared.polled(queue, workflows, activities).await
+    }
+
     /// Waits until everything that was asked is done and no task is with a worker or about to be
     /// taken by one: what is left is for clients and the clock. Gives the number of transitions of
     /// executions so far.
