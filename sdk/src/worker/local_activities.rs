@@ -148,6 +148,8 @@ impl LocalActivities {
     ) -> LocalEnd {
         let since = Instant::now();
         let used = task.time_used;
+        // It has its time to end, whether its workflow task is still open or was answered with a request for another.
+        let _tracked = self.shutdown.track();
         let mut running = Running {
             deadline: limit(task.timeouts.schedule_to_close_timeout, used),
             activities: self,

@@ -52,6 +52,11 @@ impl Shutdown {
         });
     }
 
+    /// Whether the worker takes no new tasks any more.
+    pub(crate) fn has_begun(&self) -> bool {
+        *self.stage.borrow() >= Stage::Stopping
+    }
+
     pub(crate) async fn is_stopping(&self) {
         self.wait(Stage::Stopping).await;
     }
@@ -68,7 +73,7 @@ impl Shutdown {
 
     /// What a future gives, unless the worker is to stop first.
     pub(crate) async fn unless_stopping<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        if *self.stage.borrow() >= Stage::Stopping {
+        if self.has_begun() {
             return None;
         }
         // The future first: it is often ready, and then nobody has to wait for the other.

@@ -505,6 +505,12 @@ impl ThreadWorker {
             return;
         };
         match run.open.take() {
+            // The task that would follow would come to another worker, and find nothing running: this one keeps the
+            // one it has for as long as the engine lets it.
+            Some(open) if open.number == task && self.settings.local.shutdown.has_begun() => {
+                run.open = Some(open);
+                self.keep(run);
+            }
             Some(open) if open.number == task => {
                 let wait = open.timeout * MISSED_TASKS;
                 self.answer(run, open, true);

@@ -351,3 +351,22 @@ async fn a_local_activity_that_runs_is_waited_for_in_the_task_that_started_it() 
     })
     .await;
 }
+
+// A7: also one whose workflow task has reported that it goes on, so that no task holds the worker.
+#[test]
+async fn a_local_activity_of_many_tasks_hears_that_the_worker_stops() {
+    once(many(), &async |world: &World| {
+        world.work_with(knows(world));
+        let body = define(async |ctx| {
+            Ok(ctx
+                .start_local_activity(Locals::until_told, (), an_hour())
+                .await?)
+        });
+        let flow = start_short(world, &body).await;
+        world.board.heard("started 1").await;
+        flow.reaches("WTCompleted", 2).await;
+        world.rest().await;
+        assert_eq!(world.board.said(), ["started 1", "told WorkerShutdown"]);
+    })
+    .await;
+}
