@@ -137,6 +137,16 @@ impl PayloadLimit {
         self.check_all(what, &payloads, 0)
     }
 
+    /// Gives a value back that fits.
+    ///
+    /// # Errors
+    ///
+    /// When it is too large. `what` names it.
+    pub fn take(&self, what: impl fmt::Display, value: Payload) -> Result<Payload, TooLarge> {
+        self.check(what, std::iter::once(&value))?;
+        Ok(value)
+    }
+
     /// Checks a memo, all of it.
     ///
     /// # Errors
@@ -187,10 +197,11 @@ impl PayloadLimit {
         self.check_all(command, &payloads, texts)?;
         match command {
             Command::StartChildWorkflowExecution(child) => {
-                self.check_memo(&child.memo)?;
-                self.check_search_attributes(&child.search_attributes)
+                self.check_shown(Some(&child.memo), Some(&child.search_attributes))
             }
-            Command::ContinueAsNewWorkflowExecution(next) => self.check_next_run(next),
+            Command::ContinueAsNewWorkflowExecution(next) => {
+                self.check_shown(next.memo.as_ref(), next.search_attributes.as_ref())
+            }
             _ => Ok(()),
         }
     }
@@ -203,13 +214,19 @@ impl PayloadLimit {
     pub fn check_next_run(&self, next: &ContinueAsNewWorkflowExecution) -> Result<(), TooLarge> {
         let input = next.input.iter().chain(next.header.values());
         self.check("the next run's input", input)?;
-        if let Some(memo) = &next.memo {
-            self.check_memo(memo)?;
-        }
-        match &next.search_attributes {
-            Some(attributes) => self.check_search_attributes(attributes),
-            None => Ok(()),
-        }
+        self.check_shown(next.memo.as_ref(), next.search_attributes.as_ref())
+    }
+
+    /// Checks what another run is shown with and found by.
+    fn check_shown(
+        &self,
+        memo: Option<&PayloadMap>,
+        attributes: Option<&PayloadMap>,
+    ) -> Result<(), TooLarge> {
+        memo.map_or(Ok(()), |memo| self.check_memo(memo))?;
+        attributes.map_or(Ok(()), |attributes| {
+            self.check_search_attributes(attributes)
+        })
     }
 
     /// Makes a failure fit. One that is too large keeps what decides of it (its type, whether and when to

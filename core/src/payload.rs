@@ -157,3 +157,14 @@ pub const TRACE_HEADER: &str = "_tracer-data";
 
 /// Named values, such as a memo, search attributes or a header.
 pub type PayloadMap = BTreeMap<String, Payload>;
+
+/// Takes over new values of a memo or of search attributes; a null payload removes one.
+pub fn merge(values: &mut PayloadMap, changes: &PayloadMap) {
+    for (name, value) in changes {
+        if value.encoding == Payload::NULL {
+            values.remove(name);
+        } else {
+            values.insert(name.clone(), value.clone());
+        }
+    }
+}

@@ -497,15 +497,7 @@ impl Run {
         self.push_for(command, None, Role::Start)
     }
 
-    fn push_for(
-        &mut self,
-        mut command: Command,
-        operation: Option<OperationId>,
-        role: Role,
-    ) -> u64 {
-        if let Some(header) = command.header_mut() {
-            header.extend(self.trace_header());
-        }
+    fn push_for(&mut self, command: Command, operation: Option<OperationId>, role: Role) -> u64 {
         let sequence = self.next_command;
         self.next_command += 1;
         self.outgoing.insert(
@@ -520,6 +512,12 @@ impl Run {
     }
 
     /// What the run was started with of a trace goes on to whatever it asks for.
+    fn pass_on_trace(&self, command: &mut Command) {
+        if let Some(header) = command.header_mut() {
+            header.extend(self.trace_header());
+        }
+    }
+
     fn trace_header(&self) -> Option<(String, Payload)> {
         let header = &self.started.as_ref()?.header;
         let (name, context) = header.get_key_value(TRACE_HEADER)?;

@@ -27,7 +27,7 @@ use crate::{
     options::{
         ActivityCancellationType, ActivityTimeouts, ChildWorkflowCancellationType, WorkflowTimeouts,
     },
-    payload::{Payload, PayloadMap},
+    payload::{Payload, PayloadMap, merge},
     retry::{RetryPolicy, RetryState},
     scope::{ScopeCancellation, ScopeId, ScopeKind},
     task::LocalActivityTask,
@@ -430,10 +430,8 @@ impl Run {
         value: Result<Payload, Failure>,
     ) -> Result<Payload, Failure> {
         let value = value.and_then(|value| {
-            self.payload_limit
-                .check("the side effect's value", std::iter::once(&value))
-                .map_err(|too_large| too_large.to_failure())
-                .map(|()| value)
+            let taken = self.payload_limit.take("the side effect's value", value);
+            taken.map_err(|too_large| too_large.to_failure())
         });
         let details = value
             .iter()
@@ -458,7 +456,8 @@ impl Run {
     ) -> Result<(), TooLarge> {
         let known = self.search_attributes.as_ref();
         let known = known.or_else(|| Some(&self.started.as_ref()?.search_attributes));
-        let merged = merged(known, &search_attributes);
+        let mut merged = known.cloned().unwrap_or_default();
+        merge(&mut merged, &search_attributes);
         self.payload_limit.check_search_attributes(&merged)?;
         self.search_attributes = Some(merged);
         self.push(Command::UpsertWorkflowSearchAttributes { search_attributes });
@@ -473,7 +472,8 @@ impl Run {
     pub fn upsert_memo(&mut self, upserted_memo: PayloadMap) -> Result<(), TooLarge> {
         let known = self.memo.as_ref();
         let known = known.or_else(|| Some(&self.started.as_ref()?.memo));
-        let merged = merged(known, &upserted_memo);
+        let mut merged = known.cloned().unwrap_or_default();
+        merge(&mut merged, &upserted_memo);
         self.payload_limit.check_memo(&merged)?;
         self.memo = Some(merged);
         self.push(Command::ModifyWorkflowProperties { upserted_memo });
@@ -505,9 +505,8 @@ impl Run {
         let limit = &self.payload_limit;
         let outcome = match outcome {
             Ok(result) => limit
-                .check("the update's result", std::iter::once(&result))
-                .map_err(|too_large| too_large.to_failure())
-                .map(|()| result),
+                .take("the update's result", result)
+                .map_err(|too_large| too_large.to_failure()),
             Err(failure) => Err(limit.fit("the update's failure", failure)),
         };
         self.push(Command::CompleteUpdate { update_id, outcome });
@@ -560,14 +559,12 @@ impl Run {
         machine: Machine,
         mut command: Option<Command>,
     ) -> OperationId {
-        if let Some(header) = command.as_mut().and_then(Command::header_mut) {
-            header.extend(self.trace_header());
-        }
-        if let Some(command) = &command
-            && let Err(too_large) = self.payload_limit.check_command(command)
-        {
-            self.scopes.remove(id);
-            return self.refuse(id, machine.not_started(too_large.to_failure()), None);
+        if let Some(command) = &mut command {
+            self.pass_on_trace(command);
+            if let Err(too_large) = self.payload_limit.check_command(command) {
+                self.scopes.remove(id);
+                return self.refuse(id, machine.not_started(too_large.to_failure()), None);
+            }
         }
         let command = command.map(|command| self.push_for(command, Some(id), Role::Start));
         let operation = Operation {
@@ -612,19 +609,6 @@ impl Run {
             .push_back((id, Resolution::Cancelled { reason }));
         id
     }
-}
-
-/// Values with what changes of them; a null removes one.
-fn merged(known: Option<&PayloadMap>, changes: &PayloadMap) -> PayloadMap {
-    let mut merged = known.cloned().unwrap_or_default();
-    for (key, value) in changes {
-        if value.encoding == Payload::NULL {
-            merged.remove(key);
-        } else {
-            merged.insert(key.clone(), value.clone());
-        }
-    }
-    merged
 }
 
 impl Machine {

@@ -393,7 +393,7 @@ impl Run {
             return;
         };
         self.closed = true;
-        self.push(match closing {
+        let mut command = match closing {
             Closing::Completed(result) => Command::CompleteWorkflowExecution { result },
             Closing::Failed(failure) => Command::FailWorkflowExecution { failure },
             Closing::Cancelled(failure) if self.cancel_reason.is_none() => {
@@ -403,7 +403,9 @@ impl Run {
                 details: Vec::new(),
             },
             Closing::ContinuedAsNew(next) => Command::ContinueAsNewWorkflowExecution(next),
-        });
+        };
+        self.pass_on_trace(&mut command);
+        self.push(command);
     }
 }
 

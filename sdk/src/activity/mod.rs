@@ -429,12 +429,10 @@ impl ActivityEnd {
         limit: &PayloadLimit,
     ) -> Result<Payload, Self> {
         let error = match result {
-            Ok(Ok(result)) => {
-                match limit.check("the activity's result", std::iter::once(&result)) {
-                    Ok(()) => return Ok(result),
-                    Err(too_large) => too_large.to_failure(),
-                }
-            }
+            Ok(Ok(result)) => match limit.take("the activity's result", result) {
+                Ok(result) => return Ok(result),
+                Err(too_large) => too_large.to_failure(),
+            },
             Ok(Err(error)) => return Err(error.into_end(limit)),
             Err(panic) => {
                 let text = format!("the activity panicked: {}", panic_message(&*panic));

@@ -535,10 +535,8 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
             let limit = run.payload_limit();
             let answer =
                 answer.map_err(|error| limit.fit("the query's failure", error.to_failure()))?;
-            limit
-                .check("the answer to the query", std::iter::once(&answer))
-                .map_err(|too_large| too_large.to_failure())?;
-            Ok(answer)
+            let taken = limit.take("the answer to the query", answer);
+            taken.map_err(|too_large| too_large.to_failure())
         })
     }
 

@@ -12,6 +12,7 @@ use steadfast_core::{
     event::ExecutionStatus,
     ids::{EventId, WorkflowId, WorkflowType},
     payload::{MAX_PAYLOAD_BYTES, Payload},
+    task::WorkflowTask,
     time::Timestamp,
 };
 
@@ -309,6 +310,14 @@ fn lists_are_filtered_and_paged_latest_first() {
     });
 }
 
+async fn take_task(world: &World) -> WorkflowTask {
+    let poll = steadfast::engine::PollWorkflowTaskRequest {
+        task_queue: crate::harness::queue("w"),
+        worker: identity("worker"),
+    };
+    world.engine.poll_workflow_task(poll).await.unwrap()
+}
+
 /// What only the engine says is not to be claimed.
 #[test]
 fn reported_problems_are_the_engines_alone_to_report() {
@@ -322,14 +331,7 @@ fn reported_problems_are_the_engines_alone_to_report() {
         assert!(error.to_string().contains("set by the engine"), "{error}");
         let request = start_request("w", "again");
         world.engine.start_workflow(request).await.unwrap();
-        let task = world
-            .engine
-            .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
-                task_queue: crate::harness::queue("w"),
-                worker: identity("worker"),
-            })
-            .await
-            .unwrap();
+        let task = take_task(&world).await;
         let commands = vec![Command::UpsertWorkflowSearchAttributes {
             search_attributes: claim,
         }];
@@ -389,14 +391,7 @@ fn search_attributes_and_memo_can_be_changed() {
             .memo
             .insert("note".to_owned(), Payload::json(&b"1"[..]));
         world.engine.start_workflow(request).await.unwrap();
-        let task = world
-            .engine
-            .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
-                task_queue: crate::harness::queue("w"),
-                worker: identity("worker"),
-            })
-            .await
-            .unwrap();
+        let task = take_task(&world).await;
         let commands = vec![
             Command::UpsertWorkflowSearchAttributes {
                 search_attributes: PayloadMap::from([(
@@ -542,14 +537,7 @@ fn large_payloads_are_refused_and_long_histories_end() {
         world
             .run(&format!("task w: {}\n signal w s", markers(11_000)))
             .await;
-        let task = world
-            .engine
-            .poll_workflow_task(steadfast::engine::PollWorkflowTaskRequest {
-                task_queue: crate::harness::queue("w"),
-                worker: identity("worker"),
-            })
-            .await
-            .unwrap();
+        let task = take_task(&world).await;
         let suggested = matches!(
             task.events.last().unwrap().kind,
             steadfast_core::event::EventKind::WorkflowTaskStarted {

@@ -128,17 +128,13 @@ impl Sum {
     }
 
     fn map(&mut self, what: &str, values: &PayloadMap) -> Result<(), EngineError> {
-        self.bytes += values.values().map(Payload::size).sum::<usize>();
-        self.texts(what, values.keys())?;
+        let sizes = values.iter().map(|(key, value)| key.len() + value.size());
+        self.bytes += sizes.sum::<usize>();
         self.limit.check_map(what, values).map_err(refused)
     }
 
-    fn texts<'a>(
-        &mut self,
-        what: &str,
-        texts: impl IntoIterator<Item = &'a String>,
-    ) -> Result<(), EngineError> {
-        let bytes: usize = texts.into_iter().map(String::len).sum();
+    fn texts(&mut self, what: &str, texts: &[String]) -> Result<(), EngineError> {
+        let bytes: usize = texts.iter().map(String::len).sum();
         self.bytes += bytes;
         check_bytes(what, bytes)
     }

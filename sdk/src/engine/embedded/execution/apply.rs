@@ -9,7 +9,7 @@ use std::sync::Arc;
 use steadfast_core::{
     event::{EventKind, ExecutionStatus, WorkflowTaskFailedCause},
     ids::EventId,
-    payload::{Payload, PayloadMap},
+    payload::merge,
     time::Timestamp,
 };
 
@@ -296,16 +296,5 @@ impl Execution {
             self.deadlines.insert((due, Deadline::Run));
         }
         self.run_due = due;
-    }
-}
-
-/// Takes over new values; a null payload removes one.
-fn merge(values: &mut PayloadMap, changes: &PayloadMap) {
-    for (name, value) in changes {
-        if value.encoding == Payload::NULL {
-            values.remove(name);
-        } else {
-            values.insert(name.clone(), value.clone());
-        }
     }
 }

@@ -172,10 +172,8 @@ fn refuse_orphans(path: &Path) -> Result<(), EngineError> {
     }
     // The log is kept beside the file itself, whatever name it is opened by.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    for suffix in ["-wal", "-journal"] {
-        let mut name = path.clone().into_os_string();
-        name.push(suffix);
-        let orphan = PathBuf::from(name);
+    for suffix in [LOG, "-journal"] {
+        let orphan = beside(&path, suffix);
         let is_in_use = |log: &File| matches!(log.try_lock(), Err(TryLockError::WouldBlock));
         if fs::metadata(&orphan).is_ok_and(|log| log.len() > 0)
             // One that an engine has, whose database was moved under it, is that engine's to tell of.
@@ -271,9 +269,17 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
+/// What the log's name has more than the database's.
+const LOG: &str = "-wal";
+
 fn log_of(path: &Path) -> PathBuf {
+    beside(path, LOG)
+}
+
+/// The name of a file that `SQLite` keeps beside a database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(suffix);
     name.into()
 }
 
