@@ -356,8 +356,7 @@ impl Run {
     /// Waits for the cancellation of a scope; see [`ScopeTree::wait`](crate::scope::ScopeTree::wait).
     pub fn wait_for_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
         let reason = self.scopes.wait(scope);
-        self.turn.taken += u32::from(reason.is_some());
-        reason
+        self.taken(reason)
     }
 
     /// The request that was made of a scope, if there is one. Accepts nothing (D10).
@@ -370,7 +369,14 @@ impl Run {
     /// Takes the request that was made of a scope, if there is one.
     pub fn accept_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
         let reason = self.scopes.accept(scope);
-        self.turn.taken += u32::from(reason.is_some());
+        self.taken(reason)
+    }
+
+    fn taken(&mut self, reason: Option<Reason>) -> Option<Reason> {
+        if let Some(reason) = &reason {
+            self.turn.taken += 1;
+            self.hear(reason);
+        }
         reason
     }
 

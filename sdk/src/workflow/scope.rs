@@ -212,9 +212,8 @@ impl Scope {
     /// Why the scope was cancelled, if it was. Accepts nothing.
     #[must_use]
     pub fn cancel_reason(&self) -> Option<CancelReason> {
-        self.0
-            .cell
-            .peek(|run| run.scopes().reason(self.0.id).cloned().map(CancelReason))
+        let reason = self.0.cell.tell_cancel_reason(self.0.id);
+        reason.map(CancelReason)
     }
 }
 
