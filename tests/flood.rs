@@ -29,8 +29,12 @@ impl Turnstile {
     ) -> WorkflowResult<Vec<u32>> {
         let came = ctx.wait_condition(|state| !state.came.is_empty()).await;
         passed.append(&mut ctx.state_mut(|state| std::mem::take(&mut state.came)));
-        if came.is_err() {
-            return Ok(passed);
+        if let Err(cancelled) = came {
+            return if passed.len() == SIGNALS as usize {
+                Ok(passed)
+            } else {
+                Err(cancelled.into())
+            };
         }
         // Nobody waits for either before the end: the run does (F6).
         let options =
@@ -110,4 +114,25 @@ pub(crate) async fn judge(client: &Client) {
     assert_eq!(passed.len(), SIGNALS as usize);
     let each: BTreeSet<u32> = passed.into_iter().collect();
     assert!(each.into_iter().eq(0..SIGNALS));
+}
+
+/// A request that comes in one task with what the run continues as new for ends the next run as cancelled.
+pub(crate) async fn judge_request(client: &Client, worker: Worker) {
+    let options = WorkflowStartOptions::new(QUEUE, "requested");
+    let turnstile = client
+        .start_workflow(Turnstile::run, Vec::new(), options)
+        .await
+        .unwrap();
+    turnstile.pass(0).await.unwrap();
+    let options = WorkflowCancelOptions::builder().reason("closing time");
+    turnstile.cancel(options).await.unwrap();
+    let ended = worker.run_until(timeout(PATIENCE, turnstile.result()));
+    let ended = ended
+        .await
+        .unwrap()
+        .expect("the request to cancel is heard");
+    assert_eq!(
+        ended.unwrap_err().to_string(),
+        "the workflow was cancelled: closing time"
+    );
 }

@@ -150,4 +150,5 @@ async fn m2_each_of_many_signals_and_a_request_is_heard_by_some_run() {
     let client = Client::new(fresh_engine(&address).await);
     let worker = flood::worker(&client, 100);
     worker.run_until(flood::judge(&client)).await.unwrap();
+    flood::judge_request(&client, flood::worker(&client, 100)).await;
 }

@@ -259,5 +259,6 @@ async fn each_of_many_signals_and_a_request_is_heard_by_some_run() {
         let client = Client::connect("memory:").await.unwrap();
         let worker = flood::worker(&client, cached_runs);
         worker.run_until(flood::judge(&client)).await.unwrap();
+        flood::judge_request(&client, flood::worker(&client, cached_runs)).await;
     }
 }
