@@ -37,6 +37,7 @@ mod local_activities;
 mod matching;
 mod mismatch;
 mod operations;
+mod runaway;
 mod tasks;
 mod waiting;
 
@@ -47,12 +48,9 @@ use std::{
 
 use self::{
     handed_over::{Inbox, Outbox},
-    operations::Turn,
+    runaway::Turn,
 };
-pub use self::{
-    mismatch::Nondeterminism,
-    operations::{ActivityRequest, Runaway},
-};
+pub use self::{mismatch::Nondeterminism, operations::ActivityRequest, runaway::Runaway};
 
 use crate::{
     activation::{OperationId, Resolution},
