@@ -19,7 +19,6 @@ pub mod error;
 pub mod history_json;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod panics;
 #[cfg(feature = "embedded")]
 pub mod testing;
 pub mod tracing_context;

@@ -30,7 +30,7 @@ mod request;
 #[cfg(feature = "temporal")]
 pub mod temporal;
 
-use std::{fmt, time::SystemTime};
+use std::{any::Any, fmt, time::SystemTime};
 
 use futures_util::future::BoxFuture;
 use steadfast_core::{
@@ -68,7 +68,7 @@ pub const REPORTED_PROBLEMS: &str = "TemporalReportedProblems";
 pub type EngineFuture<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
 
 /// Keeps histories and hands out tasks; see the [module](self) for the contract.
-pub trait Engine: fmt::Debug + Send + Sync + 'static {
+pub trait Engine: Any + fmt::Debug + Send + Sync {
     /// The namespace that all requests are about.
     fn namespace(&self) -> &Namespace;
 
@@ -84,9 +84,9 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         PayloadLimit::default()
     }
 
-    /// The embedded engine, if this is one or passes everything on to one.
-    #[cfg(feature = "embedded")]
-    fn embedded(&self) -> Option<&embedded::EmbeddedEngine> {
+    /// The engine that this one passes everything on to, if it is made of another one: to measure it, say.
+    /// `downcast_ref` of an engine looks there too.
+    fn inner(&self) -> Option<&dyn Engine> {
         None
     }
 
@@ -225,5 +225,17 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     fn hand_over_activity_task(&self, token: TaskToken) -> EngineFuture<'_, ()> {
         let _ = token;
         Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl dyn Engine {
+    /// The engine of a type, if this is one or passes everything on to one: what only that engine offers is
+    /// asked of it.
+    #[must_use]
+    pub fn downcast_ref<E: Engine>(&self) -> Option<&E> {
+        let engine: &dyn Any = self;
+        engine
+            .downcast_ref()
+            .or_else(|| self.inner()?.downcast_ref())
     }
 }

@@ -7,7 +7,6 @@ use steadfast_core::failure::{
 };
 
 use super::{
-    MAX_CAUSES,
     enums::{ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, TIMEOUT_TYPES},
     error::{Problem, Read},
     fields::Fields,
@@ -30,7 +29,7 @@ impl Fields<'_> {
 }
 
 fn failure(fields: Fields<'_>, depth: usize) -> Read<Failure> {
-    if depth > MAX_CAUSES {
+    if depth > Failure::MAX_CAUSES {
         return Err(Problem::text(EXPECTED_DEPTH, "more"));
     }
     let cause = fields.optional_message("cause", |cause| failure(cause, depth + 1))?;
@@ -159,8 +158,8 @@ impl Object {
 }
 
 fn write(failure: &Failure) -> Read<Value> {
-    let chain: Vec<&Failure> = failure.chain().take(MAX_CAUSES + 1).collect();
-    if chain.len() > MAX_CAUSES {
+    let chain: Vec<&Failure> = failure.chain().take(Failure::MAX_CAUSES + 1).collect();
+    if chain.len() > Failure::MAX_CAUSES {
         return Err(Problem::text(EXPECTED_DEPTH, "more"));
     }
     let mut cause = None;

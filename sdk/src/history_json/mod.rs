@@ -42,12 +42,7 @@ mod write;
 
 use steadfast_core::history::History;
 
-#[cfg(feature = "temporal")]
-pub(crate) use self::read::execution_of;
 pub use self::{error::HistoryJsonError, read::HistoryReader};
-
-/// How many failures may be nested as causes of each other, as in Temporal's own decoders.
-pub(crate) const MAX_CAUSES: usize = 100;
 
 /// Reads a history.
 ///

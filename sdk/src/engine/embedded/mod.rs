@@ -24,7 +24,7 @@ mod commit;
 mod driven;
 mod execution;
 #[cfg(test)]
-pub(crate) mod fixture;
+mod fixture;
 mod handout;
 mod history;
 mod idle;
@@ -185,7 +185,11 @@ impl EmbeddedEngine {
     }
 
     /// [`open`](Self::open) on a thread of its own, for which the task that asks waits.
-    pub(crate) async fn connect(options: EmbeddedOptions) -> Result<Arc<Self>, EngineError> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub async fn connect(options: EmbeddedOptions) -> Result<Arc<Self>, EngineError> {
         let (tell, told) = oneshot::channel();
         thread::Builder::new()
             .name("steadfast-open".to_owned())
@@ -220,8 +224,13 @@ impl EmbeddedEngine {
         self.shared.settled().await
     }
 
-    /// Waits until a worker has come as far as to wait for the tasks of a queue, or to have one.
-    pub(crate) async fn polled(
+    /// Waits until a worker has come as far as to wait for the tasks of a queue, of the kinds that are asked for, or
+    /// to have one.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is shut down.
+    pub async fn polled(
         &self,
         queue: &TaskQueue,
         workflows: bool,
@@ -321,7 +330,11 @@ impl EmbeddedEngine {
     }
 
     /// Whether a workflow task and an activity task are ready in a queue.
-    pub(crate) fn ready(&self, queue: &TaskQueue) -> Result<(bool, bool), EngineError> {
+    ///
+    /// # Errors
+    ///
+    /// When the engine is shut down.
+    pub fn ready(&self, queue: &TaskQueue) -> Result<(bool, bool), EngineError> {
         self.shared.ready(queue)
     }
 
@@ -335,9 +348,8 @@ impl EmbeddedEngine {
         self.shared.stats()
     }
 
-    /// What counts without keeping the engine open.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn stats_source(&self) -> impl Fn() -> Option<EngineStats> + Send + 'static {
+    /// Does what [`stats`](Self::stats) does without keeping the engine open; `None` once it is gone.
+    pub fn stats_source(&self) -> impl Fn() -> Option<EngineStats> + Send + 'static {
         let shared = Arc::downgrade(&self.shared);
         move || shared.upgrade()?.stats().ok()
     }
@@ -443,10 +455,6 @@ impl Engine for EmbeddedEngine {
 
     fn now(&self) -> Timestamp {
         self.shared.clock.now()
-    }
-
-    fn embedded(&self) -> Option<&EmbeddedEngine> {
-        Some(self)
     }
 
     /// [`shutdown`](Self::shutdown), for which no thread of the caller waits.

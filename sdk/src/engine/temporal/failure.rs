@@ -18,9 +18,8 @@ use super::wire::{
     Wire, Wired, duration_in, event_id, event_id_out, execution_out, id, lacks, optional_id,
     target, text, timeout_out, type_name, workflow_type,
 };
-use crate::history_json::{
-    MAX_CAUSES,
-    enums::{ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, RETRY_STATES, TIMEOUT_TYPES},
+use crate::history_json::enums::{
+    ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, RETRY_STATES, TIMEOUT_TYPES,
 };
 
 /// What a failure says whose message went through a codec.
@@ -150,7 +149,7 @@ impl Wire {
         let mut chain = Vec::new();
         let mut next = failure.map(Box::new);
         while let Some(mut failure) = next {
-            if chain.len() >= MAX_CAUSES {
+            if chain.len() >= Failure::MAX_CAUSES {
                 break;
             }
             next = failure.cause.take();

@@ -70,7 +70,6 @@ use super::{
     Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
     UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
 };
-use crate::history_json::execution_of;
 
 /// A Temporal Service as an engine; see the [module](self) for how it works.
 ///
@@ -106,10 +105,9 @@ pub fn read_history(bytes: &[u8]) -> Result<History, EngineError> {
     let message = prost::Message::decode(bytes)
         .map_err(|error| EngineError::invalid(format!("this is not a history: {error}")))?;
     let events = EventReader::new(&Wire::default()).read(Some(message))?;
-    let execution = execution_of(&events).ok_or_else(|| {
+    History::of_events(events).ok_or_else(|| {
         EngineError::invalid("a history starts with WorkflowExecutionStarted; this one does not")
-    })?;
-    Ok(History { execution, events })
+    })
 }
 
 /// What every request needs.

@@ -7,8 +7,8 @@ mod update;
 
 use serde_json::Value;
 use steadfast_core::{
-    event::{EventKind, HistoryEvent, WorkflowExecutionStarted, WorkflowTaskFailedCause},
-    history::History,
+    event::{EventKind, HistoryEvent},
+    history::{History, ids_of},
     ids::{EventId, RunId, WorkflowExecution, WorkflowId},
     time::Timestamp,
 };
@@ -157,39 +157,6 @@ impl HistoryReader {
             run_id: run_id.clone(),
         })
     }
-}
-
-/// The run that events are of, if the first one is among them.
-#[cfg(feature = "temporal")]
-pub(crate) fn execution_of(events: &[HistoryEvent]) -> Option<WorkflowExecution> {
-    let (workflow_id, run_id) = ids_of(events);
-    Some(WorkflowExecution {
-        workflow_id: workflow_id?.clone(),
-        run_id: run_id?.clone(),
-    })
-}
-
-/// The ids of the run that events are of. Its first events may be copied from the run that it was reset
-/// from, and then say the id of that one.
-fn ids_of(events: &[HistoryEvent]) -> (Option<&WorkflowId>, Option<&RunId>) {
-    let started: Option<&WorkflowExecutionStarted> =
-        events.iter().find_map(|event| match &event.kind {
-            EventKind::WorkflowExecutionStarted(started) => Some(&**started),
-            _ => None,
-        });
-    let reset = events.iter().rev().find_map(|event| match &event.kind {
-        EventKind::WorkflowTaskFailed {
-            cause: WorkflowTaskFailedCause::ResetWorkflow,
-            new_run_id,
-            ..
-        } => new_run_id.as_ref(),
-        _ => None,
-    });
-    let original = started.map(|started| &started.original_execution_run_id);
-    (
-        started.map(|started| &started.workflow_id),
-        reset.or(original),
-    )
 }
 
 /// The events of a file: an array, an object with one, or the response of a server's HTTP API.
