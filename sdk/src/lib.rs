@@ -19,6 +19,7 @@ pub mod error;
 pub mod history_json;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod spelling;
 #[cfg(feature = "embedded")]
 pub mod testing;
 pub mod tracing_context;

@@ -7,6 +7,7 @@ use super::{
     error::{Problem, Read},
     fields::text,
 };
+use crate::spelling::event_types::of_number;
 
 const PREFIX: &str = "EVENT_TYPE_";
 
@@ -43,12 +44,6 @@ fn named(text: String) -> String {
         .map_or(text, str::to_owned)
 }
 
-/// The event type of a number, if it is known.
-pub(crate) fn of_number(number: u64) -> Option<&'static str> {
-    let position = usize::try_from(number.checked_sub(1)?).ok()?;
-    EVENT_TYPES.get(position).copied()
-}
-
 /// The event type as Temporal writes it. One that is not known is written as it was read.
 pub(super) fn write(event_type: &str) -> Value {
     if let Some(number) = as_number(event_type) {
@@ -60,11 +55,6 @@ pub(super) fn write(event_type: &str) -> Value {
     } else {
         Value::from(event_type)
     }
-}
-
-/// Whether workers pass over the events, whether the file says so or not.
-pub(crate) fn is_ignored(event_type: &str) -> bool {
-    IGNORED_EVENT_TYPES.contains(&event_type)
 }
 
 /// Turns `TimerStarted` into `TIMER_STARTED`.
@@ -95,83 +85,12 @@ pub(super) fn attributes_name(event_type: &str) -> String {
     format!("{}{rest}EventAttributes", first.to_ascii_lowercase())
 }
 
-/// The event types in the order of their numbers, which start at 1.
-const EVENT_TYPES: [&str; 60] = [
-    "WorkflowExecutionStarted",
-    "WorkflowExecutionCompleted",
-    "WorkflowExecutionFailed",
-    "WorkflowExecutionTimedOut",
-    "WorkflowTaskScheduled",
-    "WorkflowTaskStarted",
-    "WorkflowTaskCompleted",
-    "WorkflowTaskTimedOut",
-    "WorkflowTaskFailed",
-    "ActivityTaskScheduled",
-    "ActivityTaskStarted",
-    "ActivityTaskCompleted",
-    "ActivityTaskFailed",
-    "ActivityTaskTimedOut",
-    "ActivityTaskCancelRequested",
-    "ActivityTaskCanceled",
-    "TimerStarted",
-    "TimerFired",
-    "TimerCanceled",
-    "WorkflowExecutionCancelRequested",
-    "WorkflowExecutionCanceled",
-    "RequestCancelExternalWorkflowExecutionInitiated",
-    "RequestCancelExternalWorkflowExecutionFailed",
-    "ExternalWorkflowExecutionCancelRequested",
-    "MarkerRecorded",
-    "WorkflowExecutionSignaled",
-    "WorkflowExecutionTerminated",
-    "WorkflowExecutionContinuedAsNew",
-    "StartChildWorkflowExecutionInitiated",
-    "StartChildWorkflowExecutionFailed",
-    "ChildWorkflowExecutionStarted",
-    "ChildWorkflowExecutionCompleted",
-    "ChildWorkflowExecutionFailed",
-    "ChildWorkflowExecutionCanceled",
-    "ChildWorkflowExecutionTimedOut",
-    "ChildWorkflowExecutionTerminated",
-    "SignalExternalWorkflowExecutionInitiated",
-    "SignalExternalWorkflowExecutionFailed",
-    "ExternalWorkflowExecutionSignaled",
-    "UpsertWorkflowSearchAttributes",
-    "WorkflowExecutionUpdateAccepted",
-    "WorkflowExecutionUpdateRejected",
-    "WorkflowExecutionUpdateCompleted",
-    "WorkflowPropertiesModifiedExternally",
-    "ActivityPropertiesModifiedExternally",
-    "WorkflowPropertiesModified",
-    "WorkflowExecutionUpdateAdmitted",
-    "NexusOperationScheduled",
-    "NexusOperationStarted",
-    "NexusOperationCompleted",
-    "NexusOperationFailed",
-    "NexusOperationCanceled",
-    "NexusOperationTimedOut",
-    "NexusOperationCancelRequested",
-    "WorkflowExecutionOptionsUpdated",
-    "NexusOperationCancelRequestCompleted",
-    "NexusOperationCancelRequestFailed",
-    "WorkflowExecutionPaused",
-    "WorkflowExecutionUnpaused",
-    "WorkflowExecutionTimeSkippingTransitioned",
-];
-
-/// The event types that a history does not hold and that the official SDKs pass over.
-const IGNORED_EVENT_TYPES: [&str; 4] = [
-    "WorkflowExecutionOptionsUpdated",
-    "WorkflowExecutionPaused",
-    "WorkflowExecutionTimeSkippingTransitioned",
-    "WorkflowExecutionUnpaused",
-];
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::spelling::event_types::EVENT_TYPES;
 
     #[test]
     fn event_types_turn_from_one_spelling_into_the_other() {

@@ -7,11 +7,11 @@ use steadfast_core::failure::{
 };
 
 use super::{
-    enums::{ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, TIMEOUT_TYPES},
     error::{Problem, Read},
     fields::Fields,
     object::Object,
 };
+use crate::spelling::enums::{ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, TIMEOUT_TYPES};
 
 /// What a chain of causes should be.
 const EXPECTED_DEPTH: &str = "at most 100 failures as causes of each other";

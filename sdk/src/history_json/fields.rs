@@ -14,10 +14,10 @@ use steadfast_core::{
 };
 
 use super::{
-    enums::{Names, RETRY_STATES},
     error::{Problem, Read},
     time,
 };
+use crate::spelling::enums::{Names, RETRY_STATES};
 
 /// What old servers wrote for "no event".
 const EMPTY_EVENT_ID: i64 = -23;

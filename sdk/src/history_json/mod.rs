@@ -26,12 +26,11 @@
 //! Files come from anybody. Reading one never panics, and an error names the event and the field.
 
 mod base64;
-pub(crate) mod enums;
+mod enums;
 mod error;
-pub(crate) mod event_type;
+mod event_type;
 mod failure;
 mod fields;
-pub(crate) mod markers;
 mod object;
 mod payload;
 mod read;

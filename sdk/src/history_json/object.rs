@@ -12,10 +12,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{
-    enums::{Names, RETRY_STATES},
-    payload, time,
-};
+use super::{payload, time};
+use crate::spelling::enums::{Names, RETRY_STATES};
 
 /// A message that is being written.
 #[derive(Default)]

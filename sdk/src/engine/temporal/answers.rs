@@ -32,7 +32,7 @@ use super::{
     token::{ActivityToken, WorkflowToken},
     wire::{Wired, duration_out, sticky_queue},
 };
-use crate::{engine::EngineError, history_json::enums::TASK_FAILED_CAUSES};
+use crate::{engine::EngineError, spelling::enums::TASK_FAILED_CAUSES};
 
 /// The shortest and the longest wait before the failure of a task that failed before is reported.
 const PENANCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));

@@ -25,7 +25,7 @@ use crate::{
         Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
         TerminateWorkflowRequest,
     },
-    history_json::enums::REUSE_POLICIES,
+    spelling::enums::REUSE_POLICIES,
 };
 use steadfast_core::options::WorkflowIdConflictPolicy;
 use temporalio_protos::temporal::api::common::v1::WorkflowExecution;

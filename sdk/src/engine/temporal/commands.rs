@@ -20,7 +20,7 @@ use super::wire::{
     Wire, Wired, duration_out, event_id_out, execution_out, lacks, normal_queue, retry_policy_out,
     search_attributes_out, text, timeout_out, workflow_type,
 };
-use crate::history_json::{
+use crate::spelling::{
     enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
     markers,
 };

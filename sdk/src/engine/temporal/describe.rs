@@ -36,7 +36,7 @@ use crate::{
         PendingActivityState, PendingChild, PendingWorkflowTask, REPORTED_PROBLEMS,
         WorkflowDescription, WorkflowPage,
     },
-    history_json::enums::PARENT_CLOSE_POLICIES,
+    spelling::enums::PARENT_CLOSE_POLICIES,
 };
 
 /// So many of the last events are looked through for the failure of a workflow task.

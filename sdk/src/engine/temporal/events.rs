@@ -18,7 +18,7 @@ use super::{
         Wire, Wired, attempt, count, duration_in, event_id, id, optional_id, queue_name, time_in,
     },
 };
-use crate::history_json::{enums::TASK_FAILED_CAUSES, event_type};
+use crate::spelling::{enums::TASK_FAILED_CAUSES, event_types};
 
 /// Reads the events of one history in their order.
 pub(super) struct EventReader<'a> {
@@ -42,13 +42,13 @@ impl<'a> EventReader<'a> {
     fn event(&mut self, event: proto::HistoryEvent) -> Wired<HistoryEvent> {
         let number = u64::try_from(event.event_type).unwrap_or(0);
         let event_type =
-            event_type::of_number(number).map_or_else(|| number.to_string(), str::to_owned);
+            event_types::of_number(number).map_or_else(|| number.to_string(), str::to_owned);
         let read = match event.attributes {
             Some(attributes) => self.kind(attributes)?,
             None => None,
         };
         let kind = read.unwrap_or_else(|| EventKind::Unknown {
-            may_ignore: event.worker_may_ignore || event_type::is_ignored(&event_type),
+            may_ignore: event.worker_may_ignore || event_types::is_ignored(&event_type),
             event_type,
         });
         Ok(HistoryEvent {

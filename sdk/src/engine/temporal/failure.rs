@@ -18,7 +18,7 @@ use super::wire::{
     Wire, Wired, duration_in, event_id, event_id_out, execution_out, id, lacks, optional_id,
     target, text, timeout_out, type_name, workflow_type,
 };
-use crate::history_json::enums::{
+use crate::spelling::enums::{
     ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, RETRY_STATES, TIMEOUT_TYPES,
 };
 

@@ -9,7 +9,7 @@ use temporalio_protos::temporal::api::errordetails::v1::{
 use tonic::{Code, Status};
 
 use super::wire::Wire;
-use crate::{engine::EngineError, history_json::enums::TASK_FAILED_CAUSES};
+use crate::{engine::EngineError, spelling::enums::TASK_FAILED_CAUSES};
 
 /// `google.rpc.Status`, of which only the details are looked at.
 #[derive(Clone, PartialEq, prost::Message)]

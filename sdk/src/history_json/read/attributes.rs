@@ -8,13 +8,10 @@ use steadfast_core::{
 };
 
 use super::messages;
-use crate::history_json::{
-    enums::{
-        CANCEL_FAILED_CAUSES, SIGNAL_FAILED_CAUSES, START_CHILD_FAILED_CAUSES, TASK_FAILED_CAUSES,
-        TIMEOUT_TYPES,
-    },
-    error::Read,
-    fields::Fields,
+use crate::history_json::{error::Read, fields::Fields};
+use crate::spelling::enums::{
+    CANCEL_FAILED_CAUSES, SIGNAL_FAILED_CAUSES, START_CHILD_FAILED_CAUSES, TASK_FAILED_CAUSES,
+    TIMEOUT_TYPES,
 };
 
 /// Reads attributes; `None` if a history does not hold events of the type.

@@ -10,10 +10,9 @@ use steadfast_core::{
     options::{ActivityTimeouts, WorkflowTimeouts},
 };
 
-use crate::history_json::{
+use crate::history_json::{error::Read, fields::Fields};
+use crate::spelling::{
     enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
-    error::Read,
-    fields::Fields,
     markers,
 };
 

@@ -19,6 +19,7 @@ use super::{
     event_type::{self, attributes_name},
     fields::Fields,
 };
+use crate::spelling::event_types;
 
 /// Reads histories whose ids the caller knows better than the file.
 ///
@@ -126,7 +127,7 @@ impl HistoryReader {
         match kind {
             Some(kind) => Ok(kind),
             None => Ok(EventKind::Unknown {
-                may_ignore: event_type::is_ignored(&event_type)
+                may_ignore: event_types::is_ignored(&event_type)
                     || fields.flag("workerMayIgnore")?,
                 event_type,
             }),

@@ -7,9 +7,11 @@ use steadfast_core::{
 
 use super::messages;
 use crate::history_json::{
-    enums::{CANCEL_FAILED_CAUSES, SIGNAL_FAILED_CAUSES, START_CHILD_FAILED_CAUSES},
     error::{Problem, Read},
     object::Object,
+};
+use crate::spelling::enums::{
+    CANCEL_FAILED_CAUSES, SIGNAL_FAILED_CAUSES, START_CHILD_FAILED_CAUSES,
 };
 
 pub(super) fn write(kind: &EventKind) -> Read<Object> {

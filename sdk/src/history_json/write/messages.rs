@@ -11,12 +11,10 @@ use steadfast_core::{
     payload::Payload,
 };
 
-use crate::history_json::{
+use crate::history_json::{error::Read, object::Object, payload};
+use crate::spelling::{
     enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
-    error::Read,
     markers,
-    object::Object,
-    payload,
 };
 
 pub(super) fn started(started: &WorkflowExecutionStarted) -> Read<Object> {

@@ -4,10 +4,10 @@ use steadfast_core::event::EventKind;
 
 use super::messages;
 use crate::history_json::{
-    enums::{TASK_FAILED_CAUSES, TIMEOUT_TYPES},
     error::{Problem, Read},
     object::Object,
 };
+use crate::spelling::enums::{TASK_FAILED_CAUSES, TIMEOUT_TYPES};
 
 pub(super) fn write(kind: &EventKind) -> Read<Object> {
     Ok(match kind {

@@ -12,7 +12,7 @@ use crate::{
             search_attributes_in, target, type_name,
         },
     },
-    history_json::enums::{CANCEL_FAILED_CAUSES, SIGNAL_FAILED_CAUSES, START_CHILD_FAILED_CAUSES},
+    spelling::enums::{CANCEL_FAILED_CAUSES, SIGNAL_FAILED_CAUSES, START_CHILD_FAILED_CAUSES},
 };
 
 impl Wire {

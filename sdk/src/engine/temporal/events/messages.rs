@@ -17,7 +17,7 @@ use crate::{
         optional_id, optional_time, queue_name, retry_policy_in, search_attributes_in, target,
         timeout_in, type_name,
     },
-    history_json::{
+    spelling::{
         enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
         markers,
     },
