@@ -8,6 +8,11 @@ use steadfast_core::{
     task::{ActivityOutcome, HeartbeatReply, Query, Update},
     time::Timestamp,
 };
+use steadfast_engine::{
+    ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, QueryWorkflowRequest, Signal,
+    SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
+    UpdateReply, UpdateWorkflowRequest,
+};
 use tokio::sync::oneshot;
 
 use super::{
@@ -22,11 +27,6 @@ use super::{
     store::Row,
     ticket::Ticket,
     worker::heartbeat_reply,
-};
-use crate::engine::{
-    ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, QueryWorkflowRequest, Signal,
-    SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UpdateReply, UpdateWorkflowRequest,
 };
 
 /// What the termination of a run says in whose place another one starts, as on a Temporal Service.

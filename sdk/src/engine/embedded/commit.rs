@@ -20,6 +20,7 @@ use std::{
 };
 
 use steadfast_core::time::Timestamp;
+use steadfast_engine::EngineError;
 
 use super::{
     execution::ActivityState,
@@ -29,7 +30,6 @@ use super::{
     state::{After, Core},
     store::{Batch, CodecPanicked, Row, Writer, WriterWork},
 };
-use crate::engine::EngineError;
 
 /// After a failed commit, the wait before the runs concerned are read again by themselves.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);

@@ -3,8 +3,9 @@
 
 use std::sync::PoisonError;
 
+use steadfast_engine::EngineError;
+
 use super::{prepare, shared::Shared, timers};
-use crate::engine::EngineError;
 
 impl Shared {
     /// Does what the threads would do until nothing is left to do.

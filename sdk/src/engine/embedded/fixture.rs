@@ -7,8 +7,7 @@ use steadfast_core::{
     options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
     payload::PayloadMap,
 };
-
-use crate::engine::{Signal, StartWorkflowRequest};
+use steadfast_engine::{Signal, StartWorkflowRequest};
 
 pub(crate) fn identity() -> Identity {
     Identity::new("test").unwrap()

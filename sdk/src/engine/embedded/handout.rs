@@ -11,6 +11,7 @@ use steadfast_core::{
     task::{ActivityTask, TaskToken, WorkflowTask, WorkflowTaskCompletion},
     time::Timestamp,
 };
+use steadfast_engine::{ActivityLease, EngineError, PollWorkflowTaskRequest};
 
 use super::{
     execution::{Execution, Task},
@@ -18,7 +19,6 @@ use super::{
     ticket::Ticket,
     token::Token,
 };
-use crate::engine::{ActivityLease, EngineError, PollWorkflowTaskRequest};
 
 /// A workflow task that a poll took, and what its history still lacks.
 pub(crate) struct TakenTask {

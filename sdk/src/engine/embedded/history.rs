@@ -12,6 +12,7 @@ use steadfast_core::{
     event::HistoryEvent,
     ids::{EventId, WorkflowExecution},
 };
+use steadfast_engine::{EngineError, HistoryPage, HistoryRequest, HistoryWait};
 use tokio::sync::Notify;
 
 use super::{
@@ -20,7 +21,6 @@ use super::{
     state::Core,
     store::read_events,
 };
-use crate::engine::{EngineError, HistoryPage, HistoryRequest, HistoryWait};
 
 /// Wakes those who wait for events of a run.
 #[derive(Debug, Default)]

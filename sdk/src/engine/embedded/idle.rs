@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use steadfast_core::ids::TaskQueue;
+use steadfast_engine::EngineError;
 
 use super::{
     execution::{ActivityState, Task},
     shared::Shared,
     state::Core,
 };
-use crate::engine::EngineError;
 
 impl Shared {
     /// Waits until everything that was asked is done and no task is with a worker or about to be

@@ -13,13 +13,13 @@ use steadfast_core::{
     options::{ParentClosePolicy, WorkflowIdReusePolicy},
     time::Timestamp,
 };
+use steadfast_engine::Signal;
 
 use super::{
     execution::{ChildEnd, Execution, engine_identity, new_run_id},
     state::Core,
     store::{Row, RunInfo, encode_value},
 };
-use crate::engine::Signal;
 
 /// The reason of a termination by parent close policy, as on a Temporal Service.
 const BY_PARENT_CLOSE_POLICY: &str = "by parent close policy";

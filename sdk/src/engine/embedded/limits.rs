@@ -5,8 +5,7 @@ use steadfast_core::{
     payload::{MAX_PAYLOAD_BYTES, Payload, PayloadMap},
     task::ActivityOutcome,
 };
-
-use crate::engine::{
+use steadfast_engine::{
     EngineError, QueryWorkflowRequest, Signal, StartWorkflowRequest, TerminateWorkflowRequest,
     UpdateWorkflowRequest,
 };

@@ -66,6 +66,13 @@ use steadfast_core::{
     },
     time::Timestamp,
 };
+use steadfast_engine::{
+    ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
+    ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+    PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
+    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
+    UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+};
 use tokio::sync::oneshot;
 
 use self::{
@@ -78,13 +85,6 @@ pub use self::{
     clock::{Clock, ManualClock},
     options::{CrashAction, CrashPoint, Durability, EmbeddedOptions},
     stats::{Backlog, EngineStats, TaskQueueStats},
-};
-use super::{
-    ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
-    ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
-    PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
 };
 
 /// The stack of the engine's threads is small: they do not recurse.

@@ -3,9 +3,9 @@
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use steadfast_core::ids::Namespace;
+use steadfast_engine::codec::PayloadCodec;
 
 use super::clock::Clock;
-use crate::codec::PayloadCodec;
 
 /// How much a commit waits for the disk.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -12,6 +12,7 @@ use steadfast_core::{
     payload::Payload,
     time::Timestamp,
 };
+use steadfast_engine::{EngineError, ExecutionRef, ResetWorkflowRequest};
 
 use super::{
     execution::{Effect, Execution, engine_identity, new_run_id},
@@ -21,7 +22,6 @@ use super::{
     store::{Row, find_request, find_run, read_events},
     ticket::Ticket,
 };
-use crate::engine::{EngineError, ExecutionRef, ResetWorkflowRequest};
 
 /// The identity that ends the current run, as on a Temporal Service.
 const RESETTER: &str = "history-resetter";

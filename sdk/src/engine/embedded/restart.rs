@@ -1,11 +1,12 @@
 //! Starts anew in place, for tests: what a crash would leave is what stays.
 
+use steadfast_engine::EngineError;
+
 use super::{
     prepare,
     shared::Shared,
     state::{Core, Opening},
 };
-use crate::engine::EngineError;
 
 impl Shared {
     /// Forgets everything that is not in the store, and goes on as a new process would: tasks that

@@ -174,11 +174,10 @@ pub(crate) fn enforce_limits(run: &mut Execution, now: Timestamp) {
 
 #[cfg(test)]
 mod tests {
+    use steadfast_engine::Engine as _;
+
     use super::*;
-    use crate::engine::{
-        Engine as _,
-        embedded::{EmbeddedEngine, EmbeddedOptions, fixture},
-    };
+    use crate::engine::embedded::{EmbeddedEngine, EmbeddedOptions, fixture};
 
     /// The events of a run that are queued, one range a row.
     fn queued(rows: &[Row]) -> Vec<(u64, u64)> {

@@ -13,6 +13,7 @@ use steadfast_core::{
     ids::{Namespace, RunId, WorkflowId},
     time::Timestamp,
 };
+use steadfast_engine::{EngineError, ExecutionRef};
 use tokio::sync::{Notify, oneshot};
 
 use super::{
@@ -23,7 +24,6 @@ use super::{
     state::Core,
     store::{BackupRequest, Db, LoadedRun, ReadFn, RunInfo, Slice, Writer, find_run, load_run},
 };
-use crate::engine::{EngineError, ExecutionRef};
 
 /// The clock on the wall can be set while the timer thread waits, and a machine can sleep, so it looks again that often.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -530,12 +530,10 @@ mod tests {
         ids::{TaskQueue, TimerId},
         task::WorkflowTaskCompletion,
     };
+    use steadfast_engine::{Engine, PollWorkflowTaskRequest, SignalWorkflowRequest};
 
     use super::*;
-    use crate::engine::{
-        Engine, PollWorkflowTaskRequest, SignalWorkflowRequest,
-        embedded::{EmbeddedEngine, EmbeddedOptions, fixture},
-    };
+    use crate::engine::embedded::{EmbeddedEngine, EmbeddedOptions, fixture};
 
     async fn signal(engine: &Arc<EmbeddedEngine>, request: &str) -> Result<(), EngineError> {
         let execution = ExecutionRef::current(WorkflowId::new("w").unwrap());

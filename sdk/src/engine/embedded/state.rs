@@ -23,6 +23,7 @@ use steadfast_core::{
     payload::Payload,
     time::Timestamp,
 };
+use steadfast_engine::{EngineError, UpdateReply};
 use tokio::sync::Notify;
 
 use super::{
@@ -39,7 +40,6 @@ use super::{
     ticket::{Promise, Ticket},
     timeouts::TimeoutCounts,
 };
-use crate::engine::{EngineError, UpdateReply};
 
 /// What happens once a batch is durable.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use steadfast_core::{ids::TaskQueue, time::Timestamp};
+use steadfast_engine::EngineError;
 
 use super::{
     execution::{ActivityState, Execution, Task},
@@ -10,7 +11,6 @@ use super::{
     state::Core,
     timeouts::TimeoutCounts,
 };
-use crate::engine::EngineError;
 
 /// What an engine has to do and keeps, at one moment.
 #[derive(Clone, Debug, Default)]

@@ -7,8 +7,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use steadfast_engine::EngineError;
+
 use super::shared::gone;
-use crate::engine::EngineError;
 
 /// Says how a commit went to all who wait for it, or that the engine is gone when it is dropped before.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 
 use steadfast_core::time::Timestamp;
+use steadfast_engine::EngineError;
 
 use super::{
     clock::{Clock, ClockListener},
@@ -15,7 +16,6 @@ use super::{
     state::Core,
     store::{Row, decode_value, expired_runs, stored_jobs},
 };
-use crate::engine::EngineError;
 
 /// How many expired runs are deleted in one commit.
 const DELETED_AT_ONCE: usize = 200;

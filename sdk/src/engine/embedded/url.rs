@@ -5,9 +5,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use steadfast_core::ids::Namespace;
+use steadfast_engine::EngineError;
 
 use super::options::{Durability, EmbeddedOptions, Location};
-use crate::engine::EngineError;
 
 /// What may follow the `?`.
 const OPTIONS: &str =

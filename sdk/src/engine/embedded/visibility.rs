@@ -1,14 +1,15 @@
 //! Saying where executions stand: describe, list and count.
 
+use steadfast_engine::{
+    EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
+    PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, WorkflowDescription,
+    WorkflowPage,
+};
+
 use super::{
     execution::{ActivityState, Execution, Task},
     shared::{Found, Shared, run_not_found},
     store::{Db, KeyRange, RunInfo, check_lowest_key, count_runs, highest_key_below, list_runs},
-};
-use crate::engine::{
-    EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
-    PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, WorkflowDescription,
-    WorkflowPage,
 };
 
 /// The most executions on one page.

@@ -8,12 +8,12 @@
 use std::cmp::Reverse;
 
 use steadfast_core::{ids::TaskQueue, time::Timestamp};
+use steadfast_engine::EngineError;
 
 use super::{
     execution::{Execution, Task, Unanswered},
     state::Core,
 };
-use crate::engine::EngineError;
 
 impl Core {
     /// Sees to it that the callers of a run are looked at when the first of them has waited long enough.

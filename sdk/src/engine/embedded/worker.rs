@@ -10,6 +10,9 @@ use steadfast_core::{
     },
     time::Timestamp,
 };
+use steadfast_engine::{
+    ActivityLease, EngineError, ExecutionRef, PollActivityTaskRequest, PollWorkflowTaskRequest,
+};
 
 use super::{
     handout::{TakenActivity, TakenTask, activity_run, started_run, task_not_found},
@@ -18,9 +21,6 @@ use super::{
     store::load_run,
     ticket::Ticket,
     token::Token,
-};
-use crate::engine::{
-    ActivityLease, EngineError, ExecutionRef, PollActivityTaskRequest, PollWorkflowTaskRequest,
 };
 
 impl Shared {

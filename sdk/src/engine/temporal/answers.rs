@@ -9,6 +9,7 @@ use steadfast_core::{
     payload::Payload,
     task::{ActivityOutcome, HeartbeatReply, WorkflowTaskCompletion, WorkflowTaskFailure},
 };
+use steadfast_engine::{EngineError, spelling::enums::TASK_FAILED_CAUSES};
 use temporalio_protos::temporal::api::{
     command::v1::{Command, command::Attributes},
     enums::v1::QueryResultType,
@@ -32,7 +33,6 @@ use super::{
     token::{ActivityToken, WorkflowToken},
     wire::{Wired, duration_out, sticky_queue},
 };
-use crate::{engine::EngineError, spelling::enums::TASK_FAILED_CAUSES};
 
 /// The shortest and the longest wait before the failure of a task that failed before is reported.
 const PENANCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));

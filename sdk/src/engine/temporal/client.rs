@@ -5,6 +5,11 @@ use steadfast_core::{
     payload::Payload,
     task::{ActivityOutcome, HeartbeatReply},
 };
+use steadfast_engine::{
+    ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, ResetWorkflowRequest, Signal,
+    SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
+    spelling::enums::REUSE_POLICIES,
+};
 use temporalio_protos::temporal::api::{
     enums::v1::{ResetReapplyExcludeType, WorkflowIdConflictPolicy as ProtoConflictPolicy},
     workflowservice::v1 as proto,
@@ -18,14 +23,6 @@ use super::{
         event_id_out, execution_out, id, normal_queue, retry_policy_out, search_attributes_out,
         text, timeout_out, workflow_type,
     },
-};
-use crate::{
-    engine::{
-        ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, ResetWorkflowRequest,
-        Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
-        TerminateWorkflowRequest,
-    },
-    spelling::enums::REUSE_POLICIES,
 };
 use steadfast_core::options::WorkflowIdConflictPolicy;
 use temporalio_protos::temporal::api::common::v1::WorkflowExecution;

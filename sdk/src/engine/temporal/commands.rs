@@ -8,6 +8,10 @@ use steadfast_core::{
     ids::UpdateId,
     payload::Payload,
 };
+use steadfast_engine::spelling::{
+    enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
+    markers,
+};
 use temporalio_protos::temporal::api::{
     command::v1::{self as proto, command::Attributes as A},
     common::v1::ActivityType,
@@ -19,10 +23,6 @@ use temporalio_protos::temporal::api::{
 use super::wire::{
     Wire, Wired, duration_out, event_id_out, execution_out, lacks, normal_queue, retry_policy_out,
     search_attributes_out, text, timeout_out, workflow_type,
-};
-use crate::spelling::{
-    enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
-    markers,
 };
 
 /// The commands of an answer and the messages that some of them stand for.

@@ -8,6 +8,11 @@ use steadfast_core::{
     payload::Payload,
     time::Timestamp,
 };
+use steadfast_engine::{
+    EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
+    PendingActivityState, PendingChild, PendingWorkflowTask, REPORTED_PROBLEMS,
+    WorkflowDescription, WorkflowPage, spelling::enums::PARENT_CLOSE_POLICIES,
+};
 use temporalio_protos::temporal::api::{
     enums::v1::{
         PendingActivityState as ProtoActivityState, WorkflowExecutionStatus as ProtoStatus,
@@ -29,14 +34,6 @@ use super::{
         Wired, attempt, count, execution_in, execution_out, id, lacks, optional_execution,
         optional_id, optional_time, search_attributes_in, time_in, type_name,
     },
-};
-use crate::{
-    engine::{
-        EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
-        PendingActivityState, PendingChild, PendingWorkflowTask, REPORTED_PROBLEMS,
-        WorkflowDescription, WorkflowPage,
-    },
-    spelling::enums::PARENT_CLOSE_POLICIES,
 };
 
 /// So many of the last events are looked through for the failure of a workflow task.

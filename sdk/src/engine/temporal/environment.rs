@@ -6,9 +6,9 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde::Deserialize;
+use steadfast_engine::EngineError;
 
 use super::options::{TemporalOptions, TlsOptions};
-use crate::engine::EngineError;
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:7233";
 const DEFAULT_PROFILE: &str = "default";

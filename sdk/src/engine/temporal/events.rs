@@ -7,6 +7,7 @@ mod updates;
 use std::sync::Arc;
 
 use steadfast_core::event::{EventKind, HistoryEvent, WorkflowTaskFailedCause};
+use steadfast_engine::spelling::{enums::TASK_FAILED_CAUSES, event_types};
 use temporalio_protos::temporal::api::history::v1::{
     self as proto, history_event::Attributes as A,
 };
@@ -18,7 +19,6 @@ use super::{
         Wire, Wired, attempt, count, duration_in, event_id, id, optional_id, queue_name, time_in,
     },
 };
-use crate::spelling::{enums::TASK_FAILED_CAUSES, event_types};
 
 /// Reads the events of one history in their order.
 pub(super) struct EventReader<'a> {

@@ -9,6 +9,9 @@ use steadfast_core::{
     payload::Payload,
     retry::RetryState,
 };
+use steadfast_engine::spelling::enums::{
+    ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, RETRY_STATES, TIMEOUT_TYPES,
+};
 use temporalio_protos::temporal::api::{
     common::v1 as common,
     failure::v1::{self as proto, failure::FailureInfo},
@@ -17,9 +20,6 @@ use temporalio_protos::temporal::api::{
 use super::wire::{
     Wire, Wired, duration_in, event_id, event_id_out, execution_out, id, lacks, optional_id,
     target, text, timeout_out, type_name, workflow_type,
-};
-use crate::spelling::enums::{
-    ERROR_CATEGORIES, NEXUS_RETRY_BEHAVIORS, RETRY_STATES, TIMEOUT_TYPES,
 };
 
 /// What a failure says whose message went through a codec.
@@ -295,10 +295,10 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::{collection::vec, option, prelude::*};
+    use steadfast_engine::codec::{CodecError, PayloadCodec};
     use temporalio_protos::temporal::api::common::v1::{Payload as ProtoPayload, Payloads};
 
     use super::*;
-    use crate::codec::{CodecError, PayloadCodec};
 
     /// Hides what is in a payload.
     /// Longer than any name that the strategies below make.

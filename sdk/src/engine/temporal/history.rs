@@ -12,6 +12,7 @@ use steadfast_core::{
     event::HistoryEvent,
     ids::{EventId, RunId},
 };
+use steadfast_engine::{EngineError, HistoryPage, HistoryRequest, HistoryWait};
 use temporalio_protos::temporal::api::{
     enums::v1::HistoryEventFilterType,
     workflowservice::v1::{
@@ -28,7 +29,6 @@ use super::{
     status::error_of,
     wire::execution_out,
 };
-use crate::engine::{EngineError, HistoryPage, HistoryRequest, HistoryWait};
 
 /// How many ends of pages are remembered.
 const REMEMBERED: usize = 256;

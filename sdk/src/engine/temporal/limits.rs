@@ -9,12 +9,11 @@ use steadfast_core::{
     limit::{PAYLOADS_TOO_LARGE, PayloadLimit},
     payload::{MAX_PAYLOAD_BYTES, Payload},
 };
+use steadfast_engine::codec::PayloadCodec;
 use temporalio_protos::temporal::api::{
     namespace::v1::{NamespaceInfo, namespace_info::Limits as NamespaceLimits},
     workflowservice::v1::RespondWorkflowTaskCompletedRequest,
 };
-
-use crate::codec::PayloadCodec;
 
 /// What a payload takes in a message besides its bytes.
 const PAYLOAD_OVERHEAD: usize = 64;

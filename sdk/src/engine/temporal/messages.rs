@@ -9,6 +9,9 @@ use steadfast_core::{
     ids::{QueryName, UpdateId, UpdateName},
     payload::Payload,
 };
+use steadfast_engine::{
+    EngineError, QueryWorkflowRequest, UpdateReply, UpdateStage, UpdateWorkflowRequest,
+};
 use temporalio_protos::temporal::api::{
     common::v1::WorkflowExecution,
     enums::v1::{
@@ -27,9 +30,6 @@ use super::{
     service::{CALL_TIMEOUT, POLL_TIMEOUT, Waiting},
     status::{error_of, query_error},
     wire::{execution_in, normal_queue, text},
-};
-use crate::engine::{
-    EngineError, QueryWorkflowRequest, UpdateReply, UpdateStage, UpdateWorkflowRequest,
 };
 
 /// The time that a caller allows.

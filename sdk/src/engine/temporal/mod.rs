@@ -51,6 +51,13 @@ use steadfast_core::{
         WorkflowTaskFailure,
     },
 };
+use steadfast_engine::{
+    ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
+    ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+    PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
+    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
+    UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+};
 
 pub use self::options::{TemporalOptions, TlsOptions};
 use self::{
@@ -62,13 +69,6 @@ use self::{
     sources::Sources,
     token::{WorkflowToken, open},
     wire::Wire,
-};
-use super::{
-    ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
-    ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
-    PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
 };
 
 /// A Temporal Service as an engine; see the [module](self) for how it works.

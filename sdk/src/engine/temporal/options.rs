@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use steadfast_core::ids::Namespace;
+use steadfast_engine::{EngineError, codec::PayloadCodec};
 
 use super::environment::Environment;
-use crate::{codec::PayloadCodec, engine::EngineError};
 
 /// The port of a Temporal Service when nothing else is said.
 const PORT: u16 = 7233;

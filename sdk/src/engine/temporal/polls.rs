@@ -14,6 +14,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use steadfast_engine::EngineError;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
@@ -24,7 +25,6 @@ use super::{
     service::{Backoff, may_pass},
     status::error_of,
 };
-use crate::engine::EngineError;
 
 /// Which of a worker's queues is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,6 +6,7 @@
 use std::{future::Future, time::Duration};
 
 use steadfast_core::ids::Namespace;
+use steadfast_engine::EngineError;
 use temporalio_protos::temporal::api::workflowservice::v1::{
     DescribeNamespaceRequest, workflow_service_client::WorkflowServiceClient,
 };
@@ -18,7 +19,6 @@ use tonic::{
 };
 
 use super::{limits::Limits, options::TemporalOptions, status::error_of};
-use crate::engine::EngineError;
 
 /// A client of the service.
 pub(super) type Stub = WorkflowServiceClient<InterceptedService<Channel, Headers>>;

@@ -11,6 +11,7 @@ use steadfast_core::{
     ids::{Identity, TaskQueue},
     task::WorkflowTask,
 };
+use steadfast_engine::{ActivityLease, UntakenTasks};
 use temporalio_protos::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 
 use super::{
@@ -18,7 +19,6 @@ use super::{
     polls::{Fetch, Promise, Source},
     tasks::Poller,
 };
-use crate::engine::{ActivityLease, UntakenTasks};
 
 /// How many activities an answer to a workflow task brings at most, as in Temporal's SDKs.
 const MAX_EAGER: usize = 3;

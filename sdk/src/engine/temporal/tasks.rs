@@ -12,6 +12,7 @@ use steadfast_core::{
         ActivityOutcome, ActivityTask, Query, TaskToken, Update, WorkflowTask, WorkflowTaskFailure,
     },
 };
+use steadfast_engine::ActivityLease;
 use temporalio_protos::temporal::api::{
     enums::v1::TaskQueueType,
     taskqueue::v1::TaskQueueMetadata,
@@ -36,7 +37,6 @@ use super::{
         optional_id, retry_policy_in, sticky_queue, time_in, type_name,
     },
 };
-use crate::engine::ActivityLease;
 
 /// The question of a task that is only a question.
 pub(super) const ONLY_QUERY: &str = "query";

@@ -3,9 +3,8 @@
 //! The tokens are whole: the engine remembers no open task, so none can be forgotten.
 
 use steadfast_core::{payload::Bytes, task::TaskToken};
+use steadfast_engine::EngineError;
 use temporalio_protos::temporal::api::protocol::v1::Message;
-
-use crate::engine::EngineError;
 
 /// What the answer to a workflow task needs.
 #[derive(Clone, PartialEq, prost::Message)]

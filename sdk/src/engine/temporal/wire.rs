@@ -13,13 +13,12 @@ use steadfast_core::{
     retry::RetryPolicy,
     time::Timestamp,
 };
+use steadfast_engine::{
+    EngineError,
+    codec::{CodecError, PayloadCodec},
+};
 use temporalio_protos::temporal::api::{
     common::v1 as common, enums::v1::TaskQueueKind, taskqueue::v1::TaskQueue,
-};
-
-use crate::{
-    codec::{CodecError, PayloadCodec},
-    engine::EngineError,
 };
 
 /// What a conversion gives.

@@ -22,10 +22,10 @@ use steadfast_core::{
     task::ActivityOutcome,
     time::Timestamp,
 };
+use steadfast_engine::{ActivityNotice, EngineError};
 use tokio::sync::watch;
 
 use super::{Deadline, Effect, Execution};
-use crate::engine::{ActivityNotice, EngineError};
 
 /// The text with which a Temporal Service refuses to hear of an activity that is over.
 const ACTIVITY_NOT_FOUND: &str =

@@ -7,9 +7,10 @@ use steadfast_core::{
     retry::RetryState,
     time::Timestamp,
 };
+use steadfast_engine::ActivityNotice;
 
 use super::{Activity, ActivityState, Deadline, Effect, Execution};
-use crate::engine::{ActivityNotice, embedded::timeouts::TimedOut};
+use crate::engine::embedded::timeouts::TimedOut;
 
 impl Activity {
     /// When the next attempt is, or why there is none.

@@ -9,9 +9,10 @@ use steadfast_core::{
     retry::RetryState,
     time::Timestamp,
 };
+use steadfast_engine::ActivityNotice;
 
 use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind};
-use crate::engine::{ActivityNotice, embedded::timeouts::TimedOut};
+use crate::engine::embedded::timeouts::TimedOut;
 
 /// The identity of what the engine does by itself, as on a Temporal Service.
 pub(crate) const HISTORY_SERVICE: &str = "history-service";

@@ -10,10 +10,10 @@ use steadfast_core::{
     task::{Query, Update},
     time::Timestamp,
 };
+use steadfast_engine::{EngineError, Signal, UpdateReply, UpdateStage};
 use tokio::sync::oneshot;
 
 use super::{Effect, Execution, wait::Wait};
-use crate::engine::{EngineError, Signal, UpdateReply, UpdateStage};
 
 /// Where the answer to a query goes.
 pub(crate) type QueryReply = oneshot::Sender<Result<Payload, EngineError>>;

@@ -98,7 +98,7 @@ pub(crate) enum Effect {
     /// Start the run that follows this one.
     StartRun(Box<NewRun>),
     /// Answer an update once what was recorded is durable.
-    UpdateReply(UpdateReplySender, Box<super::super::UpdateReply>),
+    UpdateReply(UpdateReplySender, Box<steadfast_engine::UpdateReply>),
     /// Answer a query once what was recorded is durable.
     QueryReply(
         QueryReply,

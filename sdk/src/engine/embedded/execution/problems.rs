@@ -12,9 +12,9 @@ use steadfast_core::{
     failure::{Failure, TimeoutType},
     payload::{Payload, PayloadMap},
 };
+use steadfast_engine::REPORTED_PROBLEMS;
 
 use super::Execution;
-use crate::engine::REPORTED_PROBLEMS;
 
 /// Whether somebody else sets what only the engine does.
 pub(crate) fn claims_problems(attributes: &PayloadMap) -> bool {

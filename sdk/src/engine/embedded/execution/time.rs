@@ -7,9 +7,9 @@ use steadfast_core::{
     options::LONGEST,
     retry::{InvalidRetryPolicy, RetryPolicy},
 };
+use steadfast_engine::{EngineError, StartWorkflowRequest};
 
 use super::validate::Refusal;
-use crate::engine::{EngineError, StartWorkflowRequest};
 
 /// Makes the times of a request to start a run what they count as.
 pub(crate) fn settle_start(request: &mut StartWorkflowRequest) -> Result<(), EngineError> {

@@ -10,10 +10,10 @@ use std::{
 };
 
 use rusqlite::backup::{Backup, StepResult};
+use steadfast_engine::EngineError;
 use tokio::sync::oneshot;
 
 use super::{connect, db::Db, diagnosis, possession::private, storage_error};
-use crate::engine::EngineError;
 
 /// How many pages are copied between two batches: 1 MiB.
 const COPIED_AT_ONCE: i32 = 256;

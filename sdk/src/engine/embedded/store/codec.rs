@@ -6,8 +6,7 @@ use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::event::HistoryEvent;
-
-use crate::engine::EngineError;
+use steadfast_engine::EngineError;
 
 /// Appends an event.
 pub(crate) fn encode_event(event: &HistoryEvent, bytes: &mut Vec<u8>) {

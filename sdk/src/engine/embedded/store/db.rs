@@ -12,12 +12,12 @@ use std::{
 
 use rusqlite::{CachedStatement, Connection, Params, config::DbConfig};
 use steadfast_core::{payload::Payload, text::panic_message};
+use steadfast_engine::{EngineError, codec::PayloadCodec};
 
 use super::{
     codec::{decode_value, encode_value},
     possession::{Possession, Room},
 };
-use crate::{codec::PayloadCodec, engine::EngineError};
 
 /// How many prepared statements are kept. Only lists with unusual filters lead to more.
 const KEPT_STATEMENTS: usize = 64;

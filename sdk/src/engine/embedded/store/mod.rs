@@ -30,6 +30,7 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use steadfast_engine::{EngineError, codec::PayloadCodec};
 
 pub(crate) use self::{
     backup::BackupRequest,
@@ -45,7 +46,6 @@ pub(crate) use self::{
 };
 use self::{possession::Possession, schema::Origin};
 use super::options::{Durability, Location};
-use crate::{codec::PayloadCodec, engine::EngineError};
 
 /// Takes the lock that an exclusive connection then keeps, and opens the log if there is to be one.
 const LOCK: &str = "BEGIN IMMEDIATE; COMMIT";

@@ -18,11 +18,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use steadfast_engine::EngineError;
+
 use super::{
     diagnosis,
     schema::{self, Origin},
 };
-use crate::engine::EngineError;
 
 /// What is one file for the operating system, whatever its names: device and number.
 type Identity = (u64, u64);

@@ -9,6 +9,7 @@ use steadfast_core::{
     payload::PayloadMap,
     time::Timestamp,
 };
+use steadfast_engine::{EngineError, ListFilter, REPORTED_PROBLEMS};
 
 use super::{
     codec::{checksum, decode_events, decode_value, verify},
@@ -16,10 +17,7 @@ use super::{
     rows::{as_integer, names_checksum, status_number, status_of},
     storage_error,
 };
-use crate::engine::{
-    EngineError, ListFilter, REPORTED_PROBLEMS,
-    embedded::execution::{StoredActivity, StoredState, StoredTask},
-};
+use crate::engine::embedded::execution::{StoredActivity, StoredState, StoredTask};
 
 /// What the row of a run tells.
 #[derive(Clone, Debug)]

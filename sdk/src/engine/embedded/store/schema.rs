@@ -1,9 +1,9 @@
 //! The tables, and the way from every older version of them to the current one.
 
 use rusqlite::Connection;
+use steadfast_engine::EngineError;
 
 use super::{Store, open_error, storage_error};
-use crate::engine::EngineError;
 
 /// Says that an `SQLite` file is ours: `stdf`.
 const APPLICATION_ID: i32 = 0x7374_6466;

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use steadfast_engine::EngineError;
+
 use super::{
     backup::BackupRequest,
     db::{Db, Statements},
@@ -17,10 +19,7 @@ use super::{
     rows::Row,
     storage_error,
 };
-use crate::engine::{
-    EngineError,
-    embedded::options::{CrashAction, CrashHook, CrashPoint},
-};
+use crate::engine::embedded::options::{CrashAction, CrashHook, CrashPoint};
 
 /// How many pages of the file are given back in one slice.
 const RECLAIMED_AT_ONCE: u64 = 256;

@@ -1,18 +1,18 @@
 //! The events of an execution itself, and of those that it deals with.
 
 use steadfast_core::event::{EventKind, ExternalFailedCause};
+use steadfast_engine::spelling::enums::{
+    CANCEL_FAILED_CAUSES, SIGNAL_FAILED_CAUSES, START_CHILD_FAILED_CAUSES,
+};
 use temporalio_protos::temporal::api::history::v1::history_event::Attributes as A;
 
 use super::{Tried, messages::cancel_in};
-use crate::{
-    engine::temporal::{
-        failure::retry_state,
-        wire::{
-            Wire, Wired, event_id, execution_in, id, optional_execution, optional_id,
-            search_attributes_in, target, type_name,
-        },
+use crate::engine::temporal::{
+    failure::retry_state,
+    wire::{
+        Wire, Wired, event_id, execution_in, id, optional_execution, optional_id,
+        search_attributes_in, target, type_name,
     },
-    spelling::enums::{CANCEL_FAILED_CAUSES, SIGNAL_FAILED_CAUSES, START_CHILD_FAILED_CAUSES},
 };
 
 impl Wire {

@@ -9,18 +9,16 @@ use steadfast_core::{
     ids::RunId,
     options::WorkflowTimeouts,
 };
+use steadfast_engine::spelling::{
+    enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
+    markers,
+};
 use temporalio_protos::temporal::api::history::v1 as proto;
 
-use crate::{
-    engine::temporal::wire::{
-        Wire, Wired, activity_timeouts, attempt, duration_in, event_id, id, optional_execution,
-        optional_id, optional_time, queue_name, retry_policy_in, search_attributes_in, target,
-        timeout_in, type_name,
-    },
-    spelling::{
-        enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
-        markers,
-    },
+use crate::engine::temporal::wire::{
+    Wire, Wired, activity_timeouts, attempt, duration_in, event_id, id, optional_execution,
+    optional_id, optional_time, queue_name, retry_policy_in, search_attributes_in, target,
+    timeout_in, type_name,
 };
 
 impl Wire {

@@ -7,8 +7,9 @@ use steadfast_core::{
     retry::RetryState,
 };
 
-/// The values of an enum.
-pub(crate) struct Names<T: 'static> {
+/// The values of an enum with their numbers and names.
+#[derive(Debug)]
+pub struct Names<T: 'static> {
     /// What each name starts with.
     pub(crate) prefix: &'static str,
     /// Number, name without the prefix, and value. Of several names for one value the first is
@@ -26,7 +27,7 @@ impl<T: Copy + PartialEq> Names<T> {
     }
 
     /// The value of a number; `None` when it is not set, or not known.
-    pub(crate) fn of_number(&self, number: i32) -> Option<T> {
+    pub fn of_number(&self, number: i32) -> Option<T> {
         let number = i64::from(number);
         let found = self.values.iter().find(|entry| entry.0 == number);
         found
@@ -35,13 +36,13 @@ impl<T: Copy + PartialEq> Names<T> {
     }
 
     /// The value of a name in any spelling.
-    pub(crate) fn of_name(&self, name: &str) -> Option<T> {
+    pub fn of_name(&self, name: &str) -> Option<T> {
         let found = self.values.iter().find(|entry| same_name(entry.1, name));
         found.map(|entry| entry.2)
     }
 
     /// The number of a value; 0 when Temporal has none.
-    pub(crate) fn number(&self, value: T) -> i32 {
+    pub fn number(&self, value: T) -> i32 {
         let found = self.values.iter().find(|entry| entry.2 == value);
         found.map_or(0, |entry| i32::try_from(entry.0).unwrap_or(0))
     }
@@ -58,7 +59,8 @@ fn letters(name: &str) -> impl Iterator<Item = u8> {
         .map(|byte| byte.to_ascii_lowercase())
 }
 
-pub(crate) static RETRY_STATES: Names<RetryState> = Names {
+/// `RetryState`.
+pub static RETRY_STATES: Names<RetryState> = Names {
     prefix: "RETRY_STATE_",
     values: &[
         (1, "IN_PROGRESS", RetryState::InProgress),
@@ -76,13 +78,15 @@ pub(crate) static RETRY_STATES: Names<RetryState> = Names {
     other: None,
 };
 
-pub(crate) static ERROR_CATEGORIES: Names<ApplicationErrorCategory> = Names {
+/// `ApplicationErrorCategory`.
+pub static ERROR_CATEGORIES: Names<ApplicationErrorCategory> = Names {
     prefix: "APPLICATION_ERROR_CATEGORY_",
     values: &[(1, "BENIGN", ApplicationErrorCategory::Benign)],
     other: Some(ApplicationErrorCategory::Unspecified),
 };
 
-pub(crate) static NEXUS_RETRY_BEHAVIORS: Names<NexusHandlerRetryBehavior> = Names {
+/// `NexusHandlerErrorRetryBehavior`.
+pub static NEXUS_RETRY_BEHAVIORS: Names<NexusHandlerRetryBehavior> = Names {
     prefix: "NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_",
     values: &[
         (1, "RETRYABLE", NexusHandlerRetryBehavior::Retryable),
@@ -91,7 +95,8 @@ pub(crate) static NEXUS_RETRY_BEHAVIORS: Names<NexusHandlerRetryBehavior> = Name
     other: Some(NexusHandlerRetryBehavior::Unspecified),
 };
 
-pub(crate) static TIMEOUT_TYPES: Names<TimeoutType> = Names {
+/// `TimeoutType`.
+pub static TIMEOUT_TYPES: Names<TimeoutType> = Names {
     prefix: "TIMEOUT_TYPE_",
     values: &[
         (1, "START_TO_CLOSE", TimeoutType::StartToClose),
@@ -102,7 +107,8 @@ pub(crate) static TIMEOUT_TYPES: Names<TimeoutType> = Names {
     other: None,
 };
 
-pub(crate) static INITIATORS: Names<ContinueAsNewInitiator> = Names {
+/// `ContinueAsNewInitiator`.
+pub static INITIATORS: Names<ContinueAsNewInitiator> = Names {
     prefix: "CONTINUE_AS_NEW_INITIATOR_",
     values: &[
         (1, "WORKFLOW", ContinueAsNewInitiator::Workflow),
@@ -112,7 +118,8 @@ pub(crate) static INITIATORS: Names<ContinueAsNewInitiator> = Names {
     other: None,
 };
 
-pub(crate) static PARENT_CLOSE_POLICIES: Names<ParentClosePolicy> = Names {
+/// `ParentClosePolicy`.
+pub static PARENT_CLOSE_POLICIES: Names<ParentClosePolicy> = Names {
     prefix: "PARENT_CLOSE_POLICY_",
     values: &[
         (1, "TERMINATE", ParentClosePolicy::Terminate),
@@ -122,7 +129,8 @@ pub(crate) static PARENT_CLOSE_POLICIES: Names<ParentClosePolicy> = Names {
     other: None,
 };
 
-pub(crate) static REUSE_POLICIES: Names<WorkflowIdReusePolicy> = Names {
+/// `WorkflowIdReusePolicy`, with its deprecated value.
+pub static REUSE_POLICIES: Names<WorkflowIdReusePolicy> = Names {
     prefix: "WORKFLOW_ID_REUSE_POLICY_",
     values: &[
         (1, "ALLOW_DUPLICATE", WorkflowIdReusePolicy::AllowDuplicate),
@@ -146,7 +154,8 @@ pub(crate) static REUSE_POLICIES: Names<WorkflowIdReusePolicy> = Names {
     other: None,
 };
 
-pub(crate) static START_CHILD_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
+/// `StartChildWorkflowExecutionFailedCause`.
+pub static START_CHILD_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     prefix: "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_",
     values: &[
         (
@@ -163,7 +172,8 @@ pub(crate) static START_CHILD_FAILED_CAUSES: Names<ExternalFailedCause> = Names 
     other: Some(ExternalFailedCause::Unspecified),
 };
 
-pub(crate) static CANCEL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
+/// `CancelExternalWorkflowExecutionFailedCause`.
+pub static CANCEL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     prefix: "CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_",
     values: &[
         (
@@ -180,7 +190,8 @@ pub(crate) static CANCEL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     other: Some(ExternalFailedCause::Unspecified),
 };
 
-pub(crate) static SIGNAL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
+/// `SignalExternalWorkflowExecutionFailedCause`.
+pub static SIGNAL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     prefix: "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_",
     values: &[
         (
@@ -202,7 +213,8 @@ pub(crate) static SIGNAL_FAILED_CAUSES: Names<ExternalFailedCause> = Names {
     other: Some(ExternalFailedCause::Unspecified),
 };
 
-pub(crate) static TASK_FAILED_CAUSES: Names<WorkflowTaskFailedCause> = Names {
+/// `WorkflowTaskFailedCause`. The causes that say which closing command was wrong are one value here.
+pub static TASK_FAILED_CAUSES: Names<WorkflowTaskFailedCause> = Names {
     prefix: "WORKFLOW_TASK_FAILED_CAUSE_",
     values: &[
         (

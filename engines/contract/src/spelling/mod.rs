@@ -2,6 +2,6 @@
 //!
 //! This module knows no encoding of messages: JSON is [`history_json`](crate::history_json)'s task.
 
-pub(crate) mod enums;
-pub(crate) mod event_types;
-pub(crate) mod markers;
+pub mod enums;
+pub mod event_types;
+pub mod markers;

@@ -25,7 +25,7 @@ const ATTEMPT: &str = "attempt";
 const SCHEDULED: &str = "original_schedule_time";
 
 /// The JSON value of a marker, if it has one in Temporal's form.
-pub(crate) fn data_key(marker_name: &str) -> Option<&'static str> {
+pub fn data_key(marker_name: &str) -> Option<&'static str> {
     match marker_name {
         MARKER_PATCH => Some("patch-data"),
         MARKER_LOCAL_ACTIVITY => Some("data"),
@@ -34,7 +34,7 @@ pub(crate) fn data_key(marker_name: &str) -> Option<&'static str> {
 }
 
 /// Takes the values of a run to Temporal's form.
-pub(crate) fn details_out(marker_name: &str, mut details: Details) -> Details {
+pub fn details_out(marker_name: &str, mut details: Details) -> Details {
     let Some(key) = data_key(marker_name) else {
         return details;
     };
@@ -50,7 +50,7 @@ pub(crate) fn details_out(marker_name: &str, mut details: Details) -> Details {
 }
 
 /// Takes the values of Temporal's form to those of a run.
-pub(crate) fn details_in(marker_name: &str, mut details: Details) -> Details {
+pub fn details_in(marker_name: &str, mut details: Details) -> Details {
     let data = data_key(marker_name).and_then(|key| Some((key, details.get(key)?.first()?)));
     let Some((key, data)) = data else {
         return details;

@@ -1,13 +1,13 @@
 //! The event types with their numbers in Temporal's protobuf.
 
 /// The event type of a number, if it is known.
-pub(crate) fn of_number(number: u64) -> Option<&'static str> {
+pub fn of_number(number: u64) -> Option<&'static str> {
     let position = usize::try_from(number.checked_sub(1)?).ok()?;
     EVENT_TYPES.get(position).copied()
 }
 
 /// Whether workers pass over the events, whether the file says so or not.
-pub(crate) fn is_ignored(event_type: &str) -> bool {
+pub fn is_ignored(event_type: &str) -> bool {
     IGNORED_EVENT_TYPES.contains(&event_type)
 }
 

@@ -1,6 +1,6 @@
 //! What may happen to payloads between this process and whatever keeps them: encryption, compression.
 //!
-//! This module turns no values into payloads; that is [`convert`](crate::convert)'s task.
+//! This module turns no values into payloads; that is the task of whoever has values.
 
 use std::fmt;
 

@@ -6,17 +6,15 @@
 use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
-use steadfast::{
-    core::{
-        event::{ContinueAsNewInitiator, EventKind, ExternalFailedCause, WorkflowTaskFailedCause},
-        failure::{Failure, FailureKind, TimeoutType},
-        history::History,
-        ids::{EventId, RunId, WorkflowId},
-        payload::Payload,
-        retry::{RetryPolicy, RetryState},
-    },
-    history_json::{HistoryReader, from_json, to_json},
+use steadfast_core::{
+    event::{ContinueAsNewInitiator, EventKind, ExternalFailedCause, WorkflowTaskFailedCause},
+    failure::{Failure, FailureKind, TimeoutType},
+    history::History,
+    ids::{EventId, RunId, WorkflowId},
+    payload::Payload,
+    retry::{RetryPolicy, RetryState},
 };
+use steadfast_engine::history_json::{HistoryReader, from_json, to_json};
 
 fn directory() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/histories"))

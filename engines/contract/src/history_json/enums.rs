@@ -49,7 +49,6 @@ mod tests {
     use serde_json::json;
     use steadfast_core::{event::WorkflowTaskFailedCause, failure::TimeoutType};
 
-    use super::*;
     use crate::spelling::enums::{TASK_FAILED_CAUSES, TIMEOUT_TYPES};
 
     #[test]

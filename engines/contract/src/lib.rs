@@ -1,34 +1,15 @@
 //! The boundary between steadfast and whatever keeps histories and hands out tasks.
 //!
-//! An [`Engine`] is used by clients and workers and knows neither; it never runs user code. Two
-//! exist: the embedded engine of this package and a Temporal Service.
-//!
-//! # The contract
-//!
-//! * E1. A task token completes, fails or times out at most once; a later answer with it is
-//!   [`EngineError::NotFound`].
-//! * E2. The events of an answered task, the tasks and timers that follow from them and the new
-//!   status are committed together or not at all. What a call acknowledged survives a crash.
-//! * E3. The events of a run are totally ordered, their ids count from 1 without gaps, and nothing
-//!   follows a closing event.
-//! * E4. At most one workflow task of a run is with a worker at a time. What arrives meanwhile is
-//!   recorded after the answer's own events, and a closing answer is then refused.
-//! * E5. At most one run of a workflow id is open.
-//! * E6. A cancel request is recorded at most once per run and schedules a workflow task; it is
-//!   accepted, and not recorded, when the run is closed.
-//! * E7. A poll that is dropped loses no task.
-//! * E8. An activity is handed to a worker only after its scheduling is durable, and an attempt
-//!   whose outcome was acknowledged is never run again.
-//! * E9. No event appears before what caused it, and event times never decrease within a run.
-//! * E10. A request repeated with the same request id has no second effect.
+//! An [`Engine`] is used by clients and workers and knows neither; it never runs user code. Users of steadfast find
+//! everything here as `steadfast::engine`, `steadfast::codec` and `steadfast::history_json`; this package is for those
+//! who write an engine.
 
+pub mod codec;
 mod description;
-#[cfg(feature = "embedded")]
-pub mod embedded;
 mod error;
+pub mod history_json;
 mod request;
-#[cfg(feature = "temporal")]
-pub mod temporal;
+pub mod spelling;
 
 use std::{any::Any, fmt, time::SystemTime};
 
@@ -67,7 +48,26 @@ pub const REPORTED_PROBLEMS: &str = "TemporalReportedProblems";
 /// What a call of an engine gives.
 pub type EngineFuture<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
 
-/// Keeps histories and hands out tasks; see the [module](self) for the contract.
+/// Keeps histories and hands out tasks.
+///
+/// # The contract
+///
+/// * E1. A task token completes, fails or times out at most once; a later answer with it is
+///   [`EngineError::NotFound`].
+/// * E2. The events of an answered task, the tasks and timers that follow from them and the new
+///   status are committed together or not at all. What a call acknowledged survives a crash.
+/// * E3. The events of a run are totally ordered, their ids count from 1 without gaps, and nothing
+///   follows a closing event.
+/// * E4. At most one workflow task of a run is with a worker at a time. What arrives meanwhile is
+///   recorded after the answer's own events, and a closing answer is then refused.
+/// * E5. At most one run of a workflow id is open.
+/// * E6. A cancel request is recorded at most once per run and schedules a workflow task; it is
+///   accepted, and not recorded, when the run is closed.
+/// * E7. A poll that is dropped loses no task.
+/// * E8. An activity is handed to a worker only after its scheduling is durable, and an attempt
+///   whose outcome was acknowledged is never run again.
+/// * E9. No event appears before what caused it, and event times never decrease within a run.
+/// * E10. A request repeated with the same request id has no second effect.
 pub trait Engine: Any + fmt::Debug + Send + Sync {
     /// The namespace that all requests are about.
     fn namespace(&self) -> &Namespace;
