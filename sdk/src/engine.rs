@@ -5,11 +5,12 @@
 //! each has a feature of its own. Whoever writes another one needs only the package `steadfast-engine`, of which
 //! everything here comes.
 
-#[cfg(feature = "embedded")]
-pub mod embedded;
 #[cfg(feature = "temporal")]
 pub mod temporal;
 
+#[cfg(feature = "embedded")]
+#[doc(inline)]
+pub use steadfast_embedded as embedded;
 #[doc(inline)]
 pub use steadfast_engine::{
     ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, Engine, EngineError,

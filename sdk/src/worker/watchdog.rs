@@ -268,7 +268,7 @@ mod tests {
     };
 
     fn queue() -> TaskQueue {
-        TaskQueue::new("q").unwrap()
+        TaskQueue::new("q").expect("it is not empty")
     }
 
     fn settings(engine: &Arc<EmbeddedEngine>) -> ThreadSettings {
