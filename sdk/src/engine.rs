@@ -5,9 +5,6 @@
 //! each has a feature of its own. Whoever writes another one needs only the package `steadfast-engine`, of which
 //! everything here comes.
 
-#[cfg(feature = "temporal")]
-pub mod temporal;
-
 #[cfg(feature = "embedded")]
 #[doc(inline)]
 pub use steadfast_embedded as embedded;
@@ -21,3 +18,6 @@ pub use steadfast_engine::{
     StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage,
     UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
 };
+#[cfg(feature = "temporal")]
+#[doc(inline)]
+pub use steadfast_temporal as temporal;

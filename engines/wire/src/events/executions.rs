@@ -7,9 +7,9 @@ use steadfast_engine::spelling::enums::{
 use temporalio_protos::temporal::api::history::v1::history_event::Attributes as A;
 
 use super::{Tried, messages::cancel_in};
-use crate::engine::temporal::{
+use crate::{
     failure::retry_state,
-    wire::{
+    values::{
         Wire, Wired, event_id, execution_in, id, optional_execution, optional_id,
         search_attributes_in, target, type_name,
     },

@@ -17,7 +17,7 @@ use temporalio_protos::temporal::api::{
     failure::v1::{self as proto, failure::FailureInfo},
 };
 
-use super::wire::{
+use super::values::{
     Wire, Wired, duration_in, event_id, event_id_out, execution_out, id, lacks, optional_id,
     target, text, timeout_out, type_name, workflow_type,
 };
@@ -29,7 +29,8 @@ const MESSAGE: &str = "message";
 const STACK_TRACE: &str = "stack_trace";
 
 impl Wire {
-    pub(super) fn failure_out(&self, failure: Failure) -> Wired<proto::Failure> {
+    /// A failure with its causes.
+    pub fn failure_out(&self, failure: Failure) -> Wired<proto::Failure> {
         let cause = match failure.cause {
             Some(cause) => Some(Box::new(self.failure_out(*cause)?)),
             None => None,
@@ -128,7 +129,7 @@ impl Wire {
         })
     }
 
-    pub(super) fn optional_failure_out(
+    pub(crate) fn optional_failure_out(
         &self,
         failure: Option<Failure>,
     ) -> Wired<Option<proto::Failure>> {
@@ -136,12 +137,13 @@ impl Wire {
     }
 
     /// A failure that must be there.
-    pub(super) fn failure_in(&self, failure: Option<proto::Failure>) -> Wired<Failure> {
+    pub(crate) fn failure_in(&self, failure: Option<proto::Failure>) -> Wired<Failure> {
         self.optional_failure_in(failure)?
             .ok_or_else(|| lacks("failure"))
     }
 
-    pub(super) fn optional_failure_in(
+    /// A failure that may be left out, with at most [`Failure::MAX_CAUSES`] failures in its chain.
+    pub fn optional_failure_in(
         &self,
         failure: Option<proto::Failure>,
     ) -> Wired<Option<Failure>> {
@@ -278,13 +280,13 @@ fn nexus_operation_in(info: proto::NexusOperationFailureInfo) -> FailureKind {
     }))
 }
 
-pub(super) fn retry_state(number: i32) -> RetryState {
+pub(crate) fn retry_state(number: i32) -> RetryState {
     RETRY_STATES
         .of_number(number)
         .unwrap_or(RetryState::RetryPolicyNotSet)
 }
 
-pub(super) fn timeout_type(number: i32) -> TimeoutType {
+pub(crate) fn timeout_type(number: i32) -> TimeoutType {
     TIMEOUT_TYPES
         .of_number(number)
         .unwrap_or(TimeoutType::StartToClose)

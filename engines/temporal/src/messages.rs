@@ -12,6 +12,7 @@ use steadfast_core::{
 use steadfast_engine::{
     EngineError, QueryWorkflowRequest, UpdateReply, UpdateStage, UpdateWorkflowRequest,
 };
+use steadfast_wire::values::{execution_in, normal_queue, text};
 use temporalio_protos::temporal::api::{
     common::v1::WorkflowExecution,
     enums::v1::{
@@ -29,7 +30,6 @@ use super::{
     client::current,
     service::{CALL_TIMEOUT, POLL_TIMEOUT, Waiting},
     status::{error_of, query_error},
-    wire::{execution_in, normal_queue, text},
 };
 
 /// The time that a caller allows.

@@ -10,20 +10,16 @@ use steadfast_engine::{
     SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
     spelling::enums::REUSE_POLICIES,
 };
+use steadfast_wire::values::{
+    event_id_out, execution_out, id, normal_queue, retry_policy_out, search_attributes_out, text,
+    timeout_out, workflow_type,
+};
 use temporalio_protos::temporal::api::{
     enums::v1::{ResetReapplyExcludeType, WorkflowIdConflictPolicy as ProtoConflictPolicy},
     workflowservice::v1 as proto,
 };
 
-use super::{
-    Connection,
-    service::Patience,
-    status::error_of,
-    wire::{
-        event_id_out, execution_out, id, normal_queue, retry_policy_out, search_attributes_out,
-        text, timeout_out, workflow_type,
-    },
-};
+use super::{Connection, service::Patience, status::error_of};
 use steadfast_core::options::WorkflowIdConflictPolicy;
 use temporalio_protos::temporal::api::common::v1::WorkflowExecution;
 

@@ -20,21 +20,23 @@ use temporalio_protos::temporal::api::{
     update::v1 as update,
 };
 
-use super::wire::{
+use super::values::{
     Wire, Wired, duration_out, event_id_out, execution_out, lacks, normal_queue, retry_policy_out,
     search_attributes_out, text, timeout_out, workflow_type,
 };
 
 /// The commands of an answer and the messages that some of them stand for.
-#[derive(Default)]
-pub(super) struct Answer {
-    pub(super) commands: Vec<proto::Command>,
-    pub(super) messages: Vec<Message>,
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The commands, in their order.
+    pub commands: Vec<proto::Command>,
+    /// The messages about updates, in their order.
+    pub messages: Vec<Message>,
 }
 
 impl Wire {
     /// Turns commands in their order; `requests` are the updates that the task brought.
-    pub(super) fn answer_out(&self, commands: Vec<Command>, requests: &[Message]) -> Wired<Answer> {
+    pub fn answer_out(&self, commands: Vec<Command>, requests: &[Message]) -> Wired<Answer> {
         let mut answer = Answer::default();
         for command in commands {
             match command {
@@ -296,7 +298,7 @@ impl Wire {
     }
 
     /// How an update ended; `None` when that is not known yet.
-    pub(super) fn outcome_in(
+    pub fn outcome_in(
         &self,
         outcome: Option<update::Outcome>,
     ) -> Wired<Option<Result<Payload, Failure>>> {
@@ -366,7 +368,7 @@ impl Request {
 }
 
 /// The request in a message.
-pub(super) fn request_of(message: &Message) -> Wired<update::Request> {
+pub fn request_of(message: &Message) -> Wired<update::Request> {
     let body = message.body.as_ref();
     body.and_then(|body| update::Request::decode(body.value.as_slice()).ok())
         .ok_or_else(|| lacks("request of an update"))

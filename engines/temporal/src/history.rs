@@ -13,6 +13,7 @@ use steadfast_core::{
     ids::{EventId, RunId},
 };
 use steadfast_engine::{EngineError, HistoryPage, HistoryRequest, HistoryWait};
+use steadfast_wire::{EventReader, values::execution_out};
 use temporalio_protos::temporal::api::{
     enums::v1::HistoryEventFilterType,
     workflowservice::v1::{
@@ -24,10 +25,8 @@ use tonic::{Code, Status};
 use super::{
     Connection,
     client::send,
-    events::EventReader,
     service::{POLL_TIMEOUT, Patience, Waiting},
     status::error_of,
-    wire::execution_out,
 };
 
 /// How many ends of pages are remembered.

@@ -22,7 +22,7 @@ use temporalio_protos::temporal::api::{
 };
 
 /// What a conversion gives.
-pub(super) type Wired<T> = Result<T, EngineError>;
+pub type Wired<T> = Result<T, EngineError>;
 
 const ENCODING: &str = "encoding";
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -31,10 +31,11 @@ const MAX_SECONDS: u64 = 315_576_000_000;
 
 /// Takes payloads through the codec, if there is one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wire {
-    pub(super) codec: Option<Arc<dyn PayloadCodec>>,
+pub struct Wire {
+    /// Encodes what goes out, and decodes what comes in.
+    pub codec: Option<Arc<dyn PayloadCodec>>,
     /// Whether the messages of failures go through it too.
-    pub(super) encode_failures: bool,
+    pub encode_failures: bool,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
@@ -43,7 +44,7 @@ fn refused(error: CodecError) -> EngineError {
 }
 
 impl Wire {
-    pub(super) fn payload_out(&self, payload: Payload) -> Wired<common::Payload> {
+    pub(crate) fn payload_out(&self, payload: Payload) -> Wired<common::Payload> {
         let payload = match &self.codec {
             // No value has nothing to hide, and the service has to see it where it removes one.
             Some(codec) if payload.encoding != Payload::NULL => {
@@ -54,7 +55,7 @@ impl Wire {
         Ok(plain_out(payload))
     }
 
-    pub(super) fn payload_in(&self, payload: common::Payload) -> Wired<Payload> {
+    pub(crate) fn payload_in(&self, payload: common::Payload) -> Wired<Payload> {
         let payload = plain_in(payload);
         Ok(match &self.codec {
             Some(codec) => codec.decode(payload).map_err(refused)?,
@@ -63,7 +64,7 @@ impl Wire {
     }
 
     /// No payloads are no message, as the official SDKs write it.
-    pub(super) fn payloads_out(&self, payloads: Vec<Payload>) -> Wired<Option<common::Payloads>> {
+    pub fn payloads_out(&self, payloads: Vec<Payload>) -> Wired<Option<common::Payloads>> {
         if payloads.is_empty() {
             return Ok(None);
         }
@@ -75,7 +76,8 @@ impl Wire {
         }))
     }
 
-    pub(super) fn payloads_in(&self, payloads: Option<common::Payloads>) -> Wired<Vec<Payload>> {
+    /// Takes payloads through the codec; no message are no payloads.
+    pub fn payloads_in(&self, payloads: Option<common::Payloads>) -> Wired<Vec<Payload>> {
         let payloads = payloads.map(|payloads| payloads.payloads);
         payloads
             .unwrap_or_default()
@@ -84,24 +86,25 @@ impl Wire {
             .collect()
     }
 
-    pub(super) fn single_out(&self, payload: Option<Payload>) -> Wired<Option<common::Payloads>> {
+    /// A value as the only one of some payloads.
+    pub fn single_out(&self, payload: Option<Payload>) -> Wired<Option<common::Payloads>> {
         self.payloads_out(payload.into_iter().collect())
     }
 
     /// The first of some payloads: a result is one value.
-    pub(super) fn single_in(&self, payloads: Option<common::Payloads>) -> Wired<Option<Payload>> {
+    pub fn single_in(&self, payloads: Option<common::Payloads>) -> Wired<Option<Payload>> {
         let payloads = payloads.map(|payloads| payloads.payloads);
         let first = payloads.and_then(|payloads| payloads.into_iter().next());
         first.map(|payload| self.payload_in(payload)).transpose()
     }
 
-    pub(super) fn map_out(&self, map: PayloadMap) -> Wired<HashMap<String, common::Payload>> {
+    pub(crate) fn map_out(&self, map: PayloadMap) -> Wired<HashMap<String, common::Payload>> {
         map.into_iter()
             .map(|(key, payload)| Ok((key, self.payload_out(payload)?)))
             .collect()
     }
 
-    pub(super) fn map_in(&self, map: HashMap<String, common::Payload>) -> Wired<PayloadMap> {
+    pub(crate) fn map_in(&self, map: HashMap<String, common::Payload>) -> Wired<PayloadMap> {
         let mut sorted = PayloadMap::new();
         #[expect(clippy::iter_over_hash_type, reason = "the result is sorted")]
         for (key, payload) in map {
@@ -110,7 +113,8 @@ impl Wire {
         Ok(sorted)
     }
 
-    pub(super) fn header_out(&self, header: PayloadMap) -> Wired<Option<common::Header>> {
+    /// A header; an empty one is no message.
+    pub fn header_out(&self, header: PayloadMap) -> Wired<Option<common::Header>> {
         if header.is_empty() {
             return Ok(None);
         }
@@ -118,11 +122,13 @@ impl Wire {
         Ok(Some(common::Header { fields }))
     }
 
-    pub(super) fn header_in(&self, header: Option<common::Header>) -> Wired<PayloadMap> {
+    /// A header; no message is an empty one.
+    pub fn header_in(&self, header: Option<common::Header>) -> Wired<PayloadMap> {
         self.map_in(header.map(|header| header.fields).unwrap_or_default())
     }
 
-    pub(super) fn memo_out(&self, memo: PayloadMap) -> Wired<Option<common::Memo>> {
+    /// A memo; an empty one is no message.
+    pub fn memo_out(&self, memo: PayloadMap) -> Wired<Option<common::Memo>> {
         if memo.is_empty() {
             return Ok(None);
         }
@@ -130,13 +136,14 @@ impl Wire {
         Ok(Some(common::Memo { fields }))
     }
 
-    pub(super) fn memo_in(&self, memo: Option<common::Memo>) -> Wired<PayloadMap> {
+    /// A memo; no message is an empty one.
+    pub fn memo_in(&self, memo: Option<common::Memo>) -> Wired<PayloadMap> {
         self.map_in(memo.map(|memo| memo.fields).unwrap_or_default())
     }
 }
 
 /// Search attributes do not go through the codec: the service has to read them.
-pub(super) fn search_attributes_out(map: PayloadMap) -> Option<common::SearchAttributes> {
+pub fn search_attributes_out(map: PayloadMap) -> Option<common::SearchAttributes> {
     if map.is_empty() {
         return None;
     }
@@ -148,7 +155,8 @@ pub(super) fn search_attributes_out(map: PayloadMap) -> Option<common::SearchAtt
     })
 }
 
-pub(super) fn search_attributes_in(attributes: Option<common::SearchAttributes>) -> PayloadMap {
+/// Search attributes, which did not go through the codec.
+pub fn search_attributes_in(attributes: Option<common::SearchAttributes>) -> PayloadMap {
     let fields = attributes.map(|attributes| attributes.indexed_fields);
     fields
         .unwrap_or_default()
@@ -193,14 +201,14 @@ fn plain_in(payload: common::Payload) -> Payload {
 }
 
 /// What a message of the service lacks.
-pub(super) fn lacks(what: &str) -> EngineError {
+pub fn lacks(what: &str) -> EngineError {
     EngineError::Unsupported {
         message: format!("a message of the service has no {what}, which this version needs"),
     }
 }
 
 /// An id that must be there.
-pub(super) fn id<T>(text: &str) -> Wired<T>
+pub fn id<T>(text: &str) -> Wired<T>
 where
     for<'a> T: TryFrom<&'a str, Error = InvalidId>,
 {
@@ -208,7 +216,7 @@ where
 }
 
 /// An id that may be left out.
-pub(super) fn optional_id<T>(text: &str) -> Wired<Option<T>>
+pub fn optional_id<T>(text: &str) -> Wired<Option<T>>
 where
     for<'a> T: TryFrom<&'a str, Error = InvalidId>,
 {
@@ -218,34 +226,40 @@ where
     id(text).map(Some)
 }
 
-pub(super) fn text(id: Option<impl AsRef<str>>) -> String {
+/// The text of an id; an id that is left out is an empty text.
+pub fn text(id: Option<impl AsRef<str>>) -> String {
     id.map(|id| id.as_ref().to_owned()).unwrap_or_default()
 }
 
-pub(super) fn event_id(id: i64) -> EventId {
+/// An event id; what is none is 0, which is no event.
+pub fn event_id(id: i64) -> EventId {
     EventId(u64::try_from(id).unwrap_or(0))
 }
 
-pub(super) fn event_id_out(id: EventId) -> i64 {
+/// An event id as a number of the protocol.
+pub fn event_id_out(id: EventId) -> i64 {
     i64::try_from(id.0).unwrap_or(i64::MAX)
 }
 
-pub(super) fn count(count: i64) -> u64 {
+/// A number of things; a negative one is none.
+pub fn count(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
 /// An attempt is counted from 1, and 0 on the wire means that nobody said.
-pub(super) fn attempt(attempt: i32) -> u32 {
+pub fn attempt(attempt: i32) -> u32 {
     u32::try_from(attempt).unwrap_or(1).max(1)
 }
 
-pub(super) fn execution_in(
+/// An execution that must be there.
+pub fn execution_in(
     execution: Option<common::WorkflowExecution>,
 ) -> Wired<WorkflowExecution> {
     optional_execution(execution)?.ok_or_else(|| lacks("workflow execution"))
 }
 
-pub(super) fn optional_execution(
+/// An execution that may be left out.
+pub fn optional_execution(
     execution: Option<common::WorkflowExecution>,
 ) -> Wired<Option<WorkflowExecution>> {
     let Some(execution) = execution.filter(|execution| !execution.workflow_id.is_empty()) else {
@@ -258,14 +272,15 @@ pub(super) fn optional_execution(
 }
 
 /// An execution of which the run may be left open.
-pub(super) fn target(
+pub(crate) fn target(
     execution: Option<common::WorkflowExecution>,
 ) -> Wired<(WorkflowId, Option<RunId>)> {
     let execution = execution.unwrap_or_default();
     Ok((id(&execution.workflow_id)?, optional_id(&execution.run_id)?))
 }
 
-pub(super) fn execution_out(
+/// An execution of which the run may be left open.
+pub fn execution_out(
     workflow_id: &WorkflowId,
     run_id: Option<&RunId>,
 ) -> Option<common::WorkflowExecution> {
@@ -275,17 +290,20 @@ pub(super) fn execution_out(
     })
 }
 
-pub(super) fn workflow_type(name: impl AsRef<str>) -> Option<common::WorkflowType> {
+/// The message of a workflow type.
+pub fn workflow_type(name: impl AsRef<str>) -> Option<common::WorkflowType> {
     Some(common::WorkflowType {
         name: name.as_ref().to_owned(),
     })
 }
 
-pub(super) fn type_name(workflow_type: Option<common::WorkflowType>) -> String {
+/// The name in the message of a workflow type.
+pub fn type_name(workflow_type: Option<common::WorkflowType>) -> String {
     workflow_type.unwrap_or_default().name
 }
 
-pub(super) fn normal_queue(name: impl AsRef<str>) -> Option<TaskQueue> {
+/// The task queue that workers of everybody poll.
+pub fn normal_queue(name: impl AsRef<str>) -> Option<TaskQueue> {
     Some(TaskQueue {
         name: name.as_ref().to_owned(),
         kind: TaskQueueKind::Normal.into(),
@@ -294,7 +312,7 @@ pub(super) fn normal_queue(name: impl AsRef<str>) -> Option<TaskQueue> {
 }
 
 /// The queue of the tasks for runs that one worker has in memory.
-pub(super) fn sticky_queue(name: &str, normal: &str) -> Option<TaskQueue> {
+pub fn sticky_queue(name: &str, normal: &str) -> Option<TaskQueue> {
     Some(TaskQueue {
         name: name.to_owned(),
         kind: TaskQueueKind::Sticky.into(),
@@ -302,14 +320,15 @@ pub(super) fn sticky_queue(name: &str, normal: &str) -> Option<TaskQueue> {
     })
 }
 
-pub(super) fn queue_name<T>(queue: Option<TaskQueue>) -> Wired<T>
+pub(crate) fn queue_name<T>(queue: Option<TaskQueue>) -> Wired<T>
 where
     for<'a> T: TryFrom<&'a str, Error = InvalidId>,
 {
     id(&queue.unwrap_or_default().name)
 }
 
-pub(super) fn duration_out(duration: Duration) -> ProtoDuration {
+/// A duration; what is longer than the longest of protobuf is that.
+pub fn duration_out(duration: Duration) -> ProtoDuration {
     let seconds = duration.as_secs().min(MAX_SECONDS);
     ProtoDuration {
         seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
@@ -317,7 +336,7 @@ pub(super) fn duration_out(duration: Duration) -> ProtoDuration {
     }
 }
 
-pub(super) fn duration_in(duration: Option<ProtoDuration>) -> Duration {
+pub(crate) fn duration_in(duration: Option<ProtoDuration>) -> Duration {
     let duration = duration.unwrap_or_default();
     let seconds = u64::try_from(duration.seconds).unwrap_or(0);
     let nanos = u32::try_from(duration.nanos).unwrap_or(0).min(999_999_999);
@@ -325,15 +344,17 @@ pub(super) fn duration_in(duration: Option<ProtoDuration>) -> Duration {
 }
 
 /// A limit; zero means that there is none.
-pub(super) fn timeout_in(duration: Option<ProtoDuration>) -> Option<Duration> {
+pub(crate) fn timeout_in(duration: Option<ProtoDuration>) -> Option<Duration> {
     Some(duration_in(duration)).filter(|duration| !duration.is_zero())
 }
 
-pub(super) fn timeout_out(timeout: Option<Duration>) -> Option<ProtoDuration> {
+/// A limit, if there is one.
+pub fn timeout_out(timeout: Option<Duration>) -> Option<ProtoDuration> {
     timeout.map(duration_out)
 }
 
-pub(super) fn activity_timeouts(
+/// The time limits of an activity.
+pub fn activity_timeouts(
     schedule_to_close: Option<ProtoDuration>,
     schedule_to_start: Option<ProtoDuration>,
     start_to_close: Option<ProtoDuration>,
@@ -347,7 +368,8 @@ pub(super) fn activity_timeouts(
     }
 }
 
-pub(super) fn optional_time(time: Option<ProtoTimestamp>) -> Option<Timestamp> {
+/// A time that may be left out.
+pub fn optional_time(time: Option<ProtoTimestamp>) -> Option<Timestamp> {
     let time = time?;
     let nanos = time.seconds.saturating_mul(NANOS_PER_SECOND);
     Some(Timestamp::from_unix_nanos(
@@ -355,12 +377,13 @@ pub(super) fn optional_time(time: Option<ProtoTimestamp>) -> Option<Timestamp> {
     ))
 }
 
-pub(super) fn time_in(time: Option<ProtoTimestamp>) -> Timestamp {
+/// A time; one that is left out is the start of 1970.
+pub fn time_in(time: Option<ProtoTimestamp>) -> Timestamp {
     optional_time(time).unwrap_or(Timestamp::EPOCH)
 }
 
 /// Refuses what the service would refuse, with a text that says what to write, and what it would wait for ever for.
-pub(super) fn retry_policy_out(policy: Option<RetryPolicy>) -> Wired<Option<common::RetryPolicy>> {
+pub fn retry_policy_out(policy: Option<RetryPolicy>) -> Wired<Option<common::RetryPolicy>> {
     let Some(policy) = policy else {
         return Ok(None);
     };
@@ -376,7 +399,8 @@ pub(super) fn retry_policy_out(policy: Option<RetryPolicy>) -> Wired<Option<comm
     }))
 }
 
-pub(super) fn retry_policy_in(policy: Option<common::RetryPolicy>) -> Option<RetryPolicy> {
+/// A retry policy, if there is one.
+pub fn retry_policy_in(policy: Option<common::RetryPolicy>) -> Option<RetryPolicy> {
     let policy = policy?;
     Some(RetryPolicy {
         initial_interval: duration_in(policy.initial_interval),

@@ -15,7 +15,7 @@ use steadfast_engine::spelling::{
 };
 use temporalio_protos::temporal::api::history::v1 as proto;
 
-use crate::engine::temporal::wire::{
+use crate::values::{
     Wire, Wired, activity_timeouts, attempt, duration_in, event_id, id, optional_execution,
     optional_id, optional_time, queue_name, retry_policy_in, search_attributes_in, target,
     timeout_in, type_name,

@@ -13,6 +13,13 @@ use steadfast_core::{
     },
 };
 use steadfast_engine::ActivityLease;
+use steadfast_wire::{
+    EventReader, Wired, request_of,
+    values::{
+        activity_timeouts, attempt, event_id, execution_in, id, lacks, normal_queue, optional_id,
+        retry_policy_in, sticky_queue, time_in, type_name,
+    },
+};
 use temporalio_protos::temporal::api::{
     enums::v1::TaskQueueType,
     taskqueue::v1::TaskQueueMetadata,
@@ -27,15 +34,9 @@ use uuid::Uuid;
 
 use super::{
     Connection,
-    commands::request_of,
-    events::EventReader,
     polls::Queue,
     service::{CALL_TIMEOUT, POLL_TIMEOUT, Patience},
     token::{ActivityToken, WorkflowToken, open, seal},
-    wire::{
-        Wired, activity_timeouts, attempt, event_id, execution_in, id, lacks, normal_queue,
-        optional_id, retry_policy_in, sticky_queue, time_in, type_name,
-    },
 };
 
 /// The question of a task that is only a question.

@@ -4,12 +4,11 @@ use prost::Message as _;
 use prost_wkt_types::Any;
 use steadfast_core::{event::WorkflowTaskFailedCause, failure::Failure, ids::RunId};
 use steadfast_engine::{EngineError, spelling::enums::TASK_FAILED_CAUSES};
+use steadfast_wire::Wire;
 use temporalio_protos::temporal::api::errordetails::v1::{
     QueryFailedFailure, WorkflowExecutionAlreadyStartedFailure,
 };
 use tonic::{Code, Status};
-
-use super::wire::Wire;
 
 /// `google.rpc.Status`, of which only the details are looked at.
 #[derive(Clone, PartialEq, prost::Message)]

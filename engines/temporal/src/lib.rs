@@ -22,11 +22,8 @@
 
 mod answers;
 mod client;
-mod commands;
 mod describe;
 mod environment;
-mod events;
-mod failure;
 mod history;
 mod limits;
 mod messages;
@@ -37,7 +34,6 @@ mod sources;
 mod status;
 mod tasks;
 mod token;
-mod wire;
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,17 +54,16 @@ use steadfast_engine::{
     Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
     UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
 };
+use steadfast_wire::{EventReader, Wire};
 
 pub use self::options::{TemporalOptions, TlsOptions};
 use self::{
-    events::EventReader,
     history::Bookmarks,
     limits::Limits,
     polls::Promise,
     service::Service,
     sources::Sources,
     token::{WorkflowToken, open},
-    wire::Wire,
 };
 
 /// A Temporal Service as an engine; see the [module](self) for how it works.

@@ -13,13 +13,13 @@ use temporalio_protos::temporal::api::{
 };
 
 use super::Tried;
-use crate::engine::temporal::wire::{Wire, Wired, event_id, id, lacks, optional_id};
+use crate::values::{Wire, Wired, event_id, id, lacks, optional_id};
 
 /// The requests of the admitted updates.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct AdmittedUpdates(BTreeMap<UpdateId, Request>);
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Request {
     update_id: UpdateId,
     name: UpdateName,

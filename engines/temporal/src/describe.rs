@@ -13,6 +13,13 @@ use steadfast_engine::{
     PendingActivityState, PendingChild, PendingWorkflowTask, REPORTED_PROBLEMS,
     WorkflowDescription, WorkflowPage, spelling::enums::PARENT_CLOSE_POLICIES,
 };
+use steadfast_wire::{
+    Wired,
+    values::{
+        attempt, count, execution_in, execution_out, id, lacks, optional_execution, optional_id,
+        optional_time, search_attributes_in, time_in, type_name,
+    },
+};
 use temporalio_protos::temporal::api::{
     enums::v1::{
         PendingActivityState as ProtoActivityState, WorkflowExecutionStatus as ProtoStatus,
@@ -30,10 +37,6 @@ use super::{
     client::{current, send},
     service::Patience,
     status::error_of,
-    wire::{
-        Wired, attempt, count, execution_in, execution_out, id, lacks, optional_execution,
-        optional_id, optional_time, search_attributes_in, time_in, type_name,
-    },
 };
 
 /// So many of the last events are looked through for the failure of a workflow task.

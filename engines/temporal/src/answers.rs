@@ -10,6 +10,10 @@ use steadfast_core::{
     task::{ActivityOutcome, HeartbeatReply, WorkflowTaskCompletion, WorkflowTaskFailure},
 };
 use steadfast_engine::{EngineError, spelling::enums::TASK_FAILED_CAUSES};
+use steadfast_wire::{
+    Wired,
+    values::{duration_out, sticky_queue},
+};
 use temporalio_protos::temporal::api::{
     command::v1::{Command, command::Attributes},
     enums::v1::QueryResultType,
@@ -31,7 +35,6 @@ use super::{
     status::{answer_error, error_of},
     tasks::ONLY_QUERY,
     token::{ActivityToken, WorkflowToken},
-    wire::{Wired, duration_out, sticky_queue},
 };
 
 /// The shortest and the longest wait before the failure of a task that failed before is reported.

@@ -15,26 +15,29 @@ use temporalio_protos::temporal::api::history::v1::{
 use self::updates::AdmittedUpdates;
 use super::{
     failure::{retry_state, timeout_type},
-    wire::{
+    values::{
         Wire, Wired, attempt, count, duration_in, event_id, id, optional_id, queue_name, time_in,
     },
 };
 
 /// Reads the events of one history in their order.
-pub(super) struct EventReader<'a> {
+#[derive(Debug)]
+pub struct EventReader<'a> {
     wire: &'a Wire,
     admitted: AdmittedUpdates,
 }
 
 impl<'a> EventReader<'a> {
-    pub(super) fn new(wire: &'a Wire) -> Self {
+    /// Begins with the first event.
+    pub fn new(wire: &'a Wire) -> Self {
         Self {
             wire,
             admitted: AdmittedUpdates::default(),
         }
     }
 
-    pub(super) fn read(&mut self, history: Option<proto::History>) -> Wired<Vec<HistoryEvent>> {
+    /// Reads the next events.
+    pub fn read(&mut self, history: Option<proto::History>) -> Wired<Vec<HistoryEvent>> {
         let events = history.unwrap_or_default().events.into_iter();
         events.map(|event| self.event(event)).collect()
     }

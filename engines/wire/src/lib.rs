@@ -1,0 +1,17 @@
+//! Temporal's protobuf messages to the vocabulary of [`steadfast_core`] and back.
+//!
+//! There is no transport here, and no state: whoever speaks to a Temporal Service, or is one, brings both. A name
+//! that ends in `_in` is a way from a message, one that ends in `_out` a way to one.
+//!
+//! What comes in may be anything: nothing here panics, and what cannot be understood is an error that names it.
+
+mod commands;
+mod events;
+mod failure;
+pub mod values;
+
+pub use self::{
+    commands::{Answer, request_of},
+    events::EventReader,
+    values::{Wire, Wired},
+};
