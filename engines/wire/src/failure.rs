@@ -354,8 +354,9 @@ mod tests {
     fn info() -> impl Strategy<Value = FailureInfo> {
         let text = "[a-z]{0,3}";
         let named = "[a-z]{1,3}";
+        // No time to wait is none: the policy's wait is meant, here as on a service.
         let delay = option::of(
-            (0_i64..9, 0_i32..9)
+            (0_i64..9, 1_i32..9)
                 .prop_map(|(seconds, nanos)| prost_wkt_types::Duration { seconds, nanos }),
         );
         let name = |name: String| common::ActivityType { name };
