@@ -11,7 +11,7 @@ use steadfast_core::{
 };
 use steadfast_engine::{EngineError, spelling::enums::TASK_FAILED_CAUSES};
 use steadfast_wire::{
-    Wired,
+    ONLY_QUERY, Wired,
     values::{duration_out, sticky_queue},
 };
 use temporalio_protos::temporal::api::{
@@ -33,7 +33,6 @@ use super::{
     Connection, limits,
     service::{Patience, is_too_large},
     status::{answer_error, error_of},
-    tasks::ONLY_QUERY,
     token::{ActivityToken, WorkflowToken},
 };
 

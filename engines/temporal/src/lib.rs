@@ -38,7 +38,6 @@ mod token;
 use std::{sync::Arc, time::Duration};
 
 use steadfast_core::{
-    history::History,
     ids::{Identity, Namespace, RunId, TaskQueue},
     limit::PayloadLimit,
     payload::Payload,
@@ -54,7 +53,9 @@ use steadfast_engine::{
     Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
     UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
 };
-use steadfast_wire::{EventReader, Wire};
+use steadfast_wire::Wire;
+#[doc(inline)]
+pub use steadfast_wire::read_history;
 
 pub use self::options::{TemporalOptions, TlsOptions};
 use self::{
@@ -86,23 +87,6 @@ pub struct TemporalEngine {
     payload_limit: PayloadLimit,
     namespace: Namespace,
     polls: usize,
-}
-
-/// Reads a history in its protobuf form, the message `temporal.api.history.v1.History`.
-///
-/// The run id is that of the run that the history shows: after a reset the id of the new run, else the
-/// original one.
-///
-/// # Errors
-///
-/// When the bytes are no such message, or an event is not as expected.
-pub fn read_history(bytes: &[u8]) -> Result<History, EngineError> {
-    let message = prost::Message::decode(bytes)
-        .map_err(|error| EngineError::invalid(format!("this is not a history: {error}")))?;
-    let events = EventReader::new(&Wire::default()).read(Some(message))?;
-    History::of_events(events).ok_or_else(|| {
-        EngineError::invalid("a history starts with WorkflowExecutionStarted; this one does not")
-    })
 }
 
 /// What every request needs.

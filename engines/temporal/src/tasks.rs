@@ -1,25 +1,14 @@
 //! Tasks come in.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::{
     failure::Failure,
     ids::{Identity, TaskQueue},
-    task::{
-        ActivityOutcome, ActivityTask, Query, TaskToken, Update, WorkflowTask, WorkflowTaskFailure,
-    },
+    task::{ActivityOutcome, TaskToken, WorkflowTask, WorkflowTaskFailure},
 };
 use steadfast_engine::ActivityLease;
-use steadfast_wire::{
-    EventReader, Wired, request_of,
-    values::{
-        activity_timeouts, attempt, event_id, execution_in, id, lacks, normal_queue, optional_id,
-        retry_policy_in, sticky_queue, time_in, type_name,
-    },
-};
+use steadfast_wire::values::{attempt, normal_queue, sticky_queue};
 use temporalio_protos::temporal::api::{
     enums::v1::TaskQueueType,
     taskqueue::v1::TaskQueueMetadata,
@@ -38,9 +27,6 @@ use super::{
     service::{CALL_TIMEOUT, POLL_TIMEOUT, Patience},
     token::{ActivityToken, WorkflowToken, open, seal},
 };
-
-/// The question of a task that is only a question.
-pub(super) const ONLY_QUERY: &str = "query";
 
 /// Who polls, and where.
 #[derive(Debug)]
@@ -140,7 +126,11 @@ impl Poller {
             attempt: attempt(response.attempt),
             requests: std::mem::take(&mut response.messages),
         };
-        match self.connection.workflow_task_in(&token, response) {
+        match self
+            .connection
+            .wire
+            .workflow_task_in(seal(&token), &token.requests, response)
+        {
             Ok(task) => Ok(Some(task)),
             Err(error) => {
                 tracing::error!(%error, "a workflow task cannot be understood; it fails");
@@ -236,7 +226,8 @@ impl Poller {
         };
         match self
             .connection
-            .activity_task_in(&token, &self.task_queue, response)
+            .wire
+            .activity_task_in(seal(&token), &self.task_queue, response)
         {
             Ok(task) => Some(ActivityLease {
                 task,
@@ -255,81 +246,5 @@ impl Poller {
                 None
             }
         }
-    }
-}
-
-impl Connection {
-    fn workflow_task_in(
-        &self,
-        token: &WorkflowToken,
-        response: PollWorkflowTaskQueueResponse,
-    ) -> Wired<WorkflowTask> {
-        let mut queries = BTreeMap::new();
-        let only = response.query.map(|query| (ONLY_QUERY.to_owned(), query));
-        for (key, query) in response.queries.into_iter().chain(only) {
-            let query = Query {
-                name: id(&query.query_type)?,
-                input: self.wire.payloads_in(query.query_args)?,
-            };
-            queries.insert(key, query);
-        }
-        let mut updates = Vec::new();
-        for message in &token.requests {
-            let request = request_of(message)?;
-            let meta = request.meta.unwrap_or_default();
-            let input = request.input.unwrap_or_default();
-            updates.push(Update {
-                update_id: id(&meta.update_id)?,
-                name: id(&input.name)?,
-                input: self.wire.payloads_in(input.args)?,
-                header: self.wire.header_in(input.header)?,
-                identity: optional_id(&meta.identity)?,
-            });
-        }
-        Ok(WorkflowTask {
-            token: seal(token),
-            execution: execution_in(response.workflow_execution)?,
-            workflow_type: id(&type_name(response.workflow_type))?,
-            previous_started_event_id: event_id(response.previous_started_event_id),
-            started_event_id: event_id(response.started_event_id),
-            attempt: token.attempt,
-            events: EventReader::new(&self.wire).read(response.history)?,
-            queries,
-            updates,
-        })
-    }
-
-    fn activity_task_in(
-        &self,
-        token: &ActivityToken,
-        task_queue: &str,
-        response: PollActivityTaskQueueResponse,
-    ) -> Wired<ActivityTask> {
-        Ok(ActivityTask {
-            token: seal(token),
-            namespace: id(&response.workflow_namespace)?,
-            execution: execution_in(response.workflow_execution)?,
-            workflow_type: id(&type_name(response.workflow_type))?,
-            activity_id: id(&response.activity_id)?,
-            activity_type: id(&response
-                .activity_type
-                .ok_or_else(|| lacks("activity type"))?
-                .name)?,
-            task_queue: id(task_queue)?,
-            input: self.wire.payloads_in(response.input)?,
-            header: self.wire.header_in(response.header)?,
-            attempt: attempt(response.attempt),
-            scheduled_time: time_in(response.scheduled_time),
-            current_attempt_scheduled_time: time_in(response.current_attempt_scheduled_time),
-            started_time: time_in(response.started_time),
-            timeouts: activity_timeouts(
-                response.schedule_to_close_timeout,
-                None,
-                response.start_to_close_timeout,
-                response.heartbeat_timeout,
-            ),
-            retry_policy: retry_policy_in(response.retry_policy),
-            heartbeat_details: self.wire.payloads_in(response.heartbeat_details)?,
-        })
     }
 }

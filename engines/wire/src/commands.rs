@@ -368,7 +368,7 @@ impl Request {
 }
 
 /// The request in a message.
-pub fn request_of(message: &Message) -> Wired<update::Request> {
+pub(crate) fn request_of(message: &Message) -> Wired<update::Request> {
     let body = message.body.as_ref();
     body.and_then(|body| update::Request::decode(body.value.as_slice()).ok())
         .ok_or_else(|| lacks("request of an update"))

@@ -6,8 +6,14 @@ mod updates;
 
 use std::sync::Arc;
 
-use steadfast_core::event::{EventKind, HistoryEvent, WorkflowTaskFailedCause};
-use steadfast_engine::spelling::{enums::TASK_FAILED_CAUSES, event_types};
+use steadfast_core::{
+    event::{EventKind, HistoryEvent, WorkflowTaskFailedCause},
+    history::History,
+};
+use steadfast_engine::{
+    EngineError,
+    spelling::{enums::TASK_FAILED_CAUSES, event_types},
+};
 use temporalio_protos::temporal::api::history::v1::{
     self as proto, history_event::Attributes as A,
 };
@@ -19,6 +25,23 @@ use super::{
         Wire, Wired, attempt, count, duration_in, event_id, id, optional_id, queue_name, time_in,
     },
 };
+
+/// Reads a history in its protobuf form, the message `temporal.api.history.v1.History`.
+///
+/// The run id is that of the run that the history shows: after a reset the id of the new run, else the
+/// original one.
+///
+/// # Errors
+///
+/// When the bytes are no such message, or an event is not as expected.
+pub fn read_history(bytes: &[u8]) -> Result<History, EngineError> {
+    let message = prost::Message::decode(bytes)
+        .map_err(|error| EngineError::invalid(format!("this is not a history: {error}")))?;
+    let events = EventReader::new(&Wire::default()).read(Some(message))?;
+    History::of_events(events).ok_or_else(|| {
+        EngineError::invalid("a history starts with WorkflowExecutionStarted; this one does not")
+    })
+}
 
 /// Reads the events of one history in their order.
 #[derive(Debug)]

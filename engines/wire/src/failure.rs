@@ -143,10 +143,7 @@ impl Wire {
     }
 
     /// A failure that may be left out, with at most [`Failure::MAX_CAUSES`] failures in its chain.
-    pub fn optional_failure_in(
-        &self,
-        failure: Option<proto::Failure>,
-    ) -> Wired<Option<Failure>> {
+    pub fn optional_failure_in(&self, failure: Option<proto::Failure>) -> Wired<Option<Failure>> {
         // The causes are walked down and put together from the innermost: depth is not recursion.
         let mut chain = Vec::new();
         let mut next = failure.map(Box::new);

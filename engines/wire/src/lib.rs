@@ -6,12 +6,18 @@
 //! What comes in may be anything: nothing here panics, and what cannot be understood is an error that names it.
 
 mod commands;
+mod descriptions;
 mod events;
 mod failure;
+mod query;
+mod tasks;
 pub mod values;
 
 pub use self::{
-    commands::{Answer, request_of},
-    events::EventReader,
+    commands::Answer,
+    descriptions::pending_child_in,
+    events::{EventReader, read_history},
+    query::query,
+    tasks::ONLY_QUERY,
     values::{Wire, Wired},
 };

@@ -252,9 +252,7 @@ pub fn attempt(attempt: i32) -> u32 {
 }
 
 /// An execution that must be there.
-pub fn execution_in(
-    execution: Option<common::WorkflowExecution>,
-) -> Wired<WorkflowExecution> {
+pub fn execution_in(execution: Option<common::WorkflowExecution>) -> Wired<WorkflowExecution> {
     optional_execution(execution)?.ok_or_else(|| lacks("workflow execution"))
 }
 
