@@ -211,6 +211,10 @@ impl fmt::Display for TimeoutType {
 }
 
 impl Failure {
+    /// How many failures may be nested as causes of each other where they are read and written, as in Temporal's
+    /// own decoders.
+    pub const MAX_CAUSES: usize = 100;
+
     /// A failure of a kind, with a message and no cause.
     #[must_use]
     pub fn new(message: impl Into<String>, kind: FailureKind) -> Self {

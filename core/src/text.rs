@@ -3,7 +3,10 @@
 //! Ids, reasons and messages come from callers and foreign histories. What is printed of them can
 //! neither start a new line nor steer a terminal.
 
-use std::fmt::{self, Write};
+use std::{
+    any::Any,
+    fmt::{self, Write},
+};
 
 /// The longest text that is shown whole, in characters.
 const MAX_SHOWN: usize = 200;
@@ -26,6 +29,16 @@ impl fmt::Display for Escaped<'_> {
             .chars()
             .try_for_each(|character| write_escaped(f, character))
     }
+}
+
+/// What a panic said, as `catch_unwind` gives it; `(no message)` when that is no text.
+#[must_use]
+pub fn panic_message(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "(no message)".to_owned())
 }
 
 /// A text of as many lines as its author made of it, of which none steers a terminal.

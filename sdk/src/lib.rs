@@ -11,15 +11,12 @@ extern crate self as steadfast;
 pub mod __private;
 pub mod activity;
 pub mod client;
-pub mod codec;
 pub mod convert;
 pub mod definition;
 pub mod engine;
 pub mod error;
-pub mod history_json;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod panics;
 #[cfg(feature = "embedded")]
 pub mod testing;
 pub mod tracing_context;
@@ -28,6 +25,8 @@ pub mod worker;
 pub mod workflow;
 
 pub use steadfast_core as core;
+#[doc(inline)]
+pub use steadfast_engine::{codec, history_json};
 /// Marks an impl block of activities.
 ///
 /// Each method marked `#[activity]` becomes a value, `Bookings::book_hotel`, that says which activity to start and

@@ -84,7 +84,7 @@ use crate::engine::{
 #[must_use]
 pub fn measured(engine: Arc<dyn Engine>) -> Arc<dyn Engine> {
     #[cfg(feature = "embedded")]
-    if let Some(embedded) = engine.embedded() {
+    if let Some(embedded) = engine.downcast_ref() {
         gauges::record(embedded);
     }
     Arc::new(Measured {
@@ -205,9 +205,8 @@ impl Engine for Measured {
         self.engine.payload_limit()
     }
 
-    #[cfg(feature = "embedded")]
-    fn embedded(&self) -> Option<&crate::engine::embedded::EmbeddedEngine> {
-        self.engine.embedded()
+    fn inner(&self) -> Option<&dyn Engine> {
+        Some(&*self.engine)
     }
 
     fn close(&self) -> EngineFuture<'_, ()> {

@@ -242,3 +242,11 @@ async fn what_passes_between_a_worker_and_its_engine_is_measured() -> anyhow::Re
     assert!(!recorded.contains("secret"), "ids of users are no labels");
     Ok(())
 }
+
+/// What only one engine offers is reached through whatever wraps it.
+#[test]
+fn a_measured_engine_is_still_the_engine_that_it_is() {
+    let client = Client::new(measured(measured(EmbeddedEngine::in_memory().unwrap())));
+    let embedded: &EmbeddedEngine = client.embedded().unwrap();
+    assert_eq!(embedded.paused_task_queues().unwrap(), []);
+}

@@ -78,7 +78,7 @@ fn run(target: fn(&[u8]), corpus: &[Vec<u8>], changes: usize, seed: u64) {
 
 #[test]
 fn histories() {
-    let corpus = corpus("sdk/tests/histories");
+    let corpus = corpus("engines/contract/tests/histories");
     assert!(corpus.len() > 100);
     run(targets::history, &corpus, 8, 1);
 }

@@ -12,7 +12,7 @@ use crate::{
     command::RecordMarker,
     event::{EventKind, HistoryEvent, WorkflowExecutionStarted, WorkflowTaskFailedCause},
     failure::Failure,
-    ids::{EventId, Identity, WorkflowExecution},
+    ids::{EventId, Identity, RunId, WorkflowExecution, WorkflowId},
     payload::{Payload, PayloadMap},
     retry::RetryState,
     text::OneLine,
@@ -43,6 +43,43 @@ pub struct History {
     pub execution: WorkflowExecution,
     /// Its events, in order.
     pub events: Vec<HistoryEvent>,
+}
+
+impl History {
+    /// The history that events are of, if the first one is among them.
+    #[must_use]
+    pub fn of_events(events: Vec<HistoryEvent>) -> Option<Self> {
+        let (workflow_id, run_id) = ids_of(&events);
+        let execution = WorkflowExecution {
+            workflow_id: workflow_id?.clone(),
+            run_id: run_id?.clone(),
+        };
+        Some(Self { execution, events })
+    }
+}
+
+/// The ids of the run that events are of. Its first events may be copied from the run that it was reset
+/// from, and then say the id of that one.
+#[must_use]
+pub fn ids_of(events: &[HistoryEvent]) -> (Option<&WorkflowId>, Option<&RunId>) {
+    let started: Option<&WorkflowExecutionStarted> =
+        events.iter().find_map(|event| match &event.kind {
+            EventKind::WorkflowExecutionStarted(started) => Some(&**started),
+            _ => None,
+        });
+    let reset = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::WorkflowTaskFailed {
+            cause: WorkflowTaskFailedCause::ResetWorkflow,
+            new_run_id,
+            ..
+        } => new_run_id.as_ref(),
+        _ => None,
+    });
+    let original = started.map(|started| &started.original_execution_run_id);
+    (
+        started.map(|started| &started.workflow_id),
+        reset.or(original),
+    )
 }
 
 impl fmt::Display for History {

@@ -14,6 +14,7 @@ use steadfast_core::{
     options::ActivityTimeouts,
     payload::{Payload, PayloadMap},
     task::{ActivityTask, HeartbeatReply, LocalActivityTask, TaskToken},
+    text::panic_message,
     time::Timestamp,
 };
 use tokio::sync::watch;
@@ -26,7 +27,6 @@ pub(crate) use self::{
 use crate::{
     convert::{self, ConvertError},
     error::{failure_of, short_type_name},
-    panics::panic_message,
     workflow::to_system_time,
 };
 

@@ -158,7 +158,7 @@ impl Client {
     #[cfg(feature = "embedded")]
     #[must_use]
     pub fn embedded(&self) -> Option<&crate::engine::embedded::EmbeddedEngine> {
-        self.engine().embedded()
+        self.engine().downcast_ref()
     }
 
     /// Closes the engine, if it was opened from a URL: what was asked before is still written, and when this

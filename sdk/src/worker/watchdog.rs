@@ -247,14 +247,18 @@ impl Watchdog {
 
 #[cfg(all(test, feature = "embedded"))]
 mod tests {
-    use steadfast_core::{event::EventKind, ids::TaskQueue};
+    use steadfast_core::{
+        event::EventKind,
+        ids::{Identity, TaskQueue},
+    };
     use tokio::sync::Semaphore;
 
     use super::*;
     use crate::{
+        client::{Client, WorkflowStartOptions},
         engine::{
             Engine as _, ExecutionRef, HistoryRequest, HistoryWait, PollWorkflowTaskRequest,
-            embedded::{EmbeddedEngine, EmbeddedOptions, fixture},
+            embedded::EmbeddedEngine,
         },
         tracing_context::Propagation,
         worker::{
@@ -263,10 +267,14 @@ mod tests {
         },
     };
 
+    fn queue() -> TaskQueue {
+        TaskQueue::new("q").expect("it is not empty")
+    }
+
     fn settings(engine: &Arc<EmbeddedEngine>) -> ThreadSettings {
         ThreadSettings {
             engine: Arc::clone(engine) as _,
-            task_queue: fixture::start().task_queue,
+            task_queue: queue(),
             options: WorkerOptions {
                 workflow_threads: 1,
                 ..WorkerOptions::default()
@@ -287,11 +295,14 @@ mod tests {
     /// mailbox.
     #[tokio::test]
     async fn a_thread_that_dies_is_replaced() {
-        let engine = EmbeddedEngine::open(EmbeddedOptions::in_memory()).unwrap();
-        engine.start_workflow(fixture::start()).await.unwrap();
+        let engine = EmbeddedEngine::in_memory().unwrap();
+        let client = Client::new(Arc::clone(&engine) as _);
+        let options = WorkflowStartOptions::new("q", "w");
+        let started = client.start_workflow_by_name("Flow", Vec::new(), options);
+        let workflow_id = started.await.unwrap().workflow_id().clone();
         let poll = PollWorkflowTaskRequest {
-            task_queue: TaskQueue::new("q").unwrap(),
-            worker: fixture::identity(),
+            task_queue: queue(),
+            worker: Identity::new("test").unwrap(),
         };
         let task = engine.poll_workflow_task(poll).await.unwrap();
         let slots = Arc::new(Semaphore::new(1));
@@ -316,7 +327,7 @@ mod tests {
         assert!(dying.is_abandoned());
         assert!(!Arc::ptr_eq(&threads.first().seen(), &dying));
         let history = HistoryRequest {
-            execution: ExecutionRef::current(fixture::start().workflow_id),
+            execution: ExecutionRef::current(workflow_id),
             from: steadfast_core::ids::EventId(1),
             page_size: 10,
             wait: HistoryWait::No,
@@ -332,7 +343,7 @@ mod tests {
     /// Or they would stay when whoever ran the worker lost interest.
     #[tokio::test]
     async fn threads_end_with_their_worker() {
-        let engine = EmbeddedEngine::open(EmbeddedOptions::in_memory()).unwrap();
+        let engine = EmbeddedEngine::in_memory().unwrap();
         let others = Arc::strong_count(&engine);
         let threads = Threads::start(settings(&engine)).unwrap();
         assert!(Arc::strong_count(&engine) > others);

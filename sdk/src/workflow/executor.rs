@@ -23,13 +23,13 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 use steadfast_core::{
     ascending::AscendingMap, ids::WorkflowExecution, run::Runaway, scope::ScopeId,
+    text::panic_message,
 };
 
 use super::{
     cell::RunCell,
     unwinding::{self, Unwound},
 };
-use crate::panics::panic_message;
 
 /// Names a task of a run. Ids grow in creation order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

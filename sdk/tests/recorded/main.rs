@@ -38,7 +38,7 @@ fn replayer() -> Replayer {
 
 /// The recorded histories by their names.
 fn recorded() -> BTreeMap<String, History> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engines/contract/tests/histories");
     let files = fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path());

@@ -1,0 +1,241 @@
+//! The boundary between steadfast and whatever keeps histories and hands out tasks.
+//!
+//! An [`Engine`] is used by clients and workers and knows neither; it never runs user code. Users of steadfast find
+//! everything here as `steadfast::engine`, `steadfast::codec` and `steadfast::history_json`; this package is for those
+//! who write an engine.
+
+pub mod codec;
+mod description;
+mod error;
+pub mod history_json;
+mod request;
+pub mod spelling;
+
+use std::{any::Any, fmt, time::SystemTime};
+
+use futures_util::future::BoxFuture;
+use steadfast_core::{
+    ids::{Identity, Namespace, RunId, TaskQueue},
+    limit::PayloadLimit,
+    payload::Payload,
+    task::{
+        ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
+        WorkflowTaskFailure,
+    },
+    time::Timestamp,
+};
+
+pub use self::{
+    description::{
+        PendingActivity, PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask,
+        WorkflowDescription,
+    },
+    error::EngineError,
+    request::{
+        ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, ExecutionRef,
+        HistoryPage, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+        PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+        TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage, UpdateWorkflowRequest,
+        WorkflowPage,
+    },
+};
+
+/// The search attribute of executions whose workflow task failed five times in a row or more: the category and
+/// the cause, as a list of texts. [`ListFilter::reported_problems`] finds them.
+pub const REPORTED_PROBLEMS: &str = "TemporalReportedProblems";
+
+/// What a call of an engine gives.
+pub type EngineFuture<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
+
+/// Keeps histories and hands out tasks.
+///
+/// # The contract
+///
+/// * E1. A task token completes, fails or times out at most once; a later answer with it is
+///   [`EngineError::NotFound`].
+/// * E2. The events of an answered task, the tasks and timers that follow from them and the new
+///   status are committed together or not at all. What a call acknowledged survives a crash.
+/// * E3. The events of a run are totally ordered, their ids count from 1 without gaps, and nothing
+///   follows a closing event.
+/// * E4. At most one workflow task of a run is with a worker at a time. What arrives meanwhile is
+///   recorded after the answer's own events, and a closing answer is then refused.
+/// * E5. At most one run of a workflow id is open.
+/// * E6. A cancel request is recorded at most once per run and schedules a workflow task; it is
+///   accepted, and not recorded, when the run is closed.
+/// * E7. A poll that is dropped loses no task.
+/// * E8. An activity is handed to a worker only after its scheduling is durable, and an attempt
+///   whose outcome was acknowledged is never run again.
+/// * E9. No event appears before what caused it, and event times never decrease within a run.
+/// * E10. A request repeated with the same request id has no second effect.
+pub trait Engine: Any + fmt::Debug + Send + Sync {
+    /// The namespace that all requests are about.
+    fn namespace(&self) -> &Namespace;
+
+    /// What the engine takes for the time; the time of this process by default.
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Timestamp::EPOCH.after(since.unwrap_or_default())
+    }
+
+    /// The largest values that the engine takes; 2 MiB (2,097,152 bytes) by default. Code that makes a larger
+    /// one is told at once (F8).
+    fn payload_limit(&self) -> PayloadLimit {
+        PayloadLimit::default()
+    }
+
+    /// The engine that this one passes everything on to, if it is made of another one: to measure it, say.
+    /// `downcast_ref` of an engine looks there too.
+    fn inner(&self) -> Option<&dyn Engine> {
+        None
+    }
+
+    /// Closes what the engine holds, if it holds something that others may want: it answers nobody after that.
+    fn close(&self) -> EngineFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    // The client half.
+
+    /// Starts an execution.
+    fn start_workflow(&self, request: StartWorkflowRequest) -> EngineFuture<'_, StartedWorkflow>;
+
+    /// Signals the open execution of a workflow id, starting one first if there is none.
+    fn signal_with_start_workflow(
+        &self,
+        start: StartWorkflowRequest,
+        signal: Signal,
+    ) -> EngineFuture<'_, StartedWorkflow>;
+
+    /// Signals an execution.
+    fn signal_workflow(&self, request: SignalWorkflowRequest) -> EngineFuture<'_, ()>;
+
+    /// Asks for the cancellation of an execution.
+    fn request_cancel_workflow(&self, request: CancelWorkflowRequest) -> EngineFuture<'_, ()>;
+
+    /// Stops an execution.
+    fn terminate_workflow(&self, request: TerminateWorkflowRequest) -> EngineFuture<'_, ()>;
+
+    /// Asks a workflow's code about its state. Waits for a worker.
+    fn query_workflow(&self, request: QueryWorkflowRequest) -> EngineFuture<'_, Payload>;
+
+    /// Sends an update and waits until it has come as far as the request says.
+    fn update_workflow(&self, request: UpdateWorkflowRequest) -> EngineFuture<'_, UpdateReply>;
+
+    /// Says where an execution stands.
+    fn describe_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, WorkflowDescription>;
+
+    /// Lists executions, latest start first.
+    fn list_workflows(&self, request: ListWorkflowsRequest) -> EngineFuture<'_, WorkflowPage>;
+
+    /// Counts executions.
+    fn count_workflows(&self, filter: ListFilter) -> EngineFuture<'_, u64>;
+
+    /// Reads a part of a history.
+    fn workflow_history(&self, request: HistoryRequest) -> EngineFuture<'_, HistoryPage>;
+
+    /// Resets a run and returns the new one.
+    fn reset_workflow(&self, request: ResetWorkflowRequest) -> EngineFuture<'_, RunId>;
+
+    /// Deletes a run with its history, terminating it first if it is open.
+    fn delete_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, ()>;
+
+    /// Ends an activity from outside its worker, which returned without an outcome.
+    fn complete_activity(
+        &self,
+        activity: ActivityRef,
+        outcome: ActivityOutcome,
+    ) -> EngineFuture<'_, ()>;
+
+    /// Says from outside its worker that an activity is alive.
+    fn record_activity_heartbeat(
+        &self,
+        activity: ActivityRef,
+        details: Vec<Payload>,
+    ) -> EngineFuture<'_, HeartbeatReply>;
+
+    // The worker half.
+
+    /// How many polls of each kind a worker should have open at a time, as its slots allow. One is
+    /// enough where tasks come without delay.
+    fn concurrent_polls(&self) -> usize {
+        1
+    }
+
+    /// Waits for a workflow task.
+    fn poll_workflow_task(
+        &self,
+        request: PollWorkflowTaskRequest,
+    ) -> EngineFuture<'_, WorkflowTask>;
+
+    /// Says that a worker is about to poll a queue no more, and waits a moment for tasks that are on
+    /// their way to it: its open polls still give them.
+    fn close_polls(&self, _task_queue: TaskQueue, _worker: Identity) -> EngineFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Says that a worker polls a queue no more, and gives the tasks that came for it and that nobody
+    /// took. It has to run them: they are with it.
+    fn end_polls(
+        &self,
+        _task_queue: TaskQueue,
+        _worker: Identity,
+    ) -> EngineFuture<'_, UntakenTasks> {
+        Box::pin(std::future::ready(Ok(UntakenTasks::default())))
+    }
+
+    /// Answers a workflow task.
+    fn complete_workflow_task(
+        &self,
+        token: TaskToken,
+        completion: WorkflowTaskCompletion,
+    ) -> EngineFuture<'_, ()>;
+
+    /// Says that a workflow task could not be answered; it is tried again.
+    fn fail_workflow_task(
+        &self,
+        token: TaskToken,
+        failure: WorkflowTaskFailure,
+    ) -> EngineFuture<'_, ()>;
+
+    /// Waits for an activity task.
+    fn poll_activity_task(
+        &self,
+        request: PollActivityTaskRequest,
+    ) -> EngineFuture<'_, ActivityLease>;
+
+    /// Says how an attempt at an activity ended.
+    fn complete_activity_task(
+        &self,
+        token: TaskToken,
+        outcome: ActivityOutcome,
+    ) -> EngineFuture<'_, ()>;
+
+    /// Says that an activity is alive.
+    fn record_heartbeat(
+        &self,
+        token: TaskToken,
+        details: Vec<Payload>,
+    ) -> EngineFuture<'_, HeartbeatReply>;
+
+    /// Says that an attempt goes on outside this process, after its function returned. Only its
+    /// token, its id and its time limits end it from now on, also after a restart.
+    ///
+    /// An engine for which an attempt never dies with the worker's process has nothing to do.
+    fn hand_over_activity_task(&self, token: TaskToken) -> EngineFuture<'_, ()> {
+        let _ = token;
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl dyn Engine {
+    /// The engine of a type, if this is one or passes everything on to one: what only that engine offers is
+    /// asked of it.
+    #[must_use]
+    pub fn downcast_ref<E: Engine>(&self) -> Option<&E> {
+        let engine: &dyn Any = self;
+        engine
+            .downcast_ref()
+            .or_else(|| self.inner()?.downcast_ref())
+    }
+}

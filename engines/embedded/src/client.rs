@@ -1,0 +1,435 @@
+//! The client half: starting, messages, termination, deletion.
+
+use steadfast_core::{
+    event::WorkflowExecutionStarted,
+    ids::{ActivityId, EventId, Identity, RunId},
+    options::WorkflowIdConflictPolicy,
+    payload::Payload,
+    task::{ActivityOutcome, HeartbeatReply, Query, Update},
+    time::Timestamp,
+};
+use steadfast_engine::{
+    ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, QueryWorkflowRequest, Signal,
+    SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
+    UpdateReply, UpdateWorkflowRequest,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    execution::{Execution, NOT_YOURS, Wait, claims_problems, new_run_id, settle_start},
+    jobs::may_reuse,
+    limits::{
+        check_details, check_outcome, check_query, check_signal, check_start, check_termination,
+        check_text, check_update,
+    },
+    shared::{Found, Shared, run_not_found},
+    state::Core,
+    store::Row,
+    ticket::Ticket,
+    worker::heartbeat_reply,
+};
+
+/// What the termination of a run says in whose place another one starts, as on a Temporal Service.
+const REPLACED_REASON: &str = "TerminateIfRunning WorkflowIdReusePolicy";
+/// What a termination says when nobody gave a reason, as on a Temporal Service.
+const DEFAULT_REASON: &str = "terminated by user via frontend";
+
+impl Shared {
+    pub(crate) async fn start(
+        &self,
+        mut request: StartWorkflowRequest,
+        signal: Option<Signal>,
+    ) -> Result<StartedWorkflow, EngineError> {
+        settle_start(&mut request)?;
+        check_start(&request, signal.as_ref())?;
+        if claims_problems(&request.search_attributes) {
+            return Err(EngineError::invalid(NOT_YOURS));
+        }
+        let target = ExecutionRef::current(request.workflow_id.clone());
+        let (started, ticket) = self
+            .with_run(&target, false, |core, found, now| {
+                let started = core.start(request, signal, found, now)?;
+                Ok((started, core.ticket()))
+            })
+            .await?;
+        ticket.await?;
+        Ok(started)
+    }
+
+    pub(crate) async fn signal(&self, request: SignalWorkflowRequest) -> Result<(), EngineError> {
+        check_signal(&request.signal)?;
+        self.change_open(&request.execution, |run, now| {
+            run.signal(request.signal, None, now);
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) async fn request_cancel(
+        &self,
+        request: CancelWorkflowRequest,
+    ) -> Result<(), EngineError> {
+        check_text("the reason", &request.reason)?;
+        let target = &request.execution;
+        let ticket = self
+            .with_run(target, false, |core, found, now| {
+                let key = match found {
+                    Found::Loaded(key) => key,
+                    // Asking a closed run is not an error (rule R2).
+                    Found::Closed(_) => return Ok(None),
+                    Found::Missing => return Err(run_not_found(target)),
+                };
+                let run = core
+                    .executions
+                    .get_mut(&key)
+                    .ok_or_else(|| run_not_found(target))?;
+                if run.is_open() {
+                    run.request_cancel(
+                        request.reason,
+                        Some(request.identity),
+                        EventId::NONE,
+                        None,
+                        Some(request.request_id),
+                        now,
+                    );
+                    core.finish(key, now);
+                }
+                Ok(Some(core.ticket()))
+            })
+            .await?;
+        match ticket {
+            Some(ticket) => ticket.await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn terminate(
+        &self,
+        request: TerminateWorkflowRequest,
+    ) -> Result<(), EngineError> {
+        check_termination(&request)?;
+        self.change_open(&request.execution, |run, now| {
+            let reason = if request.reason.is_empty() {
+                DEFAULT_REASON.to_owned()
+            } else {
+                request.reason
+            };
+            run.terminate(reason, request.details, request.identity, now);
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) async fn complete_activity(
+        &self,
+        activity: ActivityRef,
+        outcome: ActivityOutcome,
+    ) -> Result<(), EngineError> {
+        let outcome = check_outcome(outcome)?;
+        self.change_open(&activity.execution, |run, now| {
+            let scheduled = pending_activity(run, &activity.activity_id)?;
+            run.end_activity(scheduled, outcome, now)
+        })
+        .await
+    }
+
+    pub(crate) async fn record_activity_heartbeat(
+        &self,
+        activity: ActivityRef,
+        details: Vec<Payload>,
+    ) -> Result<HeartbeatReply, EngineError> {
+        check_details(&details)?;
+        let mut cancel_requested = false;
+        self.change_open(&activity.execution, |run, now| {
+            let scheduled = pending_activity(run, &activity.activity_id)?;
+            let attempt = run.activities[&scheduled].attempt;
+            cancel_requested = run.heartbeat(scheduled, attempt, details, now)?;
+            Ok(())
+        })
+        .await?;
+        Ok(heartbeat_reply(cancel_requested))
+    }
+
+    pub(crate) async fn query(
+        &self,
+        request: QueryWorkflowRequest,
+    ) -> Result<Payload, EngineError> {
+        check_query(&request)?;
+        let target = &request.execution;
+        let (reply, answer) = oneshot::channel();
+        self.with_run(target, true, |core, found, now| {
+            let Found::Loaded(key) = found else {
+                return Err(run_not_found(target));
+            };
+            let id = format!("query-{}", core.serial());
+            let run = core
+                .executions
+                .get_mut(&key)
+                .ok_or_else(|| run_not_found(target))?;
+            run.query(
+                id,
+                Query {
+                    name: request.name,
+                    input: request.input,
+                },
+                Wait::new(request.answer_timeout, now),
+                reply,
+            );
+            core.finish(key, now);
+            Ok(())
+        })
+        .await?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.dropped("the query", "ask again")))
+    }
+
+    pub(crate) async fn update(
+        &self,
+        request: UpdateWorkflowRequest,
+    ) -> Result<UpdateReply, EngineError> {
+        check_update(&request)?;
+        let (reply, answer) = oneshot::channel();
+        let update = Update {
+            update_id: request.update_id,
+            name: request.name,
+            input: request.input,
+            header: request.header,
+            identity: Some(request.identity),
+        };
+        let target = &request.execution;
+        // What a closed run knows of the same update is told too (M3).
+        self.with_run(target, true, |core, found, now| {
+            let Found::Loaded(key) = found else {
+                return Err(run_not_found(target));
+            };
+            if let Some(run) = core.executions.get_mut(&key) {
+                let wait = Wait::new(request.answer_timeout, now);
+                run.update(update, (request.wait_for, wait), reply, now);
+                core.finish(key, now);
+            }
+            Ok(())
+        })
+        .await?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.dropped("the update", "send it again with the same id")))
+    }
+
+    /// What somebody hears whose request went with the state of its run.
+    fn dropped(&self, what: &str, advice: &str) -> EngineError {
+        if self.enter().is_err() {
+            return EngineError::Stopped {
+                message: format!("{what} was not answered before the engine stopped; {advice}"),
+            };
+        }
+        EngineError::Unavailable {
+            message: format!(
+                "{what} was not answered because the run was deleted or could not be written; {advice}"
+            ),
+        }
+    }
+
+    pub(crate) async fn delete(&self, target: ExecutionRef) -> Result<(), EngineError> {
+        let ticket = self
+            .with_run(&target, false, |core, found, now| {
+                let key = match found {
+                    Found::Closed(info) => info.key,
+                    Found::Missing => return Err(run_not_found(&target)),
+                    Found::Loaded(key) => {
+                        if let Some(run) = core.executions.get_mut(&key)
+                            && run.is_open()
+                        {
+                            let identity = Identity::new("frontend-service")
+                                .map_err(|error| EngineError::invalid(error.to_string()))?;
+                            run.terminate(
+                                "Delete workflow execution".to_owned(),
+                                Vec::new(),
+                                identity,
+                                now,
+                            );
+                            core.finish(key, now);
+                        }
+                        core.forget(key);
+                        key
+                    }
+                };
+                core.rows.push(Row::Delete { key });
+                Ok(core.ticket())
+            })
+            .await?;
+        ticket.await
+    }
+
+    /// Changes an open run and waits until the change is durable.
+    async fn change_open(
+        &self,
+        target: &ExecutionRef,
+        change: impl FnOnce(&mut Execution, Timestamp) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let ticket: Ticket = self
+            .with_run(target, false, |core, found, now| {
+                let key = open_key(core, &found, target)?;
+                let run = core
+                    .executions
+                    .get_mut(&key)
+                    .ok_or_else(|| run_not_found(target))?;
+                change(run, now)?;
+                core.finish(key, now);
+                Ok(core.ticket())
+            })
+            .await?;
+        ticket.await
+    }
+}
+
+fn pending_activity(run: &Execution, activity_id: &ActivityId) -> Result<u64, EngineError> {
+    run.activity_by_id(activity_id).ok_or_else(|| {
+        EngineError::not_found(format!(
+            "cannot find pending activity with ActivityID {activity_id}, most likely the activity \
+             already completed or timed out",
+        ))
+    })
+}
+
+fn open_key(core: &Core, found: &Found, target: &ExecutionRef) -> Result<i64, EngineError> {
+    match found {
+        Found::Loaded(key) if core.executions.get(key).is_some_and(Execution::is_open) => Ok(*key),
+        Found::Loaded(_) | Found::Closed(_) => {
+            Err(EngineError::not_found(EngineError::ALREADY_COMPLETED))
+        }
+        Found::Missing => Err(run_not_found(target)),
+    }
+}
+
+impl Core {
+    fn start(
+        &mut self,
+        request: StartWorkflowRequest,
+        signal: Option<Signal>,
+        found: Found,
+        now: Timestamp,
+    ) -> Result<StartedWorkflow, EngineError> {
+        let (status, run_id, request_id, open) = match found {
+            Found::Missing => return Ok(self.start_new(request, signal, now)),
+            Found::Closed(info) => (info.status, info.id.run_id, info.request_id, None),
+            Found::Loaded(key) => {
+                let Some(run) = self.executions.get(&key) else {
+                    return Ok(self.start_new(request, signal, now));
+                };
+                let open = run.is_open().then_some(key);
+                (
+                    run.status,
+                    run.id.run_id.clone(),
+                    run.request_id.clone(),
+                    open,
+                )
+            }
+        };
+        if request_id.as_ref() == Some(&request.request_id) {
+            return Ok(StartedWorkflow {
+                run_id,
+                started: true,
+            });
+        }
+        let Some(key) = open else {
+            return if may_reuse(request.id_reuse_policy, status) {
+                Ok(self.start_new(request, signal, now))
+            } else {
+                Err(EngineError::AlreadyStarted { run_id })
+            };
+        };
+        let Some(run) = self.executions.get_mut(&key) else {
+            return Err(EngineError::AlreadyStarted { run_id });
+        };
+        let terminate = request.id_conflict_policy == WorkflowIdConflictPolicy::TerminateExisting
+            && signal
+                .as_ref()
+                .is_none_or(|signal| !run.has_signal(&signal.request_id));
+        if terminate {
+            let run_id = new_run_id();
+            let details = format!(r#""terminated by new runID: {run_id}""#);
+            run.terminate(
+                REPLACED_REASON.to_owned(),
+                vec![Payload::json(details.into_bytes())],
+                super::execution::engine_identity(),
+                now,
+            );
+            self.finish(key, now);
+            return Ok(self.start_run(run_id, request, signal, now));
+        }
+        match signal {
+            Some(signal) => {
+                run.signal(signal, None, now);
+                self.finish(key, now);
+                Ok(StartedWorkflow {
+                    run_id,
+                    started: false,
+                })
+            }
+            None if request.id_conflict_policy == WorkflowIdConflictPolicy::UseExisting => {
+                Ok(StartedWorkflow {
+                    run_id,
+                    started: false,
+                })
+            }
+            None => Err(EngineError::AlreadyStarted { run_id }),
+        }
+    }
+
+    fn start_new(
+        &mut self,
+        request: StartWorkflowRequest,
+        signal: Option<Signal>,
+        now: Timestamp,
+    ) -> StartedWorkflow {
+        self.start_run(new_run_id(), request, signal, now)
+    }
+
+    fn start_run(
+        &mut self,
+        run_id: RunId,
+        request: StartWorkflowRequest,
+        signal: Option<Signal>,
+        now: Timestamp,
+    ) -> StartedWorkflow {
+        let expiration = request
+            .timeouts
+            .execution_timeout
+            .map(|limit| now.after(limit));
+        let start = WorkflowExecutionStarted {
+            workflow_id: request.workflow_id,
+            workflow_type: request.workflow_type,
+            task_queue: request.task_queue,
+            input: request.input,
+            header: request.header,
+            timeouts: request.timeouts,
+            identity: Some(request.identity),
+            original_execution_run_id: run_id.clone(),
+            first_execution_run_id: run_id.clone(),
+            continued_execution_run_id: None,
+            initiator: None,
+            continued_failure: None,
+            last_completion_result: None,
+            parent: None,
+            root: None,
+            retry_policy: request.retry_policy,
+            attempt: 1,
+            execution_expiration_time: expiration,
+            first_workflow_task_backoff: request.start_delay,
+            memo: request.memo,
+            search_attributes: request.search_attributes,
+        };
+        let request_id = Some(request.request_id);
+        self.create(run_id.clone(), Box::new(start), request_id, now, |run| {
+            if let Some(signal) = signal {
+                // With a start delay the task waits, although there is a signal.
+                run.signal_at_start(signal, now);
+            }
+        });
+        StartedWorkflow {
+            run_id,
+            started: true,
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Handing tasks out and taking their answers: the part of a worker's calls that happens under the
+//! lock.
+
+use std::collections::BTreeMap;
+
+use steadfast_core::{
+    event::HistoryEvent,
+    failure::Failure,
+    ids::{EventId, Identity, Namespace, TaskQueue},
+    payload::Payload,
+    task::{ActivityTask, TaskToken, WorkflowTask, WorkflowTaskCompletion},
+    time::Timestamp,
+};
+use steadfast_engine::{ActivityLease, EngineError, PollWorkflowTaskRequest};
+
+use super::{
+    execution::{Execution, Task},
+    state::Core,
+    ticket::Ticket,
+    token::Token,
+};
+
+/// A workflow task that a poll took, and what its history still lacks.
+pub(crate) struct TakenTask {
+    pub(crate) task: WorkflowTask,
+    pub(crate) key: i64,
+    pub(crate) serial: u64,
+    /// The events up to this one have to be read.
+    pub(crate) missing_up_to: u64,
+    /// What must be durable before a worker may have it.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+/// An attempt at an activity that a poll took.
+pub(crate) struct TakenActivity {
+    pub(crate) lease: ActivityLease,
+    pub(crate) key: i64,
+    pub(crate) scheduled: u64,
+    /// What must be durable before a worker may have it.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+impl Core {
+    pub(crate) fn take_workflow_task(
+        &mut self,
+        request: &PollWorkflowTaskRequest,
+        now: Timestamp,
+    ) -> Option<TakenTask> {
+        while let Some(key) = self.workflow_tasks.pop(&request.task_queue, &self.paused) {
+            let serial = self.serial();
+            let Some(run) = self.executions.get_mut(&key) else {
+                continue;
+            };
+            run.queued = false;
+            if run.query_task.is_some() {
+                continue;
+            }
+            if run.is_task_ready() {
+                run.start_task(&request.worker, serial, now);
+                run.assign_queries(serial);
+                let suspect = run.is_task_suspect();
+                self.finish(key, now);
+                let taken = self.hand_out_task(key, serial, &request.worker)?;
+                let ticket = suspect.then(|| self.ticket());
+                return Some(TakenTask { ticket, ..taken });
+            }
+            if run.needs_query_task() {
+                run.start_query_task(serial, now);
+                run.assign_queries(serial);
+                let sticky = run.is_open() && run.sticky.as_ref() == Some(&request.worker);
+                let task = workflow_task(run, Token::Query { key, serial }, EventId::NONE);
+                let missing_up_to = if sticky { 0 } else { run.last_event_id() };
+                self.finish(key, now);
+                return Some(TakenTask {
+                    task,
+                    key,
+                    serial,
+                    missing_up_to,
+                    ticket: None,
+                });
+            }
+        }
+        None
+    }
+
+    /// The task with the events that the worker lacks, as far as they are in memory.
+    fn hand_out_task(&mut self, key: i64, serial: u64, worker: &Identity) -> Option<TakenTask> {
+        let run = self.executions.get_mut(&key)?;
+        let Task::Started(started) = &run.task else {
+            return None;
+        };
+        // Moved, not copied: whoever needs these again reads them from the store.
+        let mut events = std::mem::take(&mut run.tail);
+        let first = events
+            .first()
+            .map_or(run.next_event_id, |event| event.event_id.0);
+        let previous = run.previous_started.0;
+        let sticky = run.sticky.as_ref() == Some(worker) && first <= previous + 1 && previous > 0;
+        let missing_up_to = if sticky {
+            let seen = usize::try_from(previous + 1 - first).unwrap_or(usize::MAX);
+            events.drain(..seen.min(events.len()));
+            0
+        } else {
+            first - 1
+        };
+        events.extend(run.late_scheduled_event(started));
+        events.push(started.started_event());
+        let mut task = workflow_task(run, Token::Workflow { key, serial }, started.started);
+        task.events = events;
+        Some(TakenTask {
+            task,
+            key,
+            serial,
+            missing_up_to,
+            ticket: None,
+        })
+    }
+
+    pub(crate) fn complete_workflow_task(
+        &mut self,
+        key: i64,
+        serial: u64,
+        completion: WorkflowTaskCompletion,
+        now: Timestamp,
+    ) -> Result<Result<(), EngineError>, EngineError> {
+        let run = started_run(self, key, serial)?;
+        let mut completion = completion;
+        let mut results = std::mem::take(&mut completion.query_results);
+        let result = run.complete_task(completion, now);
+        match result {
+            Ok(()) => run.answer_queries(serial, |id| results.remove(id)),
+            Err(_) => run.reassign_queries(),
+        }
+        self.finish(key, now);
+        Ok(result.map_err(|(cause, message)| EngineError::WorkflowTaskRefused { cause, message }))
+    }
+
+    pub(crate) fn end_query_task(
+        &mut self,
+        key: i64,
+        serial: u64,
+        now: Timestamp,
+        answer: impl FnMut(&str) -> Option<Result<Payload, Failure>>,
+    ) -> Result<(), EngineError> {
+        let run = self
+            .executions
+            .get_mut(&key)
+            .filter(|run| {
+                run.query_task
+                    .as_ref()
+                    .is_some_and(|task| task.serial == serial)
+            })
+            .ok_or_else(task_not_found)?;
+        run.end_query_task();
+        run.answer_queries(serial, answer);
+        self.finish(key, now);
+        Ok(())
+    }
+
+    pub(crate) fn take_activity_task(
+        &mut self,
+        queue: &TaskQueue,
+        worker: &Identity,
+        namespace: &Namespace,
+        now: Timestamp,
+    ) -> Option<TakenActivity> {
+        while let Some((key, scheduled, attempt)) = self.activity_tasks.pop(queue, &self.paused) {
+            let Some(run) = self.executions.get_mut(&key) else {
+                continue;
+            };
+            if !run.is_open() {
+                continue;
+            }
+            let (execution, workflow_type) = (run.id.clone(), run.start.workflow_type.clone());
+            let Some((activity, notices)) = run.start_activity(scheduled, attempt, worker, now)
+            else {
+                continue;
+            };
+            let counted = activity.counts_attempts();
+            let command = &activity.task;
+            let task = ActivityTask {
+                token: Token::Activity {
+                    key,
+                    scheduled,
+                    attempt,
+                }
+                .encode(),
+                namespace: namespace.clone(),
+                execution,
+                workflow_type,
+                activity_id: command.activity_id.clone(),
+                activity_type: command.activity_type.clone(),
+                task_queue: command.task_queue.clone(),
+                input: command.input.clone(),
+                header: command.header.clone(),
+                attempt,
+                scheduled_time: activity.scheduled_time,
+                current_attempt_scheduled_time: activity.attempt_scheduled_time,
+                started_time: now.max(activity.scheduled_time),
+                timeouts: command.timeouts.clone(),
+                retry_policy: command.retry_policy.clone(),
+                heartbeat_details: activity.heartbeat.clone(),
+            };
+            self.finish(key, now);
+            let ticket = counted.then(|| self.ticket());
+            let lease = ActivityLease {
+                task,
+                notices: Some(notices),
+            };
+            return Some(TakenActivity {
+                lease,
+                key,
+                scheduled,
+                ticket,
+            });
+        }
+        None
+    }
+}
+
+fn workflow_task(run: &Execution, token: Token, started_event_id: EventId) -> WorkflowTask {
+    let (updates, attempt) = match (&token, &run.task) {
+        (Token::Workflow { .. }, Task::Started(task)) => {
+            let updates = task
+                .updates
+                .iter()
+                .filter_map(|id| run.updates.get(id).map(|pending| pending.update.clone()))
+                .collect();
+            (updates, run.attempt)
+        }
+        _ => (Vec::new(), 1),
+    };
+    let serial = match token {
+        Token::Workflow { serial, .. } | Token::Query { serial, .. } => Some(serial),
+        Token::Activity { .. } => None,
+    };
+    let queries: BTreeMap<_, _> = run
+        .queries
+        .iter()
+        .filter(|query| query.serial == serial)
+        .map(|query| (query.id.clone(), query.query.clone()))
+        .collect();
+    let events: Vec<HistoryEvent> = Vec::new();
+    WorkflowTask {
+        token: token.encode(),
+        execution: run.id.clone(),
+        workflow_type: run.start.workflow_type.clone(),
+        previous_started_event_id: run.previous_started,
+        started_event_id,
+        attempt,
+        events,
+        queries,
+        updates,
+    }
+}
+
+pub(crate) fn task_not_found() -> EngineError {
+    EngineError::not_found(EngineError::TASK_NOT_FOUND)
+}
+
+pub(crate) fn started_run(
+    core: &mut Core,
+    key: i64,
+    serial: u64,
+) -> Result<&mut Execution, EngineError> {
+    core.executions
+        .get_mut(&key)
+        .filter(|run| matches!(&run.task, Task::Started(task) if task.serial == serial))
+        .ok_or_else(task_not_found)
+}
+
+pub(crate) fn activity_run<'a>(
+    core: &'a mut Core,
+    token: &TaskToken,
+) -> Result<(&'a mut Execution, i64, u64, u32), EngineError> {
+    let Some(Token::Activity {
+        key,
+        scheduled,
+        attempt,
+    }) = Token::decode(token)
+    else {
+        return Err(EngineError::invalid("this is not the token of an activity"));
+    };
+    // A run that is not in memory has no running activities: it is closed.
+    let run = core
+        .executions
+        .get_mut(&key)
+        .ok_or_else(|| EngineError::not_found(EngineError::ALREADY_COMPLETED))?;
+    Ok((run, key, scheduled, attempt))
+}

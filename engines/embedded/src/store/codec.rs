@@ -1,0 +1,62 @@
+//! How values become bytes in the file: `MessagePack`, fields by position.
+//!
+//! Events stand one after the other without a frame, so that batches can be joined as bytes.
+
+use std::fmt;
+
+use serde::{Serialize, de::DeserializeOwned};
+use steadfast_core::event::HistoryEvent;
+use steadfast_engine::EngineError;
+
+/// Appends an event.
+pub(crate) fn encode_event(event: &HistoryEvent, bytes: &mut Vec<u8>) {
+    rmp_serde::encode::write(bytes, event).expect("an event has an encoding and memory takes it");
+}
+
+/// A CRC-32 of what a row says of a run, by which damage is noticed.
+pub(crate) fn checksum<'a>(key: i64, parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&key.to_le_bytes());
+    for part in parts {
+        hasher.update(part);
+        hasher.update(&[0]);
+    }
+    hasher.finalize()
+}
+
+/// Refuses a row whose checksum is not the one that was stored with it.
+pub(crate) fn verify(stored: u32, found: u32) -> Result<(), EngineError> {
+    if stored == found {
+        Ok(())
+    } else {
+        Err(unreadable(&"its checksum is wrong"))
+    }
+}
+
+/// The events of a batch.
+pub(crate) fn decode_events(
+    bytes: &[u8],
+    events: &mut Vec<HistoryEvent>,
+) -> Result<(), EngineError> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        events.push(rmp_serde::decode::from_read(&mut rest).map_err(|error| unreadable(&error))?);
+    }
+    Ok(())
+}
+
+pub(crate) fn encode_value<T: Serialize>(value: &T) -> Vec<u8> {
+    rmp_serde::to_vec(value).expect("a value has an encoding and memory takes it")
+}
+
+pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, EngineError> {
+    rmp_serde::from_slice(bytes).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &dyn fmt::Display) -> EngineError {
+    EngineError::Storage {
+        message: format!(
+            "a row of the file cannot be read ({error}); the file is damaged, restore it from a backup"
+        ),
+    }
+}

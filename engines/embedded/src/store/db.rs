@@ -1,0 +1,182 @@
+//! A connection with the codec that what users passed around goes through on its way into the file and
+//! out of it.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use rusqlite::{CachedStatement, Connection, Params, config::DbConfig};
+use steadfast_core::{payload::Payload, text::panic_message};
+use steadfast_engine::{EngineError, codec::PayloadCodec};
+
+use super::{
+    codec::{decode_value, encode_value},
+    possession::{Possession, Room},
+};
+
+/// How many prepared statements are kept. Only lists with unusual filters lead to more.
+const KEPT_STATEMENTS: usize = 64;
+
+/// The first byte of what a codec encoded. `MessagePack` never uses it.
+const SEALED: u8 = 0xc1;
+
+pub(crate) struct Db {
+    connection: Connection,
+    /// Dropped after the connection; there is none in memory.
+    possession: Option<Possession>,
+    codec: Option<Arc<dyn PayloadCodec>>,
+}
+
+impl Db {
+    pub(super) fn new(
+        connection: Connection,
+        possession: Option<Possession>,
+        codec: Option<Arc<dyn PayloadCodec>>,
+    ) -> Self {
+        connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+        Self {
+            connection,
+            possession,
+            codec,
+        }
+    }
+
+    /// Whether the process that had the file before did not end in peace.
+    pub(crate) fn follows_a_crash(&self) -> bool {
+        let possession = self.possession.as_ref();
+        possession.is_some_and(Possession::follows_a_crash)
+    }
+
+    /// Whether the file is still where it was; costs two questions to the operating system.
+    ///
+    /// # Errors
+    ///
+    /// When it is not.
+    pub(super) fn check_place(&self) -> Result<(), EngineError> {
+        self.possession.as_ref().map_or(Ok(()), Possession::check)
+    }
+
+    /// How much room there is on the disk; nothing in memory, or where nobody tells.
+    pub(super) fn room(&self) -> Option<Room> {
+        self.possession.as_ref()?.room()
+    }
+
+    /// The name of the log, if there is one.
+    pub(crate) fn log(&self) -> Option<PathBuf> {
+        Some(self.possession.as_ref()?.log_path()?.to_owned())
+    }
+
+    /// Puts everything that is in the log into the database, and empties the log.
+    pub(super) fn empty_log(&self) -> rusqlite::Result<()> {
+        self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
+    /// Makes the file smaller by so many free pages, or as many as there are.
+    pub(super) fn give_back(&self, pages: u64) -> rusqlite::Result<()> {
+        self.prepare_cached(&format!("PRAGMA incremental_vacuum({pages})"))?
+            .query([])
+            .and_then(|mut rows| {
+                while rows.next()?.is_some() {}
+                Ok(())
+            })
+    }
+
+    /// Puts what was acknowledged into the file that was moved and lets go of it. Nothing is deleted then:
+    /// what has the names of the file and of its log may be somebody else's.
+    fn abandon(&self) -> rusqlite::Result<()> {
+        self.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        self.empty_log()
+    }
+
+    /// What is stored of encoded values.
+    pub(crate) fn seal<'b>(&self, bytes: &'b [u8]) -> rusqlite::Result<Cow<'b, [u8]>> {
+        let Some(codec) = &self.codec else {
+            return Ok(bytes.into());
+        };
+        let sealed = guarded(|| codec.encode(Payload::binary(bytes)))
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let mut stored = vec![SEALED];
+        stored.append(&mut encode_value(&sealed));
+        Ok(stored.into())
+    }
+
+    /// The encoded values of which something is stored.
+    pub(crate) fn unseal<'b>(&self, stored: &'b [u8]) -> Result<Cow<'b, [u8]>, EngineError> {
+        let Some((&SEALED, sealed)) = stored.split_first() else {
+            return Ok(stored.into());
+        };
+        let Some(codec) = &self.codec else {
+            return Err(EngineError::Storage {
+                message: "the file was written with a payload codec; open it with the same one"
+                    .to_owned(),
+            });
+        };
+        let sealed = decode_value(sealed)?;
+        let payload = guarded(|| codec.decode(sealed)).map_err(|error| EngineError::Storage {
+            message: format!("a row of the file cannot be read: {error}"),
+        })?;
+        Ok(payload.data.as_slice().to_vec().into())
+    }
+}
+
+/// What a panic is on its way up that was not the engine's but the user's codec's, and what it said.
+pub(crate) struct CodecPanicked(pub(crate) String);
+
+/// Calls the user's codec.
+fn guarded<T>(call: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|panic| resume_unwind(Box::new(CodecPanicked(panic_message(&*panic)))))
+}
+
+impl Deref for Db {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// Runs statements one after the other. The last one is at hand, because most rows are written by the one before:
+/// finding a kept statement costs as much as a tenth of what it does.
+pub(super) struct Statements<'db> {
+    pub(super) db: &'db Db,
+    last: Option<(&'static str, CachedStatement<'db>)>,
+}
+
+impl<'db> Statements<'db> {
+    pub(super) fn new(db: &'db Db) -> Self {
+        Self { db, last: None }
+    }
+
+    pub(super) fn execute(
+        &mut self,
+        sql: &'static str,
+        values: impl Params,
+    ) -> rusqlite::Result<()> {
+        let statement = match &mut self.last {
+            Some((last, statement)) if *last == sql => statement,
+            last => &mut last.insert((sql, self.db.prepare_cached(sql)?)).1,
+        };
+        statement.execute(values).map(drop)
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        if self.check_place().is_err()
+            && let Err(error) = self.abandon()
+        {
+            tracing::warn!(%error, "what was acknowledged last is not in the file that was moved");
+        }
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Db")
+    }
+}

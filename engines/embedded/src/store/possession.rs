@@ -1,0 +1,333 @@
+//! The file as the operating system sees it: whose it is, and whether it is still where it was.
+//!
+//! `SQLite`'s own locks keep other programs out. On Unix they belong to the process and not to a descriptor:
+//! when any code of the process closes the file, be it a second engine that is refused or
+//! `std::fs::copy`, they are gone. So an engine holds a lock (`flock`) on a descriptor of its own besides, which
+//! nobody else can close, on the database and on its log. It follows the file through links and new names.
+//!
+//! Invariants:
+//!
+//! * What this process has open is never opened a second time to find that out.
+//! * The descriptors here are closed after `SQLite`'s: closing one drops `SQLite`'s locks.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
+    io::{self, Read as _, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use steadfast_engine::EngineError;
+
+use super::{
+    diagnosis,
+    schema::{self, Origin},
+};
+
+/// What is one file for the operating system, whatever its names: device and number.
+type Identity = (u64, u64);
+
+/// What engines of this process have open.
+static OPEN: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
+
+/// How much there is on the disk of a file, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) all: u64,
+    pub(super) free: u64,
+    /// What the log takes of the rest.
+    pub(super) log: u64,
+}
+
+/// A file that belongs to one engine until this is dropped.
+#[derive(Debug)]
+pub(super) struct Possession {
+    database: Held,
+    /// The log, once there is one.
+    log: Option<Held>,
+    /// Whether there was one before.
+    found_a_log: bool,
+}
+
+/// A file with a lock on it, and its name without links.
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    file: File,
+    identity: Identity,
+}
+
+impl Possession {
+    /// Takes a file, which is created when there is none; `None` when another engine has it.
+    pub(super) fn take(path: &Path) -> Result<Option<Self>, EngineError> {
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(metadata) = fs::metadata(path)
+            && cfg!(unix)
+            && open.contains(&identity(&metadata))
+        {
+            return Ok(None);
+        }
+        refuse_orphans(path)?;
+        let file = private()
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|error| unopened(path, &error))?;
+        let Some(database) = Held::new(path, file)? else {
+            return Ok(None);
+        };
+        if links(&database.file).map_err(|error| unopened(path, &error))? > 1 {
+            return Err(EngineError::Storage {
+                message: format!(
+                    "`{}` has several names (hard links), and its log is kept beside one of them: under \
+                     another one what was acknowledged last would be missing; remove the other names, \
+                     or make a copy instead of a link",
+                    path.display()
+                ),
+            });
+        }
+        let log_path = log_of(&database.path);
+        // Of a process that did not end in peace; or of one whose database was moved while it had it open.
+        let log = match File::open(&log_path) {
+            Ok(log) => match Held::new(&log_path, log)? {
+                Some(log) => Some(log),
+                None => return Ok(None),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(unopened(&log_path, &error)),
+        };
+        open.insert(database.identity);
+        let found_a_log = log.is_some();
+        Ok(Some(Self {
+            database,
+            log,
+            found_a_log,
+        }))
+    }
+
+    /// Whether the process that had the file before did not end in peace.
+    pub(super) fn follows_a_crash(&self) -> bool {
+        self.found_a_log
+    }
+
+    /// The name for `SQLite`: absolute, so that it is never anything but the name of a file.
+    pub(super) fn path(&self) -> &Path {
+        &self.database.path
+    }
+
+    /// Whose the database is, as far as its first bytes tell. Nothing is changed by that.
+    pub(super) fn origin(&self) -> io::Result<Origin> {
+        let mut header = Vec::with_capacity(schema::HEADER_BYTES);
+        let mut file = &self.database.file;
+        file.seek(SeekFrom::Start(0))?;
+        file.take(u64::try_from(schema::HEADER_BYTES).unwrap_or(u64::MAX))
+            .read_to_end(&mut header)?;
+        Ok(schema::origin(&header))
+    }
+
+    /// Takes the log that `SQLite` made or went on with.
+    pub(super) fn take_log(&mut self) -> Result<(), EngineError> {
+        let path = log_of(&self.database.path);
+        let found = fs::metadata(&path).map_err(|error| unopened(&path, &error))?;
+        if self
+            .log
+            .as_ref()
+            .is_some_and(|log| log.identity == identity(&found))
+        {
+            return Ok(());
+        }
+        let log = File::open(&path).map_err(|error| unopened(&path, &error))?;
+        self.log = Held::new(&path, log)?;
+        self.check()
+    }
+
+    /// The name of the log.
+    pub(super) fn log_path(&self) -> Option<&Path> {
+        Some(&self.log.as_ref()?.path)
+    }
+
+    /// How much room there is, where the operating system tells.
+    pub(super) fn room(&self) -> Option<Room> {
+        let log = self.log.as_ref()?.file.metadata().ok()?.len();
+        let (all, free) = space(&self.database.file)?;
+        Some(Room { all, free, log })
+    }
+
+    /// Whether both files are still where they were.
+    ///
+    /// # Errors
+    ///
+    /// When one is not: what is written now would be found by nobody.
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        self.database.check()?;
+        self.log.as_ref().map_or(Ok(()), Held::check)
+    }
+}
+
+/// Refuses to make a database beside a log that belongs to one that is gone: `SQLite` would delete the log, and with it
+/// what was acknowledged last.
+fn refuse_orphans(path: &Path) -> Result<(), EngineError> {
+    if fs::metadata(path).is_ok_and(|database| database.len() > 0) {
+        return Ok(());
+    }
+    // The log is kept beside the file itself, whatever name it is opened by.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    for suffix in [LOG, "-journal"] {
+        let orphan = beside(&path, suffix);
+        let is_in_use = |log: &File| matches!(log.try_lock(), Err(TryLockError::WouldBlock));
+        if fs::metadata(&orphan).is_ok_and(|log| log.len() > 0)
+            // One that an engine has, whose database was moved under it, is that engine's to tell of.
+            && !File::open(&orphan).is_ok_and(|log| is_in_use(&log))
+        {
+            return Err(EngineError::Storage {
+                message: format!(
+                    "`{}` is not there, but `{}` is, the log of a database that was moved or deleted after its process \
+                     had died: it may have what was acknowledged last; put the database back beside it, or, if it is \
+                     not wanted, move the log away",
+                    path.display(),
+                    orphan.display()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+impl Drop for Possession {
+    fn drop(&mut self) {
+        OPEN.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.database.identity);
+    }
+}
+
+impl Held {
+    fn new(path: &Path, file: File) -> Result<Option<Self>, EngineError> {
+        if cfg!(unix) {
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => {
+                    let why = diagnosis::of_system(path, &error).unwrap_or_else(|| {
+                        format!("{error}; put it on a local disk, whose file system knows locks")
+                    });
+                    return Err(EngineError::Storage {
+                        message: format!("`{}` cannot be locked: {why}", path.display()),
+                    });
+                }
+            }
+        }
+        let located = || {
+            let path = path.canonicalize()?;
+            Ok((path, identity(&file.metadata()?)))
+        };
+        let (path, identity) = located().map_err(|error| unopened(path, &error))?;
+        let held = Self {
+            path,
+            file,
+            identity,
+        };
+        held.check()?;
+        Ok(Some(held))
+    }
+
+    fn check(&self) -> Result<(), EngineError> {
+        let what = match fs::metadata(&self.path) {
+            Ok(metadata) if identity(&metadata) == self.identity => return Ok(()),
+            Ok(_) => "another file was put in its place".to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                "it was moved or deleted".to_owned()
+            }
+            Err(error) => format!("it cannot be found any more: {error}"),
+        };
+        Err(EngineError::Stopped {
+            message: format!(
+                "the engine stopped because `{}` is no longer where it was ({what}), and nothing that is \
+                 written now would be found again; put the file back, or the right one into its place, \
+                 and open it again",
+                self.path.display()
+            ),
+        })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing is not enough while a process that is just being started has the descriptor too.
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "a lock is released only when its descriptor is closed");
+        }
+    }
+}
+
+/// For its owner only: histories contain what users passed around.
+pub(super) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// What the log's name has more than the database's.
+const LOG: &str = "-wal";
+
+fn log_of(path: &Path) -> PathBuf {
+    beside(path, LOG)
+}
+
+/// The name of a file that `SQLite` keeps beside a database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(unix)]
+fn links(file: &File) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    Ok(file.metadata()?.nlink())
+}
+
+/// The bytes of the disk that a file is on: all of them, and those that are free for this user.
+#[cfg(unix)]
+fn space(file: &File) -> Option<(u64, u64)> {
+    let disk = rustix::fs::fstatvfs(file).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+    Some((bytes(disk.f_blocks), bytes(disk.f_bavail)))
+}
+
+#[cfg(not(unix))]
+fn space(_: &File) -> Option<(u64, u64)> {
+    None
+}
+
+/// Elsewhere `SQLite`'s own locks belong to a descriptor, and hold.
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Identity {
+    (0, 0)
+}
+
+#[cfg(not(unix))]
+fn links(_: &File) -> io::Result<u64> {
+    Ok(1)
+}
+
+fn unopened(path: &Path, error: &io::Error) -> EngineError {
+    let why = diagnosis::of_system(path, error).unwrap_or_else(|| {
+        format!("{error}; check that its folder exists and that this user may write to it")
+    });
+    EngineError::Storage {
+        message: format!(
+            "the file `{}` cannot be opened for writing: {why}",
+            path.display()
+        ),
+    }
+}

@@ -1,0 +1,589 @@
+//! Reading the file. Every function runs on the writer thread, between commits.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension as _, Row, params};
+use steadfast_core::{
+    event::{EventKind, ExecutionStatus, HistoryEvent},
+    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
+    payload::PayloadMap,
+    time::Timestamp,
+};
+use steadfast_engine::{EngineError, ListFilter, REPORTED_PROBLEMS};
+
+use super::{
+    codec::{checksum, decode_events, decode_value, verify},
+    db::Db,
+    rows::{as_integer, names_checksum, status_number, status_of},
+    storage_error,
+};
+use crate::execution::{StoredActivity, StoredState, StoredTask};
+
+/// What the row of a run tells.
+#[derive(Clone, Debug)]
+pub(crate) struct RunInfo {
+    pub(crate) key: i64,
+    pub(crate) id: WorkflowExecution,
+    pub(crate) workflow_type: WorkflowType,
+    pub(crate) task_queue: TaskQueue,
+    pub(crate) status: ExecutionStatus,
+    pub(crate) start_time: Timestamp,
+    pub(crate) close_time: Option<Timestamp>,
+    pub(crate) wakeup: Option<i64>,
+    pub(crate) first_run_id: RunId,
+    pub(crate) request_id: Option<RequestId>,
+    pub(crate) reset_run_id: Option<RunId>,
+    pub(crate) parent: Option<WorkflowExecution>,
+    pub(crate) history_length: u64,
+    pub(crate) history_bytes: u64,
+    pub(crate) memo: PayloadMap,
+    pub(crate) search_attributes: PayloadMap,
+}
+
+/// All there is of a run.
+#[derive(Debug)]
+pub(crate) struct LoadedRun {
+    pub(crate) info: RunInfo,
+    pub(crate) events: Vec<HistoryEvent>,
+    pub(crate) bytes: u64,
+    pub(crate) state: StoredState,
+}
+
+const RUN_COLUMNS: &str = "e.key, e.workflow_id, e.run_id, e.workflow_type, e.task_queue, e.status, \
+    e.start_time, e.close_time, e.wakeup, e.first_run_id, e.request_id, e.reset_run_id, \
+    e.parent_workflow_id, e.parent_run_id, e.history_length, e.history_bytes, e.memo, \
+    e.search_attributes, e.checksum";
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+fn failed(error: rusqlite::Error) -> EngineError {
+    storage_error("the file could not be read", &error)
+}
+
+fn damaged(what: &str) -> EngineError {
+    EngineError::Storage {
+        message: format!(
+            "a row of the file has no valid {what}; the file is damaged, restore it from a backup"
+        ),
+    }
+}
+
+fn run_info(db: &Db, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineError>> {
+    let text = |index: usize| {
+        row.get_ref(index)?
+            .as_str()
+            .map_err(rusqlite::Error::from)
+            .map(str::to_owned)
+    };
+    let optional = |index: usize| row.get::<_, Option<String>>(index);
+    let workflow_id = text(1)?;
+    let run_id = text(2)?;
+    let workflow_type = text(3)?;
+    let task_queue = text(4)?;
+    let status: i64 = row.get(5)?;
+    let first_run_id = text(9)?;
+    let request_id = optional(10)?;
+    let reset_run_id = optional(11)?;
+    let parent_workflow_id = optional(12)?;
+    let parent_run_id = optional(13)?;
+    let length: Option<i64> = row.get(14)?;
+    let bytes: Option<i64> = row.get(15)?;
+    let memo: Option<Vec<u8>> = row.get(16)?;
+    let search_attributes: Option<Vec<u8>> = row.get(17)?;
+    let key = row.get(0)?;
+    let start_time = Timestamp::from_unix_nanos(row.get(6)?);
+    let close_time = row
+        .get::<_, Option<i64>>(7)?
+        .map(Timestamp::from_unix_nanos);
+    let wakeup = row.get(8)?;
+    let stored_checksum = row.get(18)?;
+    let info = move || {
+        let id = |_| damaged("id");
+        let names = [
+            &*workflow_id,
+            &*run_id,
+            &*workflow_type,
+            &*task_queue,
+            &*first_run_id,
+        ];
+        verify(stored_checksum, names_checksum(key, names))?;
+        let parent = match (parent_workflow_id, parent_run_id) {
+            (Some(workflow_id), Some(run_id)) => Some(WorkflowExecution {
+                workflow_id: WorkflowId::new(workflow_id).map_err(id)?,
+                run_id: RunId::new(run_id).map_err(id)?,
+            }),
+            _ => None,
+        };
+        Ok(RunInfo {
+            key,
+            id: WorkflowExecution {
+                workflow_id: WorkflowId::new(workflow_id).map_err(id)?,
+                run_id: RunId::new(run_id).map_err(id)?,
+            },
+            workflow_type: WorkflowType::new(workflow_type).map_err(id)?,
+            task_queue: TaskQueue::new(task_queue).map_err(id)?,
+            status: status_of(status).ok_or_else(|| damaged("status"))?,
+            start_time,
+            close_time,
+            wakeup,
+            first_run_id: RunId::new(first_run_id).map_err(id)?,
+            request_id: request_id.map(RequestId::new).transpose().map_err(id)?,
+            reset_run_id: reset_run_id.map(RunId::new).transpose().map_err(id)?,
+            parent,
+            history_length: length
+                .and_then(|length| u64::try_from(length).ok())
+                .unwrap_or(0),
+            history_bytes: bytes
+                .and_then(|bytes| u64::try_from(bytes).ok())
+                .unwrap_or(0),
+            memo: unsealed(db, memo)?.unwrap_or_default(),
+            search_attributes: search_attributes
+                .map_or_else(|| Ok(PayloadMap::new()), |blob| decode_value(&blob))?,
+        })
+    };
+    Ok(info())
+}
+
+/// A run by its id, or the current run of a workflow id.
+pub(crate) fn find_run(
+    connection: &Db,
+    workflow_id: &WorkflowId,
+    run_id: Option<&RunId>,
+) -> Result<Option<RunInfo>, EngineError> {
+    let found = match run_id {
+        Some(run_id) => connection
+            .prepare_cached(&format!(
+                "SELECT {RUN_COLUMNS} FROM execution e WHERE e.run_id = ?1 AND e.workflow_id = ?2"
+            ))
+            .and_then(|mut statement| {
+                statement
+                    .query_row(params![run_id.as_str(), workflow_id.as_str()], |row| run_info(connection, row))
+                    .optional()
+            }),
+        None => connection
+            .prepare_cached(&format!(
+                "SELECT {RUN_COLUMNS} FROM execution e WHERE e.workflow_id = ?1 ORDER BY e.key DESC \
+                 LIMIT 1"
+            ))
+            .and_then(|mut statement| {
+                statement.query_row(params![workflow_id.as_str()], |row| run_info(connection, row)).optional()
+            }),
+    };
+    let found = found.map_err(failed)?.transpose()?;
+    // An index that is damaged leads to another row.
+    if found
+        .as_ref()
+        .is_some_and(|run| run.id.workflow_id != *workflow_id)
+    {
+        return Err(damaged("id"));
+    }
+    Ok(found)
+}
+
+/// The run of a workflow id that a request made.
+pub(crate) fn find_request(
+    connection: &Db,
+    workflow_id: &WorkflowId,
+    request_id: &RequestId,
+) -> Result<Option<RunId>, EngineError> {
+    let run_id: Option<String> = connection
+        .prepare_cached("SELECT run_id FROM execution WHERE workflow_id = ?1 AND request_id = ?2")
+        .and_then(|mut statement| {
+            statement
+                .query_row(params![workflow_id.as_str(), request_id.as_str()], |row| {
+                    row.get(0)
+                })
+                .optional()
+        })
+        .map_err(failed)?;
+    run_id
+        .map(RunId::new)
+        .transpose()
+        .map_err(|_| damaged("id"))
+}
+
+/// All there is of a run.
+pub(crate) fn load_run(connection: &Db, key: i64) -> Result<Option<LoadedRun>, EngineError> {
+    let info = connection
+        .prepare_cached(&format!(
+            "SELECT {RUN_COLUMNS} FROM execution e WHERE e.key = ?1"
+        ))
+        .and_then(|mut statement| {
+            statement
+                .query_row(params![key], |row| run_info(connection, row))
+                .optional()
+        })
+        .map_err(failed)?
+        .transpose()?;
+    let Some(info) = info else { return Ok(None) };
+    let (events, bytes) = read_events(connection, key, 1, usize::MAX)?;
+    // A row that is missing is damage too.
+    if (1..).zip(&events).any(|(id, event)| event.event_id.0 != id) {
+        return Err(damaged("events"));
+    }
+    Ok(Some(LoadedRun {
+        info,
+        events,
+        bytes,
+        state: StoredState {
+            buffered: read_buffered(connection, key)?,
+            activities: read_activities(connection, key)?,
+            task: read_task(connection, key)?,
+        },
+    }))
+}
+
+/// Events from an id on, at most so many, and how many bytes they have.
+pub(crate) fn read_events(
+    connection: &Db,
+    key: i64,
+    from: u64,
+    limit: usize,
+) -> Result<(Vec<HistoryEvent>, u64), EngineError> {
+    // The batch that contains `from` starts at it or before it.
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT first_event, events, checksum FROM history WHERE key = ?1 AND first_event >= coalesce((SELECT \
+             max(first_event) FROM history WHERE key = ?1 AND first_event <= ?2), 0) ORDER BY \
+             first_event",
+        )
+        .map_err(failed)?;
+    let mut rows = statement
+        .query(params![key, as_integer(from)])
+        .map_err(failed)?;
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let first: i64 = row.get(0).map_err(failed)?;
+        let blob = row.get_ref(1).map_err(failed)?;
+        let blob = blob.as_blob().map_err(|_| damaged("events"))?;
+        let found = checksum(key, [&first.to_le_bytes()[..], blob]);
+        verify(row.get(2).map_err(failed)?, found)?;
+        bytes += blob.len() as u64;
+        decode_events(&connection.unseal(blob)?, &mut events)?;
+        if bytes == blob.len() as u64 {
+            events.retain(|event| event.event_id.0 >= from);
+        }
+        if events.len() >= limit {
+            events.truncate(limit);
+            break;
+        }
+    }
+    Ok((events, bytes))
+}
+
+fn read_buffered(connection: &Db, key: i64) -> Result<Vec<(Timestamp, EventKind)>, EngineError> {
+    let mut statement = connection
+        .prepare_cached("SELECT time, event FROM buffered WHERE key = ?1 ORDER BY seq")
+        .map_err(failed)?;
+    let mut rows = statement.query(params![key]).map_err(failed)?;
+    let mut buffered = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let time = Timestamp::from_unix_nanos(row.get(0).map_err(failed)?);
+        let blob: Vec<u8> = row.get(1).map_err(failed)?;
+        buffered.push((time, decode_value(&connection.unseal(&blob)?)?));
+    }
+    Ok(buffered)
+}
+
+fn read_activities(connection: &Db, key: i64) -> Result<Vec<StoredActivity>, EngineError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT scheduled, attempt, started, next_attempt, last_failure, heartbeat, worker, \
+                 started_time FROM activity WHERE key = ?1",
+        )
+        .map_err(failed)?;
+    let mut rows = statement.query(params![key]).map_err(failed)?;
+    let mut activities = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let scheduled: i64 = row.get(0).map_err(failed)?;
+        let next_attempt: Option<i64> = row.get(3).map_err(failed)?;
+        let last_failure: Option<Vec<u8>> = row.get(4).map_err(failed)?;
+        let heartbeat: Option<Vec<u8>> = row.get(5).map_err(failed)?;
+        let worker: Option<String> = row.get(6).map_err(failed)?;
+        let started_time: Option<i64> = row.get(7).map_err(failed)?;
+        let handed_over = worker
+            .zip(started_time)
+            .map(|(worker, time)| {
+                let worker = Identity::new(worker).map_err(|_| damaged("identity"))?;
+                Ok((worker, Timestamp::from_unix_nanos(time)))
+            })
+            .transpose()?;
+        activities.push(StoredActivity {
+            scheduled: u64::try_from(scheduled).map_err(|_| damaged("event id"))?,
+            attempt: row.get(1).map_err(failed)?,
+            started: row.get(2).map_err(failed)?,
+            handed_over,
+            next_attempt: next_attempt.map(Timestamp::from_unix_nanos),
+            last_failure: unsealed(connection, last_failure)?,
+            heartbeat: unsealed(connection, heartbeat)?.unwrap_or_default(),
+        });
+    }
+    Ok(activities)
+}
+
+fn read_task(connection: &Db, key: i64) -> Result<Option<StoredTask>, EngineError> {
+    let mut statement = connection
+        .prepare_cached("SELECT attempt, deaths, worker, not_before FROM task WHERE key = ?1")
+        .map_err(failed)?;
+    let mut rows = statement.query(params![key]).map_err(failed)?;
+    let Some(row) = rows.next().map_err(failed)? else {
+        return Ok(None);
+    };
+    let worker: Option<String> = row.get(2).map_err(failed)?;
+    let not_before: Option<i64> = row.get(3).map_err(failed)?;
+    Ok(Some(StoredTask {
+        attempt: row.get(0).map_err(failed)?,
+        deaths: row.get(1).map_err(failed)?,
+        worker: worker
+            .map(Identity::new)
+            .transpose()
+            .map_err(|_| damaged("identity"))?,
+        not_before: not_before.map(Timestamp::from_unix_nanos),
+    }))
+}
+
+/// A value that may be absent.
+fn unsealed<T: serde::de::DeserializeOwned>(
+    db: &Db,
+    blob: Option<Vec<u8>>,
+) -> Result<Option<T>, EngineError> {
+    blob.map(|blob| decode_value(&db.unseal(&blob)?))
+        .transpose()
+}
+
+/// The open runs that have to be looked at by themselves, the earliest first.
+pub(crate) fn due_runs(connection: &Db) -> Result<Vec<(i64, i64)>, EngineError> {
+    let mut statement = connection
+        .prepare("SELECT wakeup, key FROM execution WHERE wakeup IS NOT NULL ORDER BY wakeup")
+        .map_err(failed)?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// The highest keys of runs and of jobs.
+pub(crate) fn highest_key(connection: &Db) -> Result<(i64, i64), EngineError> {
+    let (key, job) = connection
+        .query_row(
+            "SELECT coalesce((SELECT max(key) FROM execution), 0), coalesce((SELECT max(id) FROM job), \
+             0)",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .map_err(failed)?;
+    // There is no way to count so far.
+    if key > i64::MAX / 2 || job > i64::MAX / 2 {
+        return Err(damaged("key"));
+    }
+    Ok((key, job))
+}
+
+/// The queues of which nothing is handed out.
+pub(crate) fn paused_queues(connection: &Db) -> Result<BTreeSet<TaskQueue>, EngineError> {
+    let mut statement = connection
+        .prepare("SELECT name FROM paused_queue")
+        .map_err(failed)?;
+    let names = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(failed)?;
+    names
+        .into_iter()
+        .map(|name| TaskQueue::new(name).map_err(|_| damaged("task queue")))
+        .collect()
+}
+
+/// What runs still have to tell others, encoded.
+pub(crate) fn stored_jobs(connection: &Db) -> Result<Vec<(i64, Vec<u8>)>, EngineError> {
+    let mut statement = connection
+        .prepare("SELECT id, job FROM job ORDER BY id")
+        .map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let sealed: Vec<u8> = row.get(1).map_err(failed)?;
+        let job = connection.unseal(&sealed)?.into_owned();
+        jobs.push((row.get(0).map_err(failed)?, job));
+    }
+    Ok(jobs)
+}
+
+/// Runs that closed before a time, the earliest first, and when the next one after them closed.
+pub(crate) fn expired_runs(
+    connection: &Db,
+    closed_before: Timestamp,
+    limit: usize,
+) -> Result<(Vec<i64>, Option<Timestamp>), EngineError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT key FROM execution WHERE close_time IS NOT NULL AND close_time <= ?1 ORDER BY \
+             close_time LIMIT ?2",
+        )
+        .map_err(failed)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let keys = statement
+        .query_map(params![closed_before.unix_nanos(), limit], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(failed)?;
+    let next = connection
+        .query_row(
+            "SELECT min(close_time) FROM execution WHERE close_time IS NOT NULL AND close_time > ?1",
+            params![closed_before.unix_nanos()],
+            |row| row.get::<_, Option<i64>>(0),
+        )
+        .map_err(failed)?;
+    Ok((keys, next.map(Timestamp::from_unix_nanos)))
+}
+
+/// Keys count from 1.
+///
+/// # Errors
+///
+/// When there is one that is lower: it is damaged.
+pub(crate) fn check_lowest_key(connection: &Db) -> Result<(), EngineError> {
+    let lowest: Option<i64> = connection
+        .prepare_cached("SELECT min(key) FROM execution")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .map_err(failed)?;
+    if lowest.is_some_and(|lowest| lowest < 1) {
+        return Err(damaged("key"));
+    }
+    Ok(())
+}
+
+/// The highest key there is, or the highest below another one. A key that is far away from the others is more
+/// likely damaged than true, so its row has to confirm it.
+pub(crate) fn highest_key_below(
+    connection: &Db,
+    before: Option<i64>,
+) -> Result<Option<i64>, EngineError> {
+    let highest = before.map_or(i64::MAX, |before| before.saturating_sub(1));
+    let info = connection
+        .prepare_cached(&format!(
+            "SELECT {RUN_COLUMNS} FROM execution e WHERE e.key <= ?1 ORDER BY e.key DESC LIMIT 1"
+        ))
+        .and_then(|mut statement| {
+            statement
+                .query_row(params![highest], |row| run_info(connection, row))
+                .optional()
+        })
+        .map_err(failed)?
+        .transpose()?;
+    Ok(info.map(|info| info.key))
+}
+
+/// The keys of a slice, from the first to the second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyRange {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+}
+
+/// The runs of a slice that fit a filter, the latest first.
+pub(crate) fn list_runs(
+    connection: &Db,
+    filter: &ListFilter,
+    keys: KeyRange,
+    limit: usize,
+) -> Result<Vec<RunInfo>, EngineError> {
+    let selection = Selection::new(filter, keys);
+    let mut statement = connection
+        .prepare_cached(&format!(
+            "SELECT {RUN_COLUMNS} {} ORDER BY e.key DESC LIMIT {limit}",
+            selection.from_where
+        ))
+        .map_err(failed)?;
+    statement
+        .query_map(&*selection.bound(), |row| run_info(connection, row))
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(failed)?
+        .into_iter()
+        .collect()
+}
+
+/// How many runs of a slice fit a filter.
+pub(crate) fn count_runs(
+    connection: &Db,
+    filter: &ListFilter,
+    keys: KeyRange,
+) -> Result<u64, EngineError> {
+    let selection = Selection::new(filter, keys);
+    let count: i64 = connection
+        .prepare_cached(&format!("SELECT count(*) {}", selection.from_where))
+        .and_then(|mut statement| statement.query_row(&*selection.bound(), |row| row.get(0)))
+        .map_err(failed)?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// The part of a statement that a filter makes, with its values.
+struct Selection {
+    from_where: String,
+    values: Vec<(String, rusqlite::types::Value)>,
+}
+
+impl Selection {
+    fn new(filter: &ListFilter, keys: KeyRange) -> Self {
+        let mut conditions = vec!["e.key >= :from AND e.key <= :to"];
+        let mut joins = String::new();
+        let mut values: Vec<(String, rusqlite::types::Value)> = vec![
+            (":from".to_owned(), keys.from.into()),
+            (":to".to_owned(), keys.to.into()),
+        ];
+        let mut condition = |text: &'static str, name: &str, value: rusqlite::types::Value| {
+            conditions.push(text);
+            values.push((name.to_owned(), value));
+        };
+        if let Some(status) = filter.status {
+            let status = status_number(status).into();
+            condition("e.status = :status", ":status", status);
+        }
+        if let Some(workflow_type) = &filter.workflow_type {
+            let workflow_type = workflow_type.as_str().to_owned().into();
+            condition("e.workflow_type = :type", ":type", workflow_type);
+        }
+        if let Some(id) = &filter.workflow_id {
+            condition("e.workflow_id = :id", ":id", id.as_str().to_owned().into());
+        }
+        if filter.reported_problems {
+            condition(
+                "EXISTS (SELECT 1 FROM search_attribute p WHERE p.key = e.key AND p.name = :problems)",
+                ":problems",
+                REPORTED_PROBLEMS.to_owned().into(),
+            );
+        }
+        // The slice is found by its keys; the index of the times would be read whole for each (hence
+        // the signs, which keep SQLite from using it).
+        if let Some(since) = filter.started_since {
+            let since = since.unix_nanos().into();
+            condition("+e.start_time >= :since", ":since", since);
+        }
+        if let Some(until) = filter.started_before {
+            let until = until.unix_nanos().into();
+            condition("+e.start_time < :until", ":until", until);
+        }
+        for (index, (name, value)) in filter.search_attributes.iter().enumerate() {
+            // Only the number becomes part of the statement.
+            joins.push_str(&format!(
+                " JOIN search_attribute s{index} ON s{index}.key = e.key \
+                 AND s{index}.name = :name{index} AND s{index}.value = :value{index} \
+                 AND s{index}.key >= :from AND s{index}.key <= :to"
+            ));
+            values.push((format!(":name{index}"), name.clone().into()));
+            let value = value.data.as_slice().to_vec();
+            values.push((format!(":value{index}"), value.into()));
+        }
+        let conditions = conditions.join(" AND ");
+        Self {
+            from_where: format!("FROM execution e{joins} WHERE {conditions}"),
+            values,
+        }
+    }
+
+    fn bound(&self) -> Vec<(&str, &dyn rusqlite::ToSql)> {
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value as &dyn rusqlite::ToSql))
+            .collect()
+    }
+}

@@ -1,0 +1,23 @@
+//! Temporal's protobuf messages to the vocabulary of [`steadfast_core`] and back.
+//!
+//! There is no transport here, and no state: whoever speaks to a Temporal Service, or is one, brings both. A name
+//! that ends in `_in` is a way from a message, one that ends in `_out` a way to one.
+//!
+//! What comes in may be anything: nothing here panics, and what cannot be understood is an error that names it.
+
+mod commands;
+mod descriptions;
+mod events;
+mod failure;
+mod query;
+mod tasks;
+pub mod values;
+
+pub use self::{
+    commands::Answer,
+    descriptions::pending_child_in,
+    events::{EventReader, read_history},
+    query::query,
+    tasks::ONLY_QUERY,
+    values::{Wire, Wired},
+};
