@@ -13,10 +13,11 @@ pub use steadfast_engine::{
     ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, Engine, EngineError,
     EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
     ListWorkflowsRequest, PendingActivity, PendingActivityState, PendingChild, PendingTimer,
-    PendingWorkflowTask, PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
-    REPORTED_PROBLEMS, ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest,
-    StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage,
-    UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+    PendingWorkflowTask, PollActivityTaskRequest, PollWorkflowTaskRequest, Poller,
+    QueryWorkflowRequest, REPORTED_PROBLEMS, ResetWorkflowRequest, Signal, SignalWorkflowRequest,
+    StartWorkflowRequest, StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest,
+    UntakenTasks, UpdateReply, UpdateStage, UpdateWorkflowRequest, WorkflowDescription,
+    WorkflowPage,
 };
 #[cfg(feature = "temporal")]
 #[doc(inline)]

@@ -76,8 +76,9 @@ use crate::engine::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TaskQueueDescription,
+    TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateWorkflowRequest,
+    WorkflowDescription, WorkflowPage,
 };
 
 /// An engine whose use is measured. Clients and workers made with it are measured too.
@@ -235,6 +236,7 @@ impl Engine for Measured {
         query_workflow(request: QueryWorkflowRequest) -> Payload = "QueryWorkflow";
         update_workflow(request: UpdateWorkflowRequest) -> UpdateReply = "UpdateWorkflowExecution";
         describe_workflow(execution: ExecutionRef) -> WorkflowDescription = "DescribeWorkflowExecution";
+        describe_task_queue(task_queue: TaskQueue) -> TaskQueueDescription = "DescribeTaskQueue";
         list_workflows(request: ListWorkflowsRequest) -> WorkflowPage = "ListWorkflowExecutions";
         count_workflows(filter: ListFilter) -> u64 = "CountWorkflowExecutions";
         workflow_history(request: HistoryRequest) -> HistoryPage = "GetWorkflowExecutionHistory";

@@ -132,3 +132,25 @@ pub enum PendingActivityState {
     /// A worker runs it and its cancellation is requested.
     CancelRequested,
 }
+
+/// Who works on a task queue, and what waits in it.
+#[derive(Clone, Debug, Default)]
+pub struct TaskQueueDescription {
+    /// Who polls for workflow tasks.
+    pub workflow_pollers: Vec<Poller>,
+    /// Who polls for activity tasks.
+    pub activity_pollers: Vec<Poller>,
+    /// How many workflow tasks wait, as far as it is known.
+    pub workflow_tasks: Option<u64>,
+    /// How many activity tasks wait, as far as it is known.
+    pub activity_tasks: Option<u64>,
+}
+
+/// A worker that polls a task queue.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Poller {
+    /// Who it is.
+    pub identity: Identity,
+    /// When it polled last.
+    pub last_access_time: Timestamp,
+}

@@ -28,7 +28,7 @@ use steadfast_core::{
 pub use self::{
     description::{
         PendingActivity, PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask,
-        WorkflowDescription,
+        Poller, TaskQueueDescription, WorkflowDescription,
     },
     error::EngineError,
     request::{
@@ -124,6 +124,15 @@ pub trait Engine: Any + fmt::Debug + Send + Sync {
 
     /// Says where an execution stands.
     fn describe_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, WorkflowDescription>;
+
+    /// Says who polled a task queue in the last five minutes, or waits for its tasks. An engine that cannot tell says
+    /// [`Unsupported`](EngineError::Unsupported), as it does by default.
+    fn describe_task_queue(&self, task_queue: TaskQueue) -> EngineFuture<'_, TaskQueueDescription> {
+        let _ = task_queue;
+        Box::pin(std::future::ready(Err(EngineError::Unsupported {
+            message: "this engine does not tell who polls a task queue".to_owned(),
+        })))
+    }
 
     /// Lists executions, latest start first.
     fn list_workflows(&self, request: ListWorkflowsRequest) -> EngineFuture<'_, WorkflowPage>;

@@ -46,7 +46,9 @@ impl Core {
         request: &PollWorkflowTaskRequest,
         now: Timestamp,
     ) -> Option<TakenTask> {
-        while let Some(key) = self.workflow_tasks.pop(&request.task_queue, &self.paused) {
+        let (queue, worker) = (&request.task_queue, &request.worker);
+        self.workflow_tasks.polled_by(queue, worker, now);
+        while let Some(key) = self.workflow_tasks.pop(queue, &self.paused) {
             let serial = self.serial();
             let Some(run) = self.executions.get_mut(&key) else {
                 continue;
@@ -164,6 +166,7 @@ impl Core {
         namespace: &Namespace,
         now: Timestamp,
     ) -> Option<TakenActivity> {
+        self.activity_tasks.polled_by(queue, worker, now);
         while let Some((key, scheduled, attempt)) = self.activity_tasks.pop(queue, &self.paused) {
             let Some(run) = self.executions.get_mut(&key) else {
                 continue;

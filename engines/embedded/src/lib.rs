@@ -54,6 +54,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
     thread::{self, JoinHandle, ThreadId},
+    time::Duration,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -70,8 +71,9 @@ use steadfast_engine::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TaskQueueDescription,
+    TerminateWorkflowRequest, UpdateReply, UpdateWorkflowRequest, WorkflowDescription,
+    WorkflowPage,
 };
 use tokio::sync::oneshot;
 
@@ -359,6 +361,12 @@ impl EmbeddedEngine {
     pub fn durability(&self) -> Durability {
         self.shared.durability
     }
+
+    /// For how long closed runs are kept; `None` for ever.
+    #[must_use]
+    pub fn retention(&self) -> Option<Duration> {
+        self.shared.retention
+    }
 }
 
 impl Drop for EmbeddedEngine {
@@ -508,6 +516,11 @@ impl Engine for EmbeddedEngine {
 
     fn describe_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, WorkflowDescription> {
         Box::pin(self.shared.describe(execution))
+    }
+
+    fn describe_task_queue(&self, task_queue: TaskQueue) -> EngineFuture<'_, TaskQueueDescription> {
+        let described = self.shared.describe_task_queue(&task_queue);
+        Box::pin(std::future::ready(described))
     }
 
     fn list_workflows(&self, request: ListWorkflowsRequest) -> EngineFuture<'_, WorkflowPage> {

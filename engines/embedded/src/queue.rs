@@ -10,12 +10,20 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use steadfast_core::ids::TaskQueue;
+use steadfast_core::{
+    ids::{Identity, TaskQueue},
+    time::Timestamp,
+};
+use steadfast_engine::Poller;
 use tokio::sync::Notify;
 
 use super::state::FastMap;
+
+/// For how long it is known who polled a queue, as on a Temporal Service.
+const REMEMBERED: Duration = Duration::from_secs(300);
 
 #[derive(Debug)]
 pub(crate) struct Queues<T> {
@@ -28,25 +36,54 @@ pub(crate) type Paused = BTreeSet<TaskQueue>;
 #[derive(Debug)]
 struct Queue<T> {
     ready: VecDeque<T>,
+    pollers: Vec<Polling>,
     arrived: Arc<Notify>,
     waiting: Arc<AtomicUsize>,
+}
+
+/// A worker that polls a queue.
+#[derive(Debug)]
+struct Polling {
+    worker: Identity,
+    last: Timestamp,
+    /// How many of its polls wait for something to arrive.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Polling {
+    fn is_by(&self, worker: &Identity) -> bool {
+        self.worker == *worker
+    }
+
+    fn waits(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    fn is_known(&self, now: Timestamp) -> bool {
+        self.waits() || now.since(self.last) < REMEMBERED
+    }
 }
 
 /// What a poll that found nothing waits on.
 pub(crate) struct Arrivals {
     arrived: Arc<Notify>,
-    waiting: Arc<AtomicUsize>,
+    /// Counts the polls of the queue that wait, and those of the worker.
+    waiting: [Arc<AtomicUsize>; 2],
 }
 
 impl Arrivals {
     pub(crate) async fn wait(&self) {
-        struct Waiting<'a>(&'a AtomicUsize);
+        struct Waiting<'a>(&'a [Arc<AtomicUsize>]);
         impl Drop for Waiting<'_> {
             fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::AcqRel);
+                for waiting in self.0 {
+                    waiting.fetch_sub(1, Ordering::AcqRel);
+                }
             }
         }
-        self.waiting.fetch_add(1, Ordering::AcqRel);
+        for waiting in &self.waiting {
+            waiting.fetch_add(1, Ordering::AcqRel);
+        }
         let _waiting = Waiting(&self.waiting);
         self.arrived.notified().await;
     }
@@ -64,9 +101,42 @@ impl<T> Queues<T> {
     fn queue(&mut self, name: &TaskQueue) -> &mut Queue<T> {
         self.queues.entry(name.clone()).or_insert_with(|| Queue {
             ready: VecDeque::new(),
+            pollers: Vec::new(),
             arrived: Arc::new(Notify::new()),
             waiting: Arc::default(),
         })
+    }
+
+    /// Takes note of a poll.
+    pub(crate) fn polled_by(&mut self, name: &TaskQueue, worker: &Identity, now: Timestamp) {
+        let pollers = &mut self.queue(name).pollers;
+        match pollers.iter_mut().find(|polling| polling.is_by(worker)) {
+            Some(polling) => polling.last = now,
+            None => {
+                pollers.retain(|polling| polling.is_known(now));
+                pollers.push(Polling {
+                    worker: worker.clone(),
+                    last: now,
+                    waiting: Arc::default(),
+                });
+            }
+        }
+    }
+
+    /// Who polled a queue not long ago, or waits for its tasks.
+    pub(crate) fn pollers(&self, name: &TaskQueue, now: Timestamp) -> Vec<Poller> {
+        let pollers = self
+            .queues
+            .get(name)
+            .into_iter()
+            .flat_map(|queue| &queue.pollers);
+        let known = pollers.filter(|polling| polling.is_known(now));
+        known
+            .map(|polling| Poller {
+                identity: polling.worker.clone(),
+                last_access_time: if polling.waits() { now } else { polling.last },
+            })
+            .collect()
     }
 
     pub(crate) fn push(&mut self, name: &TaskQueue, entry: T) {
@@ -100,11 +170,13 @@ impl<T> Queues<T> {
     }
 
     /// What to wait on after finding nothing.
-    pub(crate) fn arrivals(&mut self, name: &TaskQueue) -> Arrivals {
+    pub(crate) fn arrivals(&mut self, name: &TaskQueue, worker: &Identity) -> Arrivals {
         let queue = self.queue(name);
+        let polling = queue.pollers.iter().find(|polling| polling.is_by(worker));
+        let own = polling.map(|polling| Arc::clone(&polling.waiting));
         Arrivals {
             arrived: Arc::clone(&queue.arrived),
-            waiting: Arc::clone(&queue.waiting),
+            waiting: [Arc::clone(&queue.waiting), own.unwrap_or_default()],
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use steadfast_core::{ids::TaskQueue, time::Timestamp};
-use steadfast_engine::EngineError;
+use steadfast_engine::{EngineError, TaskQueueDescription};
 
 use super::{
     execution::{ActivityState, Execution, Task},
@@ -63,6 +63,20 @@ impl Shared {
         let log = self.log.as_ref().map_or(0, log_bytes);
         let (core, now) = self.enter()?;
         Ok(core.stats(now, log))
+    }
+
+    pub(crate) fn describe_task_queue(
+        &self,
+        queue: &TaskQueue,
+    ) -> Result<TaskQueueDescription, EngineError> {
+        let (core, now) = self.enter()?;
+        let count = |ready: usize| u64::try_from(ready).ok();
+        Ok(TaskQueueDescription {
+            workflow_pollers: core.workflow_tasks.pollers(queue, now),
+            activity_pollers: core.activity_tasks.pollers(queue, now),
+            workflow_tasks: count(core.workflow_tasks.ready(queue).len()),
+            activity_tasks: count(core.activity_tasks.ready(queue).len()),
+        })
     }
 }
 

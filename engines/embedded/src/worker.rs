@@ -45,7 +45,10 @@ impl Shared {
                         core.run_jobs(now);
                         Ok(taken)
                     }
-                    None => Err(core.workflow_tasks.arrivals(&request.task_queue)),
+                    None => {
+                        let queue = &request.task_queue;
+                        Err(core.workflow_tasks.arrivals(queue, &request.worker))
+                    }
                 }
             };
             match taken {
@@ -152,7 +155,7 @@ impl Shared {
                 let (mut core, now) = self.enter()?;
                 let (queue, worker) = (&request.task_queue, &request.worker);
                 core.take_activity_task(queue, worker, &self.namespace, now)
-                    .ok_or_else(|| core.activity_tasks.arrivals(queue))
+                    .ok_or_else(|| core.activity_tasks.arrivals(queue, worker))
             };
             match taken {
                 Ok(mut taken) => match taken.ticket.take() {

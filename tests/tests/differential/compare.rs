@@ -123,7 +123,10 @@ pub(crate) fn engines_agree(service: &Outcome, embedded: &Outcome) -> bool {
         let events = settled_events(outcome).filter(|event| !is_given_up(event));
         events.cloned().collect()
     };
-    let refused = service.clients.iter().any(|told| told.contains("workflow is closing"));
+    let refused = service
+        .clients
+        .iter()
+        .any(|told| told.contains("workflow is closing"));
     goes_on
         || refused
         || (service.end == embedded.end

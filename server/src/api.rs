@@ -1,0 +1,39 @@
+//! What every call has at hand.
+
+use std::{sync::Arc, time::Duration};
+
+use prost_wkt_types::Duration as ProtoDuration;
+use steadfast_engine::Engine;
+use steadfast_wire::Wire;
+use tonic::Status;
+
+use crate::refusal::namespace_not_found;
+
+/// The engine and how its values are written. Payloads go through as they are: whoever has a codec has it at the client.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) wire: Wire,
+    /// What the cluster and the namespace are known by.
+    pub(crate) id: String,
+    /// Where the server listens.
+    pub(crate) address: String,
+    /// For how long closed executions are kept, if not for ever.
+    pub(crate) retention: Option<ProtoDuration>,
+    /// How long a call waits for something to happen before it answers that nothing did.
+    pub(crate) long_poll: Duration,
+}
+
+impl Api {
+    /// Refuses a request for a namespace that is not the engine's.
+    pub(crate) fn check_namespace(&self, namespace: &str) -> Result<(), Status> {
+        if namespace.is_empty() {
+            return Err(Status::invalid_argument("Namespace not set on request."));
+        }
+        if namespace == self.engine.namespace().as_str() {
+            Ok(())
+        } else {
+            Err(namespace_not_found(namespace))
+        }
+    }
+}

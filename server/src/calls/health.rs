@@ -1,0 +1,61 @@
+//! Whether the server is there, for whoever watches over it.
+
+use std::{future, pin::Pin};
+
+use http::{Request, Response};
+use temporalio_protos::grpc::health::v1::{
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
+};
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{
+    Status,
+    body::Body,
+    server::{ServerStreamingService, UnaryService},
+};
+
+use crate::dispatch::grpc;
+
+/// Requests of this service are small.
+const MAX_BYTES: usize = 64 * 1024;
+
+type Statuses = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+struct Check;
+
+impl UnaryService<HealthCheckRequest> for Check {
+    type Response = HealthCheckResponse;
+    type Future = future::Ready<Result<tonic::Response<HealthCheckResponse>, Status>>;
+
+    fn call(&mut self, _: tonic::Request<HealthCheckRequest>) -> Self::Future {
+        future::ready(Ok(tonic::Response::new(serving())))
+    }
+}
+
+/// Says it once, and then nothing: whoever is not told otherwise knows by the connection.
+struct Watch;
+
+impl ServerStreamingService<HealthCheckRequest> for Watch {
+    type Response = HealthCheckResponse;
+    type ResponseStream = Statuses;
+    type Future = future::Ready<Result<tonic::Response<Statuses>, Status>>;
+
+    fn call(&mut self, _: tonic::Request<HealthCheckRequest>) -> Self::Future {
+        let statuses = tokio_stream::once(Ok(serving())).chain(tokio_stream::pending());
+        future::ready(Ok(tonic::Response::new(Box::pin(statuses))))
+    }
+}
+
+fn serving() -> HealthCheckResponse {
+    HealthCheckResponse {
+        status: ServingStatus::Serving.into(),
+    }
+}
+
+/// Answers a method of the health service.
+pub(crate) async fn answer(method: &str, request: Request<Body>) -> Response<Body> {
+    match method {
+        "Check" => grpc(MAX_BYTES).unary(Check, request).await,
+        "Watch" => grpc(MAX_BYTES).server_streaming(Watch, request).await,
+        _ => Status::unimplemented("the health service has Check and Watch").into_http(),
+    }
+}

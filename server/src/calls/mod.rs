@@ -1,0 +1,76 @@
+//! What answers each call. One file a concern; the table below is all there is.
+
+pub(crate) mod health;
+mod quiet;
+mod system;
+
+use crate::dispatch::{Does, Method, unary};
+
+const WORKFLOW_SERVICE: &str = "temporal.api.workflowservice.v1.WorkflowService/";
+const OPERATOR_SERVICE: &str = "temporal.api.operatorservice.v1.OperatorService/";
+
+/// A method of one of Temporal's services.
+macro_rules! method {
+    (workflow $name:ident $does:ident $handler:path) => {
+        Method {
+            name: concat!(
+                "temporal.api.workflowservice.v1.WorkflowService/",
+                stringify!($name)
+            ),
+            does: Does::$does,
+            answer: |api, max_bytes, request| unary(api, max_bytes, request, $handler),
+        }
+    };
+    (operator $name:ident $does:ident $handler:path) => {
+        Method {
+            name: concat!(
+                "temporal.api.operatorservice.v1.OperatorService/",
+                stringify!($name)
+            ),
+            does: Does::$does,
+            answer: |api, max_bytes, request| unary(api, max_bytes, request, $handler),
+        }
+    };
+}
+
+/// Every method that is answered, by name.
+pub(crate) static METHODS: &[Method] = &[
+    method!(operator ListClusters Looks system::list_clusters),
+    method!(operator ListNexusEndpoints Looks quiet::list_nexus_endpoints),
+    method!(workflow CountActivityExecutions Looks quiet::count_activity_executions),
+    method!(workflow CountSchedules Looks quiet::count_schedules),
+    method!(workflow CountWorkers Looks quiet::count_workers),
+    method!(workflow DescribeNamespace Looks system::describe_namespace),
+    method!(workflow GetClusterInfo Looks system::get_cluster_info),
+    method!(workflow GetSystemInfo Looks system::get_system_info),
+    method!(workflow ListActivityExecutions Looks quiet::list_activity_executions),
+    method!(workflow ListBatchOperations Looks quiet::list_batch_operations),
+    method!(workflow ListNamespaces Looks system::list_namespaces),
+    method!(workflow ListSchedules Looks quiet::list_schedules),
+    method!(workflow ListWorkerDeployments Looks quiet::list_worker_deployments),
+    method!(workflow ListWorkers Looks quiet::list_workers),
+];
+
+/// What a caller is told whose method is not here.
+pub(crate) fn unknown(path: &str) -> String {
+    let of_temporal = [WORKFLOW_SERVICE, OPERATOR_SERVICE]
+        .iter()
+        .find_map(|service| path.strip_prefix(service));
+    match of_temporal {
+        Some(method) => format!(
+            "{method} is not offered by this server, which keeps its executions in an embedded engine; a Temporal Service \
+             offers it"
+        ),
+        None => format!("there is no method {path} here"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_found_by_their_name() {
+        assert!(METHODS.is_sorted_by(|one, next| one.name < next.name));
+    }
+}

@@ -1,0 +1,32 @@
+//! Temporal's gRPC API in front of an [`Engine`]: whatever speaks it (the command line `temporal`, the Web UI, clients of
+//! other languages) works on an embedded file.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use steadfast_embedded::EmbeddedEngine;
+//! use steadfast_server::{ServeOptions, serve};
+//!
+//! let engine = EmbeddedEngine::open("orders.db")?;
+//! let server = serve(engine, ServeOptions::default()).await?;
+//! println!("listens at {}", server.address());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It knows no workflow code and keeps no state but what goes on at the moment: every request is one call of the engine.
+//! Nothing listens unless [`serve`] is called, and then only on this machine unless the options say otherwise.
+
+mod access;
+mod api;
+mod calls;
+mod dispatch;
+mod listener;
+mod options;
+mod refusal;
+mod service;
+
+pub use self::{
+    listener::Address,
+    options::{Authorizer, Call, Denied, ServeError, ServeOptions},
+    service::{Server, serve},
+};

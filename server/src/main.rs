@@ -1,0 +1,164 @@
+//! `steadfast`: serves an embedded file to whatever speaks Temporal's API.
+
+use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use steadfast_core::ids::Namespace;
+use steadfast_embedded::{Durability, EmbeddedEngine, EmbeddedOptions};
+use steadfast_engine::Engine as _;
+use steadfast_server::{Address, ServeOptions, serve};
+use tracing_subscriber::EnvFilter;
+
+/// Durable workflows on one file, for everything that speaks Temporal's API.
+#[derive(Debug, Parser)]
+#[command(name = "steadfast", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the executions of a file to Temporal's command line, Web UI and clients.
+    Serve(Serve),
+}
+
+#[derive(Args, Debug)]
+struct Serve {
+    /// The SQLite file; it is made if there is none.
+    #[arg(required_unless_present = "memory", conflicts_with = "memory")]
+    file: Option<PathBuf>,
+    /// Keeps everything in memory, and nothing after the end.
+    #[arg(long)]
+    memory: bool,
+    /// The address to listen at.
+    #[arg(long, default_value = "127.0.0.1", conflicts_with = "unix_socket")]
+    ip: IpAddr,
+    /// The port to listen at; 0 is any that is free.
+    #[arg(short, long, default_value_t = 7233, conflicts_with = "unix_socket")]
+    port: u16,
+    /// Listens at a Unix socket instead, which only this user can open.
+    #[arg(long)]
+    unix_socket: Option<PathBuf>,
+    /// The namespace; there is one.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// Refuses what changes anything.
+    #[arg(long)]
+    read_only: bool,
+    /// Keys of which a caller must bring one, one a line.
+    #[arg(long)]
+    api_key_file: Option<PathBuf>,
+    /// A key that a caller must bring.
+    #[arg(long, env = "STEADFAST_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// For how many days closed executions are kept; for ever if it is left out.
+    #[arg(long)]
+    retention_days: Option<u32>,
+    /// Acknowledges before the disk has it: what came last is lost with the power.
+    #[arg(long)]
+    relaxed: bool,
+    /// Waits so many seconds for another process that has the file.
+    #[arg(long, default_value_t = 0)]
+    wait_for_lock: u64,
+    /// What is logged: `error`, `warn`, `info`, `debug`, or as `RUST_LOG` says it.
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    log: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Command::Serve(given) = Cli::parse().command;
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&given.log))
+        .with_writer(std::io::stderr)
+        .init();
+    match run(given).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(given: Serve) -> Result<(), Box<dyn std::error::Error>> {
+    let mut options = ServeOptions::default();
+    options = match &given.unix_socket {
+        Some(path) => options.listen_at_socket(path),
+        None => options.listen((given.ip, given.port).into()),
+    };
+    if given.read_only {
+        options = options.read_only();
+    }
+    for key in keys(&given)? {
+        options = options.api_key(key);
+    }
+    let engine = EmbeddedEngine::connect(engine_options(&given)?).await?;
+    let mut server = serve(Arc::clone(&engine) as _, options).await?;
+    announce(server.address(), &given);
+    let ended = tokio::select! {
+        ended = server.ended() => ended,
+        () = stop_requested() => server.stop().await,
+    };
+    engine.close().await?;
+    Ok(ended?)
+}
+
+fn engine_options(given: &Serve) -> Result<EmbeddedOptions, Box<dyn std::error::Error>> {
+    let mut options = match &given.file {
+        Some(file) => EmbeddedOptions::file(file),
+        None => EmbeddedOptions::in_memory(),
+    };
+    options = options.namespace(Namespace::new(&given.namespace)?);
+    if let Some(days) = given.retention_days {
+        options = options.retention(Duration::from_secs(u64::from(days) * 86_400));
+    }
+    if given.relaxed {
+        options = options.durability(Durability::Relaxed);
+    }
+    if given.wait_for_lock > 0 {
+        options = options.wait_for_lock(Duration::from_secs(given.wait_for_lock));
+    }
+    Ok(options)
+}
+
+fn keys(given: &Serve) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let mut keys: Vec<String> = given.api_key.iter().cloned().collect();
+    if let Some(path) = &given.api_key_file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read the keys in `{}`: {error}", path.display()))?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        keys.extend(lines.map(str::to_owned));
+        if keys.is_empty() {
+            return Err(format!("there is no key in `{}`", path.display()).into());
+        }
+    }
+    Ok(keys)
+}
+
+#[expect(clippy::print_stdout, reason = "people and scripts read it")]
+fn announce(address: &Address, given: &Serve) {
+    let what = match &given.file {
+        Some(file) => file.display().to_string(),
+        None => "memory".to_owned(),
+    };
+    println!("serves {what} at {address}, namespace {}", given.namespace);
+    println!("try: temporal workflow list --address {address}");
+}
+
+/// SIGINT, or SIGTERM where there is one.
+async fn stop_requested() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

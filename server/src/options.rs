@@ -1,0 +1,155 @@
+//! What whoever serves an engine chooses.
+
+use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use thiserror::Error;
+
+use crate::{access::ApiKeys, listener::Address};
+
+/// How an engine is served.
+#[derive(Clone)]
+#[must_use]
+pub struct ServeOptions {
+    pub(crate) address: Address,
+    pub(crate) api_keys: ApiKeys,
+    pub(crate) read_only: bool,
+    pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(crate) max_message_bytes: usize,
+    pub(crate) long_poll: Duration,
+    pub(crate) connections: usize,
+}
+
+impl Default for ServeOptions {
+    /// Port 7233 of this machine's loopback address, for everybody who can connect to it.
+    fn default() -> Self {
+        Self {
+            address: Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 7233))),
+            api_keys: ApiKeys::default(),
+            read_only: false,
+            authorizer: None,
+            max_message_bytes: 128 * 1024 * 1024,
+            long_poll: Duration::from_secs(20),
+            connections: 1_000,
+        }
+    }
+}
+
+impl fmt::Debug for ServeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServeOptions")
+            .field("address", &self.address)
+            .field("api_keys", &self.api_keys)
+            .field("read_only", &self.read_only)
+            .field("authorizer", &self.authorizer.is_some())
+            .field("max_message_bytes", &self.max_message_bytes)
+            .field("long_poll", &self.long_poll)
+            .field("connections", &self.connections)
+            .finish()
+    }
+}
+
+impl ServeOptions {
+    /// Listens at an address; port 0 is any that is free. An address that others can reach needs an
+    /// [`api_key`](Self::api_key) or an [`authorizer`](Self::authorizer).
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.address = Address::Tcp(address);
+        self
+    }
+
+    /// Listens at a Unix socket that only the user of this process can open (mode 0600). A file that is there is only
+    /// taken away if it is a socket that nobody listens at.
+    pub fn listen_at_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.address = Address::Unix(path.into());
+        self
+    }
+
+    /// Every request must bring this key, or another one that was given, as `authorization: Bearer <key>`. Health is answered
+    /// without.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_keys.add(key.into());
+        self
+    }
+
+    /// Refuses what changes anything. Queries are answered: they change nothing.
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// Asks somebody before each call.
+    pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
+        self.authorizer = Some(Arc::new(authorizer));
+        self
+    }
+
+    /// The largest request in bytes; 128 MiB by default.
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.max_message_bytes = bytes;
+        self
+    }
+
+    /// How many connections may be open at a time; 1,000 by default.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+}
+
+/// A call that somebody makes, for an [`Authorizer`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    /// The service and the method, such as `temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution`.
+    pub method: &'a str,
+    /// Whether it changes anything.
+    pub changes: bool,
+    /// What came with the call: `authorization` and whatever else the client sends.
+    pub headers: &'a http::HeaderMap,
+}
+
+/// Says who may do what.
+pub trait Authorizer: Send + Sync + 'static {
+    /// Lets a call through, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not allowed; the caller is told.
+    fn authorize(&self, call: Call<'_>) -> Result<(), Denied>;
+}
+
+/// Why a call is not allowed.
+#[derive(Clone, Debug, Error)]
+#[error("{reason}")]
+pub struct Denied {
+    /// What the caller is told.
+    pub reason: String,
+}
+
+/// Why an engine is not served.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// The address.
+        address: Address,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others could reach the address, and nothing says who may.
+    #[error(
+        "{address} can be reached from other machines, and nothing says who may call: listen at 127.0.0.1 or at a Unix \
+         socket, or require an API key"
+    )]
+    Open {
+        /// The address.
+        address: Address,
+    },
+    /// An API key is empty.
+    #[error("an API key is empty, which everybody would have; give one of at least 16 characters")]
+    EmptyKey,
+    /// The connections failed.
+    #[error("the server failed: {0}")]
+    Failed(String),
+}

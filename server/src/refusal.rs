@@ -1,0 +1,90 @@
+//! What an engine refuses, in the words and with the details that a Temporal Service gives: SDKs choose their error by them.
+
+use prost::{Message as _, Name};
+use prost_wkt_types::Any;
+use steadfast_engine::EngineError;
+use steadfast_wire::Wire;
+use temporalio_protos::temporal::api::errordetails::v1 as details;
+use tonic::{Code, Status};
+
+/// `google.rpc.Status`, which carries the details of an error.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+/// A status with a detail.
+pub(crate) fn with_detail<T: prost::Message + Name>(
+    code: Code,
+    message: impl Into<String>,
+    detail: &T,
+) -> Status {
+    let message = message.into();
+    let status = RpcStatus {
+        code: code.into(),
+        message: message.clone(),
+        details: vec![Any {
+            type_url: format!("type.googleapis.com/{}", T::full_name()),
+            value: detail.encode_to_vec(),
+        }],
+    };
+    Status::with_details(code, message, status.encode_to_vec().into())
+}
+
+/// There is only one namespace.
+pub(crate) fn namespace_not_found(namespace: &str) -> Status {
+    with_detail(
+        Code::NotFound,
+        format!("Namespace {namespace} is not found."),
+        &details::NamespaceNotFoundFailure {
+            namespace: namespace.to_owned(),
+        },
+    )
+}
+
+/// What a request is refused for.
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
+pub(crate) fn status_of(error: EngineError) -> Status {
+    let message = error.to_string();
+    match &error {
+        EngineError::NotFound { .. } => with_detail(
+            Code::NotFound,
+            message,
+            &details::NotFoundFailure::default(),
+        ),
+        EngineError::AlreadyStarted { run_id } => with_detail(
+            Code::AlreadyExists,
+            "Workflow execution is already running. Workflow execution already finished successfully.",
+            &details::WorkflowExecutionAlreadyStartedFailure {
+                start_request_id: String::new(),
+                run_id: run_id.as_str().to_owned(),
+                ..Default::default()
+            },
+        ),
+        EngineError::InvalidArgument { .. } | EngineError::WorkflowTaskRefused { .. } => {
+            Status::invalid_argument(message)
+        }
+        EngineError::Failed(failure) => {
+            let failure = Wire::default().failure_out(failure.as_ref().clone()).ok();
+            with_detail(
+                Code::InvalidArgument,
+                message,
+                &details::QueryFailedFailure { failure },
+            )
+        }
+        EngineError::ResourceExhausted { .. } => Status::resource_exhausted(message),
+        EngineError::Unsupported { .. } => Status::unimplemented(message),
+        EngineError::Unanswered { .. } => Status::failed_precondition(message),
+        EngineError::DeadlineExceeded => Status::deadline_exceeded(message),
+        EngineError::Stopped { .. } | EngineError::Unavailable { .. } => {
+            Status::unavailable(message)
+        }
+        EngineError::Storage { .. } => Status::internal(message),
+        _ => Status::internal(message),
+    }
+}

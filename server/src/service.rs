@@ -1,0 +1,167 @@
+//! Serves until it is told to stop.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use steadfast_embedded::EmbeddedEngine;
+use steadfast_engine::Engine;
+use steadfast_wire::{Wire, values::duration_out};
+use tokio::{sync::watch, task::JoinHandle};
+use tonic::body::Body;
+use tower_service::Service;
+
+use crate::{
+    api::Api,
+    dispatch,
+    listener::{self, Address, Listener},
+    options::{ServeError, ServeOptions},
+};
+
+/// An engine that is served. Dropping it stops the server at once, and leaves the engine as it is.
+#[must_use = "it serves for as long as this is kept"]
+pub struct Server {
+    address: Address,
+    stop: watch::Sender<bool>,
+    task: Option<JoinHandle<Result<(), ServeError>>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.address)
+    }
+}
+
+impl Server {
+    /// Where it listens; the port is the one that was found if any would do.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Takes no more requests, and waits until those that are under way are answered: long polls at once.
+    ///
+    /// # Errors
+    ///
+    /// When the connections failed before.
+    pub async fn stop(mut self) -> Result<(), ServeError> {
+        let _ = self.stop.send(true);
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself, which it does only when its connections fail.
+    ///
+    /// # Errors
+    ///
+    /// Why it ended.
+    pub async fn ended(&mut self) -> Result<(), ServeError> {
+        match self.task.as_mut() {
+            Some(task) => {
+                let ended = task.await;
+                self.task = None;
+                ended.unwrap_or_else(|error| Err(ServeError::Failed(error.to_string())))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}
+
+/// Serves an engine.
+///
+/// # Errors
+///
+/// When the address cannot be listened at, or others could reach it and nothing says who may.
+pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Server, ServeError> {
+    let (address, listener) = listener::open(&options).await?;
+    let (stop, stopped) = watch::channel(false);
+    let retention = engine
+        .as_ref()
+        .downcast_ref::<EmbeddedEngine>()
+        .and_then(EmbeddedEngine::retention);
+    let service = Calls {
+        api: Arc::new(Api {
+            engine,
+            wire: Wire::default(),
+            id: uuid::Uuid::new_v4().to_string(),
+            address: address.to_string(),
+            retention: retention.map(duration_out),
+            long_poll: options.long_poll,
+        }),
+        options: Arc::new(options),
+        stopped: stopped.clone(),
+    };
+    let task = tokio::spawn(run(service, listener, stopped));
+    tracing::info!(%address, "serves Temporal's API");
+    Ok(Server {
+        address,
+        stop,
+        task: Some(task),
+    })
+}
+
+async fn run(
+    service: Calls,
+    listener: Listener,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let stop = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let server = tonic::transport::Server::builder();
+    let served = match listener {
+        Listener::Tcp(incoming) => {
+            server
+                .serve_with_incoming_shutdown(service, incoming, stop)
+                .await
+        }
+        #[cfg(unix)]
+        Listener::Unix(incoming) => {
+            server
+                .serve_with_incoming_shutdown(service, incoming, stop)
+                .await
+        }
+    };
+    served.map_err(|error| ServeError::Failed(error.to_string()))
+}
+
+/// Every call of every connection.
+#[derive(Clone)]
+struct Calls {
+    api: Arc<Api>,
+    options: Arc<ServeOptions>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Service<Request<Body>> for Calls {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let answer = dispatch::answer(
+            Arc::clone(&self.api),
+            Arc::clone(&self.options),
+            self.stopped.clone(),
+            request,
+        );
+        Box::pin(async move { Ok(answer.await) })
+    }
+}
