@@ -11,6 +11,7 @@ use crate::{
     command::{Command, ContinueAsNewWorkflowExecution},
     failure::{Failure, FailureKind},
     payload::{MAX_PAYLOAD_BYTES, Payload, PayloadMap},
+    run::ROOM_FOR_CANCEL,
     text::OneLine,
 };
 
@@ -213,7 +214,9 @@ impl PayloadLimit {
     /// When that is too large.
     pub fn check_next_run(&self, next: &ContinueAsNewWorkflowExecution) -> Result<(), TooLarge> {
         let input = next.input.iter().chain(next.header.values());
-        self.check("the next run's input", input)?;
+        // There is always room for a request to cancel that comes for the run before (M2).
+        let limit = self.clone().with_room_for(ROOM_FOR_CANCEL);
+        limit.check("the next run's input", input)?;
         self.check_shown(next.memo.as_ref(), next.search_attributes.as_ref())
     }
 
@@ -250,18 +253,26 @@ impl PayloadLimit {
         }
     }
 
-    /// Whether so many bytes fit however they are measured.
-    pub(crate) fn fits_unmeasured(&self, bytes: usize) -> bool {
-        bytes <= self.unmeasured()
+    /// How many bytes fit.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    /// How many bytes need not be measured.
-    fn unmeasured(&self) -> usize {
-        if self.measure.is_some() {
-            self.bytes / 2
-        } else {
-            self.bytes
+    /// How large a payload is where it is kept.
+    pub(crate) fn measure(&self, payload: &Payload) -> usize {
+        match &self.measure {
+            Some(measure) => measure(payload),
+            None => payload.size(),
         }
+    }
+
+    /// How large values are with their keys.
+    pub(crate) fn measure_entries<'a>(
+        &self,
+        entries: impl Iterator<Item = (&'a String, &'a Payload)>,
+    ) -> usize {
+        let sizes = entries.map(|(key, value)| key.len() + ENTRY_BYTES + self.measure(value));
+        sizes.fold(0, usize::saturating_add)
     }
 
     fn check_all<'a>(
@@ -272,10 +283,8 @@ impl PayloadLimit {
     ) -> Result<(), TooLarge> {
         let sizes = payloads.clone().map(Payload::size);
         let mut bytes = sizes.fold(texts, usize::saturating_add);
-        if let Some(measure) = &self.measure
-            && bytes > self.unmeasured()
-        {
-            let sizes = payloads.clone().map(|payload| measure(payload));
+        if self.measure.is_some() && bytes > self.bytes / 2 {
+            let sizes = payloads.clone().map(|payload| self.measure(payload));
             bytes = sizes.fold(texts, usize::saturating_add);
         }
         if bytes <= self.bytes {
@@ -287,11 +296,6 @@ impl PayloadLimit {
             limit: self.bytes,
         })
     }
-}
-
-/// What values with their keys count for.
-pub(crate) fn size(map: &PayloadMap) -> usize {
-    keys(map) + map.values().map(Payload::size).sum::<usize>()
 }
 
 fn keys(map: &PayloadMap) -> usize {

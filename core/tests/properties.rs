@@ -20,9 +20,12 @@ use std::{
 
 use proptest::prelude::*;
 use steadfast_core::{
-    activation::{OperationId, Resolution},
+    activation::{Job, Message, OperationId, Resolution},
     command::Command,
-    event::{EventKind, ExternalFailedCause, HistoryEvent, WorkflowTaskFailedCause},
+    event::{
+        ContinueAsNewInitiator, EventKind, ExternalFailedCause, HistoryEvent,
+        WorkflowExecutionStarted, WorkflowTaskFailedCause,
+    },
     failure::{Failure, TimeoutType},
     history::builder::{
         HistoryBuilder, cancel_external, id, schedule_activity, signal_external, start_child,
@@ -31,6 +34,7 @@ use steadfast_core::{
     ids::{EventId, TimerId},
     options::{ActivityCancellationType, ChildWorkflowCancellationType},
     payload::{Payload, PayloadMap},
+    run::Run,
     scope::ScopeKind,
     task::Update,
 };
@@ -664,9 +668,48 @@ impl Engine {
             .handle_task(self.builder.events(), Vec::new())
             .map_err(fail)?;
         let trace = second.take_trace();
-        let heard: Vec<&String> = trace.iter().filter(|l| l.starts_with("signal ")).collect();
-        prop_assert_eq!(heard, sent.iter().collect::<Vec<_>>(), "{}", self.builder);
+        let heard = trace.into_iter().filter(|line| line.starts_with("signal "));
+        let heard: Vec<String> = heard.chain(self.handed_over()?).collect();
+        prop_assert_eq!(heard, sent, "{}", self.builder);
         Ok(())
+    }
+
+    /// The signals that the next run hears of this one.
+    fn handed_over(&self) -> Result<Vec<String>, TestCaseError> {
+        let mut commands = self.answered.iter().flat_map(|answered| &answered.commands);
+        let Some(Command::ContinueAsNewWorkflowExecution(next)) = commands.next_back() else {
+            return Ok(Vec::new());
+        };
+        let Some(EventKind::WorkflowExecutionStarted(started)) =
+            self.builder.events().first().map(|event| &event.kind)
+        else {
+            return Ok(Vec::new());
+        };
+        let started = WorkflowExecutionStarted {
+            header: next.header.clone(),
+            initiator: Some(ContinueAsNewInitiator::Workflow),
+            ..(**started).clone()
+        };
+        let execution = self.builder.history().execution.clone();
+        let mut builder = HistoryBuilder::starting(execution.clone(), started);
+        builder.task_scheduled();
+        builder.task_started();
+        let mut run = Run::new(execution, next.workflow_type.clone());
+        run.handle_task(builder.events().to_vec(), Vec::new())
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let mut heard = Vec::new();
+        while let Some(job) = run
+            .poll_job()
+            .map_err(|error| TestCaseError::fail(error.to_string()))?
+        {
+            if let Job::Messages(messages) = job {
+                heard.extend(messages.into_iter().filter_map(|message| match message {
+                    Message::Signal(signal) => Some(format!("signal {}", signal.name)),
+                    Message::Update(_) => None,
+                }));
+            }
+        }
+        Ok(heard)
     }
 
     /// P3.

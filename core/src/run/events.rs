@@ -32,7 +32,7 @@ impl Run {
                 })
             }
             EventKind::WorkflowExecutionStarted(mut started) => {
-                self.lineup.handed_over = Inbox::take(&mut started.header).map_err(|name| {
+                self.lineup.handed_over = Inbox::take(&mut started).map_err(|name| {
                     let message = format!("the header `{}` is not what was handed over", OneLine(&name));
                     RunError::InvalidHistory { event_id: id, message }
                 })?;
@@ -236,7 +236,9 @@ impl Run {
     /// The cancellation of the execution was requested.
     pub(super) fn cancel_requested(&mut self, reason: &Reason) -> Job {
         self.cancel_reason.get_or_insert_with(|| Arc::clone(reason));
-        self.cancel_scope(ScopeId::ROOT, reason);
+        if self.cancel_scope(ScopeId::ROOT, reason) {
+            self.unheard = Some(Arc::clone(reason));
+        }
         Job::CancelWorkflow
     }
 

@@ -46,6 +46,7 @@ use std::{
     sync::Arc,
 };
 
+pub(crate) use self::handed_over::ROOM_FOR_CANCEL;
 use self::{
     handed_over::{Inbox, Outbox},
     runaway::Turn,
@@ -145,8 +146,8 @@ pub struct Run {
 
     scopes: ScopeTree,
     cancel_reason: Option<Reason>,
-    /// Whether workflow code was told so.
-    cancel_heard: bool,
+    /// The request of which workflow code was not told yet.
+    unheard: Option<Reason>,
     closing: Option<Closing>,
     /// What comes after the code has asked for another run.
     handing_over: Outbox,
@@ -317,7 +318,7 @@ impl Run {
             backing_off: BTreeMap::new(),
             scopes: ScopeTree::default(),
             cancel_reason: None,
-            cancel_heard: false,
+            unheard: None,
             closing: None,
             handing_over: Outbox::default(),
             closing_holds: 0,
@@ -485,10 +486,12 @@ impl Run {
         self.cancel_reason.as_ref()
     }
 
-    /// Says that workflow code was told of a cancellation. If the run continues as new before it is told of the one that
-    /// was requested of the execution, the next run is (M2).
+    /// Says that workflow code was told of a cancellation, for this very reason. If the run continues as new before it is
+    /// told of one that was requested of the execution, the next run is (M2).
     pub fn hear(&mut self, reason: &Reason) {
-        self.cancel_heard |= self.cancel_reason.as_ref() == Some(reason);
+        // The texts of reasons repeat.
+        let is_it = |unheard: &mut Reason| Arc::ptr_eq(unheard, reason);
+        self.unheard.take_if(is_it);
     }
 
     /// How many operations are open.

@@ -355,7 +355,6 @@ impl Run {
     fn taken(&mut self, reason: Option<Reason>) -> Option<Reason> {
         if let Some(reason) = &reason {
             self.turn.takes(reason);
-            self.hear(reason);
         }
         reason
     }

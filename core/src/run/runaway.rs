@@ -53,31 +53,37 @@ impl fmt::Display for Because<'_> {
 /// What happened since the code last rested.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    refused: u32,
-    taken: u32,
-    /// Of the last one that was refused or taken.
-    reason: Option<Reason>,
+    refused: Repeated,
+    taken: Repeated,
+}
+
+/// How often something happened, and why the last time.
+#[derive(Debug, Default)]
+struct Repeated(u32, Option<Reason>);
+
+impl Repeated {
+    fn again(&mut self, reason: &Reason) {
+        self.0 += 1;
+        self.1 = Some(Arc::clone(reason));
+    }
+
+    /// The last reason, if it happens for ever.
+    fn for_ever(&self) -> Option<Reason> {
+        (self.0 > MAX_IN_A_TURN).then(|| self.1.clone().unwrap_or_default())
+    }
 }
 
 impl Turn {
     pub(super) fn refuses(&mut self, reason: &Reason) {
-        self.refused += 1;
-        self.reason = Some(Arc::clone(reason));
+        self.refused.again(reason);
     }
 
     pub(super) fn takes(&mut self, reason: &Reason) {
-        self.taken += 1;
-        self.reason = Some(Arc::clone(reason));
+        self.taken.again(reason);
     }
 
     pub(super) fn runaway(&self) -> Option<Runaway> {
-        let reason = || self.reason.clone().unwrap_or_default();
-        if self.refused > MAX_IN_A_TURN {
-            Some(Runaway::Refused(reason()))
-        } else if self.taken > MAX_IN_A_TURN {
-            Some(Runaway::Taken(reason()))
-        } else {
-            None
-        }
+        let refused = self.refused.for_ever().map(Runaway::Refused);
+        refused.or_else(|| self.taken.for_ever().map(Runaway::Taken))
     }
 }

@@ -155,7 +155,11 @@ impl Run {
         let handed_over = std::mem::take(&mut self.lineup.handed_over.signals);
         let mut messages = Vec::with_capacity(handed_over.len() + signals + updates.len());
         messages.extend(handed_over.into_iter().map(Message::Signal));
-        for event in self.events.drain(..signals.min(self.events.len())) {
+        let events: Vec<_> = self
+            .events
+            .drain(..signals.min(self.events.len()))
+            .collect();
+        for event in events {
             if let EventKind::WorkflowExecutionSignaled {
                 signal_name,
                 input,
@@ -171,15 +175,8 @@ impl Run {
                     identity,
                 };
                 // Nobody reads any more what a handler would change.
-                let kept = match &self.closing {
-                    Some(Closing::ContinuedAsNew(next)) => {
-                        let limit = &self.payload_limit;
-                        self.handing_over.add_signal(signal, next, limit)
-                    }
-                    _ => Err(Box::new(signal)),
-                };
-                if let Err(signal) = kept {
-                    messages.push(Message::Signal(*signal));
+                if let Some(signal) = self.hand_over(signal) {
+                    messages.push(Message::Signal(signal));
                 }
             }
         }
@@ -192,6 +189,19 @@ impl Run {
             })
         }));
         messages
+    }
+
+    /// Keeps a signal for the next run, or gives it back when there is none, or no room in it.
+    fn hand_over(&mut self, signal: SignalJob) -> Option<SignalJob> {
+        let Some(Closing::ContinuedAsNew(next)) = &self.closing else {
+            return Some(signal);
+        };
+        let trace = self.trace_header();
+        let trace = trace.iter().map(|(name, value)| (name, value));
+        let header = next.header.iter().chain(trace);
+        let limit = &self.payload_limit;
+        self.handing_over
+            .add_signal(signal, next.input.iter(), header, limit)
     }
 
     /// Looks for the next end of a local activity among the events of the replayed task.
@@ -426,9 +436,7 @@ impl Run {
             },
             Closing::ContinuedAsNew(mut next) => {
                 let mut handed_over = std::mem::take(&mut self.handing_over);
-                if let Some(reason) = &self.cancel_reason
-                    && !self.cancel_heard
-                {
+                if let Some(reason) = &self.unheard {
                     handed_over.add_cancel(reason);
                 }
                 next.header.extend(handed_over.into_header());

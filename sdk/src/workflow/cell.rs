@@ -109,12 +109,21 @@ impl RunCell {
         result
     }
 
-    /// Why a scope was cancelled, if it was, for code that is told now.
-    pub(crate) fn tell_cancel_reason(&self, scope: ScopeId) -> Option<Arc<str>> {
-        let mut run = self.run.borrow_mut();
-        let reason = run.scopes().reason(scope).cloned()?;
-        run.hear(&reason);
-        Some(reason)
+    /// Workflow code is told of a cancellation. It counts where the run function is told: handlers and tasks beside it
+    /// may end by it while the run function goes on and knows nothing.
+    fn told(&self, reason: &Arc<str>) {
+        if self.task() == TaskId::MAIN {
+            self.run.borrow_mut().hear(reason);
+        }
+    }
+
+    /// Workflow code takes the request that was made of a scope. What is taken for the whole run is heard, whoever takes it.
+    pub(crate) fn taken(&self, scope: ScopeId, reason: &Arc<str>) {
+        if scope == ScopeId::ROOT {
+            self.run.borrow_mut().hear(reason);
+        } else {
+            self.told(reason);
+        }
     }
 
     /// Only looks at the replay state.
@@ -203,7 +212,7 @@ impl RunCell {
         if slot.resolution.is_some() {
             let resolution = slots.remove(&id)?.resolution?;
             if let Some(reason) = resolution.cancel_reason() {
-                self.run.borrow_mut().hear(reason);
+                self.told(reason);
             }
             return Some(resolution);
         }

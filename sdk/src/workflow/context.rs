@@ -309,8 +309,9 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// Why the cancellation of the running scope was requested, if it was. Accepts nothing.
     #[must_use]
     pub fn cancel_reason(&self) -> Option<CancelReason> {
-        let reason = self.cell().tell_cancel_reason(self.cell().scope());
-        reason.map(CancelReason)
+        let cell = self.cell();
+        unwinding::check(cell);
+        cell.peek(|run| run.scopes().reason(cell.scope()).cloned().map(CancelReason))
     }
 
     /// Runs a body in a scope of its own, which is cancelled with the running one (S1).
@@ -599,8 +600,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// return ctx.continue_as_new(next_input, ContinueAsNewOptions::default());
     /// ```
     ///
-    /// Signals that come after this run's code has ended, and a request to cancel that its code never heard of, are handed
-    /// over to the next run.
+    /// Signals that come after this run's code has ended, and a request to cancel of which the run function was never told,
+    /// are handed over to the next run.
     ///
     /// # Errors
     ///
@@ -691,8 +692,8 @@ impl<W: WorkflowDefinition> SyncWorkflowContext<W> {
     /// Whether the cancellation of the execution was requested. Accepts nothing.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        let reason = self.context.cell().tell_cancel_reason(ScopeId::ROOT);
-        reason.is_some()
+        let cell = self.context.cell();
+        cell.peek(|run| run.scopes().reason(ScopeId::ROOT).is_some())
     }
 
     /// Runs a task beside the run function.

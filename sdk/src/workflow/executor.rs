@@ -66,10 +66,8 @@ impl WakeQueue {
 
     fn enter<R>(&self, act: impl FnOnce() -> R) -> Result<R, ExecutorError> {
         let _current = self.current();
-        catch_unwind(AssertUnwindSafe(act)).map_err(|payload| {
-            unwinding::caught();
-            panicked(&*payload)
-        })
+        unwinding::begins();
+        catch_unwind(AssertUnwindSafe(act)).map_err(|payload| panicked(&*payload))
     }
 }
 

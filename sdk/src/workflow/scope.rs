@@ -87,6 +87,7 @@ impl Future for CancelledFuture {
                 if let Some(waiter) = self.waiter.take() {
                     self.cell.remove_scope_waiter(scope, waiter);
                 }
+                self.cell.taken(scope, &reason);
                 Poll::Ready(CancelReason(reason))
             }
             None => {
@@ -137,6 +138,7 @@ impl Future for CancellationRequestedFuture {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CancelReason> {
         let scope = self.scope;
+        unwinding::check(&self.cell);
         let reason = self.cell.with_run(|run| run.see_cancel(scope));
         match reason {
             Some(reason) => Poll::Ready(CancelReason(reason)),
@@ -220,8 +222,9 @@ impl Scope {
     /// Why the scope was cancelled, if it was. Accepts nothing.
     #[must_use]
     pub fn cancel_reason(&self) -> Option<CancelReason> {
-        let reason = self.0.cell.tell_cancel_reason(self.0.id);
-        reason.map(CancelReason)
+        let cell = &self.0.cell;
+        unwinding::check(cell);
+        cell.peek(|run| run.scopes().reason(self.0.id).cloned().map(CancelReason))
     }
 }
 
@@ -439,6 +442,7 @@ impl<T: 'static> TaskHandle<T> {
     /// Whether the task has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
+        unwinding::check(&self.cell);
         self.slot.result.borrow().is_some()
     }
 
@@ -454,6 +458,7 @@ impl<T: 'static> Future for TaskHandle<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        unwinding::check(&self.cell);
         let ended = self.slot.result.borrow_mut().take();
         if let Some(result) = ended {
             // What it left running is its own, or detached.

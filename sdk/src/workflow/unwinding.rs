@@ -22,7 +22,7 @@ use super::cell::RunCell;
 thread_local! {
     /// Becomes true when this thread is given up.
     static GIVEN_UP: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
-    /// Whether code on this thread was unwound, and the executor has not caught that.
+    /// Whether the code that runs on this thread was unwound before.
     static UNWINDS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn check(cell: &RunCell) {
     resume_unwind(Box::new(why));
 }
 
-/// The executor has caught it.
-pub(crate) fn caught() {
+/// Workflow code begins to run, and was not unwound yet.
+pub(crate) fn begins() {
     UNWINDS.set(false);
 }

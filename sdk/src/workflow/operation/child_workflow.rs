@@ -25,6 +25,7 @@ use crate::{
     convert::ConvertError,
     definition::{SignalOf, WorkflowDefinition},
     error::ChildWorkflowError,
+    workflow::unwinding,
 };
 
 /// A child workflow that was started. Resolves to its result.
@@ -83,6 +84,7 @@ impl<W: WorkflowDefinition> ChildWorkflow<W> {
             State::Refused(_) => None,
             State::Started(operation) => {
                 poll_fn(|context| {
+                    unwinding::check(operation.cell());
                     match operation
                         .cell()
                         .poll_child_run(operation.id(), context.waker())
