@@ -15,7 +15,7 @@ use std::{
 use steadfast_core::ids::TaskQueue;
 use tokio::sync::Notify;
 
-use super::state::FastMap;
+use super::fast_map::FastMap;
 
 #[derive(Debug)]
 pub(crate) struct Queues<T> {
