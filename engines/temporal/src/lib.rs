@@ -34,6 +34,7 @@ mod sources;
 mod status;
 mod tasks;
 mod token;
+mod url;
 
 use std::{sync::Arc, time::Duration};
 
