@@ -102,3 +102,15 @@ pub enum Resolution {
     /// The child workflow has started; its end follows.
     ChildStarted(RunId),
 }
+
+impl Resolution {
+    /// Why it was cancelled, if the run itself asked for that.
+    #[must_use]
+    pub fn cancel_reason(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Cancelled { reason } => Some(reason),
+            Self::Failed { reason, .. } => reason.as_ref(),
+            Self::Completed(_) | Self::ChildStarted(_) => None,
+        }
+    }
+}

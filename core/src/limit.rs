@@ -250,6 +250,20 @@ impl PayloadLimit {
         }
     }
 
+    /// Whether so many bytes fit however they are measured.
+    pub(crate) fn fits_unmeasured(&self, bytes: usize) -> bool {
+        bytes <= self.unmeasured()
+    }
+
+    /// How many bytes need not be measured.
+    fn unmeasured(&self) -> usize {
+        if self.measure.is_some() {
+            self.bytes / 2
+        } else {
+            self.bytes
+        }
+    }
+
     fn check_all<'a>(
         &self,
         what: impl fmt::Display,
@@ -259,7 +273,7 @@ impl PayloadLimit {
         let sizes = payloads.clone().map(Payload::size);
         let mut bytes = sizes.fold(texts, usize::saturating_add);
         if let Some(measure) = &self.measure
-            && bytes > self.bytes / 2
+            && bytes > self.unmeasured()
         {
             let sizes = payloads.clone().map(|payload| measure(payload));
             bytes = sizes.fold(texts, usize::saturating_add);
@@ -273,6 +287,11 @@ impl PayloadLimit {
             limit: self.bytes,
         })
     }
+}
+
+/// What values with their keys count for.
+pub(crate) fn size(map: &PayloadMap) -> usize {
+    keys(map) + map.values().map(Payload::size).sum::<usize>()
 }
 
 fn keys(map: &PayloadMap) -> usize {

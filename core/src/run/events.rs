@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ActivityInfo, ChildInfo, Machine, Operation, Outgoing, Role, Run};
+use super::{ActivityInfo, ChildInfo, Machine, Operation, Outgoing, Role, Run, handed_over::Inbox};
 use crate::{
     activation::{Job, OperationId, Resolution},
     command::{Command, RequestCancelExternalWorkflowExecution},
@@ -31,7 +31,11 @@ impl Run {
                     message: "the run has started before".to_owned(),
                 })
             }
-            EventKind::WorkflowExecutionStarted(started) => {
+            EventKind::WorkflowExecutionStarted(mut started) => {
+                self.lineup.handed_over = Inbox::take(&mut started.header).map_err(|name| {
+                    let message = format!("the header `{}` is not what was handed over", OneLine(&name));
+                    RunError::InvalidHistory { event_id: id, message }
+                })?;
                 self.seed = started.original_execution_run_id.clone();
                 self.random = Random::seeded_by(self.seed.as_str());
                 self.now = self.now.max(event.event_time);
@@ -45,9 +49,7 @@ impl Run {
             }),
             EventKind::WorkflowExecutionCancelRequested { cause, .. } => {
                 let reason: Reason = Arc::from(cause);
-                self.cancel_reason.get_or_insert_with(|| Arc::clone(&reason));
-                self.cancel_scope(ScopeId::ROOT, &reason);
-                Ok(Some(Job::CancelWorkflow))
+                Ok(Some(self.cancel_requested(&reason)))
             }
             EventKind::WorkflowTaskFailed {
                 cause: WorkflowTaskFailedCause::ResetWorkflow,
@@ -229,6 +231,13 @@ impl Run {
                 message: format!("{} does not follow a completed workflow task", kind.name()),
             }),
         }
+    }
+
+    /// The cancellation of the execution was requested.
+    pub(super) fn cancel_requested(&mut self, reason: &Reason) -> Job {
+        self.cancel_reason.get_or_insert_with(|| Arc::clone(reason));
+        self.cancel_scope(ScopeId::ROOT, reason);
+        Job::CancelWorkflow
     }
 
     /// Gives an input to the machine that an event belongs to.

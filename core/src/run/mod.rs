@@ -25,15 +25,19 @@
 //!   a local activity with the next id, as Temporal's SDKs record it.
 //! * The end of a local activity comes after the events of its task, in life as in replay, where
 //!   its marker follows them; and one at a time.
+//! * What comes after the code has asked for another run is that one's: it is handed over with the closing command (M2). So
+//!   is a request to cancel that no code was told of.
 //! * Replaying costs the same for each event, whatever the length of the history.
 //! * Input may be a foreign history: nothing here panics on it, and after an error the run stays
 //!   failed.
 
 mod events;
+mod handed_over;
 mod local_activities;
 mod matching;
 mod mismatch;
 mod operations;
+mod runaway;
 mod tasks;
 mod waiting;
 
@@ -42,11 +46,11 @@ use std::{
     sync::Arc,
 };
 
-use self::operations::Turn;
-pub use self::{
-    mismatch::Nondeterminism,
-    operations::{ActivityRequest, Runaway},
+use self::{
+    handed_over::{Inbox, Outbox},
+    runaway::Turn,
 };
+pub use self::{mismatch::Nondeterminism, operations::ActivityRequest, runaway::Runaway};
 
 use crate::{
     activation::{OperationId, Resolution},
@@ -141,7 +145,11 @@ pub struct Run {
 
     scopes: ScopeTree,
     cancel_reason: Option<Reason>,
+    /// Whether workflow code was told so.
+    cancel_heard: bool,
     closing: Option<Closing>,
+    /// What comes after the code has asked for another run.
+    handing_over: Outbox,
     /// How many things have to end before the run closes.
     closing_holds: usize,
     closed: bool,
@@ -245,6 +253,8 @@ enum Asked {
 #[derive(Debug, Default)]
 struct Lineup {
     early_events: usize,
+    /// What the run before left to this one; it is there once the run has started.
+    handed_over: Inbox,
     signals: usize,
     updates: Vec<Update>,
     /// The run function starts.
@@ -307,7 +317,9 @@ impl Run {
             backing_off: BTreeMap::new(),
             scopes: ScopeTree::default(),
             cancel_reason: None,
+            cancel_heard: false,
             closing: None,
+            handing_over: Outbox::default(),
             closing_holds: 0,
             closed: false,
             sequences: Sequences::default(),
@@ -383,6 +395,12 @@ impl Run {
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.closing.is_some()
+    }
+
+    /// Whether the run function has ended by asking for another run.
+    #[must_use]
+    pub fn has_next_run(&self) -> bool {
+        matches!(self.closing, Some(Closing::ContinuedAsNew(_)))
     }
 
     /// Whether the closing command was given.
@@ -465,6 +483,12 @@ impl Run {
     #[must_use]
     pub fn cancel_reason(&self) -> Option<&Arc<str>> {
         self.cancel_reason.as_ref()
+    }
+
+    /// Says that workflow code was told of a cancellation. If the run continues as new before it is told of the one that
+    /// was requested of the execution, the next run is (M2).
+    pub fn hear(&mut self, reason: &Reason) {
+        self.cancel_heard |= self.cancel_reason.as_ref() == Some(reason);
     }
 
     /// How many operations are open.

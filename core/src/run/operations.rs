@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     ActivityInfo, ChildInfo, ChildRequest, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine, Operation,
-    Role, Run, text_payload,
+    Role, Run, runaway::Runaway, text_payload,
 };
 use crate::{
     activation::{OperationId, Resolution},
@@ -52,26 +52,6 @@ pub struct ActivityRequest {
     pub retry_policy: Option<RetryPolicy>,
     /// What cancelling it does.
     pub cancellation_type: ActivityCancellationType,
-}
-
-/// How many operations may be refused, or requests taken, in one turn: more than a workflow can
-/// have open, and little enough to be reached in milliseconds by code that never rests.
-const MAX_IN_A_TURN: u32 = 10_000;
-/// What code does that goes round for ever without resting (D11).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "each kind has a text of its own")]
-pub enum Runaway {
-    /// It starts operations again and again that are refused, because their scope is cancelled.
-    Refused,
-    /// It waits again and again for a cancellation that was accepted, or looks whether one is requested.
-    Taken,
-}
-
-/// What happened since the code last rested.
-#[derive(Debug, Default)]
-pub(super) struct Turn {
-    refused: u32,
-    taken: u32,
 }
 
 /// What an operation in a cancelled scope is told (D3).
@@ -356,34 +336,34 @@ impl Run {
     /// Waits for the cancellation of a scope; see [`ScopeTree::wait`](crate::scope::ScopeTree::wait).
     pub fn wait_for_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
         let reason = self.scopes.wait(scope);
-        self.turn.taken += u32::from(reason.is_some());
-        reason
+        self.taken(reason)
     }
 
     /// The request that was made of a scope, if there is one. Accepts nothing (D10).
     pub fn see_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
-        let reason = self.scopes.reason(scope).cloned();
-        self.turn.taken += u32::from(reason.is_some());
-        reason
+        let reason = self.scopes.reason(scope)?;
+        self.turn.takes(reason);
+        Some(Arc::clone(reason))
     }
 
     /// Takes the request that was made of a scope, if there is one.
     pub fn accept_cancel(&mut self, scope: ScopeId) -> Option<Reason> {
         let reason = self.scopes.accept(scope);
-        self.turn.taken += u32::from(reason.is_some());
+        self.taken(reason)
+    }
+
+    fn taken(&mut self, reason: Option<Reason>) -> Option<Reason> {
+        if let Some(reason) = &reason {
+            self.turn.takes(reason);
+            self.hear(reason);
+        }
         reason
     }
 
     /// Whether code does in one turn, from one rest to the next, what no code does that ends (D11).
     #[must_use]
     pub fn runaway(&self) -> Option<Runaway> {
-        if self.turn.refused > MAX_IN_A_TURN {
-            Some(Runaway::Refused)
-        } else if self.turn.taken > MAX_IN_A_TURN {
-            Some(Runaway::Taken)
-        } else {
-            None
-        }
+        self.turn.runaway()
     }
 
     /// Undoes one [`wait_for_cancel`](Self::wait_for_cancel).
@@ -598,13 +578,13 @@ impl Run {
         failure: Failure,
         reason: Reason,
     ) -> OperationId {
-        self.turn.refused += 1;
+        self.turn.refuses(&reason);
         let failure = failure.with_cause(Failure::cancelled(REFUSED));
         self.refuse(id, failure, Some(reason))
     }
 
     fn refuse_plainly(&mut self, id: OperationId, reason: Reason) -> OperationId {
-        self.turn.refused += 1;
+        self.turn.refuses(&reason);
         self.resolutions
             .push_back((id, Resolution::Cancelled { reason }));
         id

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     Asked, Closing, Lineup, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine,
-    Phase, Run, Turn,
+    Phase, Run, Turn, handed_over::Inbox,
 };
 use crate::{
     activation::{Job, Message, SignalJob, UpdateJob},
@@ -126,10 +126,17 @@ impl Run {
         let lineup = &mut self.lineup;
         if lineup.early_events > 0 {
             lineup.early_events -= 1;
-        } else if lineup.signals > 0 || !lineup.updates.is_empty() {
-            return Some(Ok(Some(Job::Messages(self.take_messages()))));
+        } else if lineup.signals > 0
+            || !lineup.updates.is_empty()
+            || !lineup.handed_over.signals.is_empty()
+        {
+            let messages = self.take_messages();
+            let any = !messages.is_empty();
+            return Some(Ok(any.then_some(Job::Messages(messages))));
         } else if std::mem::take(&mut lineup.start) {
             return Some(Ok(Some(Job::StartWorkflow)));
+        } else if let Some(reason) = lineup.handed_over.cancel.take() {
+            return Some(Ok(Some(self.cancel_requested(&reason))));
         } else if lineup.late_events > 0 {
             lineup.late_events -= 1;
         } else {
@@ -139,12 +146,15 @@ impl Run {
         Some(self.apply_event(event))
     }
 
-    /// The messages of the task at hand, in the order in which their handlers hear them (M1). Updates
-    /// come after signals: they ask to be accepted behind the last event.
+    /// The messages of the task at hand, in the order in which their handlers hear them (M1). Those that the
+    /// run before handed over are the oldest. Updates come after signals: they ask to be accepted behind the
+    /// last event. Signals that come after the code has asked for another run are that one's (M2).
     fn take_messages(&mut self) -> Vec<Message> {
         let signals = std::mem::take(&mut self.lineup.signals);
         let updates = std::mem::take(&mut self.lineup.updates);
-        let mut messages = Vec::with_capacity(signals + updates.len());
+        let handed_over = std::mem::take(&mut self.lineup.handed_over.signals);
+        let mut messages = Vec::with_capacity(handed_over.len() + signals + updates.len());
+        messages.extend(handed_over.into_iter().map(Message::Signal));
         for event in self.events.drain(..signals.min(self.events.len())) {
             if let EventKind::WorkflowExecutionSignaled {
                 signal_name,
@@ -154,12 +164,23 @@ impl Run {
                 ..
             } = event.kind
             {
-                messages.push(Message::Signal(SignalJob {
+                let signal = SignalJob {
                     name: signal_name,
                     input,
                     header,
                     identity,
-                }));
+                };
+                // Nobody reads any more what a handler would change.
+                let kept = match &self.closing {
+                    Some(Closing::ContinuedAsNew(next)) => {
+                        let limit = &self.payload_limit;
+                        self.handing_over.add_signal(signal, next, limit)
+                    }
+                    _ => Err(Box::new(signal)),
+                };
+                if let Err(signal) = kept {
+                    messages.push(Message::Signal(*signal));
+                }
             }
         }
         messages.extend(updates.into_iter().map(|update| {
@@ -345,6 +366,7 @@ impl Run {
         }
         self.lineup = Lineup {
             early_events,
+            handed_over: Inbox::default(),
             signals,
             updates,
             start: is_first,
@@ -402,7 +424,16 @@ impl Run {
             Closing::Cancelled(_) => Command::CancelWorkflowExecution {
                 details: Vec::new(),
             },
-            Closing::ContinuedAsNew(next) => Command::ContinueAsNewWorkflowExecution(next),
+            Closing::ContinuedAsNew(mut next) => {
+                let mut handed_over = std::mem::take(&mut self.handing_over);
+                if let Some(reason) = &self.cancel_reason
+                    && !self.cancel_heard
+                {
+                    handed_over.add_cancel(reason);
+                }
+                next.header.extend(handed_over.into_header());
+                Command::ContinueAsNewWorkflowExecution(next)
+            }
         };
         self.pass_on_trace(&mut command);
         self.push(command);

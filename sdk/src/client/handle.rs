@@ -281,7 +281,8 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         }
     }
 
-    /// Why a cancelled run was cancelled: the closing event does not say it, the request does.
+    /// Why a cancelled run was cancelled: the closing event does not say it, the request does, or what the run
+    /// before handed over.
     async fn cancel_reason(&self, execution: WorkflowExecution) -> Result<String, ClientError> {
         let WorkflowExecution {
             workflow_id,
@@ -296,8 +297,13 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
         while let Some(from) = next {
             let page = self.page(&reference, from, HistoryWait::No).await?;
             for event in page.events {
-                if let EventKind::WorkflowExecutionCancelRequested { cause, .. } = event.kind {
-                    return Ok(cause);
+                let reason = match event.kind {
+                    EventKind::WorkflowExecutionStarted(started) => started.handed_over_cancel(),
+                    EventKind::WorkflowExecutionCancelRequested { cause, .. } => Some(cause),
+                    _ => None,
+                };
+                if let Some(reason) = reason {
+                    return Ok(reason);
                 }
             }
             next = page.next;

@@ -109,6 +109,14 @@ impl RunCell {
         result
     }
 
+    /// Why a scope was cancelled, if it was, for code that is told now.
+    pub(crate) fn tell_cancel_reason(&self, scope: ScopeId) -> Option<Arc<str>> {
+        let mut run = self.run.borrow_mut();
+        let reason = run.scopes().reason(scope).cloned()?;
+        run.hear(&reason);
+        Some(reason)
+    }
+
     /// Only looks at the replay state.
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&Run) -> R) -> R {
         look(&self.run.borrow())
@@ -193,7 +201,11 @@ impl RunCell {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.get_mut(&id)?;
         if slot.resolution.is_some() {
-            return slots.remove(&id).and_then(|slot| slot.resolution);
+            let resolution = slots.remove(&id)?.resolution?;
+            if let Some(reason) = resolution.cancel_reason() {
+                self.run.borrow_mut().hear(reason);
+            }
+            return Some(resolution);
         }
         set_waker(&mut slot.waker, waker);
         None

@@ -5,7 +5,6 @@ use std::{
     collections::BTreeMap,
     fmt,
     rc::Rc,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -311,9 +310,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// Why the cancellation of the running scope was requested, if it was. Accepts nothing.
     #[must_use]
     pub fn cancel_reason(&self) -> Option<CancelReason> {
-        let scope = self.cell().scope();
-        self.cell()
-            .peek(|run| run.scopes().reason(scope).cloned().map(CancelReason))
+        let reason = self.cell().tell_cancel_reason(self.cell().scope());
+        reason.map(CancelReason)
     }
 
     /// Runs a body in a scope of its own, which is cancelled with the running one (S1).
@@ -602,6 +600,9 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// return ctx.continue_as_new(next_input, ContinueAsNewOptions::default());
     /// ```
     ///
+    /// Signals that come after this run's code has ended, and a request to cancel that its code never heard of, are handed
+    /// over to the next run.
+    ///
     /// # Errors
     ///
     /// Always: that is how the run function ends. When the input is too large for the engine the error says so,
@@ -642,11 +643,6 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     ) -> LocalBoxFuture<'a, WorkflowResult<T>> {
         let saga = super::Saga::new(self.clone());
         Box::pin(saga.run(body))
-    }
-
-    pub(crate) fn root_cancel_reason(&self) -> Option<Arc<str>> {
-        self.cell()
-            .peek(|run| run.scopes().reason(ScopeId::ROOT).cloned())
     }
 }
 
@@ -696,7 +692,8 @@ impl<W: WorkflowDefinition> SyncWorkflowContext<W> {
     /// Whether the cancellation of the execution was requested. Accepts nothing.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.context.root_cancel_reason().is_some()
+        let reason = self.context.cell().tell_cancel_reason(ScopeId::ROOT);
+        reason.is_some()
     }
 
     /// Runs a task beside the run function.

@@ -54,17 +54,12 @@ impl WakeQueue {
 
     fn enter<R>(&self, act: impl FnOnce() -> R) -> Result<R, ExecutorError> {
         let _current = self.current();
-        catch_unwind(AssertUnwindSafe(act)).map_err(|payload| panicked(&*payload))
+        catch_unwind(AssertUnwindSafe(act)).map_err(|payload| {
+            unwinding::caught();
+            panicked(&*payload)
+        })
     }
 }
-
-const REFUSED_FOR_EVER: &str = "workflow code starts operations again and again in a cancelled scope, where \
-    each is refused; leave the loop when `error.is_cancelled()`, or run what has to go on in \
-    `ctx.disconnected(..)`";
-
-const TAKEN_FOR_EVER: &str = "workflow code awaits `ctx.cancelled()` or `ctx.cancellation_requested()` again and \
-    again, which resolves at once in a scope whose cancellation was accepted, or is requested; leave the loop after it, or do \
-    not look again";
 
 struct TaskWaker {
     id: TaskId,
@@ -122,7 +117,7 @@ pub(crate) enum ExecutorError {
     /// User code waits for something that is not in history.
     Foreign(&'static str),
     /// User code goes round without ever coming to rest (D11).
-    Runaway(&'static str),
+    Runaway(Runaway),
     /// The thread was given up while user code ran.
     GivenUp,
 }
@@ -131,7 +126,8 @@ impl fmt::Display for ExecutorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(message) => write!(f, "workflow code panicked: {message}"),
-            Self::Foreign(message) | Self::Runaway(message) => f.write_str(message),
+            Self::Foreign(message) => f.write_str(message),
+            Self::Runaway(why) => fmt::Display::fmt(why, f),
             Self::GivenUp => f.write_str("workflow code kept its thread for too long"),
         }
     }
@@ -355,12 +351,7 @@ impl Executor {
 fn panicked(payload: &(dyn Any + Send)) -> ExecutorError {
     match payload.downcast_ref::<Unwound>() {
         Some(Unwound::GivenUp) => return ExecutorError::GivenUp,
-        Some(Unwound::Runaway(Runaway::Refused)) => {
-            return ExecutorError::Runaway(REFUSED_FOR_EVER);
-        }
-        Some(Unwound::Runaway(Runaway::Taken)) => {
-            return ExecutorError::Runaway(TAKEN_FOR_EVER);
-        }
+        Some(Unwound::Runaway(why)) => return ExecutorError::Runaway(why.clone()),
         None => {}
     }
     let message = panic_message(payload);

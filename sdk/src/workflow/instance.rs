@@ -266,11 +266,13 @@ impl<W: WorkflowDefinition> Instance<W> {
         let late = self.cell.peek(Run::is_closing);
         let mut handlers = BTreeSet::new();
         for message in messages {
-            if late {
-                warn_of_late(&message);
-            }
             let started = match message {
-                Message::Signal(signal) => self.signal(signal)?,
+                Message::Signal(signal) => {
+                    if late {
+                        warn_of_late(&signal, self.cell.peek(Run::has_next_run));
+                    }
+                    self.signal(signal)?
+                }
                 // Nobody reads any more what it would change; whoever asks can ask the next run.
                 Message::Update(update) if late && update.validate => {
                     let failure = Failure::application(ENDING, "WorkflowEnding");
@@ -448,17 +450,22 @@ fn closing<W: WorkflowDefinition>(result: Result<W::Output, WorkflowError>) -> C
 const ENDING: &str = "the workflow's code has ended, and the run waits for what it asked of others before it closes; send \
     the update again once it has closed, if there is a next run";
 
-/// The run function has ended, and the run waits for what it asked of others (F6).
-fn warn_of_late(message: &Message) {
-    let (kind, name) = match message {
-        Message::Signal(signal) => ("signal", signal.name.as_str()),
-        Message::Update(update) => ("update", update.name.as_str()),
-    };
-    tracing::warn!(
-        kind,
-        name,
-        "a message came after the run function ended; its handler is called"
-    );
+/// The run function has ended, and the run waits for what it asked of others (F6). If it has asked for another run,
+/// signals are handed over to that one, and only what is too much for that comes here.
+fn warn_of_late(signal: &SignalJob, has_next: bool) {
+    let name = signal.name.as_str();
+    if has_next {
+        tracing::error!(
+            signal = name,
+            "a signal came after the run function had asked for another run, and the next run cannot be given more; \
+             its handler is called, and what it leaves in the state is not in the next run"
+        );
+    } else {
+        tracing::warn!(
+            signal = name,
+            "a signal came after the run function ended; its handler is called"
+        );
+    }
 }
 
 fn signal_ended(cell: &RunCell, name: &str, result: Result<(), WorkflowError>) {

@@ -16,7 +16,7 @@ use futures_util::future::LocalBoxFuture;
 use steadfast_core::scope::{ScopeId, ScopeKind};
 
 use super::{cell::RunCell, operation::TimerFuture, unwinding};
-use crate::error::{TimedOut, WorkflowError};
+use crate::error::{Cancelled, TimedOut, WorkflowError};
 
 /// Why something was cancelled. Displays as the reason that was given.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +33,14 @@ impl CancelReason {
 impl fmt::Display for CancelReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+/// Code that took a request and has cleaned up ends with it: `return Err(Cancelled::from(reason).into())`. The execution
+/// then closes as cancelled (F2).
+impl From<CancelReason> for Cancelled {
+    fn from(reason: CancelReason) -> Self {
+        Self::new(reason.0)
     }
 }
 
@@ -212,9 +220,8 @@ impl Scope {
     /// Why the scope was cancelled, if it was. Accepts nothing.
     #[must_use]
     pub fn cancel_reason(&self) -> Option<CancelReason> {
-        self.0
-            .cell
-            .peek(|run| run.scopes().reason(self.0.id).cloned().map(CancelReason))
+        let reason = self.0.cell.tell_cancel_reason(self.0.id);
+        reason.map(CancelReason)
     }
 }
 

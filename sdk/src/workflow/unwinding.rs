@@ -2,10 +2,11 @@
 //!
 //! There are two kinds: code that goes round in one turn without ever coming to rest, and code on a
 //! thread that was given up because it kept the thread for too long. It is unwound as a panic is, without
-//! the panic hook; the executor catches it. Code that calls nothing of the SDK cannot be ended.
+//! the panic hook; the executor catches it. Code that catches the unwinding itself, on a thread that was given up, sleeps for
+//! ever at its next call: it keeps the thread, and no processor. Code that calls nothing of the SDK cannot be ended.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     panic::resume_unwind,
     sync::{
         Arc,
@@ -21,10 +22,12 @@ use super::cell::RunCell;
 thread_local! {
     /// Becomes true when this thread is given up.
     static GIVEN_UP: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+    /// Whether code on this thread was unwound, and the executor has not caught that.
+    static UNWINDS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What is unwound with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Unwound {
     /// The code never rests.
     Runaway(Runaway),
@@ -55,7 +58,17 @@ pub(crate) fn check(cell: &RunCell) {
         return;
     };
     // Destructors run while it unwinds, and call into the SDK too. What is dropped with its run goes on.
-    if !thread::panicking() && !cell.is_evicting() {
-        resume_unwind(Box::new(why));
+    if thread::panicking() || cell.is_evicting() {
+        return;
     }
+    while UNWINDS.get() && matches!(why, Unwound::GivenUp) {
+        thread::park();
+    }
+    UNWINDS.set(true);
+    resume_unwind(Box::new(why));
+}
+
+/// The executor has caught it.
+pub(crate) fn caught() {
+    UNWINDS.set(false);
 }

@@ -7,7 +7,8 @@
 //!
 //! Some of what a rule of ours wants otherwise is not made at all: a child is waited for until it has started (F6), a
 //! cancellation is accepted in the run function's own scope only (D5), handlers start nothing that is a task of its own in
-//! Python (M1 polls them to their first wait in one go), and nothing waits for `cancelled()` beside its work (D4).
+//! Python (M1 polls them to their first wait in one go), and what waits for `cancelled()` beside its work (D4) is beside
+//! what a client ends, in the run function.
 
 use crate::program::{Act, Cancellation, Hears, Kid, Move, Program, Span, Step, What, WhenClosed};
 
@@ -118,6 +119,10 @@ impl Maker {
                 after.insert(place, Move::Release(label));
             }
         }
+        // At last, so that what was found with a seed is found with it again.
+        if !self.gated && self.dice.happens(30) {
+            self.listen(&mut steps, &mut after);
+        }
         Program {
             steps,
             on_signal,
@@ -153,6 +158,27 @@ impl Maker {
                 steps.push(Step::ContinueAsNew(next));
             }
             _ => {}
+        }
+    }
+
+    /// Waits for a request to cancel beside something that does not end by itself.
+    fn listen(&mut self, steps: &mut Vec<Step>, after: &mut Vec<Move>) {
+        let mut body = vec![self.held(Place::Beside)];
+        if self.dice.happens(30) {
+            body.insert(0, Step::Log(self.label('l')));
+        }
+        let place = self.dice.below(steps.len() + 1);
+        let ends = |step: &Step| matches!(step, Step::Fail(_) | Step::ContinueAsNew(_));
+        let last = steps.iter().position(ends).unwrap_or(steps.len());
+        steps.insert(place.min(last), Step::Listen(body));
+        if self.dice.happens(60) {
+            let place = self.dice.below(after.len() + 1);
+            after.insert(place, Move::Cancel);
+        }
+        for label in std::mem::take(&mut self.held) {
+            if self.dice.happens(40) {
+                after.push(Move::Release(label));
+            }
         }
     }
 

@@ -261,6 +261,16 @@ async fn one(ctx: &Ctx, step: Step) -> WorkflowResult<()> {
                 return Err(error);
             }
         }
+        Step::Listen(body) => {
+            let body = run(ctx.clone(), body);
+            let heard = select! {
+                ended = body => { ended?; false }
+                _ = ctx.cancelled() => true,
+            };
+            if heard {
+                log(ctx, "heard".to_owned());
+            }
+        }
         Step::Accept => {
             if ctx.is_cancelled() {
                 ctx.cancelled().await;

@@ -244,10 +244,13 @@ class Player:
     async def do_shield(self, body: list, scope: Scope, lane: Lane) -> None:
         await self.beside([lambda lane: self.steps(body, Scope(), lane)], scope, lane, shield=True)
 
-    async def beside(self, bodies: list, scope: Scope, lane: Lane, shield=False, first=False) -> None:
-        """Runs bodies as tasks of their own until all have ended, or one has, and passes cancellations on."""
+    async def beside(
+        self, bodies: list, scope: Scope, lane: Lane, shield=False, first=False, listen=False
+    ) -> None:
+        """Runs bodies as tasks of their own until all have ended, or one has, and passes cancellations on, or takes
+        one and gives the bodies up."""
         tasks, lanes, started = [], [], set()
-        all_begun, told = False, False
+        all_begun, told, heard = False, False, False
 
         async def body(index: int) -> None:
             started.add(index)
@@ -258,7 +261,7 @@ class Player:
             tasks[index].cancel()
 
         def over() -> bool:
-            return first and any(task.done() and not lanes[index].given_up for index, task in enumerate(tasks))
+            return heard or first and any(task.done() and not lanes[index].given_up for index, task in enumerate(tasks))
 
         async def pass_on() -> None:
             ends = False
@@ -276,7 +279,7 @@ class Player:
                         await settle()
 
         async def wait(awaitable) -> None:
-            nonlocal told
+            nonlocal told, heard
             lane.seen = min(lane.seen, asyncio.current_task().cancelling())
             try:
                 await awaitable
@@ -285,8 +288,12 @@ class Player:
             # What arrives while the bodies begin reaches all of them (R3).
             if told and all_begun:
                 told = False
-                lane.look(scope)
-                await pass_on()
+                if listen and not tasks[0].done():
+                    lane.seen, heard = asyncio.current_task().cancelling(), True
+                    give_up(0)
+                else:
+                    lane.look(scope)
+                    await pass_on()
 
         async def settle() -> None:
             # Futures are polled where they are; tasks of Python's need some turns of the loop, those inside others
@@ -307,6 +314,10 @@ class Player:
             when = asyncio.FIRST_COMPLETED if first else asyncio.ALL_COMPLETED
             open_tasks = [task for task in tasks if not task.done()]
             await wait(workflow.wait(open_tasks, return_when=when))
+        if heard:
+            await settle()
+            self.add("heard", lane)
+            return
         if first:
             won = next(
                 index for index, task in enumerate(tasks) if task.done() and not lanes[index].given_up
@@ -358,6 +369,9 @@ class Player:
         if scope.cancelled:
             scope.refusing = False
             self.add("accepted", lane)
+
+    async def do_listen(self, body: list, scope: Scope, lane: Lane) -> None:
+        await self.beside(self.bodies([body], scope), scope, lane, listen=True)
 
     async def do_join(self, branches: list, scope: Scope, lane: Lane) -> None:
         await self.beside(self.bodies(branches, scope), scope, lane)

@@ -59,6 +59,8 @@ pub(crate) enum Step {
         /// Whether the error goes on.
         again: bool,
     },
+    /// Runs steps until a request to cancel comes, which is taken: the steps are dropped, and what follows goes on.
+    Listen(Vec<Self>),
     /// Accepts the cancellation of the scope it is in, if there is one: new operations start again.
     Accept,
     /// Runs all branches beside each other until all have ended.
@@ -258,6 +260,7 @@ fn line(f: &mut fmt::Formatter<'_>, step: &Step, depth: usize) -> fmt::Result {
             let after = if *again { "raise again" } else { "go on" };
             inner(f, &format!("on error, then {after}"), cleanup)
         }
+        Step::Listen(body) => inner(f, "listen for a request beside", body),
         Step::Accept => writeln!(f, "{indent}accept the cancellation"),
         Step::Join(all) => branches(f, "join", all),
         Step::Race(all) => branches(f, "race", all),

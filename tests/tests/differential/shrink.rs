@@ -55,6 +55,11 @@ fn less(steps: &[Step]) -> Vec<Vec<Step>> {
                         .map(|body| with(vec![Step::Shield(body)])),
                 );
             }
+            Step::Listen(body) => {
+                all.push(with(body.clone()));
+                let smaller = less(body).into_iter();
+                all.extend(smaller.map(|body| with(vec![Step::Listen(body)])));
+            }
             Step::Timeout(span, body) => {
                 all.push(with(body.clone()));
                 let smaller = less(body).into_iter();

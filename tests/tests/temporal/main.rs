@@ -8,6 +8,8 @@ mod cli;
 mod connection;
 mod elsewhere;
 mod faults;
+#[path = "../../flood.rs"]
+mod flood;
 mod ledger;
 mod limits;
 #[path = "../workflows/logs.rs"]

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use steadfast::{client::ClientError, core::failure::TimeoutType, prelude::*};
 
-use crate::service::{fresh_engine, variable};
+use crate::{
+    flood,
+    service::{fresh_engine, variable},
+};
 
 const QUEUE: &str = "rules";
 
@@ -137,4 +140,15 @@ async fn accepted(patience: &PatienceHandle) -> bool {
     let history = patience.history().await.unwrap();
     let mut kinds = history.events.iter().map(|event| event.kind.name());
     kinds.any(|name| name == "WorkflowExecutionUpdateAccepted")
+}
+
+#[tokio::test]
+async fn m2_each_of_many_signals_and_a_request_is_heard_by_some_run() {
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
+        return;
+    };
+    let client = Client::new(fresh_engine(&address).await);
+    let worker = flood::worker(&client, 100);
+    worker.run_until(flood::judge(&client)).await.unwrap();
+    flood::judge_request(&client, flood::worker(&client, 100)).await;
 }

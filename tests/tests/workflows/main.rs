@@ -12,7 +12,10 @@ mod delivery;
 mod ending;
 mod executions;
 mod failures;
+#[path = "../../flood.rs"]
+mod flood;
 mod foreign;
+mod handed_over;
 mod harness;
 mod limits;
 mod local;

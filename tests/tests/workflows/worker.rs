@@ -1,6 +1,7 @@
 //! The worker: what blocks a thread, how it stops, what it keeps in memory.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Condvar, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -8,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use steadfast::{
     client::WorkflowHandle,
     core::event::EventKind,
@@ -111,7 +113,9 @@ async fn a_loop_that_tries_again_on_every_error_fails_its_task_when_it_is_cancel
         stubborn.cancel("stop").await;
         let text = task_failure(&stubborn).await;
         assert!(
-            text.contains("each is refused; leave the loop when"),
+            text.contains(
+                "in a scope that is cancelled (`stop`), where each is refused; leave the loop when"
+            ),
             "{text}"
         );
         let other = world.start(async |_| Ok("other".to_owned())).await;
@@ -165,6 +169,62 @@ async fn many_operations_that_are_refused_side_by_side_are_just_refused() {
         flow.settle().await;
         flow.cancel("stop").await;
         assert_eq!(flow.result().await, "2000");
+    })
+    .await;
+}
+
+// F2: code that has taken a request can still end with it.
+#[test]
+async fn code_that_took_a_request_can_end_as_cancelled() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let reason = ctx.cancelled().await;
+                let quick = ctx.start_activity(Stage::quick, "tidied".to_owned(), options());
+                quick.await?;
+                Err(Cancelled::from(reason).into())
+            })
+            .await;
+        flow.settle().await;
+        flow.cancel("enough").await;
+        assert_eq!(flow.cancelled().await, "enough");
+        assert_eq!(world.board.said(), ["tidied"]);
+    })
+    .await;
+}
+
+/// Counts how often the code below caught its unwinding.
+static CAUGHT: AtomicU64 = AtomicU64::new(0);
+
+// D11: code that catches the unwinding and goes on does not spin either.
+#[test]
+async fn code_that_catches_its_end_comes_to_rest() {
+    let impatient = WorkerOptions {
+        deadlock_timeout: Duration::from_millis(50),
+        ..many()
+    };
+    once(impatient, &async |world: &World| {
+        world.work();
+        let spinning = world
+            .start(async |ctx| {
+                loop {
+                    let looks = AssertUnwindSafe(async { ctx.wait_condition(|_| true).await });
+                    if looks.catch_unwind().await.is_err() {
+                        CAUGHT.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            })
+            .await;
+        spinning.reaches("WTFailed", 1).await;
+        let terminate = WorkflowTerminateOptions::builder().reason("enough").build();
+        spinning.handle.terminate(terminate).await.unwrap();
+        let mut before = 0;
+        while CAUGHT.load(Ordering::Relaxed) != before || before == 0 {
+            before = CAUGHT.load(Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // Each try of its task caught it once.
+        assert!(before < 10, "{before}");
     })
     .await;
 }
