@@ -12,7 +12,7 @@ use crate::{
         ActivityId, ActivityType, EventId, Identity, Namespace, RunId, WorkflowId, WorkflowType,
     },
     payload::Payload,
-    retry::RetryState,
+    retry_state::RetryState,
     text::Lines,
 };
 

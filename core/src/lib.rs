@@ -19,6 +19,7 @@ pub mod options;
 pub mod payload;
 pub mod random;
 pub mod retry;
+mod retry_state;
 pub mod run;
 pub mod scope;
 mod shared;

@@ -11,6 +11,8 @@ use crate::{
     time::Timestamp,
 };
 
+pub use crate::retry_state::RetryState;
+
 /// Says when and how often a failed activity or workflow is tried again.
 ///
 /// Zeros stand for the defaults, as on a Temporal Service, so no policy tries again without a wait. What a service
@@ -205,26 +207,6 @@ impl RetryPolicy {
             | FailureKind::NexusHandler { .. } => true,
         }
     }
-}
-
-/// Says why an operation is, or is not, tried again.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[non_exhaustive]
-pub enum RetryState {
-    /// Another attempt follows.
-    InProgress,
-    /// The failure said that trying again is useless.
-    NonRetryableFailure,
-    /// The overall time is used up.
-    Timeout,
-    /// The policy's attempts are used up.
-    MaximumAttemptsReached,
-    /// There is no retry policy.
-    RetryPolicyNotSet,
-    /// The engine itself failed.
-    InternalServerError,
-    /// A cancellation was requested.
-    CancelRequested,
 }
 
 #[cfg(test)]

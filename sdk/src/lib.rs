@@ -17,6 +17,7 @@ pub mod engine;
 pub mod error;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod system_time;
 #[cfg(feature = "embedded")]
 pub mod testing;
 pub mod tracing_context;

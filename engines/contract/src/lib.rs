@@ -5,6 +5,8 @@
 //! who write an engine.
 
 pub mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod description;
 mod error;
 pub mod history_json;

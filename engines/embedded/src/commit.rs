@@ -23,11 +23,12 @@ use steadfast_core::time::Timestamp;
 use steadfast_engine::EngineError;
 
 use super::{
+    ended::panicked,
     execution::ActivityState,
     options::Durability,
     save::recycle,
     shared::Shared,
-    state::{After, Core},
+    state::{After, Core, WriterState},
     store::{Batch, CodecPanicked, Row, Writer, WriterWork},
 };
 
@@ -39,18 +40,6 @@ const LINGER: Duration = Duration::from_micros(200);
 const REST: Duration = Duration::from_micros(500);
 /// A batch with so many rows does not wait for more.
 const LARGE_BATCH: usize = 8;
-
-/// What the writer thread is doing.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum WriterState {
-    /// Working, or there is no such thread.
-    #[default]
-    Busy,
-    /// Asleep for a moment: it is woken only for what should not wait for that long.
-    Rests,
-    /// Asleep until it is woken.
-    Sleeps,
-}
 
 impl WriterWork for Shared {
     fn take(&self) -> Option<Batch> {
@@ -124,16 +113,6 @@ impl WriterWork for Shared {
 fn take_leaving_room<T>(queued: &mut Vec<T>) -> Vec<T> {
     let room = Vec::with_capacity(queued.len());
     mem::replace(queued, room)
-}
-
-/// Says that the engine cannot go on.
-pub(crate) fn panicked() -> EngineError {
-    EngineError::Stopped {
-        message:
-            "the engine panicked, which is a bug, and stopped so that nothing wrong is written; \
-                  what was acknowledged is safe, open it again"
-                .to_owned(),
-    }
 }
 
 /// Says why the engine cannot go on after a panic.

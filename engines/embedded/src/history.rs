@@ -3,68 +3,21 @@
 //! What is shown is durable, with one exception: the `WorkflowTaskStarted` of a task that is with
 //! a worker, which is written with the answer.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use steadfast_core::{
     event::HistoryEvent,
     ids::{EventId, WorkflowExecution},
 };
 use steadfast_engine::{EngineError, HistoryPage, HistoryRequest, HistoryWait};
-use tokio::sync::Notify;
 
 use super::{
     execution::{Execution, Task, TaskKind},
     shared::{Found, Shared, run_not_found},
     state::Core,
     store::read_events,
+    watch::Watch,
 };
-
-/// Wakes those who wait for events of a run.
-#[derive(Debug, Default)]
-pub(crate) struct Watch {
-    /// For those who wait for any event.
-    changed: Notify,
-    /// For those who wait for the last one only, who are most: they are not woken for others.
-    ended: Notify,
-    closed: OnceLock<HistoryEvent>,
-    deleted: AtomicBool,
-}
-
-impl Watch {
-    /// New events are durable, perhaps with the last one.
-    pub(crate) fn tell(&self, closing: Option<HistoryEvent>) {
-        if let Some(event) = closing {
-            // Set before; a run closes once.
-            let _ = self.closed.set(event);
-            self.ended.notify_waiters();
-        }
-        self.changed.notify_waiters();
-    }
-
-    /// The run is no more.
-    pub(crate) fn tell_deleted(&self) {
-        self.deleted.store(true, Ordering::Release);
-        self.wake_all();
-    }
-
-    fn wake_all(&self) {
-        self.changed.notify_waiters();
-        self.ended.notify_waiters();
-    }
-
-    fn check_exists(&self, id: &WorkflowExecution) -> Result<(), EngineError> {
-        if self.deleted.load(Ordering::Acquire) {
-            return Err(EngineError::not_found(format!(
-                "workflow execution not found for workflow ID \"{}\" and run ID \"{}\"",
-                id.workflow_id, id.run_id
-            )));
-        }
-        Ok(())
-    }
-}
 
 impl Core {
     #[expect(

@@ -4,61 +4,23 @@
 //! it. Otherwise it is parked for the timer thread, which reads the target first. What the history
 //! of an open run does not tell again after a crash is stored until it is done.
 
-use std::collections::VecDeque;
-
-use serde::{Deserialize, Serialize};
 use steadfast_core::{
     event::{ExternalFailedCause, ParentExecution, WorkflowExecutionStarted},
-    ids::{EventId, RunId, WorkflowExecution, WorkflowId},
+    ids::{EventId, RunId, WorkflowId},
     options::{ParentClosePolicy, WorkflowIdReusePolicy},
     time::Timestamp,
 };
 use steadfast_engine::Signal;
 
 use super::{
-    execution::{ChildEnd, Execution, engine_identity, new_run_id},
+    execution::{engine_identity, new_run_id},
+    job::{Job, ParkedJob},
     state::Core,
     store::{Row, RunInfo, encode_value},
 };
 
 /// The reason of a termination by parent close policy, as on a Temporal Service.
 const BY_PARENT_CLOSE_POLICY: &str = "by parent close policy";
-
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) enum Job {
-    StartChild {
-        parent: i64,
-        initiated: u64,
-    },
-    CancelExternal {
-        sender: i64,
-        initiated: u64,
-    },
-    SignalExternal {
-        sender: i64,
-        initiated: u64,
-    },
-    /// The parent closed. The child is named by its first run.
-    ClosePolicy {
-        parent: WorkflowExecution,
-        child: WorkflowExecution,
-        policy: ParentClosePolicy,
-    },
-    /// The child, named by its first run, is over.
-    ChildEnded {
-        parent: ParentExecution,
-        child: WorkflowExecution,
-        end: ChildEnd,
-    },
-}
-
-/// A job that waits for its target to be read.
-#[derive(Debug)]
-pub(crate) struct ParkedJob {
-    pub(crate) job: Job,
-    /// Its row in the store.
-    pub(crate) stored: Option<i64>,
-}
 
 /// The execution that a job is about.
 #[derive(Debug)]
@@ -71,37 +33,6 @@ pub(crate) enum Target {
 }
 
 impl Job {
-    /// What the end of a run means for its children and its parent.
-    pub(crate) fn after_close(run: &Execution, jobs: &mut VecDeque<Self>) {
-        for child in run.children.values() {
-            if let Some(run_id) = &child.run_id
-                && child.policy != ParentClosePolicy::Abandon
-            {
-                jobs.push_back(Self::ClosePolicy {
-                    parent: run.id.clone(),
-                    child: WorkflowExecution {
-                        workflow_id: child.workflow_id.clone(),
-                        run_id: run_id.clone(),
-                    },
-                    policy: child.policy,
-                });
-            }
-        }
-        if let Some(parent) = &run.start.parent
-            && let Some(event) = &run.closing_event
-            && let Some(end) = ChildEnd::from_closing(&event.kind)
-        {
-            jobs.push_back(Self::ChildEnded {
-                parent: parent.clone(),
-                child: WorkflowExecution {
-                    workflow_id: run.id.workflow_id.clone(),
-                    run_id: run.start.first_execution_run_id.clone(),
-                },
-                end,
-            });
-        }
-    }
-
     /// The execution to find first; `None` when the job has become pointless.
     pub(crate) fn target(&self, core: &Core) -> Option<(WorkflowId, Option<RunId>)> {
         let open = |key: &i64| core.executions.get(key).filter(|run| run.is_open());
@@ -125,11 +56,6 @@ impl Job {
             // The current run: a parent that was reset goes on in another one.
             Self::ChildEnded { parent, .. } => Some((parent.execution.workflow_id.clone(), None)),
         }
-    }
-
-    /// Whether a crash would lose the job: no open run's history tells it.
-    fn must_be_stored(&self) -> bool {
-        matches!(self, Self::ClosePolicy { .. } | Self::ChildEnded { .. })
     }
 }
 

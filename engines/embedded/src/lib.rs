@@ -22,12 +22,15 @@ mod client;
 mod clock;
 mod commit;
 mod driven;
+mod ended;
 mod execution;
+mod fast_map;
 #[cfg(test)]
 mod fixture;
 mod handout;
 mod history;
 mod idle;
+mod job;
 mod jobs;
 mod limits;
 mod options;
@@ -46,6 +49,7 @@ mod token;
 mod url;
 mod visibility;
 mod waits;
+mod watch;
 mod worker;
 
 use std::{
@@ -120,7 +124,7 @@ struct Threads {
 impl Threads {
     /// Ends them; none is left when this returns, whoever else asked for it.
     fn end(&self, shared: &Shared) {
-        shared.stop(shared::gone());
+        shared.stop(ended::gone());
         if self.ids.contains(&thread::current().id()) {
             return;
         }
@@ -198,7 +202,7 @@ impl EmbeddedEngine {
             // Whoever asked may have gone: then it is closed again.
             .spawn(move || drop(tell.send(Self::open(options))))
             .map_err(|error| no_thread(&error))?;
-        told.await.unwrap_or_else(|_| Err(commit::panicked()))
+        told.await.unwrap_or_else(|_| Err(ended::panicked()))
     }
 
     /// Opens an engine without a file.
@@ -449,7 +453,7 @@ fn start_threads(shared: &Arc<Shared>) -> Result<Threads, EngineError> {
         }),
         Err(error) => {
             // It closes the file.
-            shared.stop(shared::gone());
+            shared.stop(ended::gone());
             let _ = writer.join();
             Err(no_thread(&error))
         }
@@ -478,7 +482,7 @@ impl Engine for EmbeddedEngine {
                     let _ = tell.send(());
                 })
                 .map_err(|error| no_thread(&error))?;
-            told.await.map_err(|_| commit::panicked())
+            told.await.map_err(|_| ended::panicked())
         })
     }
 

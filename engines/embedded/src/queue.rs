@@ -20,7 +20,7 @@ use steadfast_core::{
 use steadfast_engine::Poller;
 use tokio::sync::Notify;
 
-use super::state::FastMap;
+use super::fast_map::FastMap;
 
 /// For how long it is known who polled a queue, as on a Temporal Service.
 const REMEMBERED: Duration = Duration::from_secs(300);

@@ -3,7 +3,7 @@
 use steadfast_core::{event::HistoryEvent, time::Timestamp};
 
 use super::{
-    execution::{Execution, MAX_EVENTS, MAX_HISTORY_BYTES, engine_identity},
+    execution::{Execution, MAX_EVENTS, MAX_HISTORY_BYTES, QueuedEvents, engine_identity},
     store::{Row, encode_event},
 };
 
@@ -15,13 +15,6 @@ const SPARE_ROWS: usize = 256;
 const LARGEST_SPARE_ROW: usize = 4 * ROW_BYTES;
 /// A row of events that is longer than this does not grow.
 const LONG_ROW: usize = 64 * 1024;
-
-/// Where the last events of a run stand among the rows of a batch.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct QueuedEvents {
-    batch: u64,
-    row: usize,
-}
 
 /// Queues what the store has to know about a run, for the batch with a number. Its events go into a spare row if there
 /// is one.

@@ -18,10 +18,10 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{
     clock::Clock,
-    commit::{WriterState, panicked},
+    ended::{gone, panicked},
     jobs::Target,
     options::Durability,
-    state::Core,
+    state::{Core, WriterState},
     store::{BackupRequest, Db, LoadedRun, ReadFn, RunInfo, Slice, Writer, find_run, load_run},
 };
 
@@ -420,13 +420,6 @@ fn take_guard(locked: Locked<'_>) -> MutexGuard<'_, Core> {
     let shared = locked.shared;
     drop(locked);
     shared.core.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What those hear whose engine ended before it answered.
-pub(super) fn gone() -> EngineError {
-    EngineError::Stopped {
-        message: "the engine is shut down; open it again".to_owned(),
-    }
 }
 
 fn not_in_chain() -> EngineError {

@@ -27,18 +27,18 @@ use steadfast_engine::{EngineError, UpdateReply};
 use tokio::sync::Notify;
 
 use super::{
-    commit::WriterState,
     execution::{
         Attempt, Before, Effect, Execution, PendingUpdate, QueryReply, RunningAttempts,
         UpdateReplySender,
     },
-    history::Watch,
-    jobs::{Job, ParkedJob},
+    fast_map::FastMap,
+    job::{Job, ParkedJob},
     queue::{Paused, Queues},
     save::{enforce_limits, save},
     store::{BackupRequest, InsertRun, LoadedRun, ReadFn, Row},
     ticket::{Promise, Ticket},
     timeouts::TimeoutCounts,
+    watch::Watch,
 };
 
 /// What happens once a batch is durable.
@@ -110,11 +110,20 @@ impl Opening {
     }
 }
 
-/// A map that needs no hash that withstands whoever chooses its keys: they are our own, names in the program, or few.
-pub(crate) type FastMap<K, T> = HashMap<K, T, foldhash::fast::RandomState>;
-
 /// Something for each of some runs.
 pub(crate) type ByKey<T> = FastMap<i64, T>;
+
+/// What the writer thread is doing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum WriterState {
+    /// Working, or there is no such thread.
+    #[default]
+    Busy,
+    /// Asleep for a moment: it is woken only for what should not wait for that long.
+    Rests,
+    /// Asleep until it is woken.
+    Sleeps,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Core {

@@ -9,7 +9,7 @@ use std::{
 
 use steadfast_engine::EngineError;
 
-use super::shared::gone;
+use super::ended::gone;
 
 /// Says how a commit went to all who wait for it, or that the engine is gone when it is dropped before.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use steadfast_engine::EngineError;
 
 use super::{
     clock::{Clock, ClockListener},
-    jobs::{Job, ParkedJob},
+    job::{Job, ParkedJob},
     shared::Shared,
     state::Core,
     store::{Row, decode_value, expired_runs, stored_jobs},

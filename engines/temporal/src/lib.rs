@@ -2,7 +2,7 @@
 //! the cloud, and this process talks to it over gRPC.
 //!
 //! This module keeps no state of executions. It turns what the service says into the vocabulary of
-//! this package and back, and keeps the contract of an [engine](super) where the protocol needs help:
+//! steadfast and back, and keeps the contract of an [engine](steadfast_engine::Engine) where the protocol needs help:
 //! polls belong to the engine, so that one that is dropped loses no task (E7); task tokens carry all
 //! that an answer needs; what may pass is tried again, an answer until the service takes or refuses
 //! it.
@@ -34,6 +34,7 @@ mod sources;
 mod status;
 mod tasks;
 mod token;
+mod url;
 
 use std::{sync::Arc, time::Duration};
 

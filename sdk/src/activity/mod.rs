@@ -27,7 +27,7 @@ pub(crate) use self::{
 use crate::{
     convert::{self, ConvertError},
     error::{failure_of, short_type_name},
-    workflow::to_system_time,
+    system_time::to_system_time,
 };
 
 /// Why a running activity is asked to stop.

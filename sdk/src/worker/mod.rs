@@ -3,11 +3,14 @@
 mod activity_tasks;
 mod answers;
 mod local_activities;
+mod mailbox;
 mod options;
 mod owed;
 mod polls;
 mod registry;
 mod run_cache;
+mod seen;
+mod settings;
 mod shutdown;
 mod threads;
 mod watchdog;
@@ -35,9 +38,7 @@ pub(crate) use self::local_activities::{LocalEnd, LocalHandle};
 pub use self::options::WorkerOptions;
 pub(crate) use self::{activity_tasks::ActivityTasks, registry::Registry, shutdown::Shutdown};
 use self::{
-    answers::Answers,
-    threads::{ThreadSettings, Threads},
-    workflow_tasks::WorkflowTasks,
+    answers::Answers, settings::ThreadSettings, threads::Threads, workflow_tasks::WorkflowTasks,
 };
 use crate::{
     activity::{ActivityContext, ActivityError},

@@ -29,8 +29,8 @@ use super::{
     options::WorkerOptions,
     owed::OwedTask,
     run_cache::RunCache,
-    threads::ThreadSettings,
-    watchdog::Seen,
+    seen::Seen,
+    settings::ThreadSettings,
     whole_history::whole_history,
 };
 use crate::{

@@ -22,7 +22,7 @@ use steadfast_core::{
     scope::{ScopeId, ScopeKind},
 };
 
-use super::executor::TaskId;
+use super::{buffered_signal::BufferedSignal, task_id::TaskId};
 
 /// What the futures of one run share.
 pub(crate) struct RunCell {
@@ -42,7 +42,7 @@ pub(crate) struct RunCell {
     dropped_tasks: RefCell<Vec<TaskId>>,
     next_task: Cell<u64>,
     cleanups: RefCell<Vec<Cleanup>>,
-    unhandled: RefCell<Vec<super::handlers::BufferedSignal>>,
+    unhandled: RefCell<Vec<BufferedSignal>>,
     /// The handlers that have not finished, by what they handle.
     handlers: RefCell<BTreeMap<u64, String>>,
     /// The tasks that run to their end before the run closes, and what they spawned, which may use that time.
@@ -456,11 +456,11 @@ impl RunCell {
         self.cleanups.borrow_mut().pop()
     }
 
-    pub(crate) fn keep_unhandled(&self, signal: super::handlers::BufferedSignal) {
+    pub(crate) fn keep_unhandled(&self, signal: BufferedSignal) {
         self.unhandled.borrow_mut().push(signal);
     }
 
-    pub(crate) fn unhandled_signals(&self) -> Vec<super::handlers::BufferedSignal> {
+    pub(crate) fn unhandled_signals(&self) -> Vec<BufferedSignal> {
         self.unhandled.borrow().clone()
     }
 

@@ -19,8 +19,8 @@ use steadfast_core::{
 };
 
 use super::{
+    buffered_signal::BufferedSignal,
     cell::RunCell,
-    handlers::BufferedSignal,
     operation::{
         ActivityFuture, ActivityOptions, ChildWorkflow, ChildWorkflowOptions, ConditionFuture,
         ExternalWorkflow, LocalActivityOptions, RawOperation, TimedConditionFuture, TimerFuture,
@@ -31,12 +31,13 @@ use super::{
         TimeoutFuture,
     },
     unwinding,
-    view::{WorkflowContextView, to_system_time},
+    view::WorkflowContextView,
 };
 use crate::{
     convert::{self, ConvertError},
     definition::{ActivityDefinition, RunDefinition, WorkflowDefinition},
     error::{WorkflowError, WorkflowResult, failure_of},
+    system_time::to_system_time,
     untyped::UntypedWorkflow,
 };
 

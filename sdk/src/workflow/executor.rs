@@ -28,21 +28,9 @@ use steadfast_core::{
 
 use super::{
     cell::RunCell,
+    task_id::TaskId,
     unwinding::{self, Unwound},
 };
-
-/// Names a task of a run. Ids grow in creation order.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct TaskId(u64);
-
-impl TaskId {
-    /// The run function.
-    pub(crate) const MAIN: Self = Self(0);
-
-    pub(crate) fn new(id: u64) -> Self {
-        Self(id)
-    }
-}
 
 thread_local! {
     /// Which run's code this thread is running; 0 for none.

@@ -24,15 +24,6 @@ type UpdateFn<W> =
 pub(crate) type AcceptedUpdate =
     Box<dyn FnOnce() -> LocalBoxFuture<'static, Result<Payload, WorkflowError>>>;
 
-/// A signal that no handler took.
-#[derive(Clone, Debug)]
-pub struct BufferedSignal {
-    /// Its name.
-    pub name: String,
-    /// Its arguments.
-    pub input: Vec<Payload>,
-}
-
 /// The handlers of a workflow; filled by the expansion of `#[workflow_methods]`.
 pub struct HandlerSet<W: WorkflowDefinition> {
     signals: BTreeMap<&'static str, SignalFn<W>>,

@@ -21,10 +21,11 @@ use tracing::dispatcher;
 
 use super::{
     HandlerSet, WorkflowContext, WorkflowContextView,
+    buffered_signal::BufferedSignal,
     cell::RunCell,
     context::Shared,
-    executor::{Executor, ExecutorError, TaskId},
-    handlers::BufferedSignal,
+    executor::{Executor, ExecutorError},
+    task_id::TaskId,
 };
 use crate::{
     definition::{Handled, WorkflowDefinition},

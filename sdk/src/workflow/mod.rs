@@ -2,6 +2,7 @@
 //!
 //! Everything here is deterministic: it takes time, chance and outcomes from the run's history.
 
+mod buffered_signal;
 mod cell;
 mod context;
 mod executor;
@@ -11,16 +12,17 @@ mod operation;
 mod saga;
 mod scope;
 mod sync;
+mod task_id;
 pub(crate) mod unwinding;
 mod view;
 
 pub use futures_util::future::{join, join_all, join3, join4, try_join, try_join_all, try_join3};
 pub use steadfast_macros::select;
 
-pub(crate) use self::view::to_system_time;
 pub use self::{
+    buffered_signal::BufferedSignal,
     context::{CleanupResult, ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext},
-    handlers::{BufferedSignal, HandlerSet},
+    handlers::HandlerSet,
     operation::{
         ActivityFuture, ActivityOptions, ActivityOptionsBuilder, ChildWorkflow,
         ChildWorkflowOptions, ChildWorkflowOptionsBuilder, ConditionFuture, ExternalFuture,

@@ -364,7 +364,7 @@ impl<T, E: Into<WorkflowError>> Future for TimeoutFuture<'_, T, E> {
 pub struct TaskHandle<T> {
     cell: Rc<RunCell>,
     scope: Scope,
-    task: super::executor::TaskId,
+    task: super::task_id::TaskId,
     slot: Rc<TaskSlot<T>>,
     detached: bool,
 }

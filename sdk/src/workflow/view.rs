@@ -12,7 +12,10 @@ use steadfast_core::{
 };
 
 use super::cell::RunCell;
-use crate::convert::{self, ConvertError};
+use crate::{
+    convert::{self, ConvertError},
+    system_time::to_system_time,
+};
 
 /// What a workflow can know about itself at one moment: who it is, and how it was started.
 ///
@@ -153,15 +156,5 @@ impl WorkflowContextView {
     #[must_use]
     pub fn last_failure(&self) -> Option<&steadfast_core::failure::Failure> {
         self.started.continued_failure.as_ref()
-    }
-}
-
-pub(crate) fn to_system_time(time: Timestamp) -> SystemTime {
-    let nanos = time.unix_nanos();
-    let distance = Duration::from_nanos(nanos.unsigned_abs());
-    if nanos < 0 {
-        SystemTime::UNIX_EPOCH - distance
-    } else {
-        SystemTime::UNIX_EPOCH + distance
     }
 }

@@ -7,7 +7,11 @@ use crate::{activities, children, executions, in_flight, races, resets, scopes, 
 const LIST: &str = include_str!("../../conformance/scenarios.md");
 
 /// Where the tests are that a scenario may be judged by instead.
-const ELSEWHERE: [&str; 2] = ["engines/embedded/tests/embedded_engine", "sdk/src/activity"];
+const ELSEWHERE: [&str; 3] = [
+    "engines/contract/src/conformance/scenarios",
+    "engines/embedded/tests/embedded_engine",
+    "sdk/src/activity",
+];
 
 /// The lines of a list, below its heading.
 fn lines(heading: &str) -> impl Iterator<Item = &'static str> {

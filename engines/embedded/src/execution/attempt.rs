@@ -9,8 +9,8 @@ use steadfast_core::{
 };
 use steadfast_engine::ActivityNotice;
 
+use super::TimedOut;
 use super::{Activity, ActivityState, Deadline, Effect, Execution};
-use crate::timeouts::TimedOut;
 
 impl Activity {
     /// When the next attempt is, or why there is none.

@@ -11,15 +11,7 @@ use steadfast_core::{
 };
 use steadfast_engine::ActivityNotice;
 
-use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind};
-use crate::timeouts::TimedOut;
-
-/// The identity of what the engine does by itself, as on a Temporal Service.
-pub(crate) const HISTORY_SERVICE: &str = "history-service";
-
-pub(crate) fn engine_identity() -> Identity {
-    Identity::new(HISTORY_SERVICE).expect("not empty and not long")
-}
+use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind, TimedOut, engine_identity};
 
 /// A run that follows another one of the same execution.
 #[derive(Debug)]

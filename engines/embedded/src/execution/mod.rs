@@ -21,6 +21,7 @@ mod attempt;
 mod child;
 mod close;
 mod commands;
+mod identity;
 mod lost;
 mod message;
 mod problems;
@@ -28,6 +29,7 @@ mod record;
 mod recover;
 mod task;
 mod time;
+mod timed_out;
 mod unanswered;
 mod validate;
 mod wait;
@@ -49,18 +51,21 @@ use steadfast_core::{
 };
 
 use self::lost::Suspicion;
-use super::{save::QueuedEvents, state::FastMap, timeouts::TimedOut};
+use super::fast_map::FastMap;
 
 pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
     child::{Child, ChildEnd},
-    close::{NewRun, engine_identity, new_run_id},
+    close::{NewRun, new_run_id},
+    identity::engine_identity,
     lost::{StoredTask, TaskRow},
     message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
     problems::{NOT_YOURS, TaskProblems, claims_problems},
+    record::QueuedEvents,
     recover::{Before, RunningAttempts, StoredActivity, StoredState},
     task::{QueryTask, ScheduledTask, Task, TaskKind},
     time::settle_start,
+    timed_out::TimedOut,
     unanswered::Unanswered,
     wait::Wait,
 };

@@ -14,6 +14,13 @@ use super::{Execution, Task};
 /// together with their memory, so room for the next ones is made at once.
 const EVENTS_OF_A_STEP: usize = 6;
 
+/// Where the last events of a run stand among the rows of a batch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct QueuedEvents {
+    pub(crate) batch: u64,
+    pub(crate) row: usize,
+}
+
 impl Execution {
     /// Records an event now and applies it.
     pub(crate) fn record(&mut self, now: Timestamp, kind: EventKind) -> EventId {

@@ -10,11 +10,11 @@ use steadfast_core::{
     time::Timestamp,
 };
 
+use super::TimedOut;
 use super::{
     ActivityState, Attempt, Effect, Execution, StoredTask,
     lost::{lost_attempt, spread},
 };
-use crate::timeouts::TimedOut;
 
 /// What the small row of an activity told.
 #[derive(Debug)]

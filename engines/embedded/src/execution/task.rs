@@ -18,8 +18,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 
+use super::TimedOut;
 use super::{Deadline, Effect, Execution};
-use crate::timeouts::TimedOut;
 
 /// The time that a worker has to answer a task that only brings queries.
 const QUERY_TASK_TIMEOUT: Duration = Duration::from_secs(10);

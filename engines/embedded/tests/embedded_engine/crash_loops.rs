@@ -10,12 +10,11 @@ use std::{
 
 use steadfast_core::{task::WorkflowTask, time::Timestamp};
 use steadfast_embedded::{CrashAction, CrashPoint, EmbeddedEngine, EmbeddedOptions, ManualClock};
-use steadfast_engine::{Engine, ListFilter, PollWorkflowTaskRequest};
-
-use crate::{
-    harness::{World, block_on, completion, identity, queue},
-    notation::render,
+use steadfast_engine::{
+    Engine, ListFilter, PollWorkflowTaskRequest, conformance::notation::render,
 };
+
+use crate::harness::{Lived as _, World, block_on, completion, identity, queue};
 
 const PROCESS_ENDED: &str = r#"WTFailed(WorkflowWorkerUnhandledFailure, application,ProcessEnded "the process ended while a worker had this workflow task, perhaps because of it: a stack overflow, an abort, a kill; each time that happens again, the wait before the next attempt is longer")"#;
 

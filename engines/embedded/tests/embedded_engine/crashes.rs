@@ -28,7 +28,7 @@ use steadfast_engine::{
 };
 
 use crate::harness::{
-    World, block_on, completion, current, identity, queue, signal, start_request,
+    Lived as _, World, block_on, completion, current, identity, queue, signal, start_request,
 };
 
 /// What the parent does, read off its history.

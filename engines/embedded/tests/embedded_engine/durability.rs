@@ -14,12 +14,10 @@ use steadfast_embedded::{CrashAction, Durability, EmbeddedEngine, EmbeddedOption
 use steadfast_engine::{
     Engine, EngineError, SignalWorkflowRequest,
     codec::{CodecError, PayloadCodec},
+    conformance::notation::render,
 };
 
-use crate::{
-    harness::{World, block_on, current, signal, start_request},
-    notation::render,
-};
+use crate::harness::{Lived as _, World, block_on, current, signal, start_request};
 
 fn clock() -> ManualClock {
     ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000))

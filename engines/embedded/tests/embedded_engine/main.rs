@@ -9,18 +9,19 @@ mod durability;
 mod full_disk;
 mod harness;
 mod messages;
-mod notation;
 mod possession;
 mod power_loss;
-mod scenarios_activities;
-mod scenarios_reset;
-mod scenarios_runs;
-mod scenarios_workflows;
 mod simulation;
 mod smoke;
 mod stress;
 mod texts;
-mod times;
 mod unanswered;
 mod upkeep;
 mod visibility;
+
+/// The conformance suite, in memory.
+mod conformance {
+    use crate::harness::run;
+
+    steadfast_engine::conformance_tests!(run);
+}

@@ -18,11 +18,11 @@ use steadfast_embedded::{CrashAction, EmbeddedEngine, EmbeddedOptions, ManualClo
 use steadfast_engine::{
     Engine, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
     StartedWorkflow, UpdateReply, UpdateStage, UpdateWorkflowRequest,
+    conformance::notation::render,
 };
 
-use crate::{
-    harness::{World, block_on, completion, current, identity, queue, signal, start_request},
-    notation::render,
+use crate::harness::{
+    Lived as _, World, block_on, completion, current, identity, queue, signal, start_request,
 };
 
 pub(crate) fn query(id: &str) -> QueryWorkflowRequest {
@@ -64,7 +64,7 @@ pub(crate) fn complete_update(update_id: &str, value: &str) -> Command {
 
 fn value(reply: &UpdateReply) -> Option<String> {
     match &reply.outcome {
-        Some(Ok(value)) => Some(crate::notation::text(value)),
+        Some(Ok(value)) => Some(steadfast_engine::conformance::notation::text(value)),
         Some(Err(failure)) => Some(failure.to_string()),
         None => None,
     }

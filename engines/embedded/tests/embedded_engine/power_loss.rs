@@ -18,7 +18,7 @@ use steadfast_engine::{
 };
 
 use crate::dice::Dice;
-use crate::harness::{World, block_on, current, start_request};
+use crate::harness::{Lived as _, World, block_on, current, start_request};
 
 /// What a disk keeps or loses at once.
 const SECTOR: usize = 512;

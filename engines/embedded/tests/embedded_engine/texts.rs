@@ -21,7 +21,7 @@ use steadfast_engine::{
 use tokio::sync::watch;
 
 use crate::{
-    harness::{World, block_on, current, identity, queue, signal, start_request},
+    harness::{Lived as _, World, block_on, current, identity, queue, signal, start_request},
     messages::query,
 };
 
@@ -60,7 +60,10 @@ fn a_run_that_is_replaced_says_by_which() {
             };
             assert_eq!(reason, "TerminateIfRunning WorkflowIdReusePolicy");
             let text = format!("\"terminated by new runID: {}\"", by.run_id);
-            assert_eq!(crate::notation::text(&details[0]), text);
+            assert_eq!(
+                steadfast_engine::conformance::notation::text(&details[0]),
+                text
+            );
             assert_eq!(identity.as_ref().unwrap().as_str(), "history-service");
         }
     });

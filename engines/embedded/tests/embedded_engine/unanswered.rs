@@ -8,7 +8,7 @@ use steadfast_core::payload::Payload;
 use steadfast_engine::{Engine as _, EngineError, UpdateStage};
 
 use crate::{
-    harness::{World, block_on, queue},
+    harness::{Lived as _, World, block_on, queue},
     messages::{accept, answer_query, complete_update, query, update},
 };
 

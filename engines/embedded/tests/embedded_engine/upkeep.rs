@@ -19,7 +19,9 @@ use steadfast_engine::{
     PollWorkflowTaskRequest,
 };
 
-use crate::harness::{World, block_on, completion, current, identity, queue, start_request};
+use crate::harness::{
+    Lived as _, World, block_on, completion, current, identity, queue, start_request,
+};
 
 fn clock() -> ManualClock {
     ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000))

@@ -13,13 +13,10 @@ use steadfast_core::{
 use steadfast_embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::{
     Engine, EngineError, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
-    ListWorkflowsRequest, PendingActivityState, REPORTED_PROBLEMS,
+    ListWorkflowsRequest, PendingActivityState, REPORTED_PROBLEMS, conformance::notation::render,
 };
 
-use crate::{
-    harness::{World, block_on, current, identity, start_request},
-    notation::render,
-};
+use crate::harness::{Lived as _, World, block_on, current, identity, start_request};
 
 fn history(id: &str, from: u64, page_size: usize, wait: HistoryWait) -> HistoryRequest {
     HistoryRequest {
@@ -177,7 +174,7 @@ fn a_workflow_whose_task_keeps_failing_is_described_and_found() {
         assert_eq!(task.last_failure.unwrap().message, "boom");
         let reported = &described.search_attributes[REPORTED_PROBLEMS];
         assert_eq!(
-            crate::notation::text(reported),
+            steadfast_engine::conformance::notation::text(reported),
             r#"["category=WorkflowTaskFailed","cause=WorkflowTaskFailedCauseWorkflowWorkerUnhandledFailure"]"#
         );
         assert_eq!(found(&world, failing()).await, ["w"]);
@@ -214,7 +211,7 @@ fn a_task_that_times_out_again_and_again_is_reported_too() {
         let described = world.engine.describe_workflow(current("w")).await.unwrap();
         let reported = &described.search_attributes[REPORTED_PROBLEMS];
         assert_eq!(
-            crate::notation::text(reported),
+            steadfast_engine::conformance::notation::text(reported),
             r#"["category=WorkflowTaskTimedOut","cause=WorkflowTaskTimedOutCauseStartToClose"]"#
         );
         // Scenario: a run that is ended keeps what was wrong with it.

@@ -657,7 +657,10 @@ impl Simulation {
                 .ask(self.engine.workflow_history(request))
                 .unwrap()
                 .events;
-            happened.push(format!("{id}: {}", crate::notation::render(&events)));
+            happened.push(format!(
+                "{id}: {}",
+                steadfast_engine::conformance::notation::render(&events)
+            ));
             runs.entry(id).or_default().push(events);
         }
         for id in self.model.started.keys() {

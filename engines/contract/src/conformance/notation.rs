@@ -11,7 +11,7 @@ use steadfast_core::{
 };
 
 /// The whole history on one line.
-pub(crate) fn render(events: &[HistoryEvent]) -> String {
+pub fn render(events: &[HistoryEvent]) -> String {
     let mut parts = Vec::new();
     let mut index = 0;
     while let Some(event) = events.get(index) {
@@ -291,7 +291,7 @@ fn with<'a>(name: &str, values: impl IntoIterator<Item = &'a Payload>) -> String
 }
 
 /// The value of a payload of JSON text.
-pub(crate) fn text(value: &Payload) -> String {
+pub fn text(value: &Payload) -> String {
     String::from_utf8_lossy(value.data.as_slice()).into_owned()
 }
 

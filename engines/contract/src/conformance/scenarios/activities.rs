@@ -1,8 +1,9 @@
 //! Parts C to E: activities and their cancellation, retries, time limits, races.
 
-use crate::harness::scenarios;
-
-scenarios! {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __scenarios_of_activities {
+    ($then:path, $judge:path) => { $then! { $judge,
     /// Scenario 49, 50.
     s49_a_running_activity_is_cancelled: r#"
         start w
@@ -335,4 +336,5 @@ scenarios! {
         idle a
         events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 Completed
     "#
+    } };
 }

@@ -1,8 +1,9 @@
 //! Zeros, nonsense and excess among times: what a Temporal Service does with each, or a refusal that says what to write.
 
-use crate::harness::scenarios;
-
-scenarios! {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __scenarios_of_times {
+    ($then:path, $judge:path) => { $then! { $judge,
     /// A limit of zero is none, as on a service.
     an_activity_with_limits_of_zero_has_none_of_them: r#"
         start w
@@ -157,4 +158,5 @@ scenarios! {
         advance 1s
         act a attempt=2
     "#
+    } };
 }

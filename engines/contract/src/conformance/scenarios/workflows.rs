@@ -1,9 +1,10 @@
 //! Parts A, B and L: cancelling workflows, timers, termination. The numbers are those of the
 //! recorded scenarios.
 
-use crate::harness::scenarios;
-
-scenarios! {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __scenarios_of_workflows {
+    ($then:path, $judge:path) => { $then! { $judge,
     /// Scenario 1, R1.
     s01_cancel_while_sleeping: r#"
         start w
@@ -393,4 +394,5 @@ scenarios! {
         start w
         status w Running
     "#
+    } };
 }

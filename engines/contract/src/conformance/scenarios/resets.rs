@@ -1,8 +1,9 @@
 //! Part M: reset.
 
-use crate::harness::scenarios;
-
-scenarios! {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __scenarios_of_resets {
+    ($then:path, $judge:path) => { $then! { $judge,
     /// Scenario 187, T1, T2.
     s187_reset_to_the_first_task: r#"
         start w
@@ -189,4 +190,5 @@ scenarios! {
         reset w 99 x => event 99 is not a point
         reset nobody 4 x => workflow not found for ID: nobody
     "#
+    } };
 }

@@ -1,8 +1,9 @@
 //! Parts F to H: children, parent close policies, and other executions.
 
-use crate::harness::scenarios;
-
-scenarios! {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __scenarios_of_runs {
+    ($then:path, $judge:path) => { $then! { $judge,
     /// Scenarios 107 and 121.
     s107_a_child_is_cancelled_and_waited_for: r#"
         start parent
@@ -250,4 +251,5 @@ scenarios! {
         events w: 1 Started · 2-4 WT · 5 ExtSignalInitiated · 6 ExtSignalInitiated · 7 ExtSignaled(init=5) · 8 WTScheduled · 9 ExtSignalFailed(init=6, ExternalWorkflowExecutionNotFound) · 10 WTStarted · 11 WTCompleted · 12 Completed
         events target: 1 Started · 2 WTScheduled · 3 Signaled(hello)
     "#
+    } };
 }
