@@ -9,7 +9,11 @@ use crate::engine::EngineError;
 const APPLICATION_ID: i32 = 0x7374_6466;
 
 /// One script per version, each from the version before. A script that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+];
 
 /// How many bytes at the beginning of a file say whose it is.
 pub(super) const HEADER_BYTES: usize = 100;
@@ -104,6 +108,24 @@ pub(super) fn migrate(
             .map_err(failed)?;
     }
     Ok(())
+}
+
+/// The page that tells states of the database apart.
+pub(super) fn page_of_mark(connection: &Connection) -> rusqlite::Result<u64> {
+    let page: i64 = connection.query_row(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'file'",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(u64::try_from(page).unwrap_or(1))
+}
+
+/// Sees to it that the database is another one when it is next written from its log.
+pub(super) fn mark(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE file SET mark = mark + 1")?
+        .execute([])
+        .map(drop)
 }
 
 #[cfg(test)]
