@@ -1,10 +1,6 @@
 //! Starts anew in place, for tests: what a crash would leave is what stays.
 
-use super::{
-    prepare,
-    shared::Shared,
-    state::{Core, Opening},
-};
+use super::{prepare, shared::Shared, state::Core};
 use crate::engine::EngineError;
 
 impl Shared {
@@ -17,17 +13,16 @@ impl Shared {
             (now, core.cached_executions)
         };
         let fresh = self
-            .read(move |connection| prepare(connection, now, cached))
+            .read(move |connection| prepare(connection, true, now, cached))
             .await?;
         self.begin_anew(fresh)?;
         self.settled().await
     }
 
     /// Goes on with a state that was just read.
-    pub(super) fn begin_anew(&self, mut fresh: Core) -> Result<(), EngineError> {
+    pub(super) fn begin_anew(&self, fresh: Core) -> Result<(), EngineError> {
         {
-            let (mut core, now) = self.enter()?;
-            fresh.opening = Opening::after(true, fresh.next_key, now);
+            let (mut core, _) = self.enter()?;
             let old = std::mem::replace(&mut *core, fresh);
             core.transitions = old.transitions;
             core.timeouts = old.timeouts;

@@ -55,7 +55,7 @@ pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
     child::{Child, ChildEnd},
     close::{NewRun, engine_identity, new_run_id},
-    lost::{StoredTask, TaskRow},
+    lost::{StoredSuspect, StoredTask, Suspect, TaskRow},
     message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
     problems::{NOT_YOURS, TaskProblems, claims_problems},
     recover::{Before, RunningAttempts, StoredActivity, StoredState},

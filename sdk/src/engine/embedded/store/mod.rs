@@ -39,7 +39,7 @@ pub(crate) use self::{
     read::{
         KeyRange, LoadedRun, RunInfo, check_lowest_key, count_runs, due_runs, expired_runs,
         find_request, find_run, highest_key, highest_key_below, list_runs, load_run, paused_queues,
-        read_events, stored_jobs,
+        read_events, stored_jobs, stored_suspects,
     },
     rows::{InsertRun, Row},
     writer::{Batch, ReadFn, Slice, Writer, WriterWork},

@@ -5,3 +5,14 @@ CREATE TABLE file (
     mark INTEGER NOT NULL
 );
 INSERT INTO file (id, mark) VALUES (1, 0);
+-- The types of activities and workflows that processes died of, perhaps.
+CREATE TABLE suspect (
+    is_workflow INTEGER NOT NULL,
+    name        TEXT NOT NULL,
+    -- How many processes ended while a worker had something of the type.
+    deaths      INTEGER NOT NULL,
+    -- Whether a worker has something of it.
+    is_running  INTEGER NOT NULL,
+    not_before  INTEGER NOT NULL,
+    PRIMARY KEY (is_workflow, name)
+) WITHOUT ROWID;
