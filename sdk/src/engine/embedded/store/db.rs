@@ -118,6 +118,13 @@ impl Db {
         written
     }
 
+    /// Keeps room for so many bytes more in the log, whatever else fills the disk.
+    pub(super) fn promise_log(&self, bytes: u64) {
+        if let Some(possession) = &self.possession {
+            possession.promise_log(bytes);
+        }
+    }
+
     /// Puts everything that is in the log into the database, and empties the log.
     pub(super) fn empty_log(&self) -> rusqlite::Result<()> {
         self.checkpoint("TRUNCATE")
@@ -130,9 +137,11 @@ impl Db {
         let done = self
             .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
             .query_row([], |_| Ok(()));
-        self.frames.store(0, Ordering::Relaxed);
+        if done.is_ok() {
+            self.frames.store(0, Ordering::Relaxed);
+        }
         if let Some(possession) = &self.possession {
-            possession.rewritten();
+            possession.rewritten(self.frames.load(Ordering::Relaxed));
         }
         done
     }
