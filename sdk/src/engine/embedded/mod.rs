@@ -148,10 +148,7 @@ impl EmbeddedEngine {
             options.codec,
             options.wait_for_lock,
         )?;
-        let namespace = match options.namespace {
-            Some(namespace) => namespace,
-            None => Namespace::new("default").expect("not empty and not long"),
-        };
+        let namespace = db.namespace(options.namespace)?;
         let now = options.clock.now();
         let core = catch_unwind(AssertUnwindSafe(|| {
             prepare(&db, db.follows_a_crash(), now, options.cached_executions)

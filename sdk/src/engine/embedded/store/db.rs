@@ -15,7 +15,7 @@ use std::{
 };
 
 use rusqlite::{CachedStatement, Connection, Params, config::DbConfig, hooks::Wal};
-use steadfast_core::payload::Payload;
+use steadfast_core::{ids::Namespace, payload::Payload};
 
 use super::{
     codec::{decode_value, encode_value},
@@ -86,6 +86,15 @@ impl Db {
     /// The name of the log, if there is one.
     pub(crate) fn log(&self) -> Option<PathBuf> {
         Some(self.possession.as_ref()?.log_path()?.to_owned())
+    }
+
+    /// The namespace of the runs, which is from now on the wanted one if there was none.
+    ///
+    /// # Errors
+    ///
+    /// When it is another one.
+    pub(crate) fn namespace(&self, wanted: Option<Namespace>) -> Result<Namespace, EngineError> {
+        schema::namespace(self, wanted)
     }
 
     /// Whether nobody else has written to the file.

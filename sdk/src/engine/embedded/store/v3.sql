@@ -2,7 +2,9 @@
 CREATE TABLE file (
     id   INTEGER PRIMARY KEY CHECK (id = 1),
     -- Another one each time the database is written from its log, so that an older copy of it is told from it.
-    mark INTEGER NOT NULL
+    mark INTEGER NOT NULL,
+    -- The namespace of all runs, once the file was opened with one.
+    namespace TEXT
 );
 INSERT INTO file (id, mark) VALUES (1, 0);
 -- The types of activities and workflows that processes died of, perhaps.
