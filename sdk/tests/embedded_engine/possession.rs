@@ -588,6 +588,7 @@ fn an_engine_that_ends_deletes_nothing_of_the_one_that_has_its_place() {
         .unwrap_err()
         .to_string();
     assert!(refused.contains("is open in another engine"), "{refused}");
+    assert!(!path.exists(), "whoever is refused makes nothing");
     fs::rename(log_of(&path), folder.path().join("moved.db-wal")).unwrap();
     let second = EmbeddedEngine::open(path.as_path()).unwrap();
     start(&second, "second-1").unwrap();

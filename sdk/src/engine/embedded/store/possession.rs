@@ -78,7 +78,9 @@ impl Possession {
         {
             return Ok(None);
         }
-        refuse_orphans(path)?;
+        if refuse_orphans(path)? {
+            return Ok(None);
+        }
         let file = private()
             .create(true)
             .truncate(false)
@@ -289,20 +291,21 @@ fn bytes_of(frames: u64) -> u64 {
 }
 
 /// Refuses to make a database beside a log that belongs to one that is gone: `SQLite` would delete the log, and with it
-/// what was acknowledged last.
-fn refuse_orphans(path: &Path) -> Result<(), EngineError> {
+/// what was acknowledged last. Says whether an engine has the log, whose database was moved under it: that is its
+/// engine's to tell of, and nothing is to be made there meanwhile.
+fn refuse_orphans(path: &Path) -> Result<bool, EngineError> {
     if fs::metadata(path).is_ok_and(|database| database.len() > 0) {
-        return Ok(());
+        return Ok(false);
     }
     // The log is kept beside the file itself, whatever name it is opened by.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     for suffix in [LOG, "-journal"] {
         let orphan = beside(&path, suffix);
-        let is_in_use = |log: &File| matches!(log.try_lock(), Err(TryLockError::WouldBlock));
-        if fs::metadata(&orphan).is_ok_and(|log| log.len() > 0)
-            // One that an engine has, whose database was moved under it, is that engine's to tell of.
-            && !File::open(&orphan).is_ok_and(|log| is_in_use(&log))
-        {
+        let is_in_use = |log: File| matches!(log.try_lock(), Err(TryLockError::WouldBlock));
+        if cfg!(unix) && File::open(&orphan).is_ok_and(is_in_use) {
+            return Ok(true);
+        }
+        if fs::metadata(&orphan).is_ok_and(|log| log.len() > 0) {
             return Err(EngineError::Storage {
                 message: format!(
                     "`{}` is not there, but `{}` is, the log of a database that was moved or deleted after its process \
@@ -314,7 +317,7 @@ fn refuse_orphans(path: &Path) -> Result<(), EngineError> {
             });
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 impl Drop for Possession {
