@@ -731,6 +731,25 @@ fn a_backup_deletes_nothing_of_anybody() {
     assert_eq!(count(&EmbeddedEngine::open(copy).unwrap()), 1);
 }
 
+/// SQLite has numbers for that.
+#[test]
+fn what_is_no_file_is_refused_for_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let [linked, beside_a_folder] = ["linked.db", "folder.db"].map(|name| folder.path().join(name));
+    symlink("nowhere", log_of(&linked)).unwrap();
+    fs::create_dir(log_of(&beside_a_folder)).unwrap();
+    for (path, text) in [
+        (Path::new("/dev/null"), "is not a file"),
+        (folder.path(), "is not a file"),
+        (&linked, "has to be a file beside its database"),
+        (&beside_a_folder, "has to be a file beside its database"),
+    ] {
+        let refused = EmbeddedEngine::open(path).unwrap_err().to_string();
+        assert!(refused.contains(text), "{refused}");
+    }
+    assert!(!linked.exists() && !beside_a_folder.exists());
+}
+
 /// A process dies, somebody moves the database and forgets its log, and a supervisor starts the process again:
 /// a new database in that place would be the end of the log, and of what only that has.
 #[test]

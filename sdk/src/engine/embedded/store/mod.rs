@@ -274,7 +274,9 @@ impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             rusqlite::Error::SqliteFailure(error, _)
-            | rusqlite::Error::SqlInputError { error, .. } => error.fmt(f),
+            | rusqlite::Error::SqlInputError { error, .. } => {
+                f.write_str(rusqlite::ffi::code_to_str(error.extended_code))
+            }
             // A column can be a whole expression.
             error if is_foreign(error) => f.write_str("a value is not what it should be"),
             error => error.fmt(f),
@@ -293,8 +295,8 @@ pub(crate) fn storage_error(what: &str, error: &rusqlite::Error) -> EngineError 
         }
         Some(ErrorCode::ReadOnly) => "the file is read-only; make it writable and try again",
         Some(ErrorCode::SystemIoFailure) => {
-            "the disk reported an error; nothing that was acknowledged is lost, check the disk and try \
-             again"
+            "the disk reported an error; nothing that was acknowledged is lost, check the disk and what a file may have \
+             (`ulimit -f`), and try again"
         }
         _ => "nothing that was acknowledged is lost; try again",
     };

@@ -78,6 +78,7 @@ impl Possession {
         {
             return Ok(None);
         }
+        refuse_what_is_no_file(path)?;
         if refuse_orphans(path)? {
             return Ok(None);
         }
@@ -288,6 +289,29 @@ fn bytes_of(frames: u64) -> u64 {
         return 0;
     }
     frames.saturating_mul(FRAME).saturating_add(HEADER)
+}
+
+/// Refuses what is no file where the database or its log is to be: a device, a folder, a link of the log to elsewhere.
+fn refuse_what_is_no_file(path: &Path) -> Result<(), EngineError> {
+    let refused = |path: &Path, what: &str| {
+        Err(EngineError::Storage {
+            message: format!("`{}` {what}", path.display()),
+        })
+    };
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return refused(
+            path,
+            "is not a file; write the path of one, as in `orders.db`",
+        );
+    }
+    let log = log_of(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()));
+    if fs::symlink_metadata(&log).is_ok_and(|found| !found.is_file()) {
+        return refused(
+            &log,
+            "has to be a file beside its database, and is a link or something else; move it away",
+        );
+    }
+    Ok(())
 }
 
 /// Refuses to make a database beside a log that belongs to one that is gone: `SQLite` would delete the log, and with it
