@@ -598,7 +598,7 @@ impl World {
                     option("type").unwrap_or("Act"),
                 )
                 .unwrap(),
-                task_queue: queue(option("queue").unwrap_or(word(1))),
+                task_queue: queue(option("queue").unwrap_or_else(|| word(1))),
                 input: Vec::new(),
                 header: PayloadMap::new(),
                 timeouts: ActivityTimeouts {

@@ -8,7 +8,7 @@
 //! commits. The next child reads the ledger, repeats what was not acknowledged, and goes on. At last
 //! one child is left in peace until every workflow has ended, and [`check`] holds the histories
 //! against the ledger, the journal and the model.
-//! Other tests move the file under the process or write into it, and have it kill itself ([`crash_loop`]).
+//! Other tests move the file under the process or write into it, tell it twice to end ([`second_signal`]), and have it kill itself ([`crash_loop`]).
 //!
 //! | variable | what it says | default |
 //! | --- | --- | --- |
@@ -29,6 +29,7 @@ mod load;
 mod order;
 mod papers;
 mod process;
+mod second_signal;
 
 use std::{
     env,
