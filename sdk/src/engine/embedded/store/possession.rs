@@ -4,7 +4,7 @@
 //! when any code of the process closes the file, be it a second engine that is refused or
 //! `std::fs::copy`, they are gone. So an engine holds a lock (`flock`) on a descriptor of its own besides, which
 //! nobody else can close, on the database and on its log. It follows the file through links and new names.
-//! No lock keeps a program out that writes into the file without asking; that is found by how the files [were left](stamp).
+//! No lock keeps a program out that writes into the file without asking; that is found by how the files [were left](super::stamp).
 //!
 //! Invariants:
 //!
