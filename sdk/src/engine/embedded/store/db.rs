@@ -127,13 +127,6 @@ impl Db {
         written
     }
 
-    /// Keeps room for so many bytes more in the log, whatever else fills the disk.
-    pub(super) fn promise_log(&self, bytes: u64) {
-        if let Some(possession) = &self.possession {
-            possession.promise_log(bytes);
-        }
-    }
-
     /// Puts everything that is in the log into the database, and empties the log.
     pub(super) fn empty_log(&self) -> rusqlite::Result<()> {
         self.checkpoint("TRUNCATE")
@@ -146,11 +139,9 @@ impl Db {
         let done = self
             .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
             .query_row([], |_| Ok(()));
-        if done.is_ok() {
-            self.frames.store(0, Ordering::Relaxed);
-        }
+        self.frames.store(0, Ordering::Relaxed);
         if let Some(possession) = &self.possession {
-            possession.rewritten(self.frames.load(Ordering::Relaxed));
+            possession.rewritten();
         }
         done
     }

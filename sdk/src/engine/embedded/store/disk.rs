@@ -3,8 +3,7 @@
 //! What is committed is in the log first and needs its room in the database too when the log is emptied. A log
 //! that takes all that is left can never be emptied, and then nothing can be written any more, not even what would make
 //! room. So the log is emptied before it takes a share of what is free, and the last of a disk is kept
-//! for deleting and ending runs. Other programs can still fill the disk, so as much is promised to the log ahead: that
-//! much can be deleted and ended then, before it takes their room to go on.
+//! for deleting and ending runs. Other programs can still fill the disk; then it takes their room to go on.
 
 use super::{PAGE, db::Db, possession::Room, rows::Row};
 
@@ -44,19 +43,13 @@ impl Disk {
             self.allowance = LONGEST_WITHOUT_LOOKING;
             return Ok(());
         };
-        let makes_room = rows.iter().any(Row::makes_room);
         if room.log > 0 && room.log.saturating_add(bytes).saturating_mul(2) > room.free {
-            let emptied = db.empty_log();
-            // It goes on with what it was promised.
-            if !makes_room {
-                emptied?;
-            }
+            db.empty_log()?;
             room = db.room().unwrap_or(room);
         }
         let free = room.free.saturating_sub(reserved(room));
         self.allowance = (free / SHARE_WITHOUT_LOOKING).min(LONGEST_WITHOUT_LOOKING);
-        if free >= bytes.saturating_mul(2) || makes_room {
-            self.promise(db, room);
+        if free >= bytes.saturating_mul(2) || rows.iter().any(Row::makes_room) {
             return Ok(());
         }
         loop {
@@ -80,18 +73,6 @@ impl Disk {
         }
     }
 
-    /// After something was written that was not allowed for.
-    pub(super) fn wrote_besides(&self, db: &Db) {
-        if let Some(room) = db.room() {
-            self.promise(db, room);
-        }
-    }
-
-    /// What may be written before somebody looks again, and what is kept, is there for the log.
-    fn promise(&self, db: &Db, room: Room) {
-        db.promise_log(self.allowance.saturating_add(reserved(room)));
-    }
-
     /// After a commit that failed: what it left in the log is cleared away.
     pub(super) fn commit_failed(&mut self, db: &Db, error: &rusqlite::Error) {
         self.allowance = 0;
@@ -102,23 +83,20 @@ impl Disk {
         }
     }
 
-    /// How many pages can be moved about without filling the disk. None when that would only take what the log was
-    /// promised.
-    pub(super) fn pages_at_once(&mut self, db: &Db) -> Option<u64> {
+    /// How many pages can be moved about without filling the disk.
+    pub(super) fn pages_at_once(&mut self, db: &Db) -> u64 {
         let Some(room) = db.room() else {
-            return Some(u64::MAX);
+            return u64::MAX;
         };
         let pages = room.free / PAGE / 4;
-        // A short log is left to keep what it was promised.
-        if room.free < MOST_RESERVED.saturating_mul(4) && room.log > reserved(room) {
+        if room.free < MOST_RESERVED.saturating_mul(4) {
             // Then what was given back so far is free on the disk too.
             self.allowance = 0;
             if let Err(error) = db.empty_log() {
                 tracing::warn!(%error, "the log could not be emptied");
-                return None;
             }
         }
-        Some(pages.max(1))
+        pages.max(1)
     }
 }
 

@@ -38,7 +38,6 @@ static OPEN: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
     pub(super) all: u64,
-    /// What the log has of it besides what it uses counts too.
     pub(super) free: u64,
     /// What the log takes of the rest.
     pub(super) log: u64,
@@ -170,14 +169,9 @@ impl Possession {
 
     /// How much room there is, where the operating system tells.
     pub(super) fn room(&self) -> Option<Room> {
-        let log = self.log.as_ref()?.file.metadata().ok()?;
+        let log = self.log.as_ref()?.file.metadata().ok()?.len();
         let (all, free) = space(&self.database.file)?;
-        let kept = on_disk(&log).saturating_sub(bytes_of(self.frames.get()));
-        Some(Room {
-            all,
-            free: free.saturating_add(kept),
-            log: log.len(),
-        })
+        Some(Room { all, free, log })
     }
 
     /// Whether both files are still where they were.
@@ -221,24 +215,13 @@ impl Possession {
         })
     }
 
-    /// Takes note that the database was written to, and the log emptied or begun anew unless there are frames left.
-    pub(super) fn rewritten(&self, frames: u64) {
-        self.frames.set(frames);
+    /// Takes note that the database was written to, and the log emptied or begun anew.
+    pub(super) fn rewritten(&self) {
+        self.frames.set(0);
         for held in [Some(&self.database), self.log.as_ref()] {
             if let Some(Err(error)) = held.map(Held::note) {
                 tracing::warn!(%error, "it is not known how the file was left");
             }
-        }
-    }
-
-    /// Has the file system keep room for so many bytes more in the log, where it does that.
-    pub(super) fn promise_log(&self, bytes: u64) {
-        let Some(log) = &self.log else { return };
-        // What others wrote must not be hidden by that.
-        if self.check_untouched().is_ok()
-            && keep_room(&log.file, bytes_of(self.frames.get()), bytes)
-        {
-            let _ = log.note();
         }
     }
 
@@ -478,36 +461,12 @@ fn links(file: &File) -> io::Result<u64> {
     Ok(file.metadata()?.nlink())
 }
 
-/// How much of a disk a file takes.
-#[cfg(unix)]
-fn on_disk(metadata: &Metadata) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata.blocks().saturating_mul(512)
-}
-
-#[cfg(not(unix))]
-fn on_disk(metadata: &Metadata) -> u64 {
-    metadata.len()
-}
-
 /// The bytes of the disk that a file is on: all of them, and those that are free for this user.
 #[cfg(unix)]
 fn space(file: &File) -> Option<(u64, u64)> {
     let disk = rustix::fs::fstatvfs(file).ok()?;
     let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
     Some((bytes(disk.f_blocks), bytes(disk.f_bavail)))
-}
-
-/// Keeps room in a file that does not become longer by that.
-#[cfg(target_os = "linux")]
-fn keep_room(file: &File, from: u64, bytes: u64) -> bool {
-    use rustix::fs::{FallocateFlags, fallocate};
-    fallocate(file, FallocateFlags::KEEP_SIZE, from, bytes).is_ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn keep_room(_: &File, _: u64, _: u64) -> bool {
-    false
 }
 
 #[cfg(not(unix))]

@@ -172,13 +172,10 @@ impl Progress {
         if let Some(read) = self.unfinished.pop_front() {
             self.slice(db, read);
         } else if self.reclaim {
-            let pages = self.disk.pages_at_once(db);
-            let more = pages.map_or(Ok(false), |pages| reclaim(db, pages));
-            self.reclaim = more.unwrap_or_else(|error| {
+            self.reclaim = reclaim(db, self.disk.pages_at_once(db)).unwrap_or_else(|error| {
                 tracing::warn!(%error, "free space of the file could not be given back");
                 false
             });
-            self.disk.wrote_besides(db);
         }
         Some(())
     }
