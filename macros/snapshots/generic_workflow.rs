@@ -87,9 +87,9 @@ It derefs to the handle that all workflows share. A handler whose name that hand
 #[allow(non_camel_case_types, private_interfaces, unnameable_types, unreachable_pub)]
 pub struct BatchHandle<
     T: Item,
-    W: ::steadfast::__private::WorkflowDefinition = Batch<T>,
+    __x_W: ::steadfast::__private::WorkflowDefinition = Batch<T>,
 >(
-    ::steadfast::__private::WorkflowHandle<W>,
+    ::steadfast::__private::WorkflowHandle<__x_W>,
     ::core::marker::PhantomData<fn() -> (T,)>,
 )
 where

@@ -324,8 +324,8 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
 It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
 #[doc(hidden)]
 #[allow(non_camel_case_types, private_interfaces, unnameable_types, unreachable_pub)]
-pub struct TripHandle<W: ::steadfast::__private::WorkflowDefinition = Trip>(
-    ::steadfast::__private::WorkflowHandle<W>,
+pub struct TripHandle<__x_W: ::steadfast::__private::WorkflowDefinition = Trip>(
+    ::steadfast::__private::WorkflowHandle<__x_W>,
 );
 #[allow(
     dead_code,

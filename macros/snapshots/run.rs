@@ -82,8 +82,8 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
 
 It derefs to the handle that all workflows share. A handler whose name that handle uses itself, such as `cancel`, has no method here: pass it to `signal`, `query` or `update`.*/
 #[allow(non_camel_case_types, private_interfaces, unnameable_types, unreachable_pub)]
-pub struct GreetingHandle<W: ::steadfast::__private::WorkflowDefinition = Greeting>(
-    ::steadfast::__private::WorkflowHandle<W>,
+pub struct GreetingHandle<__x_W: ::steadfast::__private::WorkflowDefinition = Greeting>(
+    ::steadfast::__private::WorkflowHandle<__x_W>,
 );
 #[allow(
     dead_code,

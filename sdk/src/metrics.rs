@@ -22,6 +22,7 @@
 //! | `temporal_activity_execution_latency` | histogram | `task_queue`, `activity_type` |
 //! | `temporal_activity_execution_failed` | counter | `task_queue`, `activity_type` |
 //! | `temporal_activity_execution_cancelled` | counter | `task_queue`, `activity_type` |
+//! | `temporal_local_activity_execution_failed`: those that have no more attempts | counter | `task_queue`, `workflow_type` |
 //! | `temporal_worker_task_slots_used` | gauge | `task_queue`, `worker_type` (`WorkflowWorker`, `ActivityWorker`) |
 //!
 //! A workflow task that fails, and one whose answer is refused, count as `temporal_workflow_task_execution_failed`.
@@ -62,9 +63,11 @@ use ::metrics::{counter, gauge, histogram};
 use steadfast_core::{
     command::Command,
     event::WorkflowTaskFailedCause,
+    failure::FailureKind,
     ids::{Identity, Namespace, TaskQueue},
     limit::PayloadLimit,
     payload::Payload,
+    run::MARKER_LOCAL_ACTIVITY,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
         WorkflowTaskFailure,
@@ -127,6 +130,18 @@ impl Taken {
         histogram!(metric, "task_queue" => self.task_queue.clone(), of => self.type_.clone())
             .record(seconds);
     }
+}
+
+/// Whether a command records a local activity that failed for good.
+fn fails_local_activity(command: &&Command) -> bool {
+    let Command::RecordMarker(marker) = command else {
+        return false;
+    };
+    marker.marker_name == MARKER_LOCAL_ACTIVITY
+        && marker
+            .failure
+            .as_ref()
+            .is_some_and(|failure| !matches!(failure.kind, FailureKind::Cancelled { .. }))
 }
 
 const WORKFLOW: &str = "workflow_type";
@@ -294,9 +309,19 @@ impl Engine for Measured {
                 seconds,
             );
         }
+        let lost = completion
+            .commands
+            .iter()
+            .filter(fails_local_activity)
+            .count();
         let request = self.engine.complete_workflow_task(token, completion);
         Box::pin(async move {
             let answered = requested("RespondWorkflowTaskCompleted", request).await;
+            if let (Ok(()), Some(taken)) = (&answered, &taken) {
+                for _ in 0..lost {
+                    taken.count("temporal_local_activity_execution_failed", WORKFLOW);
+                }
+            }
             match (&answered, taken, ending) {
                 (Ok(()), Some(taken), Some(ending)) => taken.count(ending, WORKFLOW),
                 (Err(EngineError::WorkflowTaskRefused { cause, .. }), Some(taken), _)

@@ -148,6 +148,11 @@ struct Flow;
 impl Flow {
     #[run]
     async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let once = LocalActivityOptions::with_start_to_close_timeout(Duration::from_secs(60))
+            .retry_policy(RetryPolicy::once())
+            .build();
+        let lost = ctx.start_local_activity(Acts::flaky, (), once).await;
+        assert!(lost.is_err());
         let options = ActivityOptions::start_to_close_timeout(Duration::from_secs(60));
         Ok(ctx.start_activity(Acts::flaky, (), options).await?)
     }
@@ -225,6 +230,10 @@ async fn what_passes_between_a_worker_and_its_engine_is_measured() -> anyhow::Re
         (
             "temporal_activity_execution_latency{task_queue=q,activity_type=flaky}",
             2,
+        ),
+        (
+            "temporal_local_activity_execution_failed{task_queue=q,workflow_type=Flow}",
+            1,
         ),
         (
             "temporal_activity_execution_failed{task_queue=q,activity_type=flaky}",

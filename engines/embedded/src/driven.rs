@@ -42,7 +42,7 @@ impl Shared {
             (now, core.cached_executions)
         };
         let fresh = match &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(writer) => prepare(writer.db(), now, cached)?,
+            Some(writer) => prepare(writer.db(), true, now, cached)?,
             None => return Ok(()),
         };
         self.begin_anew(fresh)

@@ -58,9 +58,16 @@ impl Core {
                 continue;
             }
             if run.is_task_ready() {
+                if self.holds_task(key, now) {
+                    continue;
+                }
+                let Some(run) = self.executions.get_mut(&key) else {
+                    continue;
+                };
                 run.start_task(&request.worker, serial, now);
                 run.assign_queries(serial);
                 let suspect = run.is_task_suspect();
+                self.try_task(key, now);
                 self.finish(key, now);
                 let taken = self.hand_out_task(key, serial, &request.worker)?;
                 let ticket = suspect.then(|| self.ticket());
@@ -171,9 +178,12 @@ impl Core {
             let Some(run) = self.executions.get_mut(&key) else {
                 continue;
             };
-            if !run.is_open() {
+            if !run.is_open() || self.holds_attempt(queue, (key, scheduled, attempt), now) {
                 continue;
             }
+            let Some(run) = self.executions.get_mut(&key) else {
+                continue;
+            };
             let (execution, workflow_type) = (run.id.clone(), run.start.workflow_type.clone());
             let Some((activity, notices)) = run.start_activity(scheduled, attempt, worker, now)
             else {
@@ -204,6 +214,7 @@ impl Core {
                 retry_policy: command.retry_policy.clone(),
                 heartbeat_details: activity.heartbeat.clone(),
             };
+            self.try_attempt(key, scheduled, now);
             self.finish(key, now);
             let ticket = counted.then(|| self.ticket());
             let lease = ActivityLease {

@@ -42,6 +42,7 @@ mod shared;
 mod state;
 mod stats;
 mod store;
+mod suspects;
 mod ticket;
 mod timeouts;
 mod timers;
@@ -85,7 +86,8 @@ use self::{
     clock::ClockListener,
     shared::Shared,
     state::{Core, Opening},
-    store::{Db, Writer, due_runs, highest_key, paused_queues, stored_jobs},
+    store::{Db, Writer, due_runs, highest_key, paused_queues, stored_jobs, stored_suspects},
+    suspects::Suspects,
 };
 pub use self::{
     clock::{Clock, ManualClock},
@@ -152,13 +154,10 @@ impl EmbeddedEngine {
             options.codec,
             options.wait_for_lock,
         )?;
-        let namespace = match options.namespace {
-            Some(namespace) => namespace,
-            None => Namespace::new("default").expect("not empty and not long"),
-        };
+        let namespace = db.namespace(options.namespace)?;
         let now = options.clock.now();
         let core = catch_unwind(AssertUnwindSafe(|| {
-            prepare(&db, now, options.cached_executions)
+            prepare(&db, db.follows_a_crash(), now, options.cached_executions)
         }))
         .unwrap_or_else(|panic| Err(commit::stopped_by(&*panic)))?;
         let shared = Arc::new(Shared::new(
@@ -398,11 +397,17 @@ impl From<PathBuf> for EmbeddedOptions {
 }
 
 /// The state as the file left it: only what is due is known, not the runs themselves.
-fn prepare(connection: &Db, now: Timestamp, cached_executions: usize) -> Result<Core, EngineError> {
+fn prepare(
+    connection: &Db,
+    crashed: bool,
+    now: Timestamp,
+    cached_executions: usize,
+) -> Result<Core, EngineError> {
     let (next_key, next_job) = highest_key(connection)?;
     let mut core = Core::default();
     core.next_key = next_key;
-    core.opening = Opening::after(connection.follows_a_crash(), next_key, now);
+    core.opening = Opening::after(crashed, next_key, now);
+    (core.suspects, core.rows) = Suspects::after(stored_suspects(connection)?, crashed, now);
     core.next_job = next_job;
     // Serials of another opening are smaller, so its tokens are not mistaken for ours.
     core.next_serial = SystemTime::now()

@@ -110,7 +110,8 @@ impl EmbeddedOptions {
         self
     }
 
-    /// The namespace; `default` by default.
+    /// The namespace of all runs; by default the one with which the file was first opened, or `default`. A file has one,
+    /// and is refused with another.
     pub fn namespace(mut self, namespace: Namespace) -> Self {
         self.namespace = Some(namespace);
         self

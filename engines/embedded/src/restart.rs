@@ -2,11 +2,7 @@
 
 use steadfast_engine::EngineError;
 
-use super::{
-    prepare,
-    shared::Shared,
-    state::{Core, Opening},
-};
+use super::{prepare, shared::Shared, state::Core};
 
 impl Shared {
     /// Forgets everything that is not in the store, and goes on as a new process would: tasks that
@@ -18,17 +14,16 @@ impl Shared {
             (now, core.cached_executions)
         };
         let fresh = self
-            .read(move |connection| prepare(connection, now, cached))
+            .read(move |connection| prepare(connection, true, now, cached))
             .await?;
         self.begin_anew(fresh)?;
         self.settled().await
     }
 
     /// Goes on with a state that was just read.
-    pub(super) fn begin_anew(&self, mut fresh: Core) -> Result<(), EngineError> {
+    pub(super) fn begin_anew(&self, fresh: Core) -> Result<(), EngineError> {
         {
-            let (mut core, now) = self.enter()?;
-            fresh.opening = Opening::after(true, fresh.next_key, now);
+            let (mut core, _) = self.enter()?;
             let old = std::mem::replace(&mut *core, fresh);
             core.transitions = old.transitions;
             core.timeouts = old.timeouts;

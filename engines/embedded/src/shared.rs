@@ -101,7 +101,9 @@ impl Core {
         [self.timers.peek(), self.waits.peek()]
             .into_iter()
             .flatten()
-            .any(|entry| entry.0.0 < until)
+            .map(|entry| entry.0.0)
+            .chain(self.suspects.next_release())
+            .any(|due| due < until)
     }
 
     fn has_jobs(&self) -> bool {

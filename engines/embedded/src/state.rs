@@ -36,6 +36,7 @@ use super::{
     queue::{Paused, Queues},
     save::{enforce_limits, save},
     store::{BackupRequest, InsertRun, LoadedRun, ReadFn, Row},
+    suspects::Suspects,
     ticket::{Promise, Ticket},
     timeouts::TimeoutCounts,
     watch::Watch,
@@ -98,7 +99,7 @@ impl Opening {
         key <= self.last_key && !self.acquitted.contains(&key)
     }
 
-    fn is_probation(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_probation(&self, now: Timestamp) -> bool {
         now < self.probation
     }
 
@@ -133,6 +134,7 @@ pub(crate) struct Core {
     by_workflow: HashMap<WorkflowId, i64>,
     pub(crate) next_key: i64,
     pub(crate) opening: Opening,
+    pub(crate) suspects: Suspects,
     pub(crate) next_job: i64,
     /// Jobs in the store that have to be read: those of a previous opening, and those whose commit
     /// failed.
@@ -405,6 +407,7 @@ impl Core {
         if has_new_wait {
             self.watch_waits(key);
         }
+        self.end_trials(key, now);
         self.drop_if_done(key);
     }
 

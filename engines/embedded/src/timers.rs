@@ -48,6 +48,7 @@ pub(crate) fn run_timers(shared: &Shared) {
         let until = next
             .into_iter()
             .chain(core.next_wait())
+            .chain(core.suspects.next_release())
             .filter(|_| !manual)
             .chain(next_retention)
             .min()
@@ -169,7 +170,9 @@ impl Shared {
         {
             let mut core = self.lock();
             if core.stopped.is_none() {
-                core.end_waits(self.clock.now());
+                let now = self.clock.now();
+                core.end_waits(now);
+                core.release_suspects(now);
             }
         }
         while let Some(key) = self.next_due_run() {
@@ -224,7 +227,11 @@ impl ClockListener for Shared {
             // Nothing fires any more.
             return None;
         }
-        let next_wait = core.next_wait();
+        let next_wait = core
+            .next_wait()
+            .into_iter()
+            .chain(core.suspects.next_release())
+            .min();
         // Stale entries would make the clock stop where nothing happens.
         while let Some(Reverse((due, key))) = core.timers.peek().copied() {
             match core.executions.get_mut(&key) {

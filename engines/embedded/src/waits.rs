@@ -5,7 +5,7 @@
 //! has at most one entry among those that are looked at, and entries of runs whose callers were answered
 //! are thrown away together, so that callers who are answered cost nothing later.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use steadfast_core::{ids::TaskQueue, time::Timestamp};
 use steadfast_engine::EngineError;
@@ -14,6 +14,9 @@ use super::{
     execution::{Execution, Task, Unanswered},
     state::Core,
 };
+
+/// In less than that a worker that waits for tasks need not have come as far as to have one, and looks like none.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 impl Core {
     /// Sees to it that the callers of a run are looked at when the first of them has waited long enough.
@@ -66,8 +69,9 @@ impl Core {
     }
 
     fn tell_unanswered(&self, key: i64, unanswered: Unanswered) {
+        let (Unanswered::Query { wait, .. } | Unanswered::Update { wait, .. }) = &unanswered;
         let (why, advice) = match self.executions.get(&key) {
-            Some(run) => self.why_unanswered(run),
+            Some(run) => self.why_unanswered(run, *wait),
             None => ("its run is gone".to_owned(), ""),
         };
         // Whoever waited may have gone.
@@ -103,7 +107,7 @@ impl Core {
     }
 
     /// Why nobody answers the callers of a run, and what to do about it.
-    fn why_unanswered(&self, run: &Execution) -> (String, &'static str) {
+    fn why_unanswered(&self, run: &Execution, wait: Duration) -> (String, &'static str) {
         let queue = &run.start.task_queue;
         if self.paused.contains(queue) {
             return (
@@ -127,6 +131,12 @@ impl Core {
             return (
                 "a worker has its workflow task and did not answer".to_owned(),
                 "see whether its code blocks, or allow more time",
+            );
+        }
+        if wait < SHORTEST {
+            return (
+                "no worker answers in so short a time".to_owned(),
+                "allow more of it",
             );
         }
         if self.is_served(queue) {

@@ -126,6 +126,71 @@ impl F {
     }
 }
 
+/// Workflows of one letter, as the type parameters of an expansion may have.
+pub mod letters {
+    use steadfast::prelude::*;
+
+    macro_rules! letters {
+        ($($letter:ident)*) => {$(
+            /// A workflow.
+            #[workflow]
+            #[derive(Debug, Default)]
+            pub struct $letter;
+
+            #[workflow_methods]
+            impl $letter {
+                /// Runs.
+                #[run]
+                pub async fn run(_: &mut WorkflowContext<Self>, input: u32) -> u32 {
+                    input
+                }
+
+                /// Hears.
+                #[signal]
+                pub fn hear(&mut self, _input: u32) {}
+
+                /// Says.
+                #[query]
+                pub fn say(&self) -> u32 {
+                    0
+                }
+
+                /// Changes.
+                #[update]
+                pub fn change(&mut self, input: u32) -> u32 {
+                    input
+                }
+            }
+        )*};
+    }
+
+    letters!(A B C D E F G H I J K L M N O P Q R S T U V W X Y Z);
+}
+
+/// Activities of types of one letter.
+pub mod letters_with_activities {
+    use steadfast::prelude::*;
+
+    macro_rules! letters {
+        ($($letter:ident)*) => {$(
+            /// Has an activity.
+            #[derive(Debug)]
+            pub struct $letter;
+
+            #[activities]
+            impl $letter {
+                /// Works.
+                #[activity]
+                pub async fn work(&self, input: u32) -> u32 {
+                    input
+                }
+            }
+        )*};
+    }
+
+    letters!(A B C D E F G H I J K L M N O P Q R S T U V W X Y Z);
+}
+
 #[test]
 fn names_on_the_wire_have_no_prefix() {
     use steadfast::definition::{QueryDefinition, SignalDefinition, WorkflowDefinition};

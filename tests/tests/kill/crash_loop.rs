@@ -1,4 +1,5 @@
-//! A process that kills itself: an activity, a local activity or workflow code in it ends it at once, each time they run.
+//! A process that kills itself: an activity, many of them, a local activity or workflow code in it ends it at once, each time
+//! they run.
 //! It is started again whenever it has died, as a supervisor would.
 
 use std::{
@@ -66,6 +67,9 @@ fn overflow(depth: u64) -> u64 {
 
 /// Ends the process, the first times.
 fn die(of: &str) {
+    if notes("deaths").len() > DEATHS {
+        return;
+    }
     note("deaths");
     if notes("deaths").len() > DEATHS {
         return;
@@ -116,6 +120,22 @@ impl Doomed {
                 die("code");
                 Ok(0)
             }
+            "many" => {
+                let kills = (0..30).map(|_| {
+                    let options = ActivityOptions::start_to_close_timeout(minute);
+                    ctx.start_activity(Deeds::kill, (), options)
+                });
+                let attempts = try_join_all(kills).await?;
+                Ok(attempts.into_iter().max().unwrap_or(0))
+            }
+            "loop" => loop {
+                let options = ActivityOptions::with_start_to_close_timeout(minute)
+                    .retry_policy(RetryPolicy::once())
+                    .build();
+                if let Ok(attempt) = ctx.start_activity(Deeds::kill, (), options).await {
+                    return Ok(attempt);
+                }
+            },
             _ => {
                 for _ in 0..3 {
                     let options = ActivityOptions::start_to_close_timeout(minute);
@@ -239,6 +259,24 @@ fn an_activity_that_aborts_is_held_back() {
         "{history}"
     );
     assert!(history.contains("attempt 3"), "{history}");
+}
+
+/// All of them together, and not each by itself.
+#[test]
+fn many_activities_that_abort_are_held_back() {
+    let history = supervise("many");
+    assert!(
+        history.contains("the process ended while the activity was running"),
+        "{history}"
+    );
+}
+
+/// Each is a new one, which may be tried once.
+#[test]
+fn a_loop_of_activities_that_abort_is_held_back() {
+    let history = supervise("loop");
+    let lost = "the process ended while the activity was running";
+    assert_eq!(history.matches(lost).count(), DEATHS, "{history}");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! commits. The next child reads the ledger, repeats what was not acknowledged, and goes on. At last
 //! one child is left in peace until every workflow has ended, and [`check`] holds the histories
 //! against the ledger, the journal and the model.
-//! Other tests move the file under the process, and have it kill itself ([`crash_loop`]).
+//! Other tests move the file under the process or write into it, tell it twice to end ([`second_signal`]), and have it kill itself ([`crash_loop`]).
 //!
 //! | variable | what it says | default |
 //! | --- | --- | --- |
@@ -29,6 +29,7 @@ mod load;
 mod order;
 mod papers;
 mod process;
+mod second_signal;
 
 use std::{
     env,
@@ -169,16 +170,12 @@ fn a_second_process_is_refused_at_once_and_a_killed_one_leaves_no_lock() {
     end_and_check(folder.path(), seed);
 }
 
-/// E2: nothing is acknowledged that is not in the file when it is back in its place.
-#[test]
-fn a_file_that_is_moved_under_load_has_all_that_was_acknowledged() {
+/// Does something with the file of a process under load, which has to end by itself then; and puts it right.
+fn disturb(disturb: impl Fn(&Path), put_right: impl Fn(&Path)) {
     let folder = tempfile::tempdir().unwrap();
     let seed = seed();
     let mut dice = Dice::new(seed);
-    let (path, elsewhere) = (
-        Papers::database(folder.path()),
-        folder.path().join("elsewhere"),
-    );
+    let path = Papers::database(folder.path());
     for round in 0..4 {
         let mut child = Child::start(folder.path(), seed, Aim::Nothing, "moves");
         child.wait_for(
@@ -187,7 +184,7 @@ fn a_file_that_is_moved_under_load_has_all_that_was_acknowledged() {
             },
             &mut dice,
         );
-        std::fs::rename(&path, &elsewhere).unwrap();
+        disturb(&path);
         child.hear("lost");
         let status = child.wait(Duration::from_secs(10));
         assert!(
@@ -195,9 +192,49 @@ fn a_file_that_is_moved_under_load_has_all_that_was_acknowledged() {
             "STEADFAST_KILL_SEED={seed}, round {round}: {status:?}\n{}",
             child.stderr()
         );
-        std::fs::rename(&elsewhere, &path).unwrap();
+        put_right(&path);
     }
     end_and_check(folder.path(), seed);
+}
+
+/// E2: nothing is acknowledged that is not in the file when it is back in its place, also if another process opens
+/// what has its name meanwhile.
+#[test]
+fn a_file_that_is_moved_under_load_has_all_that_was_acknowledged() {
+    let elsewhere = |path: &Path| path.with_extension("elsewhere");
+    disturb(
+        |path| {
+            std::fs::rename(path, elsewhere(path)).unwrap();
+            match EmbeddedEngine::open(path) {
+                // The first has let go already.
+                Ok(engine) => engine.shutdown(),
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(text.contains("is open in another engine"), "{text}");
+                }
+            }
+        },
+        |path| std::fs::rename(elsewhere(path), path).unwrap(),
+    );
+}
+
+/// E2: what somebody writes into the file ends the process, here with what is there already, so that nothing is lost by it.
+#[test]
+fn a_file_that_is_written_to_under_load_has_all_that_was_acknowledged() {
+    use std::os::unix::fs::FileExt as _;
+    disturb(
+        |path| {
+            let file = std::fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(path)
+                .unwrap();
+            let mut page = [0; 100];
+            file.read_exact_at(&mut page, 0).unwrap();
+            file.write_all_at(&page, 0).unwrap();
+        },
+        |_| {},
+    );
 }
 
 /// E2: before the commit that is being made is durable, and after.

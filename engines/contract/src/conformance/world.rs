@@ -423,6 +423,9 @@ impl<E: Engine, T: Time<E>> World<E, T> {
     ) -> Result<(), EngineError> {
         let request_id = self.request();
         let mut request = start_request(id, request_id.as_str());
+        if let Some(workflow_type) = option("type") {
+            request.workflow_type = WorkflowType::new(workflow_type).unwrap();
+        }
         request.start_delay = option("delay").map_or(Duration::ZERO, seconds);
         request.timeouts.run_timeout = option("run").map(seconds);
         request.timeouts.execution_timeout = option("execution").map(seconds);
@@ -570,8 +573,11 @@ impl<E: Engine, T: Time<E>> World<E, T> {
             },
             "schedule" => Command::ScheduleActivityTask(Box::new(ScheduleActivityTask {
                 activity_id: steadfast_core::ids::ActivityId::new(word(1)).unwrap(),
-                activity_type: steadfast_core::ids::ActivityType::new("Act").unwrap(),
-                task_queue: queue(word(1)),
+                activity_type: steadfast_core::ids::ActivityType::new(
+                    option("type").unwrap_or("Act"),
+                )
+                .unwrap(),
+                task_queue: queue(option("queue").unwrap_or_else(|| word(1))),
                 input: Vec::new(),
                 header: PayloadMap::new(),
                 timeouts: ActivityTimeouts {

@@ -43,7 +43,7 @@ pub(crate) struct Activity {
     pub(crate) last_failure: Option<Box<Failure>>,
     pub(crate) heartbeat: Vec<Payload>,
     /// Whether a process may have died of it.
-    pub(super) suspect: bool,
+    pub(crate) suspect: bool,
     pub(crate) heartbeat_time: Option<Timestamp>,
     /// Who ran the last attempt, and since when.
     pub(crate) last_start: Option<(Identity, Timestamp)>,

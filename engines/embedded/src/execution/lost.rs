@@ -13,7 +13,7 @@ use std::time::Duration;
 use steadfast_core::{
     event::WorkflowTaskFailedCause,
     failure::{Failure, FailureKind, TimeoutType},
-    ids::Identity,
+    ids::{ActivityType, Identity, WorkflowType},
     payload::Payload,
     retry::RetryPolicy,
     time::Timestamp,
@@ -27,7 +27,7 @@ pub(crate) struct Suspicion {
     /// Whether an earlier process had the task, or may have had it.
     suspect: bool,
     /// How many processes in a row died while a worker had the task.
-    deaths: u32,
+    pub(crate) deaths: u32,
     has_row: bool,
     /// What is to be written of it.
     pub(crate) row: Option<TaskRow>,
@@ -48,6 +48,48 @@ pub(crate) struct StoredTask {
     /// Which worker has it.
     pub(crate) worker: Option<Identity>,
     pub(crate) not_before: Option<Timestamp>,
+}
+
+/// What is held back as a whole when processes die of it: a type.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Suspect {
+    Activity(ActivityType),
+    Workflow(WorkflowType),
+}
+
+/// What the store has of a suspect.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct StoredSuspect {
+    /// How many processes died while a worker had something of it, as far as nothing was in its favour since.
+    pub(crate) deaths: u32,
+    /// Whether a worker has something of it.
+    pub(crate) is_running: bool,
+    /// When the next one may pass.
+    pub(crate) not_before: Timestamp,
+}
+
+impl Suspect {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Activity(activity_type) => activity_type.as_str(),
+            Self::Workflow(workflow_type) => workflow_type.as_str(),
+        }
+    }
+
+    /// What a worker has of it.
+    pub(crate) fn what(&self) -> &'static str {
+        match self {
+            Self::Activity(_) => "activities",
+            Self::Workflow(_) => "workflow tasks",
+        }
+    }
+}
+
+impl StoredSuspect {
+    /// How long it is held back.
+    pub(crate) fn wait(&self) -> Duration {
+        RetryPolicy::default().backoff_after(self.deaths)
+    }
 }
 
 /// Why an attempt at an activity failed that died with its process.

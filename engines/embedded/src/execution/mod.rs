@@ -58,7 +58,7 @@ pub(crate) use self::{
     child::{Child, ChildEnd},
     close::{NewRun, new_run_id},
     identity::engine_identity,
-    lost::{StoredTask, TaskRow},
+    lost::{StoredSuspect, StoredTask, Suspect, TaskRow},
     message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},
     problems::{NOT_YOURS, TaskProblems, claims_problems},
     record::QueuedEvents,

@@ -3,24 +3,32 @@
 
 use std::{
     borrow::Cow,
+    error::Error,
     fmt,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use rusqlite::{CachedStatement, Connection, Params, config::DbConfig};
-use steadfast_core::{payload::Payload, text::panic_message};
+use rusqlite::{CachedStatement, Connection, Params, config::DbConfig, hooks::Wal};
+use steadfast_core::{ids::Namespace, payload::Payload, text::panic_message};
 use steadfast_engine::{EngineError, codec::PayloadCodec};
 
 use super::{
     codec::{decode_value, encode_value},
     possession::{Possession, Room},
+    schema,
 };
 
 /// How many prepared statements are kept. Only lists with unusual filters lead to more.
 const KEPT_STATEMENTS: usize = 64;
+
+/// The log is begun anew when it has so many frames of a page each: 16 MiB.
+const FRAMES_OF_A_LOG: u64 = 4_000;
 
 /// The first byte of what a codec encoded. `MessagePack` never uses it.
 const SEALED: u8 = 0xc1;
@@ -29,21 +37,30 @@ pub(crate) struct Db {
     connection: Connection,
     /// Dropped after the connection; there is none in memory.
     possession: Option<Possession>,
+    /// How many frames of the log are in use; 0 when that is not known.
+    frames: Arc<AtomicU64>,
     codec: Option<Arc<dyn PayloadCodec>>,
 }
 
 impl Db {
     pub(super) fn new(
-        connection: Connection,
+        mut connection: Connection,
         possession: Option<Possession>,
         codec: Option<Arc<dyn PayloadCodec>>,
-    ) -> Self {
+    ) -> rusqlite::Result<Self> {
         connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        Self {
+        let frames = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&frames);
+        connection.wal_hook(Some(move |_: &mut Wal, frames| {
+            seen.store(u64::try_from(frames).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Self {
             connection,
             possession,
+            frames,
             codec,
-        }
+        })
     }
 
     /// Whether the process that had the file before did not end in peace.
@@ -71,19 +88,74 @@ impl Db {
         Some(self.possession.as_ref()?.log_path()?.to_owned())
     }
 
+    /// The namespace of the runs, which is from now on the wanted one if there was none.
+    ///
+    /// # Errors
+    ///
+    /// When it is another one.
+    pub(crate) fn namespace(&self, wanted: Option<Namespace>) -> Result<Namespace, EngineError> {
+        schema::namespace(self, wanted)
+    }
+
+    /// Whether nobody else has written to the file.
+    ///
+    /// # Errors
+    ///
+    /// When somebody has, from then on each time.
+    pub(super) fn check_untouched(&self) -> Result<(), EngineError> {
+        self.possession
+            .as_ref()
+            .map_or(Ok(()), Possession::check_untouched)
+    }
+
+    /// Runs what adds to the log, unless somebody else has written to the file; then, and when somebody does so
+    /// meanwhile, [`check_untouched`](Self::check_untouched) says why not. Begins the log anew when it is long.
+    pub(super) fn append<T>(
+        &self,
+        write: impl FnOnce() -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let Some(possession) = &self.possession else {
+            return write();
+        };
+        possession.check_untouched().map_err(|_| untouchable())?;
+        let written = write();
+        let frames = self.frames.load(Ordering::Relaxed);
+        if possession.appended(frames).is_ok() && frames >= FRAMES_OF_A_LOG {
+            // What was written is written, and the next one tries again.
+            let _ = self.checkpoint("PASSIVE");
+        }
+        written
+    }
+
     /// Puts everything that is in the log into the database, and empties the log.
     pub(super) fn empty_log(&self) -> rusqlite::Result<()> {
-        self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        self.checkpoint("TRUNCATE")
+    }
+
+    fn checkpoint(&self, mode: &str) -> rusqlite::Result<()> {
+        self.check_untouched().map_err(|_| untouchable())?;
+        // When there is no room for it the database is as it was but for what is in the log.
+        let _ = schema::mark(self);
+        let done = self
+            .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
+            .query_row([], |_| Ok(()));
+        self.frames.store(0, Ordering::Relaxed);
+        if let Some(possession) = &self.possession {
+            possession.rewritten();
+        }
+        done
     }
 
     /// Makes the file smaller by so many free pages, or as many as there are.
     pub(super) fn give_back(&self, pages: u64) -> rusqlite::Result<()> {
-        self.prepare_cached(&format!("PRAGMA incremental_vacuum({pages})"))?
-            .query([])
-            .and_then(|mut rows| {
-                while rows.next()?.is_some() {}
-                Ok(())
-            })
+        self.append(|| {
+            self.prepare_cached(&format!("PRAGMA incremental_vacuum({pages})"))?
+                .query([])
+                .and_then(|mut rows| {
+                    while rows.next()?.is_some() {}
+                    Ok(())
+                })
+        })
     }
 
     /// Puts what was acknowledged into the file that was moved and lets go of it. Nothing is deleted then:
@@ -91,6 +163,19 @@ impl Db {
     fn abandon(&self) -> rusqlite::Result<()> {
         self.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         self.empty_log()
+    }
+
+    /// Lets go of a file that somebody else wrote to, without a change, and keeps its log from what is there now.
+    fn leave(&self, possession: &Possession) -> Result<(), Box<dyn Error>> {
+        self.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        if let Some(aside) = possession.set_log_aside()? {
+            tracing::warn!(
+                log = %aside.display(),
+                "the file or its log was overwritten while it was open; they do not belong together any more, so the \
+                 log has another name now"
+            );
+        }
+        Ok(())
     }
 
     /// What is stored of encoded values.
@@ -165,9 +250,20 @@ impl<'db> Statements<'db> {
     }
 }
 
+/// Why nothing is written: somebody else wrote to the file.
+fn untouchable() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR), None)
+}
+
 impl Drop for Db {
     fn drop(&mut self) {
-        if self.check_place().is_err()
+        if let Some(possession) = &self.possession
+            && self.check_untouched().is_err()
+        {
+            if let Err(error) = self.leave(possession) {
+                tracing::warn!(%error, "the log of a file that was overwritten is still beside it; move it away");
+            }
+        } else if self.check_place().is_err()
             && let Err(error) = self.abandon()
         {
             tracing::warn!(%error, "what was acknowledged last is not in the file that was moved");

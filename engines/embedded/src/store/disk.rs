@@ -5,7 +5,7 @@
 //! room. So the log is emptied before it takes a share of what is free, and the last of a disk is kept
 //! for deleting and ending runs. Other programs can still fill the disk; then it takes their room to go on.
 
-use super::{db::Db, possession::Room, rows::Row};
+use super::{PAGE, db::Db, possession::Room, rows::Row};
 
 /// The part of a disk that is kept for what makes room, and its bounds.
 const RESERVED_SHARE: u64 = 16;
@@ -16,7 +16,6 @@ const BYTES_OF_A_ROW: u64 = 16 * 1024;
 /// So much is written at most before somebody looks again, and a share of what is free.
 const LONGEST_WITHOUT_LOOKING: u64 = 4 * 1024 * 1024;
 const SHARE_WITHOUT_LOOKING: u64 = 8;
-const PAGE: u64 = 4096;
 
 /// What is known of the disk.
 #[derive(Debug, Default)]

@@ -19,6 +19,7 @@ mod possession;
 mod read;
 mod rows;
 mod schema;
+mod stamp;
 mod writer;
 
 use std::{
@@ -39,7 +40,7 @@ pub(crate) use self::{
     read::{
         KeyRange, LoadedRun, RunInfo, check_lowest_key, count_runs, due_runs, expired_runs,
         find_request, find_run, highest_key, highest_key_below, list_runs, load_run, paused_queues,
-        read_events, stored_jobs,
+        read_events, stored_jobs, stored_suspects,
     },
     rows::{InsertRun, Row},
     writer::{Batch, ReadFn, Slice, Writer, WriterWork},
@@ -51,6 +52,8 @@ use super::options::{Durability, Location};
 const LOCK: &str = "BEGIN IMMEDIATE; COMMIT";
 /// How long a process that waits for a file sleeps between two looks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+/// `SQLite`'s page, in bytes.
+const PAGE: u64 = 4096;
 
 /// Opens the database and takes possession of it, waiting at most so long for whoever else has it.
 pub(crate) fn open(
@@ -67,7 +70,8 @@ pub(crate) fn open(
             take_possession(&connection, true)
                 .map_err(|error| storage_error("memory could not be prepared", &error))?;
             set_up(&connection, &Store::Memory, durability)?;
-            return Ok(Db::new(connection, None, codec));
+            return Db::new(connection, None, codec)
+                .map_err(|error| open_error(&Store::Memory, &error));
         }
         Location::File(path) => path,
     };
@@ -77,7 +81,8 @@ pub(crate) fn open(
     loop {
         match open_file(path, durability) {
             Ok((connection, possession)) => {
-                return Ok(Db::new(connection, Some(possession), codec));
+                return Db::new(connection, Some(possession), codec)
+                    .map_err(|error| open_error(&store, &error));
             }
             Err(Refusal::Busy) if since.elapsed() < wait => thread::sleep(BETWEEN_LOOKS),
             Err(Refusal::Busy) => {
@@ -160,7 +165,9 @@ fn open_file(path: &Path, durability: Durability) -> Result<(Connection, Possess
     let connection = connect(possession.path()).map_err(busy_or)?;
     take_possession(&connection, is_empty).map_err(busy_or)?;
     set_up(&connection, &store, durability)?;
-    possession.take_log()?;
+    let page_of_mark =
+        schema::page_of_mark(&connection).map_err(|error| open_error(&store, &error))?;
+    possession.take_log(page_of_mark)?;
     Ok((connection, possession))
 }
 
@@ -202,7 +209,10 @@ fn set_up(
     connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
         .and_then(|()| connection.execute_batch(LOCK))
-        .map_err(failed)
+        .map_err(failed)?;
+    // As long as the disk is full nothing else is written either.
+    let _ = schema::mark(connection);
+    Ok(())
 }
 
 fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
@@ -218,7 +228,8 @@ fn configure(connection: &Connection, durability: Durability) -> rusqlite::Resul
     connection.pragma_update(None, "foreign_keys", "OFF")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4_000, |_| Ok(()))?;
+    // The log is emptied by `Db`, which has to know when the database changes.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 * 1024 * 1024, |_| Ok(()))
 }
 
@@ -263,7 +274,9 @@ impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             rusqlite::Error::SqliteFailure(error, _)
-            | rusqlite::Error::SqlInputError { error, .. } => error.fmt(f),
+            | rusqlite::Error::SqlInputError { error, .. } => {
+                f.write_str(rusqlite::ffi::code_to_str(error.extended_code))
+            }
             // A column can be a whole expression.
             error if is_foreign(error) => f.write_str("a value is not what it should be"),
             error => error.fmt(f),
@@ -282,8 +295,8 @@ pub(crate) fn storage_error(what: &str, error: &rusqlite::Error) -> EngineError 
         }
         Some(ErrorCode::ReadOnly) => "the file is read-only; make it writable and try again",
         Some(ErrorCode::SystemIoFailure) => {
-            "the disk reported an error; nothing that was acknowledged is lost, check the disk and try \
-             again"
+            "the disk reported an error; nothing that was acknowledged is lost, check the disk and what a file may have \
+             (`ulimit -f`), and try again"
         }
         _ => "nothing that was acknowledged is lost; try again",
     };

@@ -4,13 +4,16 @@
 //! when any code of the process closes the file, be it a second engine that is refused or
 //! `std::fs::copy`, they are gone. So an engine holds a lock (`flock`) on a descriptor of its own besides, which
 //! nobody else can close, on the database and on its log. It follows the file through links and new names.
+//! No lock keeps a program out that writes into the file without asking; that is found by how the files [were left](super::stamp).
 //!
 //! Invariants:
 //!
 //! * What this process has open is never opened a second time to find that out.
 //! * The descriptors here are closed after `SQLite`'s: closing one drops `SQLite`'s locks.
+//! * Once somebody else has written to the files nothing is written to them any more.
 
 use std::{
+    cell::{Cell, OnceCell},
     collections::BTreeSet,
     fs::{self, File, Metadata, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, SeekFrom},
@@ -23,6 +26,7 @@ use steadfast_engine::EngineError;
 use super::{
     diagnosis,
     schema::{self, Origin},
+    stamp::{Left, Telling},
 };
 
 /// What is one file for the operating system, whatever its names: device and number.
@@ -48,6 +52,10 @@ pub(super) struct Possession {
     log: Option<Held>,
     /// Whether there was one before.
     found_a_log: bool,
+    /// How many frames of the log are in use, as far as is known.
+    frames: Cell<u64>,
+    /// Why nothing may be written any more.
+    overwritten: OnceCell<EngineError>,
 }
 
 /// A file with a lock on it, and its name without links.
@@ -56,6 +64,8 @@ struct Held {
     path: PathBuf,
     file: File,
     identity: Identity,
+    /// How it was left, for a file that has been opened.
+    left: Option<Left>,
 }
 
 impl Possession {
@@ -68,7 +78,10 @@ impl Possession {
         {
             return Ok(None);
         }
-        refuse_orphans(path)?;
+        refuse_what_is_no_file(path)?;
+        if refuse_orphans(path)? {
+            return Ok(None);
+        }
         let file = private()
             .create(true)
             .truncate(false)
@@ -89,7 +102,7 @@ impl Possession {
         }
         let log_path = log_of(&database.path);
         // Of a process that did not end in peace; or of one whose database was moved while it had it open.
-        let log = match File::open(&log_path) {
+        let log = match private().open(&log_path) {
             Ok(log) => match Held::new(&log_path, log)? {
                 Some(log) => Some(log),
                 None => return Ok(None),
@@ -103,6 +116,8 @@ impl Possession {
             database,
             log,
             found_a_log,
+            frames: Cell::new(0),
+            overwritten: OnceCell::new(),
         }))
     }
 
@@ -126,19 +141,25 @@ impl Possession {
         Ok(schema::origin(&header))
     }
 
-    /// Takes the log that `SQLite` made or went on with.
-    pub(super) fn take_log(&mut self) -> Result<(), EngineError> {
+    /// Takes the log that `SQLite` made or went on with. From now on both files have to be as they are left; one page of
+    /// the database tells its states apart.
+    pub(super) fn take_log(&mut self, page_of_mark: u64) -> Result<(), EngineError> {
         let path = log_of(&self.database.path);
         let found = fs::metadata(&path).map_err(|error| unopened(&path, &error))?;
         if self
             .log
             .as_ref()
-            .is_some_and(|log| log.identity == identity(&found))
+            .is_none_or(|log| log.identity != identity(&found))
         {
-            return Ok(());
+            let log = private()
+                .open(&path)
+                .map_err(|error| unopened(&path, &error))?;
+            self.log = Held::new(&path, log)?;
         }
-        let log = File::open(&path).map_err(|error| unopened(&path, &error))?;
-        self.log = Held::new(&path, log)?;
+        self.database.watch(Telling::page(page_of_mark))?;
+        if let Some(log) = &mut self.log {
+            log.watch(Telling::OF_LOG)?;
+        }
         self.check()
     }
 
@@ -163,23 +184,136 @@ impl Possession {
         self.database.check()?;
         self.log.as_ref().map_or(Ok(()), Held::check)
     }
+
+    /// Whether both files are as they were left. Has to be asked before anything is written, which hides what others
+    /// wrote.
+    ///
+    /// # Errors
+    ///
+    /// When somebody else has written to one, from then on each time.
+    pub(super) fn check_untouched(&self) -> Result<(), EngineError> {
+        self.refuse_if_overwritten(&self.database, Held::is_as_left)?;
+        self.log.as_ref().map_or(Ok(()), |log| {
+            self.refuse_if_overwritten(log, Held::is_as_left)
+        })
+    }
+
+    /// Takes note that the log was written to, and has so many frames now.
+    ///
+    /// # Errors
+    ///
+    /// When somebody else has written to one of the files meanwhile, as far as that shows, or before.
+    pub(super) fn appended(&self, frames: u64) -> Result<(), EngineError> {
+        self.refuse_if_overwritten(&self.database, Held::is_as_left)?;
+        let Some(log) = &self.log else { return Ok(()) };
+        let before = self.frames.replace(frames);
+        self.refuse_if_overwritten(log, |log| {
+            let begins_as_before = log.note()?;
+            // With fewer frames it was begun anew.
+            let goes_on = before > 0 && frames >= before;
+            let size = log.left.as_ref().map_or(u64::MAX, Left::size);
+            Ok(size >= bytes_of(frames) && (begins_as_before || !goes_on))
+        })
+    }
+
+    /// Takes note that the database was written to, and the log emptied or begun anew.
+    pub(super) fn rewritten(&self) {
+        self.frames.set(0);
+        for held in [Some(&self.database), self.log.as_ref()] {
+            if let Some(Err(error)) = held.map(Held::note) {
+                tracing::warn!(%error, "it is not known how the file was left");
+            }
+        }
+    }
+
+    /// Gives the log another name when it does not belong to the database any more, because one of them was replaced by
+    /// another: `SQLite` would put what is in the log into the database.
+    pub(super) fn set_log_aside(&self) -> io::Result<Option<PathBuf>> {
+        let Some(log) = self.log.as_ref().filter(|log| log.check().is_ok()) else {
+            return Ok(None);
+        };
+        // Beside an empty database nothing is opened as long as there is a log.
+        if self.database.is_empty()? || !(self.database.is_another()? || log.is_another()?) {
+            return Ok(None);
+        }
+        let aside = beside(&log.path, &format!(".{}.set-aside", uuid::Uuid::now_v7()));
+        fs::rename(&log.path, &aside)?;
+        Ok(Some(aside))
+    }
+
+    fn refuse_if_overwritten(
+        &self,
+        held: &Held,
+        is_ours: impl FnOnce(&Held) -> io::Result<bool>,
+    ) -> Result<(), EngineError> {
+        if let Some(error) = self.overwritten.get() {
+            return Err(error.clone());
+        }
+        // What cannot be asked is not taken for an attack.
+        if is_ours(held).unwrap_or(true) {
+            return Ok(());
+        }
+        let error = self.overwritten.get_or_init(|| EngineError::Stopped {
+            message: format!(
+                "the engine stopped because somebody else wrote into `{}` while it was open (it was overwritten in \
+                 place, cut short or touched), and what is acknowledged now could be lost; see that the right file is \
+                 in its place, and open it again; stop the process before files are replaced",
+                held.path.display()
+            ),
+        });
+        Err(error.clone())
+    }
+}
+
+/// How long a log with so many frames is at least.
+fn bytes_of(frames: u64) -> u64 {
+    const HEADER: u64 = 32;
+    const FRAME: u64 = 24 + super::PAGE;
+    if frames == 0 {
+        return 0;
+    }
+    frames.saturating_mul(FRAME).saturating_add(HEADER)
+}
+
+/// Refuses what is no file where the database or its log is to be: a device, a folder, a link of the log to elsewhere.
+fn refuse_what_is_no_file(path: &Path) -> Result<(), EngineError> {
+    let refused = |path: &Path, what: &str| {
+        Err(EngineError::Storage {
+            message: format!("`{}` {what}", path.display()),
+        })
+    };
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return refused(
+            path,
+            "is not a file; write the path of one, as in `orders.db`",
+        );
+    }
+    let log = log_of(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()));
+    if fs::symlink_metadata(&log).is_ok_and(|found| !found.is_file()) {
+        return refused(
+            &log,
+            "has to be a file beside its database, and is a link or something else; move it away",
+        );
+    }
+    Ok(())
 }
 
 /// Refuses to make a database beside a log that belongs to one that is gone: `SQLite` would delete the log, and with it
-/// what was acknowledged last.
-fn refuse_orphans(path: &Path) -> Result<(), EngineError> {
+/// what was acknowledged last. Says whether an engine has the log, whose database was moved under it: that is its
+/// engine's to tell of, and nothing is to be made there meanwhile.
+fn refuse_orphans(path: &Path) -> Result<bool, EngineError> {
     if fs::metadata(path).is_ok_and(|database| database.len() > 0) {
-        return Ok(());
+        return Ok(false);
     }
     // The log is kept beside the file itself, whatever name it is opened by.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     for suffix in [LOG, "-journal"] {
         let orphan = beside(&path, suffix);
-        let is_in_use = |log: &File| matches!(log.try_lock(), Err(TryLockError::WouldBlock));
-        if fs::metadata(&orphan).is_ok_and(|log| log.len() > 0)
-            // One that an engine has, whose database was moved under it, is that engine's to tell of.
-            && !File::open(&orphan).is_ok_and(|log| is_in_use(&log))
-        {
+        let is_in_use = |log: File| matches!(log.try_lock(), Err(TryLockError::WouldBlock));
+        if cfg!(unix) && File::open(&orphan).is_ok_and(is_in_use) {
+            return Ok(true);
+        }
+        if fs::metadata(&orphan).is_ok_and(|log| log.len() > 0) {
             return Err(EngineError::Storage {
                 message: format!(
                     "`{}` is not there, but `{}` is, the log of a database that was moved or deleted after its process \
@@ -191,7 +325,7 @@ fn refuse_orphans(path: &Path) -> Result<(), EngineError> {
             });
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 impl Drop for Possession {
@@ -227,9 +361,41 @@ impl Held {
             path,
             file,
             identity,
+            left: None,
         };
         held.check()?;
         Ok(Some(held))
+    }
+
+    /// From now on it has to be as its engine left it.
+    fn watch(&mut self, telling: Telling) -> Result<(), EngineError> {
+        let left = Left::new(&self.file, telling).map_err(|error| unopened(&self.path, &error))?;
+        self.left = Some(left);
+        Ok(())
+    }
+
+    fn is_as_left(&self) -> io::Result<bool> {
+        self.left
+            .as_ref()
+            .map_or(Ok(true), |left| left.holds(&self.file))
+    }
+
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() == 0)
+    }
+
+    /// Whether what is there now is something else than what was left.
+    fn is_another(&self) -> io::Result<bool> {
+        self.left
+            .as_ref()
+            .map_or(Ok(false), |left| left.is_another(&self.file))
+    }
+
+    /// Takes note of how it is left. Says whether its telling part is as it was.
+    fn note(&self) -> io::Result<bool> {
+        self.left
+            .as_ref()
+            .map_or(Ok(true), |left| left.note(&self.file))
     }
 
     fn check(&self) -> Result<(), EngineError> {

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension as _, Row, params};
 use steadfast_core::{
     event::{EventKind, ExecutionStatus, HistoryEvent},
-    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
+    ids::{
+        ActivityType, Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId,
+        WorkflowType,
+    },
     payload::PayloadMap,
     time::Timestamp,
 };
@@ -17,7 +20,7 @@ use super::{
     rows::{as_integer, names_checksum, status_number, status_of},
     storage_error,
 };
-use crate::execution::{StoredActivity, StoredState, StoredTask};
+use crate::execution::{StoredActivity, StoredState, StoredSuspect, StoredTask, Suspect};
 
 /// What the row of a run tells.
 #[derive(Clone, Debug)]
@@ -391,6 +394,36 @@ pub(crate) fn paused_queues(connection: &Db) -> Result<BTreeSet<TaskQueue>, Engi
     names
         .into_iter()
         .map(|name| TaskQueue::new(name).map_err(|_| damaged("task queue")))
+        .collect()
+}
+
+/// The types that processes died of, perhaps.
+pub(crate) fn stored_suspects(
+    connection: &Db,
+) -> Result<Vec<(Suspect, StoredSuspect)>, EngineError> {
+    let mut statement = connection
+        .prepare("SELECT is_workflow, name, deaths, is_running, not_before FROM suspect")
+        .map_err(failed)?;
+    let rows = statement
+        .query_map([], |row| {
+            let stored = StoredSuspect {
+                deaths: row.get(2)?,
+                is_running: row.get(3)?,
+                not_before: Timestamp::from_unix_nanos(row.get(4)?),
+            };
+            Ok((row.get::<_, bool>(0)?, row.get::<_, String>(1)?, stored))
+        })
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(failed)?;
+    rows.into_iter()
+        .map(|(is_workflow, name, stored)| {
+            let suspect = if is_workflow {
+                WorkflowType::new(name).map(Suspect::Workflow)
+            } else {
+                ActivityType::new(name).map(Suspect::Activity)
+            };
+            Ok((suspect.map_err(|_| damaged("type"))?, stored))
+        })
         .collect()
 }
 

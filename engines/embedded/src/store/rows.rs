@@ -14,7 +14,7 @@ use super::{
     codec::{checksum, encode_value},
     db::{Db, Statements},
 };
-use crate::execution::{ActivityRow, TaskRow};
+use crate::execution::{ActivityRow, StoredSuspect, Suspect, TaskRow};
 
 /// One change of the file.
 #[derive(Debug)]
@@ -76,6 +76,8 @@ pub(crate) enum Row {
     },
     PauseQueue(TaskQueue),
     ResumeQueue(TaskQueue),
+    /// What is known of a type that processes died of; nothing any more.
+    Suspect(Suspect, Option<StoredSuspect>),
 }
 
 /// A new run.
@@ -135,7 +137,8 @@ impl Row {
             Self::PutJob { .. }
             | Self::DeleteJob { .. }
             | Self::PauseQueue(_)
-            | Self::ResumeQueue(_) => None,
+            | Self::ResumeQueue(_)
+            | Self::Suspect(..) => None,
         }
     }
 
@@ -242,6 +245,21 @@ impl Row {
             Self::ResumeQueue(queue) => statements.execute(
                 "DELETE FROM paused_queue WHERE name = ?1",
                 params![queue.as_str()],
+            ),
+            Self::Suspect(suspect, Some(stored)) => statements.execute(
+                "INSERT OR REPLACE INTO suspect (is_workflow, name, deaths, is_running, not_before) \
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    matches!(suspect, Suspect::Workflow(_)),
+                    suspect.name(),
+                    stored.deaths,
+                    stored.is_running,
+                    stored.not_before.unix_nanos()
+                ],
+            ),
+            Self::Suspect(suspect, None) => statements.execute(
+                "DELETE FROM suspect WHERE is_workflow = ?1 AND name = ?2",
+                params![matches!(suspect, Suspect::Workflow(_)), suspect.name()],
             ),
         }
     }

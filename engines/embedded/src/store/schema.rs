@@ -1,15 +1,20 @@
 //! The tables, and the way from every older version of them to the current one.
 
 use rusqlite::Connection;
+use steadfast_core::ids::Namespace;
 use steadfast_engine::EngineError;
 
-use super::{Store, open_error, storage_error};
+use super::{Store, db::Db, open_error, storage_error};
 
 /// Says that an `SQLite` file is ours: `stdf`.
 const APPLICATION_ID: i32 = 0x7374_6466;
 
 /// One script per version, each from the version before. A script that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+];
 
 /// How many bytes at the beginning of a file say whose it is.
 pub(super) const HEADER_BYTES: usize = 100;
@@ -104,6 +109,53 @@ pub(super) fn migrate(
             .map_err(failed)?;
     }
     Ok(())
+}
+
+/// The page that tells states of the database apart.
+pub(super) fn page_of_mark(connection: &Connection) -> rusqlite::Result<u64> {
+    let page: i64 = connection.query_row(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'file'",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(u64::try_from(page).unwrap_or(1))
+}
+
+/// The namespace of the runs of a file, which is from now on the wanted one if it had none.
+pub(super) fn namespace(db: &Db, wanted: Option<Namespace>) -> Result<Namespace, EngineError> {
+    let failed = |error| storage_error("the namespace of the file could not be read", &error);
+    let stored: Option<String> = db
+        .query_row("SELECT namespace FROM file", [], |row| row.get(0))
+        .map_err(failed)?;
+    let Some(stored) = stored else {
+        let namespace = match wanted {
+            Some(namespace) => namespace,
+            None => Namespace::new("default").expect("not empty and not long"),
+        };
+        db.append(|| db.execute("UPDATE file SET namespace = ?1", [namespace.as_str()]))
+            .map_err(failed)?;
+        return Ok(namespace);
+    };
+    match wanted {
+        Some(wanted) if wanted.as_str() != stored => Err(EngineError::Storage {
+            message: format!(
+                "the file has the runs of the namespace `{stored}` and not of `{wanted}`; open it with that one or \
+                 with none, or use another file: a file has one namespace"
+            ),
+        }),
+        Some(wanted) => Ok(wanted),
+        None => Namespace::new(stored).map_err(|error| EngineError::Storage {
+            message: format!("the file is damaged ({error}); restore it from a backup"),
+        }),
+    }
+}
+
+/// Sees to it that the database is another one when it is next written from its log.
+pub(super) fn mark(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE file SET mark = mark + 1")?
+        .execute([])
+        .map(drop)
 }
 
 #[cfg(test)]

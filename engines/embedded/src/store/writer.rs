@@ -222,13 +222,16 @@ impl Progress {
             let ordinal = self.ordinal;
             self.disk
                 .make_room(db, &rows)
-                .and_then(|()| write(db, &rows, || at(ordinal, CrashPoint::BeforeCommit)))
+                .and_then(|()| {
+                    db.append(|| write(db, &rows, || at(ordinal, CrashPoint::BeforeCommit)))
+                })
                 .map(|committed| {
                     committed && at(ordinal, CrashPoint::AfterCommit) != CrashAction::Stop
                 })
         };
-        // After the commit: then nothing is acknowledged that went into a file without a name.
-        if let Err(error) = self.check_place(db) {
+        // After the commit: then nothing is acknowledged that went into a file without a name, or into what somebody
+        // else wrote there.
+        if let Err(error) = db.check_untouched().and_then(|()| self.check_place(db)) {
             tracing::error!(%error, "the engine stops");
             work.lost(rows, error);
             return None;

@@ -8,13 +8,17 @@ use std::{
     time::Duration,
 };
 
-use steadfast_core::{task::WorkflowTask, time::Timestamp};
+use steadfast_core::{
+    task::{ActivityOutcome, ActivityTask, WorkflowTask},
+    time::Timestamp,
+};
 use steadfast_embedded::{CrashAction, CrashPoint, EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::{
-    Engine, ListFilter, PollWorkflowTaskRequest, conformance::notation::render,
+    Engine, ListFilter, PollActivityTaskRequest, PollWorkflowTaskRequest,
+    conformance::notation::render,
 };
 
-use crate::harness::{Lived as _, World, block_on, completion, identity, queue};
+use crate::harness::{Lived as _, World, block_on, completion, identity, queue, start_request};
 
 const PROCESS_ENDED: &str = r#"WTFailed(WorkflowWorkerUnhandledFailure, application,ProcessEnded "the process ended while a worker had this workflow task, perhaps because of it: a stack overflow, an abort, a kill; each time that happens again, the wait before the next attempt is longer")"#;
 
@@ -265,6 +269,221 @@ fn what_did_not_kill_the_process_gets_through() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+async fn poll_attempt(world: &World) -> Option<ActivityTask> {
+    let request = PollActivityTaskRequest {
+        task_queue: queue("q"),
+        worker: identity("worker"),
+        max_tasks_per_second: None,
+    };
+    let poll = world.engine.poll_activity_task(request);
+    let lease = tokio::time::timeout(Duration::from_millis(20), poll).await;
+    lease.ok().map(|lease| lease.unwrap().task)
+}
+
+fn done(task: ActivityTask) -> (steadfast_core::task::TaskToken, ActivityOutcome) {
+    (task.token, ActivityOutcome::Completed { result: None })
+}
+
+const LONG: Duration = Duration::from_secs(600);
+/// So often something dies in that time at most when it waits 1, 2, 4 seconds and so on, up to 100, after two deaths
+/// that are not counted.
+const DEATHS: usize = 14;
+
+/// A supervisor starts the process again at once, and all that it has is not to die of what it died of before.
+struct Fleet {
+    machine: Machine,
+    began: Timestamp,
+    deaths: usize,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        let machine = Machine::new();
+        let began = machine.0.clock.now();
+        Self {
+            machine,
+            began,
+            deaths: 0,
+        }
+    }
+
+    fn passed(&self) -> Duration {
+        self.machine.0.clock.now().since(self.began)
+    }
+
+    fn dies(&mut self) {
+        self.deaths += 1;
+        assert!(
+            self.deaths <= DEATHS,
+            "{} deaths in {:?}",
+            self.deaths,
+            self.passed()
+        );
+        self.machine.process("");
+    }
+
+    /// As many attempts as a worker takes at once.
+    fn poll(&self) -> Vec<ActivityTask> {
+        let mut tasks = Vec::new();
+        while tasks.len() < 100
+            && let Some(task) = block_on(poll_attempt(&self.machine.0))
+        {
+            tasks.push(task);
+        }
+        tasks
+    }
+
+    /// Until something happens by itself, but no longer.
+    fn waits(&self, longest: Duration) {
+        self.machine
+            .0
+            .clock
+            .advance(self.machine.wait().min(longest));
+    }
+}
+
+/// Each of the many is held back by itself; all of them together would kill a process twice a second for ever, and what
+/// takes a second would never be done.
+#[test]
+fn what_did_not_kill_the_process_gets_its_turn_among_many_that_do() {
+    const WORK: Duration = Duration::from_secs(1);
+    let mut fleet = Fleet::new();
+    let kills: Vec<_> = (0..300)
+        .map(|n| format!("schedule k{n} type=Kill queue=q close=3600s"))
+        .collect();
+    block_on(fleet.machine.0.run(&format!(
+        "start w\n task w: {}\n start v\n task v: schedule a type=Work queue=q",
+        kills.join("; ")
+    )));
+    let mut done_after = None;
+    let mut at_work = None;
+    while fleet.passed() < LONG {
+        let tasks = fleet.poll();
+        let is_killed = tasks
+            .iter()
+            .any(|task| task.activity_type.as_str() == "Kill");
+        let work = tasks
+            .into_iter()
+            .find(|task| task.activity_type.as_str() == "Work");
+        if let Some(work) = work {
+            at_work = Some((work, fleet.passed() + WORK));
+        }
+        if is_killed {
+            at_work = None;
+            fleet.dies();
+            continue;
+        }
+        match at_work.take() {
+            Some((work, due)) if due <= fleet.passed() => {
+                let (token, outcome) = done(work);
+                block_on(
+                    fleet
+                        .machine
+                        .0
+                        .engine
+                        .complete_activity_task(token, outcome),
+                )
+                .unwrap();
+                done_after = Some(fleet.passed());
+            }
+            Some((work, due)) => {
+                fleet.waits(due - fleet.passed());
+                at_work = Some((work, due));
+            }
+            None => fleet.waits(LONG),
+        }
+    }
+    let done_after = done_after.expect("it never was done");
+    assert!(done_after < Duration::from_secs(60), "{done_after:?}");
+}
+
+/// What may be tried once is lost with its process, and the workflow asks for another one.
+#[test]
+fn a_loop_of_activities_that_each_kill_their_process_is_held_back() {
+    for options in ["attempts=1", "overall=1s"] {
+        let mut fleet = Fleet::new();
+        block_on(fleet.machine.0.run("start w"));
+        let mut asked = 0;
+        while fleet.passed() < LONG {
+            let task = block_on(poll(&fleet.machine.0, "w"));
+            if let Some(task) = task {
+                asked += 1;
+                let schedule = format!("schedule a{asked} type=Kill queue=q {options}");
+                let commands = fleet.machine.0.commands(&schedule);
+                let answer = completion(commands);
+                block_on(
+                    fleet
+                        .machine
+                        .0
+                        .engine
+                        .complete_workflow_task(task.token, answer),
+                )
+                .unwrap();
+            }
+            if fleet.poll().is_empty() {
+                fleet.waits(LONG);
+            } else {
+                fleet.dies();
+            }
+        }
+        assert!(fleet.deaths > 7, "{options}: {}", fleet.deaths);
+    }
+}
+
+/// A client that orders again and again what kills the process that takes the order.
+#[test]
+fn workflows_of_one_type_that_each_kill_their_process_are_held_back() {
+    let mut fleet = Fleet::new();
+    let mut ordered = 0;
+    while fleet.passed() < LONG {
+        let id = format!("order-{ordered}");
+        let mut order = start_request(&id, &id);
+        order.task_queue = queue("q");
+        block_on(fleet.machine.0.engine.start_workflow(order)).unwrap();
+        ordered += 1;
+        while block_on(poll(&fleet.machine.0, "q")).is_none() && fleet.passed() < LONG {
+            fleet.waits(LONG);
+        }
+        fleet.dies();
+    }
+}
+
+/// Somebody kills a healthy process: it goes on as it was. When he does so again within moments, what was running
+/// waits a second or two, and all the rest passes with the first that is done, or is seen to run.
+#[test]
+fn a_process_that_is_killed_while_it_works_in_peace_is_not_held_back_for_long() {
+    for first_is_done in [true, false] {
+        let mut fleet = Fleet::new();
+        let work: Vec<_> = (0..100)
+            .map(|n| format!("schedule a{n} type=Work queue=q close=3600s"))
+            .collect();
+        let script = format!("start w\n task w: {}", work.join("; "));
+        block_on(fleet.machine.0.run(&script));
+        assert_eq!(fleet.poll().len(), 100);
+        fleet.dies();
+        assert_eq!(fleet.poll().len(), 100);
+        fleet.dies();
+        assert_eq!(fleet.poll().len(), 0);
+        fleet.machine.0.clock.advance(Duration::from_secs(2));
+        let mut started = fleet.poll();
+        assert_eq!(started.len(), 1);
+        if first_is_done {
+            let (token, outcome) = done(started.remove(0));
+            block_on(
+                fleet
+                    .machine
+                    .0
+                    .engine
+                    .complete_activity_task(token, outcome),
+            )
+            .unwrap();
+        } else {
+            fleet.machine.0.clock.advance(Duration::from_secs(10));
+        }
+        assert!(fleet.poll().len() >= 99);
+    }
+}
+
 /// The first death is not counted because to count it would cost each task a commit of its own, and no process that
 /// ended in peace leaves suspects.
 #[test]
@@ -318,6 +537,6 @@ fn what_a_client_asks_for_after_a_crash_is_durable_before_a_process_can_die_of_i
         assert!(events(&machine, id).contains("WTFailed"), "{id}");
     }
     // After a while of peace new ones are as they always are.
-    machine.process("advance 10s\n start later\n take later");
+    machine.process("advance 10s\n start later type=Another\n take later");
     assert!(!events(&machine, "later").contains("WTFailed"));
 }

@@ -9,7 +9,11 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::join_all};
-use steadfast_core::{ids::RequestId, payload::Payload, time::Timestamp};
+use steadfast_core::{
+    ids::{Namespace, RequestId},
+    payload::Payload,
+    time::Timestamp,
+};
 use steadfast_embedded::{CrashAction, Durability, EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::{
     Engine, EngineError, SignalWorkflowRequest,
@@ -87,6 +91,29 @@ fn files_of_others_and_of_the_future_are_refused() {
 
 /// Whoever may write to everything may write to this file too, but not to those of the kernel.
 #[cfg(target_os = "linux")]
+/// `?namespace=other` showed the runs of the file as if they were that one's.
+#[test]
+fn a_file_has_one_namespace() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    let open = |name: Option<&str>| {
+        let options = EmbeddedOptions::file(&path);
+        EmbeddedEngine::open(match name {
+            Some(name) => options.namespace(Namespace::new(name).unwrap()),
+            None => options,
+        })
+    };
+    drop(open(Some("shop")).unwrap());
+    let refused = open(Some("other")).unwrap_err().to_string();
+    assert!(
+        refused.contains("namespace `shop` and not of `other`"),
+        "{refused}"
+    );
+    for name in [None, Some("shop")] {
+        assert_eq!(open(name).unwrap().namespace().as_str(), "shop");
+    }
+}
+
 #[test]
 fn a_file_that_cannot_be_written_is_refused_and_left_alone() {
     use std::os::unix::fs::PermissionsExt as _;

@@ -8,6 +8,7 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -358,6 +359,207 @@ fn an_engine_whose_file_moves_stops_before_it_acknowledges_anything() {
     }
 }
 
+/// Writes zeros into a file, and leaves its size as it is.
+fn write_into(path: &Path, at: u64) {
+    use std::os::unix::fs::FileExt as _;
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(&[0; 512], at).unwrap();
+}
+
+fn cut(path: &Path, length: u64) {
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(length).unwrap();
+}
+
+/// What others write into a file that is open, and what is found when it is opened again.
+struct Overwriting {
+    what: &'static str,
+    run: fn(&Path),
+    found: Found,
+}
+
+enum Found {
+    /// What was acknowledged, but for what was damaged.
+    AtMost(u64),
+    All,
+    /// What was put in its place.
+    TheCopy,
+    /// It is refused, with that text.
+    Refused(&'static str),
+}
+
+/// E2: nothing is acknowledged that goes into a file which somebody else wrote to without asking. The lock keeps
+/// no `cp`, `truncate` or `dd` out.
+#[test]
+fn an_engine_whose_file_is_overwritten_in_place_stops_before_it_acknowledges_anything() {
+    let cases = [
+        Overwriting {
+            what: "an old copy is put in its place",
+            run: |path| assert!(fs::copy(path.with_extension("old"), path).is_ok()),
+            found: Found::TheCopy,
+        },
+        Overwriting {
+            what: "it is emptied",
+            run: |path| cut(path, 0),
+            found: Found::Refused("put the database back"),
+        },
+        Overwriting {
+            what: "it is cut short",
+            run: |path| cut(path, 8192),
+            found: Found::Refused("damaged"),
+        },
+        Overwriting {
+            what: "it is made longer",
+            run: |path| cut(path, 1 << 20),
+            found: Found::All,
+        },
+        Overwriting {
+            what: "something is written into it",
+            run: |path| write_into(path, 0),
+            found: Found::Refused("not a steadfast file"),
+        },
+        Overwriting {
+            what: "it is touched",
+            run: |path| {
+                let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+                file.set_modified(std::time::SystemTime::now()).unwrap();
+            },
+            found: Found::All,
+        },
+        Overwriting {
+            what: "its log is emptied",
+            run: |path| cut(&log_of(path), 0),
+            found: Found::AtMost(0),
+        },
+        Overwriting {
+            what: "its log is cut short",
+            run: |path| cut(&log_of(path), fs::metadata(log_of(path)).unwrap().len() - 1),
+            found: Found::AtMost(2),
+        },
+        Overwriting {
+            what: "an old log is put in its place",
+            run: |path| assert!(fs::copy(path.with_extension("old-wal"), log_of(path)).is_ok()),
+            found: Found::AtMost(0),
+        },
+        Overwriting {
+            what: "something is written into its log",
+            run: |path| write_into(&log_of(path), 32),
+            found: Found::AtMost(0),
+        },
+    ];
+    for durability in [Durability::Full, Durability::Relaxed] {
+        for Overwriting { what, run, found } in &cases {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("orders.db");
+            let options = || EmbeddedOptions::file(&path).durability(durability);
+            let engine = EmbeddedEngine::open(options()).unwrap();
+            start(&engine, "old").unwrap();
+            fs::copy(log_of(&path), path.with_extension("old-wal")).unwrap();
+            engine.shutdown();
+            drop(engine);
+            fs::copy(&path, path.with_extension("old")).unwrap();
+            // What is in the file, and what is in the log only.
+            let engine = EmbeddedEngine::open(options()).unwrap();
+            start(&engine, "in the file").unwrap();
+            engine.shutdown();
+            let engine = EmbeddedEngine::open(options()).unwrap();
+            for id in ["a", "b", "c"] {
+                start(&engine, id).unwrap();
+            }
+            run(&path);
+            for id in ["lost", "a"] {
+                let error = start(&engine, id).unwrap_err();
+                assert!(
+                    matches!(error, EngineError::Stopped { .. }),
+                    "{what}: {error}"
+                );
+                let said = error.to_string();
+                assert!(said.contains("somebody else wrote into"), "{what}: {said}");
+            }
+            drop(engine);
+            let again = EmbeddedEngine::open(path.as_path()).map(|engine| count(&engine));
+            match (found, again) {
+                (Found::TheCopy, Ok(count)) => {
+                    assert_eq!(count, 1, "{what}");
+                    // What was acknowledged since is beside it, for whoever wants to look.
+                    let aside = files_in(folder.path())
+                        .into_iter()
+                        .filter(|(path, _)| path.extension().is_some_and(|end| end == "set-aside"));
+                    assert_eq!(aside.count(), 1, "{what}");
+                }
+                (Found::All, Ok(count)) => assert_eq!(count, 5, "{what}"),
+                (Found::AtMost(more), Ok(count)) => {
+                    assert!((2..=2 + more).contains(&count), "{what}: {count}");
+                }
+                (Found::Refused(text), Err(error)) => {
+                    assert!(error.to_string().contains(text), "{what}: {error}");
+                }
+                (_, again) => panic!("{what}: {again:?}"),
+            }
+        }
+    }
+}
+
+/// What changes nothing that was acknowledged is nobody's business.
+#[test]
+fn whoever_only_reads_a_file_or_sets_its_mode_does_not_stop_its_engine() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    let engine = EmbeddedEngine::open(path.as_path()).unwrap();
+    start(&engine, "first").unwrap();
+    for file in [path.clone(), log_of(&path)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        let link = folder.path().join("link");
+        fs::hard_link(&file, &link).unwrap();
+        fs::remove_file(&link).unwrap();
+        fs::copy(&file, folder.path().join("copy")).unwrap();
+        start(&engine, &format!("{}", file.display())).unwrap();
+    }
+    let other = Other::opens(&path);
+    assert_kept(&engine, &path, [other], "its mode was set");
+}
+
+/// The same while one commit follows the other: what somebody asks for after the file was overwritten is refused.
+#[test]
+fn a_busy_engine_whose_file_is_overwritten_acknowledges_nothing_that_is_asked_for_then() {
+    let overwritings: [fn(&Path); 3] = [
+        |path| assert!(fs::copy(path.with_extension("old"), path).is_ok()),
+        |path| cut(path, 0),
+        |path| cut(&log_of(path), 0),
+    ];
+    for round in 0..4 {
+        for (n, overwrite) in overwritings.iter().enumerate() {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("orders.db");
+            drop(EmbeddedEngine::open(path.as_path()).unwrap());
+            fs::copy(&path, path.with_extension("old")).unwrap();
+            let options = EmbeddedOptions::file(&path).durability(Durability::Relaxed);
+            let engine = EmbeddedEngine::open(options).unwrap();
+            let overwritten = AtomicBool::new(false);
+            let late = thread::scope(|scope| {
+                let work = scope.spawn(|| {
+                    for id in 0..100_000 {
+                        let late = overwritten.load(Ordering::SeqCst);
+                        if start(&engine, &format!("w{id}")).is_err() {
+                            return None;
+                        }
+                        if late {
+                            return Some(id);
+                        }
+                    }
+                    Some(0)
+                });
+                while count(&engine) < 50 {}
+                overwrite(&path);
+                overwritten.store(true, Ordering::SeqCst);
+                work.join().unwrap()
+            });
+            assert_eq!(late, None, "{round}, {n}");
+        }
+    }
+}
+
 /// A question is not answered from a file that is gone either.
 #[test]
 fn an_engine_whose_file_is_gone_is_not_healthy() {
@@ -384,6 +586,7 @@ fn an_engine_that_ends_deletes_nothing_of_the_one_that_has_its_place() {
         .unwrap_err()
         .to_string();
     assert!(refused.contains("is open in another engine"), "{refused}");
+    assert!(!path.exists(), "whoever is refused makes nothing");
     fs::rename(log_of(&path), folder.path().join("moved.db-wal")).unwrap();
     let second = EmbeddedEngine::open(path.as_path()).unwrap();
     start(&second, "second-1").unwrap();
@@ -524,6 +727,25 @@ fn a_backup_deletes_nothing_of_anybody() {
     start(&engine, "second").unwrap();
     assert_eq!(count(&engine), 2);
     assert_eq!(count(&EmbeddedEngine::open(copy).unwrap()), 1);
+}
+
+/// SQLite has numbers for that.
+#[test]
+fn what_is_no_file_is_refused_for_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let [linked, beside_a_folder] = ["linked.db", "folder.db"].map(|name| folder.path().join(name));
+    symlink("nowhere", log_of(&linked)).unwrap();
+    fs::create_dir(log_of(&beside_a_folder)).unwrap();
+    for (path, text) in [
+        (Path::new("/dev/null"), "is not a file"),
+        (folder.path(), "is not a file"),
+        (&linked, "has to be a file beside its database"),
+        (&beside_a_folder, "has to be a file beside its database"),
+    ] {
+        let refused = EmbeddedEngine::open(path).unwrap_err().to_string();
+        assert!(refused.contains(text), "{refused}");
+    }
+    assert!(!linked.exists() && !beside_a_folder.exists());
 }
 
 /// A process dies, somebody moves the database and forgets its log, and a supervisor starts the process again:

@@ -52,6 +52,26 @@ fn a_query_that_nobody_answers_says_that_no_worker_polls() {
     });
 }
 
+/// Whoever polls has not had the time to take it.
+#[test]
+fn a_query_that_may_take_no_time_is_not_told_that_no_worker_polls() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let mut request = query("w");
+        request.answer_timeout = Duration::ZERO;
+        let mut asked = pin!(world.engine.query_workflow(request));
+        assert!((&mut asked).now_or_never().is_none());
+        world.engine.settled().await.unwrap();
+        world.clock.advance(Duration::ZERO);
+        let error = asked.await.unwrap_err().to_string();
+        assert!(
+            error.contains("no worker answers in so short a time"),
+            "{error}"
+        );
+    });
+}
+
 #[test]
 fn a_query_of_a_paused_queue_says_so() {
     block_on(async {

@@ -92,8 +92,8 @@ pub(super) fn handle(
         #[doc = #doc]
         #hidden
         #[allow(non_camel_case_types, private_interfaces, unnameable_types, unreachable_pub)]
-        pub struct #ident<#(#parameters,)* W: #private::WorkflowDefinition = #self_ty>(
-            #private::WorkflowHandle<W>
+        pub struct #ident<#(#parameters,)* __x_W: #private::WorkflowDefinition = #self_ty>(
+            #private::WorkflowHandle<__x_W>
             #phantom
         ) #bounds;
 
