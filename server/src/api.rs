@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use prost_wkt_types::Duration as ProtoDuration;
 use steadfast_engine::Engine;
-use steadfast_wire::Wire;
+use steadfast_wire::{Home, Wire};
 use tonic::Status;
 
 use crate::refusal::namespace_not_found;
@@ -14,8 +14,8 @@ use crate::refusal::namespace_not_found;
 pub(crate) struct Api {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) wire: Wire,
-    /// What the cluster and the namespace are known by.
-    pub(crate) id: String,
+    /// The namespace, by name and id. The cluster has the same id.
+    pub(crate) home: Home,
     /// Where the server listens.
     pub(crate) address: String,
     /// For how long closed executions are kept, if not for ever.
@@ -25,6 +25,11 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// An id for what a request leaves without one.
+    pub(crate) fn new_id() -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+
     /// Refuses a request for a namespace that is not the engine's.
     pub(crate) fn check_namespace(&self, namespace: &str) -> Result<(), Status> {
         if namespace.is_empty() {

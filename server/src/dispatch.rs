@@ -66,6 +66,9 @@ pub(crate) async fn answer(
     if let Some(service) = path.strip_prefix("grpc.health.v1.Health/") {
         return calls::health::answer(service, request).await;
     }
+    if path.starts_with("grpc.reflection.v1.ServerReflection/") {
+        return calls::reflection::answer(request).await;
+    }
     let found = METHODS.binary_search_by(|method| method.name.cmp(&path));
     let Some(method) = found.ok().and_then(|index| METHODS.get(index)) else {
         return Status::unimplemented(calls::unknown(&path)).into_http();

@@ -45,7 +45,7 @@ pub(crate) async fn open(options: &ServeOptions) -> Result<(Address, Listener), 
     if options.api_keys.has_empty_key() {
         return Err(ServeError::EmptyKey);
     }
-    if address.is_open() && options.api_keys.is_empty() && options.authorizer.is_none() {
+    if address.is_open() && !options.knows_callers() {
         return Err(ServeError::Open { address });
     }
     let opened = match &address {

@@ -1,6 +1,12 @@
 //! `steadfast`: serves an embedded file to whatever speaks Temporal's API.
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 use steadfast_core::ids::Namespace;
@@ -52,6 +58,15 @@ struct Serve {
     /// A key that a caller must bring.
     #[arg(long, env = "STEADFAST_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
+    /// A chain of certificates in PEM: encrypts with TLS.
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificates, in PEM.
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Authorities in PEM: lets in only who has a certificate of one of them.
+    #[arg(long, requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
     /// For how many days closed executions are kept; for ever if it is left out.
     #[arg(long)]
     retention_days: Option<u32>,
@@ -91,6 +106,12 @@ async fn run(given: Serve) -> Result<(), Box<dyn std::error::Error>> {
     if given.read_only {
         options = options.read_only();
     }
+    if let (Some(certificates), Some(key)) = (&given.tls_cert, &given.tls_key) {
+        options = options.tls(read(certificates)?, read(key)?);
+        if let Some(authorities) = &given.tls_client_ca {
+            options = options.client_authorities(read(authorities)?);
+        }
+    }
     for key in keys(&given)? {
         options = options.api_key(key);
     }
@@ -123,11 +144,14 @@ fn engine_options(given: &Serve) -> Result<EmbeddedOptions, Box<dyn std::error::
     Ok(options)
 }
 
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+}
+
 fn keys(given: &Serve) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let mut keys: Vec<String> = given.api_key.iter().cloned().collect();
     if let Some(path) = &given.api_key_file {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("cannot read the keys in `{}`: {error}", path.display()))?;
+        let text = String::from_utf8(read(path)?)?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         keys.extend(lines.map(str::to_owned));
         if keys.is_empty() {

@@ -14,9 +14,10 @@ pub struct ServeOptions {
     pub(crate) api_keys: ApiKeys,
     pub(crate) read_only: bool,
     pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) max_message_bytes: usize,
     pub(crate) long_poll: Duration,
-    pub(crate) connections: usize,
+    pub(crate) max_streams: u32,
 }
 
 impl Default for ServeOptions {
@@ -27,9 +28,10 @@ impl Default for ServeOptions {
             api_keys: ApiKeys::default(),
             read_only: false,
             authorizer: None,
+            tls: None,
             max_message_bytes: 128 * 1024 * 1024,
             long_poll: Duration::from_secs(20),
-            connections: 1_000,
+            max_streams: 1_000,
         }
     }
 }
@@ -41,9 +43,10 @@ impl fmt::Debug for ServeOptions {
             .field("api_keys", &self.api_keys)
             .field("read_only", &self.read_only)
             .field("authorizer", &self.authorizer.is_some())
+            .field("tls", &self.tls)
             .field("max_message_bytes", &self.max_message_bytes)
             .field("long_poll", &self.long_poll)
-            .field("connections", &self.connections)
+            .field("max_streams", &self.max_streams)
             .finish()
     }
 }
@@ -82,16 +85,58 @@ impl ServeOptions {
         self
     }
 
+    /// Encrypts with TLS: a chain of certificates and its private key, both in PEM.
+    pub fn tls(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.tls = Some(Tls {
+            certificates: certificates.into(),
+            key: key.into(),
+            client_authorities: None,
+        });
+        self
+    }
+
+    /// Lets in who has a certificate of one of these authorities (PEM), and nobody else: mTLS. It needs
+    /// [`tls`](Self::tls).
+    pub fn client_authorities(mut self, authorities: impl Into<Vec<u8>>) -> Self {
+        if let Some(tls) = &mut self.tls {
+            tls.client_authorities = Some(authorities.into());
+        }
+        self
+    }
+
+    /// Whether something says who may call.
+    pub(crate) fn knows_callers(&self) -> bool {
+        let certified = self
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_authorities.is_some());
+        certified || !self.api_keys.is_empty() || self.authorizer.is_some()
+    }
+
     /// The largest request in bytes; 128 MiB by default.
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.max_message_bytes = bytes;
         self
     }
 
-    /// How many connections may be open at a time; 1,000 by default.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.connections = connections;
+    /// How many calls a connection may have open at a time; 1,000 by default. More wait.
+    pub fn max_streams(mut self, streams: u32) -> Self {
+        self.max_streams = streams;
         self
+    }
+}
+
+/// What encrypts a connection.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub(crate) certificates: Vec<u8>,
+    pub(crate) key: Vec<u8>,
+    pub(crate) client_authorities: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tls(mutual: {})", self.client_authorities.is_some())
     }
 }
 
@@ -140,7 +185,7 @@ pub enum ServeError {
     /// Others could reach the address, and nothing says who may.
     #[error(
         "{address} can be reached from other machines, and nothing says who may call: listen at 127.0.0.1 or at a Unix \
-         socket, or require an API key"
+         socket, or require an API key or certificates of clients (mTLS)"
     )]
     Open {
         /// The address.
@@ -149,6 +194,9 @@ pub enum ServeError {
     /// An API key is empty.
     #[error("an API key is empty, which everybody would have; give one of at least 16 characters")]
     EmptyKey,
+    /// The certificates or the key cannot be used.
+    #[error("the certificates or the key of TLS cannot be used: {0}")]
+    Tls(String),
     /// The connections failed.
     #[error("the server failed: {0}")]
     Failed(String),

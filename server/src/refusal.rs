@@ -47,6 +47,15 @@ pub(crate) fn namespace_not_found(namespace: &str) -> Status {
     )
 }
 
+/// Nobody knows such an update.
+pub(crate) fn update_not_found(update_id: &str) -> Status {
+    with_detail(
+        Code::NotFound,
+        format!("update {update_id:?} not found"),
+        &details::NotFoundFailure::default(),
+    )
+}
+
 /// What a request is refused for.
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 pub(crate) fn status_of(error: EngineError) -> Status {

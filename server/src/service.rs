@@ -7,14 +7,18 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
 use steadfast_embedded::EmbeddedEngine;
 use steadfast_engine::Engine;
-use steadfast_wire::{Wire, values::duration_out};
+use steadfast_wire::{Home, Wire, values::duration_out};
 use tokio::{sync::watch, task::JoinHandle};
-use tonic::body::Body;
+use tonic::{
+    body::Body,
+    transport::{Certificate, Identity, ServerTlsConfig},
+};
 use tower_service::Service;
 
 use crate::{
@@ -23,6 +27,9 @@ use crate::{
     listener::{self, Address, Listener},
     options::{ServeError, ServeOptions},
 };
+
+/// How long a connection may be silent before it is asked whether it is still there, and then before it is closed.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// An engine that is served. Dropping it stops the server at once, and leaves the engine as it is.
 #[must_use = "it serves for as long as this is kept"]
@@ -92,11 +99,15 @@ pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Ser
         .as_ref()
         .downcast_ref::<EmbeddedEngine>()
         .and_then(EmbeddedEngine::retention);
+    let home = Home {
+        namespace: engine.namespace().as_str().to_owned(),
+        namespace_id: Api::new_id(),
+    };
     let service = Calls {
         api: Arc::new(Api {
             engine,
             wire: Wire::default(),
-            id: uuid::Uuid::new_v4().to_string(),
+            home,
             address: address.to_string(),
             retention: retention.map(duration_out),
             long_poll: options.long_poll,
@@ -121,7 +132,7 @@ async fn run(
     let stop = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
-    let server = tonic::transport::Server::builder();
+    let server = builder(&service.options)?;
     let served = match listener {
         Listener::Tcp(incoming) => {
             server
@@ -136,6 +147,25 @@ async fn run(
         }
     };
     served.map_err(|error| ServeError::Failed(error.to_string()))
+}
+
+fn builder(options: &ServeOptions) -> Result<tonic::transport::Server, ServeError> {
+    // Half-open connections are found out: whoever holds a long poll may have gone.
+    let server = tonic::transport::Server::builder()
+        .max_concurrent_streams(Some(options.max_streams))
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE));
+    let Some(tls) = &options.tls else {
+        return Ok(server);
+    };
+    let identity = Identity::from_pem(&tls.certificates, &tls.key);
+    let mut config = ServerTlsConfig::new().identity(identity);
+    if let Some(authorities) = &tls.client_authorities {
+        config = config.client_ca_root(Certificate::from_pem(authorities));
+    }
+    server
+        .tls_config(config)
+        .map_err(|error| ServeError::Tls(error.to_string()))
 }
 
 /// Every call of every connection.

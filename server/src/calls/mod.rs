@@ -1,8 +1,16 @@
 //! What answers each call. One file a concern; the table below is all there is.
 
+mod activities;
+mod answers;
+mod executions;
 pub(crate) mod health;
+mod history;
+mod messages;
 mod quiet;
+pub(crate) mod reflection;
+mod start;
 mod system;
+mod task_queues;
 
 use crate::dispatch::{Does, Method, unary};
 
@@ -40,15 +48,35 @@ pub(crate) static METHODS: &[Method] = &[
     method!(workflow CountActivityExecutions Looks quiet::count_activity_executions),
     method!(workflow CountSchedules Looks quiet::count_schedules),
     method!(workflow CountWorkers Looks quiet::count_workers),
+    method!(workflow DeleteWorkflowExecution Changes messages::delete),
     method!(workflow DescribeNamespace Looks system::describe_namespace),
+    method!(workflow DescribeTaskQueue Looks task_queues::describe),
+    method!(workflow DescribeWorkflowExecution Looks executions::describe),
     method!(workflow GetClusterInfo Looks system::get_cluster_info),
     method!(workflow GetSystemInfo Looks system::get_system_info),
+    method!(workflow GetWorkflowExecutionHistory Waits history::get),
+    method!(workflow GetWorkflowExecutionHistoryReverse Looks history::get_reverse),
     method!(workflow ListActivityExecutions Looks quiet::list_activity_executions),
     method!(workflow ListBatchOperations Looks quiet::list_batch_operations),
     method!(workflow ListNamespaces Looks system::list_namespaces),
     method!(workflow ListSchedules Looks quiet::list_schedules),
     method!(workflow ListWorkerDeployments Looks quiet::list_worker_deployments),
     method!(workflow ListWorkers Looks quiet::list_workers),
+    method!(workflow ListWorkflowExecutions Looks executions::list),
+    method!(workflow PollWorkflowExecutionUpdate Waits answers::poll_update),
+    method!(workflow QueryWorkflow Waits answers::query),
+    method!(workflow RecordActivityTaskHeartbeatById Changes activities::heartbeat),
+    method!(workflow RequestCancelWorkflowExecution Changes messages::request_cancel),
+    method!(workflow ResetWorkflowExecution Changes messages::reset),
+    method!(workflow RespondActivityTaskCanceledById Changes activities::cancel),
+    method!(workflow RespondActivityTaskCompletedById Changes activities::complete),
+    method!(workflow RespondActivityTaskFailedById Changes activities::fail),
+    method!(workflow ScanWorkflowExecutions Looks executions::scan),
+    method!(workflow SignalWithStartWorkflowExecution Changes start::signal_with_start),
+    method!(workflow SignalWorkflowExecution Changes messages::signal),
+    method!(workflow StartWorkflowExecution Changes start::start),
+    method!(workflow TerminateWorkflowExecution Changes messages::terminate),
+    method!(workflow UpdateWorkflowExecution ChangesAndWaits answers::update),
 ];
 
 /// What a caller is told whose method is not here.

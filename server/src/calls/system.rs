@@ -55,7 +55,7 @@ pub(super) async fn get_cluster_info(
     Ok(workflow::GetClusterInfoResponse {
         supported_clients: clients.collect(),
         server_version: SERVER_VERSION.to_owned(),
-        cluster_id: api.id.clone(),
+        cluster_id: api.home.namespace_id.clone(),
         cluster_name: CLUSTER.to_owned(),
         history_shard_count: 1,
         persistence_store: "sqlite".to_owned(),
@@ -73,7 +73,7 @@ pub(super) async fn list_clusters(
     Ok(operator::ListClustersResponse {
         clusters: vec![operator::ClusterMetadata {
             cluster_name: CLUSTER.to_owned(),
-            cluster_id: api.id.clone(),
+            cluster_id: api.home.namespace_id.clone(),
             address: api.address.clone(),
             initial_failover_version: 1,
             history_shard_count: 1,
@@ -99,7 +99,7 @@ pub(super) async fn describe_namespace(
     request: workflow::DescribeNamespaceRequest,
 ) -> Reply<workflow::DescribeNamespaceResponse> {
     // By its id or by its name.
-    let named = request.namespace.is_empty() && request.id == api.id;
+    let named = request.namespace.is_empty() && request.id == api.home.namespace_id;
     if !named {
         api.check_namespace(&request.namespace)
             .map_err(|_| namespace_not_found(&request.namespace))?;
@@ -114,7 +114,7 @@ fn describe(api: &Api) -> workflow::DescribeNamespaceResponse {
             name: api.engine.namespace().as_str().to_owned(),
             state: NamespaceState::Registered.into(),
             description: "the executions of an embedded engine".to_owned(),
-            id: api.id.clone(),
+            id: api.home.namespace_id.clone(),
             capabilities: Some(namespace_info::Capabilities {
                 sync_update: true,
                 async_update: true,

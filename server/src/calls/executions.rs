@@ -1,0 +1,82 @@
+//! Where executions stand, and which there are.
+
+use std::sync::Arc;
+
+use steadfast_core::ids::EventId;
+use steadfast_engine::{
+    ExecutionRef, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+};
+use steadfast_wire::{Wired, requests};
+use temporalio_protos::temporal::api::workflowservice::v1 as proto;
+
+use crate::{api::Api, dispatch::Reply, refusal::status_of};
+
+/// How many executions a page has if nobody says, and at most, as on a service.
+const PAGE: usize = 1_000;
+
+pub(super) async fn describe(
+    api: Arc<Api>,
+    request: proto::DescribeWorkflowExecutionRequest,
+) -> Reply<proto::DescribeWorkflowExecutionResponse> {
+    api.check_namespace(&request.namespace)?;
+    let execution = requests::execution_in(request.execution).map_err(status_of)?;
+    let described = api.engine.describe_workflow(execution).await;
+    let described = described.map_err(status_of)?;
+    let first = api
+        .engine
+        .workflow_history(HistoryRequest {
+            execution: ExecutionRef::run(described.execution.clone()),
+            from: EventId(1),
+            page_size: 1,
+            wait: HistoryWait::No,
+        })
+        .await
+        .map_err(status_of)?;
+    api.wire
+        .describe_out(described, first.events.first(), &api.home)
+        .map_err(status_of)
+}
+
+pub(super) async fn list(
+    api: Arc<Api>,
+    request: proto::ListWorkflowExecutionsRequest,
+) -> Reply<proto::ListWorkflowExecutionsResponse> {
+    api.check_namespace(&request.namespace)?;
+    let size = usize::try_from(request.page_size).unwrap_or_default();
+    let page = api
+        .engine
+        .list_workflows(ListWorkflowsRequest {
+            filter: ListFilter::default(),
+            page_size: if size == 0 { PAGE } else { size.min(PAGE) },
+            next_page_token: Some(request.next_page_token).filter(|token| !token.is_empty()),
+        })
+        .await
+        .map_err(status_of)?;
+    let executions = page.executions.into_iter();
+    let executions = executions.map(|described| api.wire.info_out(described, None, &api.home));
+    Ok(proto::ListWorkflowExecutionsResponse {
+        executions: executions.collect::<Wired<_>>().map_err(status_of)?,
+        next_page_token: page.next_page_token.unwrap_or_default(),
+    })
+}
+
+/// The same as a list here; a service makes it cheaper.
+pub(super) async fn scan(
+    api: Arc<Api>,
+    request: proto::ScanWorkflowExecutionsRequest,
+) -> Reply<proto::ScanWorkflowExecutionsResponse> {
+    let listed = list(
+        api,
+        proto::ListWorkflowExecutionsRequest {
+            namespace: request.namespace,
+            page_size: request.page_size,
+            next_page_token: request.next_page_token,
+            query: request.query,
+        },
+    );
+    let listed = listed.await?;
+    Ok(proto::ScanWorkflowExecutionsResponse {
+        executions: listed.executions,
+        next_page_token: listed.next_page_token,
+    })
+}
