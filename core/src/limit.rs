@@ -11,12 +11,14 @@ use crate::{
     command::{Command, ContinueAsNewWorkflowExecution},
     failure::{Failure, FailureKind},
     payload::{MAX_PAYLOAD_BYTES, Payload, PayloadMap},
-    run::ROOM_FOR_CANCEL,
     text::OneLine,
 };
 
 /// The type of the failure that stands for a value that is too large, as retry policies refer to it.
 pub const PAYLOADS_TOO_LARGE: &str = "PayloadsTooLarge";
+
+/// How much room there always is in the next run for a request to cancel that is handed over, with the reason.
+pub(crate) const ROOM_FOR_CANCEL: usize = 4_096;
 
 /// How much of each text and value a failure keeps that is too large as a whole.
 const KEPT_BYTES: usize = 1024;

@@ -11,7 +11,7 @@ use crate::{
     activation::SignalJob,
     event::{ContinueAsNewInitiator, WorkflowExecutionStarted},
     ids::{Identity, SignalName},
-    limit::{self, PayloadLimit},
+    limit::{self, PayloadLimit, ROOM_FOR_CANCEL},
     machine::Reason,
     payload::{Payload, PayloadMap},
 };
@@ -24,9 +24,6 @@ const NAME: &str = "name";
 const IDENTITY: &str = "identity";
 const INPUT: &str = "input.";
 const HEADER: &str = "header.";
-
-/// How much room there always is in the next run for a request to cancel, with the reason.
-pub(crate) const ROOM_FOR_CANCEL: usize = 4_096;
 
 /// What is handed over to the next run.
 #[derive(Debug, Default)]

@@ -46,7 +46,6 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use self::handed_over::ROOM_FOR_CANCEL;
 use self::{
     handed_over::{Inbox, Outbox},
     runaway::Turn,
