@@ -16,7 +16,7 @@ pub mod values;
 pub use self::{
     commands::Answer,
     descriptions::pending_child_in,
-    events::{EventReader, read_history},
+    events::{EventReader, Home, read_history},
     query::query,
     tasks::ONLY_QUERY,
     values::{Wire, Wired},
