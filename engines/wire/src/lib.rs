@@ -7,6 +7,7 @@
 
 mod commands;
 mod descriptions;
+mod descriptions_out;
 mod events;
 mod failure;
 mod query;
@@ -16,6 +17,7 @@ pub mod values;
 pub use self::{
     commands::Answer,
     descriptions::pending_child_in,
+    descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
     events::{EventReader, Home, read_history},
     query::query,
     tasks::ONLY_QUERY,
