@@ -11,6 +11,7 @@ mod descriptions_out;
 mod events;
 mod failure;
 mod query;
+pub mod requests;
 mod tasks;
 pub mod values;
 
