@@ -4,12 +4,13 @@
 //! there.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use prost::Message as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use steadfast_core::history::History;
 use steadfast_engine::history_json::from_json;
 use steadfast_wire::{EventReader, Home, Wire, Wired, read_history};
@@ -144,4 +145,110 @@ fn what_a_history_does_not_hold_is_told_as_the_service_told_it() {
     }
     // The recordings have hundreds of them.
     assert!(checked > 500, "{checked}");
+}
+
+/// What a service records of an event and would not be told, since a history does not hold it: attributes and field. What is
+/// inside of these fields is compared as `core` has it. (The namespace that is not told is one that was not found.)
+const NOT_TOLD: &str = "
+    activityTaskFailed.cause childWorkflowExecutionStarted.header markerRecorded.header
+    requestCancelExternalWorkflowExecutionFailed.namespace
+    requestCancelExternalWorkflowExecutionFailed.workflowTaskCompletedEventId
+    signalExternalWorkflowExecutionFailed.workflowTaskCompletedEventId
+    workflowExecutionContinuedAsNew.backoffStartInterval workflowExecutionContinuedAsNew.failure
+    workflowExecutionContinuedAsNew.initialVersioningBehavior workflowExecutionContinuedAsNew.initiator
+    workflowExecutionContinuedAsNew.lastCompletionResult workflowExecutionSignaled.skipGenerateWorkflowTask
+    workflowExecutionStarted.declinedTargetVersionUpgrade workflowExecutionStarted.eagerExecutionAccepted
+    workflowExecutionStarted.inheritedAutoUpgradeInfo workflowExecutionStarted.inheritedBuildId
+    workflowExecutionStarted.inheritedPinnedVersion workflowExecutionStarted.parentInitiatedEventVersion
+    workflowExecutionStarted.parentPinnedWorkerDeploymentVersion workflowExecutionStarted.prevAutoResetPoints
+    workflowExecutionStarted.propagatedNexusSerializationContext workflowExecutionStarted.sourceVersionStamp
+    workflowTaskCompleted.binaryChecksum workflowTaskCompleted.deployment workflowTaskCompleted.deploymentVersion
+    workflowTaskCompleted.meteringMetadata workflowTaskCompleted.sdkMetadata
+    workflowTaskCompleted.versioningBehavior workflowTaskCompleted.workerDeploymentName
+    workflowTaskCompleted.workerDeploymentVersion workflowTaskFailed.binaryChecksum
+    workflowTaskFailed.forkEventVersion workflowTaskStarted.suggestContinueAsNewReasons
+    workflowTaskStarted.targetWorkerDeploymentVersionChanged";
+
+/// Those that many attributes have. `namespaceId` is another one where the recording was made in another namespace.
+const NOT_TOLD_ANYWHERE: &str = "
+    buildIdRedirectCounter control cronSchedule inheritBuildId namespaceId priority useWorkflowBuildId workerVersion";
+
+#[test]
+fn a_service_is_told_all_but_what_a_history_does_not_hold() {
+    let mut lost = BTreeSet::new();
+    for file in files() {
+        let text = fs::read_to_string(&file).unwrap();
+        let original: Value = serde_json::from_str(&text).unwrap();
+        let originals = original["events"].as_array().unwrap();
+        let told = written(&read(&file), &home("default")).events;
+        for (told, original) in told.into_iter().zip(originals) {
+            compare("event", original, &format!("{told:?}"), &mut lost);
+            let Some(attributes) = told.attributes else {
+                // An event that this version does not know.
+                continue;
+            };
+            let mut fields = original.as_object().unwrap().iter();
+            let (name, original) = fields.find(|(name, _)| name.ends_with(ATTRIBUTES)).unwrap();
+            let name = name.trim_end_matches(ATTRIBUTES);
+            compare(name, original, &format!("{attributes:?}"), &mut lost);
+        }
+    }
+    let expected: Vec<&str> = NOT_TOLD.split_whitespace().collect();
+    assert_eq!(lost.iter().collect::<Vec<_>>(), expected);
+}
+
+/// Collects the fields of a message that are set in its JSON and not in what is told.
+fn compare(message: &str, original: &Value, told: &str, lost: &mut BTreeSet<String>) {
+    let told = fields(told);
+    let anywhere: Vec<&str> = NOT_TOLD_ANYWHERE.split_whitespace().collect();
+    for (name, value) in original.as_object().expect("a message is an object") {
+        let unset = [json!(""), json!("0"), json!("0s"), json!({}), json!([])];
+        if unset.contains(value) || anywhere.contains(&name.as_str()) || name.ends_with(ATTRIBUTES)
+        {
+            continue;
+        }
+        let unset = ["0", "\"\"", "None", "[]", "{}", "false", "Unspecified"];
+        let told = told.get(&snake(name)).map_or("None", String::as_str);
+        if unset.contains(&told) {
+            lost.insert(format!("{message}.{name}"));
+        }
+    }
+}
+
+/// The fields of a message as it shows itself.
+fn fields(shown: &str) -> BTreeMap<String, String> {
+    let (_, inside) = shown.split_once('{').expect("a message has fields");
+    let mut fields = BTreeMap::new();
+    let (mut field, mut depth, mut quoted, mut escaped) = (String::new(), 0, false, false);
+    for letter in inside.chars() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '{' | '[' | '(' if !quoted => depth += 1,
+            '}' | ']' | ')' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 || (depth == 0 && !quoted && letter == ',') {
+            if let Some((name, value)) = field.trim().split_once(": ") {
+                fields.insert(name.to_owned(), value.to_owned());
+            }
+            field.clear();
+        } else {
+            field.push(letter);
+        }
+        if depth < 0 {
+            break;
+        }
+    }
+    fields
+}
+
+/// `eventId` as `event_id`.
+fn snake(name: &str) -> String {
+    let letters = name.chars().map(|letter| match letter {
+        'A'..='Z' => format!("_{}", letter.to_ascii_lowercase()),
+        letter => letter.to_string(),
+    });
+    letters.collect()
 }
