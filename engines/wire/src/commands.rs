@@ -1,5 +1,7 @@
 //! What a workflow task asks for, as commands and protocol messages of the service.
 
+use std::collections::{BTreeMap, HashMap};
+
 use prost::Message as _;
 use prost_wkt_types::Any;
 use steadfast_core::{
@@ -14,7 +16,7 @@ use steadfast_engine::spelling::{
 };
 use temporalio_protos::temporal::api::{
     command::v1::{self as proto, command::Attributes as A},
-    common::v1::ActivityType,
+    common::v1::{ActivityType, Payloads},
     enums::v1::CommandType,
     protocol::v1::{Message, message::SequencingId},
     update::v1 as update,
@@ -230,8 +232,22 @@ impl Wire {
     }
 
     fn marker_out(&self, marker: RecordMarker) -> Wired<proto::RecordMarkerCommandAttributes> {
-        let plain = markers::data_key(&marker.marker_name);
-        let details = markers::details_out(&marker.marker_name, marker.details);
+        Ok(proto::RecordMarkerCommandAttributes {
+            details: self.marker_details_out(&marker.marker_name, marker.details)?,
+            marker_name: marker.marker_name,
+            header: None,
+            failure: self.optional_failure_out(marker.failure)?,
+        })
+    }
+
+    /// The values of a marker in the form of Temporal's own SDKs.
+    pub(crate) fn marker_details_out(
+        &self,
+        name: &str,
+        details: BTreeMap<String, Vec<Payload>>,
+    ) -> Wired<HashMap<String, Payloads>> {
+        let plain = markers::data_key(name);
+        let details = markers::details_out(name, details);
         let details = details.into_iter().map(|(key, values)| {
             let values = match plain == Some(key.as_str()) {
                 true => Self::default().payloads_out(values),
@@ -239,12 +255,7 @@ impl Wire {
             };
             Ok((key, values?.unwrap_or_default()))
         });
-        Ok(proto::RecordMarkerCommandAttributes {
-            details: details.collect::<Wired<_>>()?,
-            marker_name: marker.marker_name,
-            header: None,
-            failure: self.optional_failure_out(marker.failure)?,
-        })
+        details.collect()
     }
 
     fn child_out(
@@ -288,7 +299,8 @@ impl Wire {
         })
     }
 
-    fn outcome_out(&self, outcome: Result<Payload, Failure>) -> Wired<update::Outcome> {
+    /// How an update ended.
+    pub fn outcome_out(&self, outcome: Result<Payload, Failure>) -> Wired<update::Outcome> {
         use update::outcome::Value;
         let value = match outcome {
             Ok(result) => Value::Success(self.single_out(Some(result))?.unwrap_or_default()),

@@ -1,8 +1,14 @@
-//! Events of the service as events of a history.
+//! Events of the service as events of a history. Those of a history as a service tells them are beside them.
 
+mod event_out;
 mod executions;
+mod executions_out;
 mod messages;
+mod messages_out;
+#[cfg(test)]
+mod tests_out;
 mod updates;
+mod updates_out;
 
 use std::sync::Arc;
 
@@ -18,6 +24,7 @@ use temporalio_protos::temporal::api::history::v1::{
     self as proto, history_event::Attributes as A,
 };
 
+pub use self::event_out::Home;
 use self::updates::AdmittedUpdates;
 use super::{
     failure::{retry_state, timeout_type},

@@ -290,7 +290,7 @@ pub(crate) fn timeout_type(number: i32) -> TimeoutType {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use proptest::{collection::vec, option, prelude::*};
@@ -299,12 +299,12 @@ mod tests {
 
     use super::*;
 
-    /// Hides what is in a payload.
     /// Longer than any name that the strategies below make.
     const MARK: &str = "reversed";
 
+    /// Hides what is in a payload.
     #[derive(Debug)]
-    struct Reverse;
+    pub(crate) struct Reverse;
 
     impl PayloadCodec for Reverse {
         fn encode(&self, payload: Payload) -> Result<Payload, CodecError> {
@@ -445,7 +445,8 @@ mod tests {
         ]
     }
 
-    fn failures() -> impl Strategy<Value = proto::Failure> {
+    /// Failures of every kind, with causes.
+    pub(crate) fn failures() -> impl Strategy<Value = proto::Failure> {
         let text = "[a-z ]{0,9}";
         vec((text, text, text, info()), 1..5).prop_map(|chain| {
             let mut cause = None;

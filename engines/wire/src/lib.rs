@@ -7,16 +7,19 @@
 
 mod commands;
 mod descriptions;
+mod descriptions_out;
 mod events;
 mod failure;
 mod query;
+pub mod requests;
 mod tasks;
 pub mod values;
 
 pub use self::{
     commands::Answer,
     descriptions::pending_child_in,
-    events::{EventReader, read_history},
+    descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
+    events::{EventReader, Home, read_history},
     query::query,
     tasks::ONLY_QUERY,
     values::{Wire, Wired},

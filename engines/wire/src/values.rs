@@ -246,9 +246,19 @@ pub fn count(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
+/// A number of things as a number of the protocol.
+pub fn count_out(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// An attempt is counted from 1, and 0 on the wire means that nobody said.
 pub fn attempt(attempt: i32) -> u32 {
     u32::try_from(attempt).unwrap_or(1).max(1)
+}
+
+/// An attempt, or a number of them, as a number of the protocol.
+pub fn attempt_out(attempt: u32) -> i32 {
+    i32::try_from(attempt).unwrap_or(i32::MAX)
 }
 
 /// An execution that must be there.
@@ -380,6 +390,15 @@ pub fn time_in(time: Option<ProtoTimestamp>) -> Timestamp {
     optional_time(time).unwrap_or(Timestamp::EPOCH)
 }
 
+/// A time.
+pub fn time_out(time: Timestamp) -> ProtoTimestamp {
+    let nanos = time.unix_nanos();
+    ProtoTimestamp {
+        seconds: nanos.div_euclid(NANOS_PER_SECOND),
+        nanos: i32::try_from(nanos.rem_euclid(NANOS_PER_SECOND)).unwrap_or(0),
+    }
+}
+
 /// Refuses what the service would refuse, with a text that says what to write, and what it would wait for ever for.
 pub fn retry_policy_out(policy: Option<RetryPolicy>) -> Wired<Option<common::RetryPolicy>> {
     let Some(policy) = policy else {
@@ -388,13 +407,18 @@ pub fn retry_policy_out(policy: Option<RetryPolicy>) -> Wired<Option<common::Ret
     let policy = policy
         .validated()
         .map_err(|why| EngineError::invalid(why.to_string()))?;
-    Ok(Some(common::RetryPolicy {
+    Ok(Some(recorded_policy_out(policy)))
+}
+
+/// A policy that is a fact already, whatever it says.
+pub(crate) fn recorded_policy_out(policy: RetryPolicy) -> common::RetryPolicy {
+    common::RetryPolicy {
         initial_interval: Some(duration_out(policy.initial_interval)),
         backoff_coefficient: policy.backoff_coefficient,
         maximum_interval: timeout_out(policy.maximum_interval),
-        maximum_attempts: i32::try_from(policy.maximum_attempts).unwrap_or(i32::MAX),
+        maximum_attempts: attempt_out(policy.maximum_attempts),
         non_retryable_error_types: policy.non_retryable_error_types,
-    }))
+    }
 }
 
 /// A retry policy, if there is one.

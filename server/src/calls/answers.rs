@@ -156,7 +156,7 @@ async fn known(
                     ..
                 } if id == *update_id => {
                     return Ok(Some(Known {
-                        outcome: Some(outcome.map_err(|failure| *failure)),
+                        outcome: Some(*outcome),
                     }));
                 }
                 _ => {}

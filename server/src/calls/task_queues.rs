@@ -19,6 +19,7 @@ use crate::{api::Api, dispatch::Reply, refusal::status_of};
 /// How many tasks a second a queue gives if nobody limits it, as a service says.
 const UNLIMITED: f64 = 100_000.0;
 
+#[expect(deprecated, reason = "the command line and older SDKs ask in this way")]
 pub(super) async fn describe(
     api: Arc<Api>,
     request: DescribeTaskQueueRequest,

@@ -6,6 +6,12 @@ pub fn of_number(number: u64) -> Option<&'static str> {
     EVENT_TYPES.get(position).copied()
 }
 
+/// The number of an event type, if it is known.
+pub fn number_of(event_type: &str) -> Option<u64> {
+    let position = EVENT_TYPES.iter().position(|name| *name == event_type)?;
+    u64::try_from(position).ok()?.checked_add(1)
+}
+
 /// Whether workers pass over the events, whether the file says so or not.
 pub fn is_ignored(event_type: &str) -> bool {
     IGNORED_EVENT_TYPES.contains(&event_type)

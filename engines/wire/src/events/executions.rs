@@ -6,7 +6,7 @@ use steadfast_engine::spelling::enums::{
 };
 use temporalio_protos::temporal::api::history::v1::history_event::Attributes as A;
 
-use super::{Tried, messages::cancel_in};
+use super::{Tried, messages::external_cancel_in};
 use crate::{
     failure::retry_state,
     values::{
@@ -182,7 +182,7 @@ impl Wire {
             A::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(a) => {
                 EventKind::RequestCancelExternalWorkflowExecutionInitiated {
                     workflow_task_completed_event_id: event_id(a.workflow_task_completed_event_id),
-                    cancel: Box::new(cancel_in(a)?),
+                    cancel: Box::new(external_cancel_in(a)?),
                 }
             }
             A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(a) => {
@@ -207,7 +207,7 @@ impl Wire {
             A::SignalExternalWorkflowExecutionInitiatedEventAttributes(a) => {
                 EventKind::SignalExternalWorkflowExecutionInitiated {
                     workflow_task_completed_event_id: event_id(a.workflow_task_completed_event_id),
-                    signal: Box::new(self.signal_in(a)?),
+                    signal: Box::new(self.external_signal_in(a)?),
                 }
             }
             A::SignalExternalWorkflowExecutionFailedEventAttributes(a) => {

@@ -150,7 +150,7 @@ impl Wire {
         })
     }
 
-    pub(super) fn signal_in(
+    pub(super) fn external_signal_in(
         &self,
         a: proto::SignalExternalWorkflowExecutionInitiatedEventAttributes,
     ) -> Wired<SignalExternalWorkflowExecution> {
@@ -167,7 +167,7 @@ impl Wire {
     }
 }
 
-pub(super) fn cancel_in(
+pub(super) fn external_cancel_in(
     a: proto::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
 ) -> Wired<RequestCancelExternalWorkflowExecution> {
     let (workflow_id, run_id) = target(a.workflow_execution)?;

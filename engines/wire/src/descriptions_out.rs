@@ -1,0 +1,243 @@
+//! Where executions stand, as a service tells it.
+
+use steadfast_core::{
+    event::{EventKind, ExecutionStatus, HistoryEvent, WorkflowExecutionStarted},
+    time::Timestamp,
+};
+use steadfast_engine::{
+    PendingActivity, PendingActivityState, PendingChild, PendingWorkflowTask, WorkflowDescription,
+    spelling::enums::PARENT_CLOSE_POLICIES,
+};
+use temporalio_protos::temporal::api::{
+    common::v1 as common,
+    enums::v1::{
+        PendingActivityState as ProtoActivityState, PendingWorkflowTaskState,
+        WorkflowExecutionStatus as ProtoStatus,
+    },
+    workflow::v1 as workflow,
+    workflowservice::v1::DescribeWorkflowExecutionResponse,
+};
+
+use crate::{
+    events::Home,
+    values::{
+        Wire, Wired, attempt_out, count_out, duration_out, execution_out, normal_queue,
+        search_attributes_out, text, time_out, timeout_out, workflow_type,
+    },
+};
+
+impl Wire {
+    /// What a list and a description say of an execution.
+    ///
+    /// `first` is the first event of its history, if it is at hand. Without it, the run is taken to have begun to
+    /// execute when it started, without a delay, and the root of a child is not told.
+    ///
+    /// # Errors
+    ///
+    /// When the codec refuses a value.
+    pub fn info_out(
+        &self,
+        description: WorkflowDescription,
+        first: Option<&HistoryEvent>,
+        home: &Home,
+    ) -> Wired<workflow::WorkflowExecutionInfo> {
+        let execution = execution_out(
+            &description.execution.workflow_id,
+            Some(&description.execution.run_id),
+        );
+        let execution_time = execution_time(&description, first);
+        let parent_namespace_id = match description.parent {
+            Some(_) => home.namespace_id.clone(),
+            None => String::new(),
+        };
+        let root = started_of(first).and_then(|started| started.root.as_ref());
+        Ok(workflow::WorkflowExecutionInfo {
+            root_execution: match (root, &description.parent) {
+                (Some(root), _) => execution_out(&root.workflow_id, Some(&root.run_id)),
+                (None, Some(_)) => None,
+                (None, None) => execution.clone(),
+            },
+            execution,
+            r#type: workflow_type(description.workflow_type),
+            start_time: Some(time_out(description.start_time)),
+            execution_time: Some(time_out(execution_time)),
+            close_time: description.close_time.map(time_out),
+            execution_duration: description
+                .close_time
+                .map(|closed| duration_out(closed.since(execution_time))),
+            status: status_out(description.status),
+            history_length: count_out(description.history_length),
+            history_size_bytes: count_out(description.history_size_bytes),
+            parent_namespace_id,
+            parent_execution: description
+                .parent
+                .and_then(|parent| execution_out(&parent.workflow_id, Some(&parent.run_id))),
+            // Tools look into them without asking whether they are there.
+            memo: Some(self.memo_out(description.memo)?.unwrap_or_default()),
+            search_attributes: Some(
+                search_attributes_out(description.search_attributes).unwrap_or_default(),
+            ),
+            task_queue: text(Some(description.task_queue)),
+            first_run_id: text(Some(description.first_execution_run_id)),
+            ..Default::default()
+        })
+    }
+
+    /// All that a service says of one execution. `first` is as for [`info_out`](Self::info_out); without it the
+    /// time limits are not told.
+    ///
+    /// # Errors
+    ///
+    /// When the codec refuses a value.
+    pub fn describe_out(
+        &self,
+        mut description: WorkflowDescription,
+        first: Option<&HistoryEvent>,
+        home: &Home,
+    ) -> Wired<DescribeWorkflowExecutionResponse> {
+        let activities = std::mem::take(&mut description.pending_activities);
+        let children = std::mem::take(&mut description.pending_children);
+        let task = description.pending_workflow_task.take();
+        Ok(DescribeWorkflowExecutionResponse {
+            execution_config: Some(config(&description, first)),
+            workflow_extended_info: Some(extended(&description, first)),
+            workflow_execution_info: Some(self.info_out(description, first, home)?),
+            pending_activities: activities
+                .into_iter()
+                .map(|activity| self.pending_activity_out(activity))
+                .collect::<Wired<_>>()?,
+            pending_children: children.iter().map(pending_child_out).collect(),
+            pending_workflow_task: task.as_ref().map(pending_workflow_task_out),
+            ..Default::default()
+        })
+    }
+
+    /// An activity that is open.
+    ///
+    /// # Errors
+    ///
+    /// When the codec refuses a value.
+    pub fn pending_activity_out(
+        &self,
+        activity: PendingActivity,
+    ) -> Wired<workflow::PendingActivityInfo> {
+        let state = match activity.state {
+            PendingActivityState::Started => ProtoActivityState::Started,
+            PendingActivityState::CancelRequested => ProtoActivityState::CancelRequested,
+            _ => ProtoActivityState::Scheduled,
+        };
+        Ok(workflow::PendingActivityInfo {
+            activity_id: text(Some(activity.activity_id)),
+            activity_type: Some(common::ActivityType {
+                name: text(Some(activity.activity_type)),
+            }),
+            state: state.into(),
+            attempt: attempt_out(activity.attempt),
+            maximum_attempts: attempt_out(activity.maximum_attempts),
+            scheduled_time: activity.scheduled_time.map(time_out),
+            next_attempt_schedule_time: activity.next_attempt_time.map(time_out),
+            last_started_time: activity.last_started_time.map(time_out),
+            last_worker_identity: text(activity.last_worker),
+            last_heartbeat_time: activity.last_heartbeat_time.map(time_out),
+            heartbeat_details: self.payloads_out(activity.heartbeat_details)?,
+            last_failure: self.optional_failure_out(activity.last_failure)?,
+            ..Default::default()
+        })
+    }
+}
+
+/// A child that is open.
+pub fn pending_child_out(child: &PendingChild) -> workflow::PendingChildExecutionInfo {
+    workflow::PendingChildExecutionInfo {
+        workflow_id: text(Some(&child.workflow_id)),
+        run_id: text(child.run_id.as_ref()),
+        workflow_type_name: text(Some(&child.workflow_type)),
+        parent_close_policy: PARENT_CLOSE_POLICIES.number(child.parent_close_policy),
+        ..Default::default()
+    }
+}
+
+/// A workflow task that waits for a worker, or that one has.
+pub fn pending_workflow_task_out(task: &PendingWorkflowTask) -> workflow::PendingWorkflowTaskInfo {
+    let scheduled = Some(time_out(task.scheduled_time));
+    workflow::PendingWorkflowTaskInfo {
+        state: match task.started_time {
+            Some(_) => PendingWorkflowTaskState::Started,
+            None => PendingWorkflowTaskState::Scheduled,
+        }
+        .into(),
+        scheduled_time: scheduled,
+        original_scheduled_time: scheduled,
+        started_time: task.started_time.map(time_out),
+        attempt: attempt_out(task.attempt),
+    }
+}
+
+/// The number of a status.
+pub fn status_out(status: ExecutionStatus) -> i32 {
+    match status {
+        ExecutionStatus::Running => ProtoStatus::Running,
+        ExecutionStatus::Completed => ProtoStatus::Completed,
+        ExecutionStatus::Failed => ProtoStatus::Failed,
+        ExecutionStatus::Cancelled => ProtoStatus::Canceled,
+        ExecutionStatus::Terminated => ProtoStatus::Terminated,
+        ExecutionStatus::ContinuedAsNew => ProtoStatus::ContinuedAsNew,
+        ExecutionStatus::TimedOut => ProtoStatus::TimedOut,
+    }
+    .into()
+}
+
+fn started_of(first: Option<&HistoryEvent>) -> Option<&WorkflowExecutionStarted> {
+    match &first?.kind {
+        EventKind::WorkflowExecutionStarted(started) => Some(started),
+        _ => None,
+    }
+}
+
+/// When the first workflow task could be given to a worker.
+fn execution_time(description: &WorkflowDescription, first: Option<&HistoryEvent>) -> Timestamp {
+    let backoff = started_of(first).map(|started| started.first_workflow_task_backoff);
+    description.start_time.after(backoff.unwrap_or_default())
+}
+
+fn config(
+    description: &WorkflowDescription,
+    first: Option<&HistoryEvent>,
+) -> workflow::WorkflowExecutionConfig {
+    let timeouts = started_of(first).map(|started| started.timeouts.effective());
+    workflow::WorkflowExecutionConfig {
+        task_queue: normal_queue(&description.task_queue),
+        default_workflow_task_timeout: timeouts
+            .as_ref()
+            .map(|timeouts| duration_out(timeouts.task_timeout())),
+        workflow_execution_timeout: timeout_out(
+            timeouts.as_ref().and_then(|it| it.execution_timeout),
+        ),
+        workflow_run_timeout: timeout_out(timeouts.as_ref().and_then(|it| it.run_timeout)),
+        user_metadata: None,
+    }
+}
+
+fn extended(
+    description: &WorkflowDescription,
+    first: Option<&HistoryEvent>,
+) -> workflow::WorkflowExecutionExtendedInfo {
+    let started = started_of(first);
+    let expiration = started.and_then(|started| started.execution_expiration_time);
+    let run_timeout = started.and_then(|started| started.timeouts.effective().run_timeout);
+    let run_expiration =
+        run_timeout.map(|timeout| execution_time(description, first).after(timeout));
+    workflow::WorkflowExecutionExtendedInfo {
+        execution_expiration_time: expiration.map(time_out),
+        // A run ends with its execution at the latest.
+        run_expiration_time: run_expiration
+            .into_iter()
+            .chain(expiration)
+            .min()
+            .map(time_out),
+        cancel_requested: description.cancel_requested,
+        original_start_time: first.map(|first| time_out(first.event_time)),
+        reset_run_id: text(description.reset_run_id.as_ref()),
+        ..Default::default()
+    }
+}
