@@ -119,6 +119,13 @@ impl ServeOptions {
         self
     }
 
+    /// How long a call waits for something to happen before it answers that nothing did, and is asked again; 20 s by
+    /// default, as on a Temporal Service.
+    pub fn long_poll(mut self, wait: Duration) -> Self {
+        self.long_poll = wait;
+        self
+    }
+
     /// How many calls a connection may have open at a time; 1,000 by default. More wait.
     pub fn max_streams(mut self, streams: u32) -> Self {
         self.max_streams = streams;
@@ -160,6 +167,15 @@ pub trait Authorizer: Send + Sync + 'static {
     ///
     /// Why it is not allowed; the caller is told.
     fn authorize(&self, call: Call<'_>) -> Result<(), Denied>;
+}
+
+impl<F> Authorizer for F
+where
+    F: Fn(Call<'_>) -> Result<(), Denied> + Send + Sync + 'static,
+{
+    fn authorize(&self, call: Call<'_>) -> Result<(), Denied> {
+        self(call)
+    }
 }
 
 /// Why a call is not allowed.

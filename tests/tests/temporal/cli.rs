@@ -1,8 +1,14 @@
 //! Temporal's command line on our workflows, with the commands of Temporal's pages.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use steadfast::{client::WorkflowHandle, core::event::ExecutionStatus, prelude::*};
+use steadfast::{
+    client::WorkflowHandle,
+    core::event::ExecutionStatus,
+    engine::{Engine, embedded::EmbeddedEngine},
+    prelude::*,
+};
+use steadfast_server::{ServeOptions, serve};
 use tokio::process::Command;
 
 use crate::{
@@ -52,12 +58,26 @@ impl Cli {
     }
 }
 
-async fn with_cli(scenario: impl AsyncFnOnce(&Cli, &Client)) {
+/// On a Temporal Service, and on our own server in front of an embedded engine.
+async fn with_cli(scenario: impl AsyncFn(&Cli, &Client)) {
     let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
         return;
     };
-    let client = Client::new(fresh_engine(&address).await);
-    let Some(cli) = Cli::of(&client, &address) else {
+    with_cli_at(&address, fresh_engine(&address).await, &scenario).await;
+    let engine: Arc<dyn Engine> = EmbeddedEngine::in_memory().unwrap();
+    let options = ServeOptions::default().listen(([127, 0, 0, 1], 0).into());
+    let server = serve(Arc::clone(&engine), options).await.unwrap();
+    with_cli_at(&server.address().to_string(), engine, &scenario).await;
+    server.stop().await.unwrap();
+}
+
+async fn with_cli_at(
+    address: &str,
+    engine: Arc<dyn Engine>,
+    scenario: &impl AsyncFn(&Cli, &Client),
+) {
+    let client = Client::new(engine);
+    let Some(cli) = Cli::of(&client, address) else {
         return;
     };
     worker(&client)
@@ -151,7 +171,9 @@ async fn it_resets_a_background_check() {
         new.close().await.unwrap();
         assert_eq!(new.result().await.unwrap()["bell"], 10);
 
-        let Some((_proxy, port)) = tls::proxy().await else {
+        // The proxy leads to the service.
+        let on_service = client.engine().downcast_ref::<EmbeddedEngine>().is_none();
+        let Some((_proxy, port)) = (if on_service { tls::proxy().await } else { None }) else {
             return;
         };
         let (ca, certificate, key) = (

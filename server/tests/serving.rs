@@ -1,0 +1,448 @@
+//! What a server answers, asked with the clients of Temporal's messages.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
+
+use prost::Message as _;
+use prost_wkt_types::Any;
+use steadfast_embedded::EmbeddedEngine;
+use steadfast_server::{Call, Denied, ServeError, ServeOptions, Server, serve};
+use temporalio_protos::{
+    grpc::health::v1::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    },
+    temporal::api::{
+        common::v1::{Payload, Payloads, WorkflowExecution, WorkflowType},
+        enums::v1::{EventType, HistoryEventFilterType},
+        errordetails::v1 as details,
+        taskqueue::v1::TaskQueue,
+        update::v1 as update,
+        workflowservice::v1::{self as proto, workflow_service_client::WorkflowServiceClient},
+    },
+};
+use tonic::{Code, Status, transport::Channel};
+
+type Client = WorkflowServiceClient<Channel>;
+
+async fn serving(options: ServeOptions) -> (Server, Client) {
+    let engine = EmbeddedEngine::in_memory().unwrap();
+    let options = options.listen(([127, 0, 0, 1], 0).into());
+    let server = serve(engine, options).await.unwrap();
+    let client = Client::connect(format!("http://{}", server.address())).await;
+    (server, client.unwrap())
+}
+
+fn namespace() -> String {
+    "default".to_owned()
+}
+
+fn start(id: &str) -> proto::StartWorkflowExecutionRequest {
+    proto::StartWorkflowExecutionRequest {
+        namespace: namespace(),
+        workflow_id: id.to_owned(),
+        workflow_type: Some(WorkflowType {
+            name: "Order".to_owned(),
+        }),
+        task_queue: Some(TaskQueue {
+            name: "orders".to_owned(),
+            ..TaskQueue::default()
+        }),
+        input: Some(Payloads {
+            payloads: vec![Payload {
+                data: b"1".to_vec(),
+                ..Payload::default()
+            }],
+        }),
+        ..proto::StartWorkflowExecutionRequest::default()
+    }
+}
+
+fn execution(id: &str) -> Option<WorkflowExecution> {
+    Some(WorkflowExecution {
+        workflow_id: id.to_owned(),
+        run_id: String::new(),
+    })
+}
+
+fn history(id: &str) -> proto::GetWorkflowExecutionHistoryRequest {
+    proto::GetWorkflowExecutionHistoryRequest {
+        namespace: namespace(),
+        execution: execution(id),
+        ..proto::GetWorkflowExecutionHistoryRequest::default()
+    }
+}
+
+fn signal(id: &str) -> proto::SignalWorkflowExecutionRequest {
+    proto::SignalWorkflowExecutionRequest {
+        namespace: namespace(),
+        workflow_execution: execution(id),
+        signal_name: "go".to_owned(),
+        ..proto::SignalWorkflowExecutionRequest::default()
+    }
+}
+
+fn terminate(id: &str) -> proto::TerminateWorkflowExecutionRequest {
+    proto::TerminateWorkflowExecutionRequest {
+        namespace: namespace(),
+        workflow_execution: execution(id),
+        ..proto::TerminateWorkflowExecutionRequest::default()
+    }
+}
+
+/// `google.rpc.Status`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Details {
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+fn detail<T: prost::Message + prost::Name + Default>(status: &Status) -> T {
+    let details = Details::decode(status.details()).unwrap().details;
+    let detail = details
+        .into_iter()
+        .find(|detail| detail.type_url == format!("type.googleapis.com/{}", T::full_name()));
+    T::decode(detail.unwrap().value.as_slice()).unwrap()
+}
+
+fn types(
+    history: Option<temporalio_protos::temporal::api::history::v1::History>,
+) -> Vec<EventType> {
+    let events = history.unwrap().events.into_iter();
+    events.map(|event| event.event_type()).collect()
+}
+
+#[tokio::test]
+async fn an_execution_is_started_described_listed_and_read() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    let started = client.start_workflow_execution(start("a")).await.unwrap();
+    let run_id = started.into_inner().run_id;
+    client.signal_workflow_execution(signal("a")).await.unwrap();
+
+    let request = proto::DescribeWorkflowExecutionRequest {
+        namespace: namespace(),
+        execution: execution("a"),
+    };
+    let described = client.describe_workflow_execution(request).await.unwrap();
+    let info = described.into_inner().workflow_execution_info.unwrap();
+    assert_eq!(info.execution.unwrap().run_id, run_id);
+    assert_eq!(info.history_length, 3);
+
+    let request = proto::ListWorkflowExecutionsRequest {
+        namespace: namespace(),
+        ..proto::ListWorkflowExecutionsRequest::default()
+    };
+    let listed = client.list_workflow_executions(request).await.unwrap();
+    assert_eq!(listed.into_inner().executions.len(), 1);
+
+    let forwards = [
+        EventType::WorkflowExecutionStarted,
+        EventType::WorkflowTaskScheduled,
+        EventType::WorkflowExecutionSignaled,
+    ];
+    let read = client.get_workflow_execution_history(history("a")).await;
+    assert_eq!(types(read.unwrap().into_inner().history), forwards);
+
+    // Backwards, a page of two and one of one.
+    let mut token = Vec::new();
+    let mut backwards = Vec::new();
+    loop {
+        let request = proto::GetWorkflowExecutionHistoryReverseRequest {
+            namespace: namespace(),
+            execution: execution("a"),
+            maximum_page_size: 2,
+            next_page_token: token,
+        };
+        let page = client.get_workflow_execution_history_reverse(request).await;
+        let page = page.unwrap().into_inner();
+        backwards.push(types(page.history));
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    let mut expected = forwards.to_vec();
+    expected.reverse();
+    assert_eq!(backwards, [expected[..2].to_vec(), expected[2..].to_vec()]);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_events_is_told_and_whoever_waits_in_vain_asks_again() {
+    let options = ServeOptions::default().long_poll(Duration::from_millis(50));
+    let (_server, mut client) = serving(options).await;
+    client.start_workflow_execution(start("a")).await.unwrap();
+    let mut request = history("a");
+    request.wait_new_event = true;
+    let page = client.get_workflow_execution_history(request.clone()).await;
+    request.next_page_token = page.unwrap().into_inner().next_page_token;
+    let page = client.get_workflow_execution_history(request.clone()).await;
+    let page = page.unwrap().into_inner();
+    assert!(page.history.unwrap().events.is_empty());
+    assert_eq!(page.next_page_token, request.next_page_token);
+
+    client.signal_workflow_execution(signal("a")).await.unwrap();
+    let page = client.get_workflow_execution_history(request.clone()).await;
+    let page = page.unwrap().into_inner();
+    assert_eq!(types(page.history), [EventType::WorkflowExecutionSignaled]);
+    request.next_page_token = page.next_page_token;
+
+    client
+        .terminate_workflow_execution(terminate("a"))
+        .await
+        .unwrap();
+    let page = client.get_workflow_execution_history(request).await;
+    let page = page.unwrap().into_inner();
+    assert_eq!(
+        types(page.history),
+        [EventType::WorkflowExecutionTerminated]
+    );
+    assert!(page.next_page_token.is_empty());
+}
+
+#[tokio::test]
+async fn the_closing_event_alone_is_waited_for() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    client.start_workflow_execution(start("a")).await.unwrap();
+    let mut request = history("a");
+    request.wait_new_event = true;
+    request.history_event_filter_type = HistoryEventFilterType::CloseEvent.into();
+    let mut other = client.clone();
+    let waiting = client.get_workflow_execution_history(request);
+    let closing = other.terminate_workflow_execution(terminate("a"));
+    let (page, closed) = tokio::join!(waiting, closing);
+    closed.unwrap();
+    let page = page.unwrap().into_inner();
+    assert_eq!(
+        types(page.history),
+        [EventType::WorkflowExecutionTerminated]
+    );
+}
+
+#[tokio::test]
+async fn what_is_refused_is_refused_with_the_details_of_a_service() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    let run_id = client.start_workflow_execution(start("a")).await.unwrap();
+    let again = client
+        .start_workflow_execution(start("a"))
+        .await
+        .unwrap_err();
+    assert_eq!(again.code(), Code::AlreadyExists);
+    let known: details::WorkflowExecutionAlreadyStartedFailure = detail(&again);
+    assert_eq!(known.run_id, run_id.into_inner().run_id);
+
+    let mut elsewhere = start("b");
+    elsewhere.namespace = "other".to_owned();
+    let refused = client
+        .start_workflow_execution(elsewhere)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.message(), "Namespace other is not found.");
+    let unknown: details::NamespaceNotFoundFailure = detail(&refused);
+    assert_eq!(unknown.namespace, "other");
+
+    let missing = client.signal_workflow_execution(signal("none")).await;
+    let missing = missing.unwrap_err();
+    assert_eq!(missing.code(), Code::NotFound);
+    let _: details::NotFoundFailure = detail(&missing);
+
+    let mut nameless = start("");
+    nameless.workflow_id.clear();
+    let nameless = client.start_workflow_execution(nameless).await.unwrap_err();
+    assert_eq!(nameless.message(), "WorkflowId is not set on request.");
+
+    let offered = client
+        .create_schedule(proto::CreateScheduleRequest::default())
+        .await;
+    let offered = offered.unwrap_err();
+    assert_eq!(offered.code(), Code::Unimplemented);
+    assert!(
+        offered
+            .message()
+            .starts_with("CreateSchedule is not offered"),
+        "{offered}"
+    );
+}
+
+/// The same request sent again, as clients do whose connection broke, has no second effect (E10).
+#[tokio::test]
+async fn a_request_that_is_repeated_has_no_second_effect() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    let mut request = start("a");
+    request.request_id = "same".to_owned();
+    let first = client
+        .start_workflow_execution(request.clone())
+        .await
+        .unwrap();
+    let second = client.start_workflow_execution(request).await.unwrap();
+    assert_eq!(first.into_inner().run_id, second.into_inner().run_id);
+}
+
+#[tokio::test]
+async fn an_update_that_nobody_takes_is_admitted_and_asked_for_again() {
+    let options = ServeOptions::default().long_poll(Duration::from_millis(50));
+    let (_server, mut client) = serving(options).await;
+    client.start_workflow_execution(start("a")).await.unwrap();
+    let request = proto::UpdateWorkflowExecutionRequest {
+        namespace: namespace(),
+        workflow_execution: execution("a"),
+        request: Some(update::Request {
+            meta: Some(update::Meta {
+                update_id: "u".to_owned(),
+                ..update::Meta::default()
+            }),
+            input: Some(update::Input {
+                name: "add".to_owned(),
+                ..update::Input::default()
+            }),
+            ..update::Request::default()
+        }),
+        ..proto::UpdateWorkflowExecutionRequest::default()
+    };
+    let reply = client.update_workflow_execution(request).await.unwrap();
+    let reply = reply.into_inner();
+    assert_eq!(reply.update_ref.unwrap().update_id, "u");
+    assert!(reply.outcome.is_none());
+    let poll = proto::PollWorkflowExecutionUpdateRequest {
+        namespace: namespace(),
+        update_ref: Some(update::UpdateRef {
+            workflow_execution: execution("a"),
+            update_id: "another".to_owned(),
+        }),
+        ..proto::PollWorkflowExecutionUpdateRequest::default()
+    };
+    let unknown = client
+        .poll_workflow_execution_update(poll)
+        .await
+        .unwrap_err();
+    assert_eq!(unknown.message(), "update \"another\" not found");
+}
+
+#[tokio::test]
+async fn a_server_that_is_read_only_shows_and_changes_nothing() {
+    let (_server, mut client) = serving(ServeOptions::default().read_only()).await;
+    let refused = client
+        .start_workflow_execution(start("a"))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let system = client
+        .get_system_info(proto::GetSystemInfoRequest::default())
+        .await;
+    assert!(!system.unwrap().into_inner().server_version.is_empty());
+}
+
+#[tokio::test]
+async fn a_key_is_asked_for_and_health_is_told_without() {
+    let options = ServeOptions::default().api_key("a key of some length");
+    let (server, mut client) = serving(options).await;
+    let refused = client
+        .start_workflow_execution(start("a"))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let mut request = tonic::Request::new(start("a"));
+    let key = "Bearer a key of some length".parse().unwrap();
+    request.metadata_mut().insert("authorization", key);
+    client.start_workflow_execution(request).await.unwrap();
+
+    let health = HealthClient::connect(format!("http://{}", server.address())).await;
+    let health = health.unwrap().check(HealthCheckRequest::default()).await;
+    assert_eq!(
+        health.unwrap().into_inner().status(),
+        ServingStatus::Serving
+    );
+}
+
+#[tokio::test]
+async fn an_authorizer_sees_the_method_and_decides() {
+    let only_looks = |call: Call<'_>| {
+        if call.changes {
+            return Err(Denied {
+                reason: format!("not you: {}", call.method),
+            });
+        }
+        Ok(())
+    };
+    let (_server, mut client) = serving(ServeOptions::default().authorizer(only_looks)).await;
+    let refused = client
+        .start_workflow_execution(start("a"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refused.message(),
+        "not you: temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution"
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_is_refused_and_the_next_one_is_answered() {
+    let options = ServeOptions::default().max_message_bytes(64 * 1024);
+    let (_server, mut client) = serving(options).await;
+    let mut large = start("a");
+    large.input.as_mut().unwrap().payloads[0].data = vec![0; 128 * 1024];
+    let refused = client.start_workflow_execution(large).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange);
+    client.start_workflow_execution(start("a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_else_can_open_a_socket_which_goes_with_its_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("steadfast.sock");
+    let options = || ServeOptions::default().listen_at_socket(&path);
+    let engine = EmbeddedEngine::in_memory().unwrap();
+    let server = serve(Arc::clone(&engine) as _, options()).await.unwrap();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut client = Client::connect(format!("unix:{}", path.display()))
+        .await
+        .unwrap();
+    client.start_workflow_execution(start("a")).await.unwrap();
+
+    let second = serve(Arc::clone(&engine) as _, options())
+        .await
+        .unwrap_err();
+    assert!(
+        second
+            .to_string()
+            .contains("somebody listens there already"),
+        "{second}"
+    );
+    drop(client);
+    server.stop().await.unwrap();
+    assert!(!path.exists());
+
+    std::fs::write(&path, "a file of somebody").unwrap();
+    let file = serve(engine, options()).await.unwrap_err();
+    assert!(file.to_string().contains("which is no socket"), "{file}");
+    assert!(path.exists());
+}
+
+#[tokio::test]
+async fn an_address_that_others_can_reach_needs_somebody_who_says_who_may_call() {
+    let engine = EmbeddedEngine::in_memory().unwrap();
+    let open = ServeOptions::default().listen(([0, 0, 0, 0], 0).into());
+    let refused = serve(Arc::clone(&engine) as _, open.clone())
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, ServeError::Open { .. }), "{refused}");
+    let empty = serve(Arc::clone(&engine) as _, open.api_key(" ")).await;
+    assert!(matches!(empty.unwrap_err(), ServeError::EmptyKey));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_lets_long_polls_go() {
+    let (server, mut client) = serving(ServeOptions::default()).await;
+    client.start_workflow_execution(start("a")).await.unwrap();
+    let mut request = history("a");
+    request.wait_new_event = true;
+    let page = client.get_workflow_execution_history(request.clone()).await;
+    request.next_page_token = page.unwrap().into_inner().next_page_token;
+    let waiting = tokio::spawn(async move { client.get_workflow_execution_history(request).await });
+    tokio::task::yield_now().await;
+    server.stop().await.unwrap();
+    assert_eq!(
+        waiting.await.unwrap().unwrap_err().code(),
+        Code::Unavailable
+    );
+}
