@@ -17,16 +17,21 @@
 //! Nothing listens unless [`serve`] is called, and then only on this machine unless the options say otherwise.
 
 mod access;
+mod address;
 mod api;
+mod authorizer;
 mod calls;
 mod dispatch;
+mod keys;
 mod listener;
+mod method;
 mod options;
 mod refusal;
 mod service;
 
 pub use self::{
-    listener::Address,
-    options::{Authorizer, Call, Denied, ServeError, ServeOptions},
+    address::Address,
+    authorizer::{Authorizer, Call, Denied},
+    options::{ServeError, ServeOptions},
     service::{Server, serve},
 };

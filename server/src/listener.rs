@@ -1,36 +1,14 @@
-//! Where a server listens.
+//! Opens the address of a server.
 
-use std::{fmt, io, net::SocketAddr, path::PathBuf};
+use std::{io, net::SocketAddr};
 
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
-use crate::options::{ServeError, ServeOptions};
-
-/// Where a server listens.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Address {
-    /// At a port.
-    Tcp(SocketAddr),
-    /// At a socket of the file system.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => fmt::Display::fmt(address, f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-impl Address {
-    fn is_open(&self) -> bool {
-        matches!(self, Self::Tcp(address) if !address.ip().is_loopback())
-    }
-}
+use crate::{
+    address::Address,
+    options::{ServeError, ServeOptions},
+};
 
 /// What was opened.
 pub(crate) enum Listener {
@@ -105,7 +83,7 @@ pub(crate) mod unix {
             let folder = path
                 .parent()
                 .filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
+            let folder = folder.unwrap_or_else(|| Path::new("."));
             let private = folder.join(format!(".steadfast-{}", std::process::id()));
             fs::create_dir(&private)?;
             let made = make(&private, path);

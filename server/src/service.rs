@@ -22,9 +22,10 @@ use tonic::{
 use tower_service::Service;
 
 use crate::{
+    address::Address,
     api::Api,
     dispatch,
-    listener::{self, Address, Listener},
+    listener::{self, Listener},
     options::{ServeError, ServeOptions},
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use temporalio_protos::temporal::api::workflowservice::v1 as proto;
 
-use crate::{api::Api, dispatch::Reply, refusal::status_of};
+use crate::{api::Api, method::Reply, refusal::status_of};
 
 /// Methods that end an activity.
 macro_rules! ends {

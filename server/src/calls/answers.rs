@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     api::Api,
-    dispatch::Reply,
+    method::Reply,
     refusal::{status_of, update_not_found},
 };
 

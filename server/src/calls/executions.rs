@@ -9,7 +9,7 @@ use steadfast_engine::{
 use steadfast_wire::{Wired, requests};
 use temporalio_protos::temporal::api::workflowservice::v1 as proto;
 
-use crate::{api::Api, dispatch::Reply, refusal::status_of};
+use crate::{api::Api, method::Reply, refusal::status_of};
 
 /// How many executions a page has if nobody says, and at most, as on a service.
 const PAGE: usize = 1_000;

@@ -13,7 +13,7 @@ use tonic::{
     server::{ServerStreamingService, UnaryService},
 };
 
-use crate::dispatch::grpc;
+use crate::method::grpc;
 
 /// Requests of this service are small.
 const MAX_BYTES: usize = 64 * 1024;

@@ -14,7 +14,7 @@ use temporalio_protos::temporal::api::{
 use tokio::time::timeout;
 use tonic::Status;
 
-use crate::{api::Api, dispatch::Reply, refusal::status_of};
+use crate::{api::Api, method::Reply, refusal::status_of};
 
 /// How many events a page has if nobody says, and at most, as on a service.
 const PAGE: usize = 1_000;

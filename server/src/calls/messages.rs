@@ -5,7 +5,7 @@ use std::sync::Arc;
 use steadfast_wire::requests;
 use temporalio_protos::temporal::api::workflowservice::v1 as proto;
 
-use crate::{api::Api, dispatch::Reply, refusal::status_of};
+use crate::{api::Api, method::Reply, refusal::status_of};
 
 pub(super) async fn signal(
     api: Arc<Api>,

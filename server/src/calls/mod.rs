@@ -12,7 +12,7 @@ mod start;
 mod system;
 mod task_queues;
 
-use crate::dispatch::{Does, Method, unary};
+use crate::method::{Does, Method, unary};
 
 const WORKFLOW_SERVICE: &str = "temporal.api.workflowservice.v1.WorkflowService/";
 const OPERATOR_SERVICE: &str = "temporal.api.operatorservice.v1.OperatorService/";

@@ -6,7 +6,7 @@ use temporalio_protos::temporal::api::{
     operatorservice::v1 as operator, workflowservice::v1 as workflow,
 };
 
-use crate::{api::Api, dispatch::Reply};
+use crate::{api::Api, method::Reply};
 
 /// Methods whose answer is an empty list, once the namespace is right.
 macro_rules! none {

@@ -10,7 +10,7 @@ use temporalio_protos::temporal::api::{
     },
 };
 
-use crate::{api::Api, dispatch::Reply, refusal::status_of};
+use crate::{api::Api, method::Reply, refusal::status_of};
 
 pub(super) async fn start(
     api: Arc<Api>,

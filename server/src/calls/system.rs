@@ -11,7 +11,7 @@ use temporalio_protos::temporal::api::{
     workflowservice::v1 as workflow,
 };
 
-use crate::{api::Api, dispatch::Reply, refusal::namespace_not_found};
+use crate::{api::Api, method::Reply, refusal::namespace_not_found};
 
 /// The version of Temporal's server whose API this is. Clients choose by it what they may ask for.
 const SERVER_VERSION: &str = "1.32.0";

@@ -14,7 +14,7 @@ use temporalio_protos::temporal::api::{
 };
 use tonic::Status;
 
-use crate::{api::Api, dispatch::Reply, refusal::status_of};
+use crate::{api::Api, method::Reply, refusal::status_of};
 
 /// How many tasks a second a queue gives if nobody limits it, as a service says.
 const UNLIMITED: f64 = 100_000.0;
