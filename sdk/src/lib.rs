@@ -108,6 +108,10 @@ pub mod guide {
     pub mod operations {}
 
     #[cfg(feature = "embedded")]
+    #[doc = include_str!("../docs/operating.md")]
+    pub mod operating {}
+
+    #[cfg(feature = "embedded")]
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
 
