@@ -10,6 +10,7 @@ mod error;
 pub mod history_json;
 mod request;
 pub mod spelling;
+mod visibility;
 
 use std::{any::Any, fmt, time::SystemTime};
 
@@ -33,12 +34,12 @@ pub use self::{
     error::EngineError,
     request::{
         ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, ExecutionRef,
-        HistoryPage, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
-        PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
-        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
-        TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage, UpdateWorkflowRequest,
-        WorkflowPage,
+        HistoryPage, HistoryRequest, HistoryWait, PollActivityTaskRequest, PollWorkflowTaskRequest,
+        QueryWorkflowRequest, ResetWorkflowRequest, Signal, SignalWorkflowRequest,
+        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
+        UpdateStage, UpdateWorkflowRequest,
     },
+    visibility::{ListFilter, ListWorkflowsRequest, WorkflowPage},
 };
 
 /// The search attribute of executions whose workflow task failed five times in a row or more: the category and
