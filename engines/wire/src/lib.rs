@@ -9,7 +9,6 @@ mod commands;
 mod descriptions;
 mod events;
 mod failure;
-mod query;
 mod tasks;
 pub mod values;
 
@@ -17,7 +16,6 @@ pub use self::{
     commands::Answer,
     descriptions::pending_child_in,
     events::{EventReader, read_history},
-    query::query,
     tasks::ONLY_QUERY,
     values::{Wire, Wired},
 };
