@@ -12,6 +12,7 @@ mod messages;
 mod notation;
 mod possession;
 mod power_loss;
+mod queries;
 mod scenarios_activities;
 mod scenarios_reset;
 mod scenarios_runs;
