@@ -1,13 +1,19 @@
 //! What is fuzzed: functions that take any bytes and must not panic. `cargo fuzz` calls them, and so
 //! does a test of the workspace, with the corpus and with changes of it that a seed decides.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use steadfast::{
     convert,
     core::{command::Command, event::EventKind, run::Run},
     engine::{
-        Engine as _, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+        Engine as _, EngineError, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
+        SearchAttributeType,
         embedded::{EmbeddedEngine, EmbeddedOptions},
     },
     history_json,
@@ -102,6 +108,48 @@ pub(crate) fn url(data: &[u8]) {
     });
 }
 
+/// A query for executions: it is answered, or refused as not valid; what was read as a query is one to `SQLite` too.
+pub(crate) fn query(data: &[u8]) {
+    static ENGINE: OnceLock<Arc<EmbeddedEngine>> = OnceLock::new();
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let engine = ENGINE.get_or_init(|| {
+        let engine = EmbeddedEngine::in_memory().expect("memory opens");
+        let types = [
+            ("Num", SearchAttributeType::Int),
+            ("Kw", SearchAttributeType::Keyword),
+            ("Tags", SearchAttributeType::KeywordList),
+            ("Txt", SearchAttributeType::Text),
+            ("Flag", SearchAttributeType::Bool),
+            ("When", SearchAttributeType::Datetime),
+        ];
+        let types = types.map(|(name, kind)| (name.to_owned(), kind));
+        runtime(async {
+            engine
+                .add_search_attributes(types.into())
+                .await
+                .expect("they are added");
+            let client = Client::new(Arc::clone(&engine) as _);
+            let options = WorkflowStartOptions::new("q", "w");
+            client
+                .start_workflow(Nothing::run, String::new(), options)
+                .await
+                .expect("a workflow starts");
+        });
+        engine
+    });
+    runtime(async {
+        match engine.count_workflow_groups(text.into()).await {
+            Ok(_) => {}
+            Err(EngineError::InvalidArgument { message }) => {
+                assert!(message.starts_with("invalid query: "), "{message}");
+            }
+            Err(error) => panic!("{text}: {error}"),
+        }
+    });
+}
+
 /// The rows of a file: some bytes of a good one are others. It is refused, or what is wrong is said
 /// when it is read.
 pub(crate) fn rows(data: &[u8]) {
@@ -152,7 +200,7 @@ fn good_file() -> Vec<u8> {
 
 fn fill(path: &Path) {
     let engine = EmbeddedEngine::open(EmbeddedOptions::file(path)).expect("a new file opens");
-    let client = Client::new(std::sync::Arc::clone(&engine) as _);
+    let client = Client::new(Arc::clone(&engine) as _);
     runtime(async {
         for number in 0..20 {
             let options = WorkflowStartOptions::new("q", format!("w{number}"));

@@ -14,10 +14,10 @@ pub use steadfast_engine::{
     EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
     ListWorkflowsRequest, PendingActivity, PendingActivityState, PendingChild, PendingTimer,
     PendingWorkflowTask, PollActivityTaskRequest, PollWorkflowTaskRequest, Poller,
-    QueryWorkflowRequest, REPORTED_PROBLEMS, ResetWorkflowRequest, Signal, SignalWorkflowRequest,
-    StartWorkflowRequest, StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest,
-    UntakenTasks, UpdateReply, UpdateStage, UpdateWorkflowRequest, WorkflowDescription,
-    WorkflowPage,
+    QueryWorkflowRequest, REPORTED_PROBLEMS, ResetWorkflowRequest, SearchAttributeType,
+    SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+    TaskQueueDescription, TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage,
+    UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowGroup, WorkflowPage,
 };
 #[cfg(feature = "temporal")]
 #[doc(inline)]

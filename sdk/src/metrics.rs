@@ -54,7 +54,7 @@
 mod gauges;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -79,9 +79,9 @@ use crate::engine::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TaskQueueDescription,
-    TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateWorkflowRequest,
-    WorkflowDescription, WorkflowPage,
+    SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest,
+    StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
+    UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
 };
 
 /// An engine whose use is measured. Clients and workers made with it are measured too.
@@ -201,9 +201,9 @@ async fn requested<T>(
 }
 
 macro_rules! counted {
-    ($($method:ident($($argument:ident: $type:ty),+) -> $result:ty = $operation:literal;)+) => {$(
-        fn $method(&self, $($argument: $type),+) -> EngineFuture<'_, $result> {
-            Box::pin(requested($operation, self.engine.$method($($argument),+)))
+    ($($method:ident($($argument:ident: $type:ty),*) -> $result:ty = $operation:literal;)+) => {$(
+        fn $method(&self, $($argument: $type),*) -> EngineFuture<'_, $result> {
+            Box::pin(requested($operation, self.engine.$method($($argument),*)))
         }
     )+};
 }
@@ -254,6 +254,10 @@ impl Engine for Measured {
         describe_task_queue(task_queue: TaskQueue) -> TaskQueueDescription = "DescribeTaskQueue";
         list_workflows(request: ListWorkflowsRequest) -> WorkflowPage = "ListWorkflowExecutions";
         count_workflows(filter: ListFilter) -> u64 = "CountWorkflowExecutions";
+        count_workflow_groups(filter: ListFilter) -> WorkflowCount = "CountWorkflowExecutions";
+        search_attributes() -> SearchAttributes = "ListSearchAttributes";
+        add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> () = "AddSearchAttributes";
+        remove_search_attributes(names: Vec<String>) -> () = "RemoveSearchAttributes";
         workflow_history(request: HistoryRequest) -> HistoryPage = "GetWorkflowExecutionHistory";
         reset_workflow(request: ResetWorkflowRequest) -> steadfast_core::ids::RunId = "ResetWorkflowExecution";
         delete_workflow(execution: ExecutionRef) -> () = "DeleteWorkflowExecution";

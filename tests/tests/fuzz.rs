@@ -112,6 +112,13 @@ fn urls() {
 }
 
 #[test]
+fn queries() {
+    let corpus = corpus("fuzz/corpus/query");
+    assert!(corpus.len() > 10);
+    run(targets::query, &corpus, 100, 6);
+}
+
+#[test]
 fn rows() {
     let corpus = corpus("fuzz/corpus/rows");
     assert!(corpus.len() > 10);

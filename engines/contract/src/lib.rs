@@ -11,9 +11,11 @@ mod description;
 mod error;
 pub mod history_json;
 mod request;
+mod search_attributes;
 pub mod spelling;
+mod visibility;
 
-use std::{any::Any, fmt, time::SystemTime};
+use std::{any::Any, collections::BTreeMap, fmt, time::SystemTime};
 
 use futures_util::future::BoxFuture;
 use steadfast_core::{
@@ -35,17 +37,14 @@ pub use self::{
     error::EngineError,
     request::{
         ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, ExecutionRef,
-        HistoryPage, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
-        PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
-        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
-        TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage, UpdateWorkflowRequest,
-        WorkflowPage,
+        HistoryPage, HistoryRequest, HistoryWait, PollActivityTaskRequest, PollWorkflowTaskRequest,
+        QueryWorkflowRequest, ResetWorkflowRequest, Signal, SignalWorkflowRequest,
+        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
+        UpdateStage, UpdateWorkflowRequest,
     },
+    search_attributes::{REPORTED_PROBLEMS, SearchAttributeType, SearchAttributes},
+    visibility::{ListFilter, ListWorkflowsRequest, WorkflowCount, WorkflowGroup, WorkflowPage},
 };
-
-/// The search attribute of executions whose workflow task failed five times in a row or more: the category and
-/// the cause, as a list of texts. [`ListFilter::reported_problems`] finds them.
-pub const REPORTED_PROBLEMS: &str = "TemporalReportedProblems";
 
 /// What a call of an engine gives.
 pub type EngineFuture<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
@@ -131,16 +130,46 @@ pub trait Engine: Any + fmt::Debug + Send + Sync {
     /// [`Unsupported`](EngineError::Unsupported), as it does by default.
     fn describe_task_queue(&self, task_queue: TaskQueue) -> EngineFuture<'_, TaskQueueDescription> {
         let _ = task_queue;
-        Box::pin(std::future::ready(Err(EngineError::Unsupported {
-            message: "this engine does not tell who polls a task queue".to_owned(),
-        })))
+        unsupported("this engine does not tell who polls a task queue")
     }
 
-    /// Lists executions, latest start first.
+    /// Lists executions, in the engine's order: what started last comes first, or, on a Temporal Service, what is
+    /// open, and then what closed last.
     fn list_workflows(&self, request: ListWorkflowsRequest) -> EngineFuture<'_, WorkflowPage>;
 
     /// Counts executions.
     fn count_workflows(&self, filter: ListFilter) -> EngineFuture<'_, u64>;
+
+    /// Counts executions, and those of each group if the query of the filter ends with `GROUP BY ExecutionStatus`.
+    ///
+    /// An engine that does not group says [`EngineError::Unsupported`].
+    fn count_workflow_groups(&self, filter: ListFilter) -> EngineFuture<'_, WorkflowCount> {
+        let _ = filter;
+        unsupported("executions are not counted by groups here; count each group by itself")
+    }
+
+    /// Says which search attributes there are.
+    ///
+    /// An engine that knows nothing of types says [`EngineError::Unsupported`], here and when some are added or
+    /// removed.
+    fn search_attributes(&self) -> EngineFuture<'_, SearchAttributes> {
+        unsupported("search attributes are not listed here")
+    }
+
+    /// Adds search attributes; those that are there already stay what they are.
+    fn add_search_attributes(
+        &self,
+        attributes: BTreeMap<String, SearchAttributeType>,
+    ) -> EngineFuture<'_, ()> {
+        let _ = attributes;
+        unsupported("search attributes are not added here")
+    }
+
+    /// Removes search attributes: executions are not found by them any more. Those that are not there are passed over.
+    fn remove_search_attributes(&self, names: Vec<String>) -> EngineFuture<'_, ()> {
+        let _ = names;
+        unsupported("search attributes are not removed here")
+    }
 
     /// Reads a part of a history.
     fn workflow_history(&self, request: HistoryRequest) -> EngineFuture<'_, HistoryPage>;
@@ -237,6 +266,13 @@ pub trait Engine: Any + fmt::Debug + Send + Sync {
         let _ = token;
         Box::pin(std::future::ready(Ok(())))
     }
+}
+
+fn unsupported<T: Send + 'static>(what: &str) -> EngineFuture<'static, T> {
+    let message = what.to_owned();
+    Box::pin(std::future::ready(Err(EngineError::Unsupported {
+        message,
+    })))
 }
 
 impl dyn Engine {

@@ -48,6 +48,8 @@ impl Shared {
         let target = ExecutionRef::current(request.workflow_id.clone());
         let (started, ticket) = self
             .with_run(&target, false, |core, found, now| {
+                let attributes = core.attributes.check(&request.search_attributes);
+                attributes.map_err(|error| EngineError::invalid(error.to_string()))?;
                 let started = core.start(request, signal, found, now)?;
                 Ok((started, core.ticket()))
             })

@@ -15,7 +15,7 @@ use std::{
     collections::HashSet,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::PoisonError,
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -395,6 +395,18 @@ impl Core {
                 Row::PutJob { id, .. } => self.parked.retain(|parked| parked.stored != Some(*id)),
                 // What the job did was not written.
                 Row::DeleteJob { id } => self.unread_jobs.push(*id),
+                _ => {}
+            }
+        }
+        // What was done last is undone first.
+        for row in rows.iter().chain(&queued).rev() {
+            match row {
+                Row::AddAttribute { name, .. } => {
+                    Arc::make_mut(&mut self.attributes).remove(name);
+                }
+                Row::RemoveAttribute { name, kind } => {
+                    Arc::make_mut(&mut self.attributes).add(name, *kind);
+                }
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
 //! Handing tasks out and taking their answers: the part of a worker's calls that happens under the
 //! lock.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use steadfast_core::{
     event::HistoryEvent,
@@ -132,10 +132,12 @@ impl Core {
         completion: WorkflowTaskCompletion,
         now: Timestamp,
     ) -> Result<Result<(), EngineError>, EngineError> {
+        let attributes = Arc::clone(&self.attributes);
         let run = started_run(self, key, serial)?;
         let mut completion = completion;
         let mut results = std::mem::take(&mut completion.query_results);
-        let result = run.complete_task(completion, now);
+        let result = run.complete_task(completion, &attributes, now);
+        drop(attributes);
         match result {
             Ok(()) => run.answer_queries(serial, |id| results.remove(id)),
             Err(_) => run.reassign_queries(),

@@ -18,6 +18,7 @@
 //! time, because it may be what they came from. Queries and updates that nobody accepted are gone with the
 //! process that asked. A run is read from the file when it is due or when something happens to it.
 
+mod attributes;
 mod client;
 mod clock;
 mod commit;
@@ -55,6 +56,7 @@ mod worker;
 
 use std::{
     cmp::Reverse,
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -76,9 +78,9 @@ use steadfast_engine::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TaskQueueDescription,
-    TerminateWorkflowRequest, UpdateReply, UpdateWorkflowRequest, WorkflowDescription,
-    WorkflowPage,
+    SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest,
+    StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest, UpdateReply,
+    UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
 };
 use tokio::sync::oneshot;
 
@@ -86,7 +88,10 @@ use self::{
     clock::ClockListener,
     shared::Shared,
     state::{Core, Opening},
-    store::{Db, Writer, due_runs, highest_key, paused_queues, stored_jobs, stored_suspects},
+    store::{
+        Db, Writer, due_runs, highest_key, paused_queues, search_attributes, stored_jobs,
+        stored_suspects,
+    },
     suspects::Suspects,
 };
 pub use self::{
@@ -415,6 +420,7 @@ fn prepare(
         .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0));
     core.cached_executions = cached_executions;
     core.paused = paused_queues(connection)?;
+    core.attributes = Arc::new(search_attributes(connection)?);
     for (wakeup, key) in due_runs(connection)? {
         let due = if wakeup == 0 {
             now
@@ -537,7 +543,26 @@ impl Engine for EmbeddedEngine {
     }
 
     fn count_workflows(&self, filter: ListFilter) -> EngineFuture<'_, u64> {
+        Box::pin(async { Ok(self.shared.count(filter).await?.count) })
+    }
+
+    fn count_workflow_groups(&self, filter: ListFilter) -> EngineFuture<'_, WorkflowCount> {
         Box::pin(self.shared.count(filter))
+    }
+
+    fn search_attributes(&self) -> EngineFuture<'_, SearchAttributes> {
+        Box::pin(async { Ok(self.shared.enter()?.0.attributes.all()) })
+    }
+
+    fn add_search_attributes(
+        &self,
+        attributes: BTreeMap<String, SearchAttributeType>,
+    ) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.add_search_attributes(attributes))
+    }
+
+    fn remove_search_attributes(&self, names: Vec<String>) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.remove_search_attributes(names))
     }
 
     fn workflow_history(&self, request: HistoryRequest) -> EngineFuture<'_, HistoryPage> {

@@ -1,8 +1,11 @@
 //! What a transition of a run leaves for the store, and the limits of histories.
 
-use steadfast_core::{event::HistoryEvent, time::Timestamp};
+use std::sync::Arc;
+
+use steadfast_core::{event::HistoryEvent, payload::PayloadMap, time::Timestamp};
 
 use super::{
+    attributes::{IndexEntry, Registry},
     execution::{Execution, MAX_EVENTS, MAX_HISTORY_BYTES, QueuedEvents, engine_identity},
     store::{Row, encode_event},
 };
@@ -21,6 +24,7 @@ const LONG_ROW: usize = 64 * 1024;
 pub(crate) fn save(
     run: &mut Execution,
     batch: u64,
+    attributes: &mut Arc<Registry>,
     rows: &mut Vec<Row>,
     spare_rows: &mut Vec<Vec<u8>>,
 ) {
@@ -48,10 +52,13 @@ pub(crate) fn save(
         rows.push(Row::Task { key, row });
     }
     if std::mem::take(&mut run.attributes_changed) {
+        let search_attributes = run.shown_attributes().into_owned();
+        let index = index_attributes(attributes, &search_attributes, rows);
         rows.push(Row::Attributes {
             key,
             memo: run.memo.clone(),
-            search_attributes: run.shown_attributes().into_owned(),
+            search_attributes,
+            index,
         });
     }
     if run.status != run.stored_status {
@@ -70,6 +77,20 @@ pub(crate) fn save(
         run.stored_wakeup = wakeup;
         rows.push(Row::Wakeup { key, wakeup });
     }
+}
+
+/// What a run is found by. Attributes that are not there yet are added.
+pub(crate) fn index_attributes(
+    attributes: &mut Arc<Registry>,
+    values: &PayloadMap,
+    rows: &mut Vec<Row>,
+) -> Vec<IndexEntry> {
+    let (added, index) = attributes.index(values);
+    for (name, kind) in added {
+        Arc::make_mut(attributes).add(&name, kind);
+        rows.push(Row::AddAttribute { name, kind });
+    }
+    index
 }
 
 /// Queues the events that are not queued: in the row of those before them, if that is in the same batch.

@@ -27,6 +27,7 @@ use steadfast_engine::{EngineError, UpdateReply};
 use tokio::sync::Notify;
 
 use super::{
+    attributes::Registry,
     execution::{
         Attempt, Before, Effect, Execution, PendingUpdate, QueryReply, RunningAttempts,
         UpdateReplySender,
@@ -34,7 +35,7 @@ use super::{
     fast_map::FastMap,
     job::{Job, ParkedJob},
     queue::{Paused, Queues},
-    save::{enforce_limits, save},
+    save::{enforce_limits, index_attributes, save},
     store::{BackupRequest, InsertRun, LoadedRun, ReadFn, Row},
     suspects::Suspects,
     ticket::{Promise, Ticket},
@@ -143,6 +144,8 @@ pub(crate) struct Core {
     pub(crate) cached_executions: usize,
 
     pub(crate) paused: Paused,
+    /// The search attributes that there are; shared with those who read a query.
+    pub(crate) attributes: Arc<Registry>,
     pub(crate) workflow_tasks: Queues<i64>,
     pub(crate) activity_tasks: Queues<(i64, u64, u32)>,
     pub(crate) watches: ByKey<Arc<Watch>>,
@@ -277,12 +280,15 @@ impl Core {
             run.suspect_task();
         }
         run.stored_wakeup = run.wakeup();
+        let index = index_attributes(&mut self.attributes, &run.search_attributes, &mut self.rows);
+        let backoff = run.start.first_workflow_task_backoff;
         self.rows.push(Row::Insert(Box::new(InsertRun {
             key: run.key,
             id: run.id.clone(),
             workflow_type: run.start.workflow_type.clone(),
             task_queue: run.start.task_queue.clone(),
             start_time: run.start_time,
+            execution_time: (!backoff.is_zero()).then(|| run.start_time.after(backoff)),
             wakeup: run.stored_wakeup,
             first_run_id: run.start.first_execution_run_id.clone(),
             request_id: run.request_id.clone(),
@@ -291,8 +297,10 @@ impl Core {
                 .parent
                 .as_ref()
                 .map(|parent| parent.execution.clone()),
+            root: run.start.root.clone(),
             memo: run.memo.clone(),
             search_attributes: run.search_attributes.clone(),
+            index,
         })));
         run.attributes_changed = false;
         self.by_workflow.insert(run.id.workflow_id.clone(), run.key);
@@ -363,7 +371,13 @@ impl Core {
             self.stirred.notify_waiters();
         }
         enforce_limits(run, now);
-        save(run, self.commits, &mut self.rows, &mut self.spare_rows);
+        save(
+            run,
+            self.commits,
+            &mut self.attributes,
+            &mut self.rows,
+            &mut self.spare_rows,
+        );
         let out = run.is_task_started();
         if out != std::mem::replace(&mut run.counted_out, out) {
             self.tasks_out = if out {

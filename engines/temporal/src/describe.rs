@@ -1,22 +1,18 @@
-//! Says where executions stand, and finds them.
+//! Says where executions stand.
 
 use steadfast_core::{
     failure::{Failure, TimeoutType},
     ids::WorkflowExecution,
 };
-use steadfast_engine::{
-    EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingWorkflowTask,
-    WorkflowDescription, WorkflowPage,
-};
+use steadfast_engine::{EngineError, ExecutionRef, PendingWorkflowTask, WorkflowDescription};
 use steadfast_wire::{
-    Wired, pending_child_in, query,
-    values::{attempt, count, execution_out, lacks, optional_id, optional_time, time_in},
+    Wired, pending_child_in,
+    values::{attempt, execution_out, lacks, optional_id, optional_time, time_in},
 };
 use temporalio_protos::temporal::api::{
     history::v1::history_event::Attributes,
     workflowservice::v1::{
-        CountWorkflowExecutionsRequest, DescribeWorkflowExecutionRequest,
-        GetWorkflowExecutionHistoryReverseRequest, ListWorkflowExecutionsRequest,
+        DescribeWorkflowExecutionRequest, GetWorkflowExecutionHistoryReverseRequest,
     },
 };
 
@@ -110,36 +106,5 @@ impl Connection {
                 )),
                 _ => None,
             })
-    }
-
-    pub(super) async fn list_workflows(
-        &self,
-        request: ListWorkflowsRequest,
-    ) -> Result<WorkflowPage, EngineError> {
-        let request = ListWorkflowExecutionsRequest {
-            namespace: self.namespace(),
-            page_size: i32::try_from(request.page_size).unwrap_or(i32::MAX),
-            next_page_token: request.next_page_token.unwrap_or_default(),
-            query: query(&request.filter)?,
-        };
-        let answer =
-            send!(self, list_workflow_executions, request).map_err(|status| error_of(&status))?;
-        let executions = answer.executions.into_iter();
-        Ok(WorkflowPage {
-            executions: executions
-                .map(|info| self.wire.description_in(info))
-                .collect::<Wired<_>>()?,
-            next_page_token: Some(answer.next_page_token).filter(|token| !token.is_empty()),
-        })
-    }
-
-    pub(super) async fn count_workflows(&self, filter: ListFilter) -> Result<u64, EngineError> {
-        let request = CountWorkflowExecutionsRequest {
-            namespace: self.namespace(),
-            query: query(&filter)?,
-        };
-        let answer =
-            send!(self, count_workflow_executions, request).map_err(|status| error_of(&status))?;
-        Ok(count(answer.count))
     }
 }

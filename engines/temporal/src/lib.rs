@@ -35,8 +35,9 @@ mod status;
 mod tasks;
 mod token;
 mod url;
+mod visibility;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use steadfast_core::{
     ids::{Identity, Namespace, RunId, TaskQueue},
@@ -51,8 +52,9 @@ use steadfast_engine::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UntakenTasks, UpdateReply, UpdateWorkflowRequest, WorkflowDescription, WorkflowPage,
+    SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest,
+    StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateWorkflowRequest,
+    WorkflowCount, WorkflowDescription, WorkflowPage,
 };
 use steadfast_wire::Wire;
 #[doc(inline)]
@@ -143,9 +145,9 @@ impl TemporalEngine {
 
 /// Methods that only pass on what they get.
 macro_rules! pass_on {
-    ($($method:ident($($argument:ident: $type:ty),+) -> $result:ty;)+) => {$(
-        fn $method(&self, $($argument: $type),+) -> EngineFuture<'_, $result> {
-            Box::pin(self.connection.$method($($argument),+))
+    ($($method:ident($($argument:ident: $type:ty),*) -> $result:ty;)+) => {$(
+        fn $method(&self, $($argument: $type),*) -> EngineFuture<'_, $result> {
+            Box::pin(self.connection.$method($($argument),*))
         }
     )+};
 }
@@ -174,6 +176,10 @@ impl Engine for TemporalEngine {
         describe_workflow(execution: ExecutionRef) -> WorkflowDescription;
         list_workflows(request: ListWorkflowsRequest) -> WorkflowPage;
         count_workflows(filter: ListFilter) -> u64;
+        count_workflow_groups(filter: ListFilter) -> WorkflowCount;
+        search_attributes() -> SearchAttributes;
+        add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> ();
+        remove_search_attributes(names: Vec<String>) -> ();
         workflow_history(request: HistoryRequest) -> HistoryPage;
         reset_workflow(request: ResetWorkflowRequest) -> RunId;
         delete_workflow(execution: ExecutionRef) -> ();

@@ -7,8 +7,11 @@ use std::{future::Future, time::Duration};
 
 use steadfast_core::ids::Namespace;
 use steadfast_engine::EngineError;
-use temporalio_protos::temporal::api::workflowservice::v1::{
-    DescribeNamespaceRequest, workflow_service_client::WorkflowServiceClient,
+use temporalio_protos::temporal::api::{
+    operatorservice::v1::operator_service_client::OperatorServiceClient,
+    workflowservice::v1::{
+        DescribeNamespaceRequest, workflow_service_client::WorkflowServiceClient,
+    },
 };
 use tokio::time::Instant;
 use tonic::{
@@ -22,6 +25,9 @@ use super::{limits::Limits, options::TemporalOptions, status::error_of};
 
 /// A client of the service.
 pub(super) type Stub = WorkflowServiceClient<InterceptedService<Channel, Headers>>;
+
+/// A client of its part for operators.
+pub(super) type Operator = OperatorServiceClient<InterceptedService<Channel, Headers>>;
 
 /// The longest message that is read: a page of a history with large payloads.
 const MAX_MESSAGE_BYTES: usize = 128 * 1024 * 1024;
@@ -42,6 +48,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(super) struct Service {
     stub: Stub,
+    operator: Operator,
 }
 
 /// How long a request is tried again.
@@ -75,10 +82,11 @@ impl Service {
     ) -> Result<(Self, Limits), EngineError> {
         let channel = endpoint(options)?.connect_lazy();
         let headers = headers(options, namespace)?;
+        let operator = OperatorServiceClient::with_interceptor(channel.clone(), headers.clone());
         let stub = WorkflowServiceClient::with_interceptor(channel, headers)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        let service = Self { stub };
+        let service = Self { stub, operator };
         let limits = service.greet(options, namespace).await?;
         Ok((service, limits))
     }
@@ -132,21 +140,21 @@ impl Service {
         Q: Clone,
         F: Future<Output = Result<Response<A>, Status>>,
     {
-        let started = Instant::now();
-        let mut wait = Backoff::default();
-        loop {
-            let sent = send(self.stub.clone(), timed(request.clone(), CALL_TIMEOUT)).await;
-            let status = match sent {
-                Ok(answer) => return Ok(answer.into_inner()),
-                Err(status) => status,
-            };
-            let late = patience == Patience::Client && started.elapsed() >= PATIENCE;
-            if late || !may_pass(&status) {
-                return Err(status);
-            }
-            tracing::debug!(code = ?status.code(), error = status.message(), "a request is made again");
-            tokio::time::sleep(wait.after(&status)).await;
-        }
+        patiently(&self.stub, patience, request, send).await
+    }
+
+    /// [`call`](Self::call) of what is for operators.
+    pub(super) async fn call_operator<Q, A, F>(
+        &self,
+        patience: Patience,
+        request: Q,
+        send: impl Fn(Operator, Request<Q>) -> F,
+    ) -> Result<A, Status>
+    where
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        patiently(&self.operator, patience, request, send).await
     }
 
     /// Makes a request that the service holds until it has something to say. It is not made again.
@@ -161,6 +169,34 @@ impl Service {
     {
         let sent = send(self.stub.clone(), timed(request, timeout)).await;
         sent.map(Response::into_inner)
+    }
+}
+
+async fn patiently<S, Q, A, F>(
+    stub: &S,
+    patience: Patience,
+    request: Q,
+    send: impl Fn(S, Request<Q>) -> F,
+) -> Result<A, Status>
+where
+    S: Clone,
+    Q: Clone,
+    F: Future<Output = Result<Response<A>, Status>>,
+{
+    let started = Instant::now();
+    let mut wait = Backoff::default();
+    loop {
+        let sent = send(stub.clone(), timed(request.clone(), CALL_TIMEOUT)).await;
+        let status = match sent {
+            Ok(answer) => return Ok(answer.into_inner()),
+            Err(status) => status,
+        };
+        let late = patience == Patience::Client && started.elapsed() >= PATIENCE;
+        if late || !may_pass(&status) {
+            return Err(status);
+        }
+        tracing::debug!(code = ?status.code(), error = status.message(), "a request is made again");
+        tokio::time::sleep(wait.after(&status)).await;
     }
 }
 

@@ -10,7 +10,6 @@ mod descriptions;
 mod descriptions_out;
 mod events;
 mod failure;
-mod query;
 pub mod requests;
 mod tasks;
 pub mod values;
@@ -20,7 +19,6 @@ pub use self::{
     descriptions::pending_child_in,
     descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
     events::{EventReader, Home, read_history},
-    query::query,
     tasks::ONLY_QUERY,
     values::{Wire, Wired},
 };

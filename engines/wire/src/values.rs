@@ -182,7 +182,8 @@ fn plain_out(payload: Payload) -> common::Payload {
     }
 }
 
-fn plain_in(payload: common::Payload) -> Payload {
+/// A value that did not go through the codec.
+pub fn plain_in(payload: common::Payload) -> Payload {
     let mut metadata = payload.metadata;
     let encoding = match metadata.remove(ENCODING).map(String::from_utf8) {
         None => Cow::Borrowed(""),

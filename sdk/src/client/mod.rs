@@ -29,7 +29,7 @@ use crate::{
     definition::{RunDefinition, SignalDefinition, WorkflowDefinition},
     engine::{
         Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, Signal,
-        StartWorkflowRequest, WorkflowDescription,
+        StartWorkflowRequest, WorkflowCount, WorkflowDescription,
     },
     tracing_context::{Propagation, TracePropagator},
     untyped::UntypedWorkflow,
@@ -371,13 +371,37 @@ impl Client {
         W::Handle::from(WorkflowHandle::new(self.clone(), execution))
     }
 
-    /// Lists executions, latest start first, as many as are read from the stream.
+    /// Lists executions, as many as are read from the stream: what started last comes first, or, on a Temporal
+    /// Service, what is open, and then what closed last.
+    ///
+    /// The filter is a [`ListFilter`], or a query in Temporal's language:
+    ///
+    /// ```
+    /// use futures_util::TryStreamExt as _;
+    /// use steadfast::prelude::*;
+    ///
+    /// # async fn late(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut late = client.list_workflows("WorkflowType = 'Order' AND CloseTime IS NULL AND Tier IN ('gold', 'silver')");
+    /// while let Some(order) = late.try_next().await? {
+    ///     println!("{} since {}", order.execution, order.start_time);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Names are those of search attributes, in backquotes if they are not plain words: `WorkflowId`, `RunId`,
+    /// `WorkflowType`, `TaskQueue`, `ExecutionStatus`, `StartTime`, `ExecutionTime`, `CloseTime`, `ExecutionDuration`,
+    /// `HistoryLength`, `HistorySizeBytes`, `ParentWorkflowId`, `ParentRunId`, `RootWorkflowId`, `RootRunId`, and those
+    /// of the workflows. There are `=`, `!=`, `<`, `<=`, `>`, `>=`, `IN (..)`, `BETWEEN .. AND ..`, `STARTS_WITH`, the
+    /// last three also with `NOT` before them, `IS NULL` and `IS NOT NULL`, joined with `AND`, `OR`, `NOT` and
+    /// parentheses. Texts and times (RFC 3339) stand in quotes; durations are nanoseconds, or texts such as `'1h30m'`.
     pub fn list_workflows(
         &self,
-        filter: ListFilter,
-    ) -> impl stream::Stream<Item = Result<WorkflowDescription, ClientError>> + Send + use<> {
+        filter: impl Into<ListFilter>,
+    ) -> stream::BoxStream<'static, Result<WorkflowDescription, ClientError>> {
         const PAGE: usize = 100;
         let engine = Arc::clone(self.engine());
+        let filter = filter.into();
         stream::try_unfold(Some(None), move |page: Option<Option<Vec<u8>>>| {
             let engine = Arc::clone(&engine);
             let filter = filter.clone();
@@ -402,15 +426,28 @@ impl Client {
         })
         .flatten()
         .map(|item| item.map_err(ClientError::from))
+        .boxed()
     }
 
-    /// Counts executions.
+    /// Counts executions. The filter is as for [`list_workflows`](Self::list_workflows).
     ///
     /// # Errors
     ///
-    /// When the engine fails.
-    pub async fn count_workflows(&self, filter: ListFilter) -> Result<u64, ClientError> {
-        Ok(self.engine().count_workflows(filter).await?)
+    /// When the query is not valid, or the engine fails.
+    pub async fn count_workflows(&self, filter: impl Into<ListFilter>) -> Result<u64, ClientError> {
+        Ok(self.engine().count_workflows(filter.into()).await?)
+    }
+
+    /// Counts executions and those of each group, if the query ends with `GROUP BY ExecutionStatus`.
+    ///
+    /// # Errors
+    ///
+    /// When the query is not valid, or the engine fails or does not group.
+    pub async fn count_workflow_groups(
+        &self,
+        filter: impl Into<ListFilter>,
+    ) -> Result<WorkflowCount, ClientError> {
+        Ok(self.engine().count_workflow_groups(filter.into()).await?)
     }
 
     /// Whether the engine answers: it has taken up everything that was asked before and can read what

@@ -1,6 +1,6 @@
 //! Holds back the answers to workflow tasks, on any engine, so that something can happen while a worker has a task.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use steadfast::{
     core::{
@@ -17,9 +17,9 @@ use steadfast::{
         ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
         ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
         PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
-        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
-        TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateWorkflowRequest,
-        WorkflowDescription, WorkflowPage,
+        ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
+        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
+        UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
     },
 };
 use tokio::sync::watch;
@@ -100,9 +100,9 @@ pub(crate) struct Gated {
 
 /// Methods that only pass on what they get.
 macro_rules! pass_on {
-    ($($method:ident($($argument:ident: $type:ty),+) -> $result:ty;)+) => {$(
-        fn $method(&self, $($argument: $type),+) -> EngineFuture<'_, $result> {
-            self.engine.$method($($argument),+)
+    ($($method:ident($($argument:ident: $type:ty),*) -> $result:ty;)+) => {$(
+        fn $method(&self, $($argument: $type),*) -> EngineFuture<'_, $result> {
+            self.engine.$method($($argument),*)
         }
     )+};
 }
@@ -135,6 +135,10 @@ impl Engine for Gated {
         describe_workflow(execution: ExecutionRef) -> WorkflowDescription;
         list_workflows(request: ListWorkflowsRequest) -> WorkflowPage;
         count_workflows(filter: ListFilter) -> u64;
+        count_workflow_groups(filter: ListFilter) -> WorkflowCount;
+        search_attributes() -> SearchAttributes;
+        add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> ();
+        remove_search_attributes(names: Vec<String>) -> ();
         workflow_history(request: HistoryRequest) -> HistoryPage;
         reset_workflow(request: ResetWorkflowRequest) -> RunId;
         delete_workflow(execution: ExecutionRef) -> ();

@@ -16,6 +16,7 @@ mod limits;
 mod logs;
 mod options;
 mod python;
+mod queries;
 mod replay;
 mod rules;
 mod seeing;

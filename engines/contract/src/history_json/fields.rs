@@ -13,11 +13,11 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{
-    error::{Problem, Read},
+use super::error::{Problem, Read};
+use crate::spelling::{
+    enums::{Names, RETRY_STATES},
     time,
 };
-use crate::spelling::enums::{Names, RETRY_STATES};
 
 /// What old servers wrote for "no event".
 const EMPTY_EVENT_ID: i64 = -23;

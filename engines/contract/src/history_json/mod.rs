@@ -36,7 +36,6 @@ mod payload;
 mod read;
 #[cfg(test)]
 mod tests;
-mod time;
 mod write;
 
 use steadfast_core::history::History;

@@ -12,8 +12,11 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{payload, time};
-use crate::spelling::enums::{Names, RETRY_STATES};
+use super::payload;
+use crate::spelling::{
+    enums::{Names, RETRY_STATES},
+    time,
+};
 
 /// A message that is being written.
 #[derive(Default)]

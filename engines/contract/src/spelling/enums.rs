@@ -7,6 +7,8 @@ use steadfast_core::{
     retry::RetryState,
 };
 
+use crate::search_attributes::SearchAttributeType;
+
 /// The values of an enum with their numbers and names.
 #[derive(Debug)]
 pub struct Names<T: 'static> {
@@ -325,4 +327,19 @@ pub static TASK_FAILED_CAUSES: Names<WorkflowTaskFailedCause> = Names {
         ),
     ],
     other: Some(WorkflowTaskFailedCause::Unspecified),
+};
+
+/// `IndexedValueType`.
+pub static SEARCH_ATTRIBUTE_TYPES: Names<SearchAttributeType> = Names {
+    prefix: "INDEXED_VALUE_TYPE_",
+    values: &[
+        (1, "TEXT", SearchAttributeType::Text),
+        (2, "KEYWORD", SearchAttributeType::Keyword),
+        (3, "INT", SearchAttributeType::Int),
+        (4, "DOUBLE", SearchAttributeType::Double),
+        (5, "BOOL", SearchAttributeType::Bool),
+        (6, "DATETIME", SearchAttributeType::Datetime),
+        (7, "KEYWORD_LIST", SearchAttributeType::KeywordList),
+    ],
+    other: None,
 };

@@ -5,3 +5,5 @@
 pub mod enums;
 pub mod event_types;
 pub mod markers;
+pub mod statuses;
+pub mod time;

@@ -10,12 +10,14 @@ use steadfast_core::{
 };
 
 use super::{Effect, Execution, Task, TaskKind, time::settle_commands, validate::Refusal};
+use crate::attributes::Registry;
 
 impl Execution {
     /// Takes the answer of a worker. When its commands are refused, the task has failed.
     pub(crate) fn complete_task(
         &mut self,
         mut completion: WorkflowTaskCompletion,
+        attributes: &Registry,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let Task::Started(task) = &self.task else {
@@ -23,7 +25,7 @@ impl Execution {
         };
         let kind = task.kind;
         let checked = settle_commands(&mut completion.commands)
-            .and_then(|()| self.check_commands(kind, &completion.commands));
+            .and_then(|()| self.check_commands(kind, &completion.commands, attributes));
         if let Err((cause, message)) = checked {
             let failure = Failure::new(
                 message.clone(),

@@ -15,6 +15,7 @@ use super::{
     Execution, MAX_PENDING, TaskKind,
     problems::{NOT_YOURS, claims_problems},
 };
+use crate::attributes::Registry;
 
 /// Why commands were refused.
 pub(crate) type Refusal = (WorkflowTaskFailedCause, String);
@@ -77,6 +78,7 @@ impl Execution {
         &self,
         task: TaskKind,
         commands: &[Command],
+        attributes: &Registry,
     ) -> Result<(), Refusal> {
         let mut seen = Overlay::default();
         // The ids that the events of the commands will have: started and completed come first.
@@ -89,9 +91,13 @@ impl Execution {
             PayloadLimit::default()
                 .check_command(command)
                 .map_err(|error| (WorkflowTaskFailedCause::PayloadsTooLarge, error.to_string()))?;
-            if sets_attributes(command).is_some_and(claims_problems) {
+            if let Some(values) = sets_attributes(command) {
                 let cause = WorkflowTaskFailedCause::BadSearchAttributes;
-                return Err((cause, NOT_YOURS.to_owned()));
+                if claims_problems(values) {
+                    return Err((cause, NOT_YOURS.to_owned()));
+                }
+                let checked = attributes.check(values);
+                checked.map_err(|error| (cause, format!("BadSearchAttributes: {error}")))?;
             }
             self.check_command(command, &seen)?;
             if command.is_closing() {

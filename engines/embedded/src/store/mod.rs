@@ -38,9 +38,10 @@ pub(crate) use self::{
     codec::{decode_value, encode_event, encode_value},
     db::{CodecPanicked, Db},
     read::{
-        KeyRange, LoadedRun, RunInfo, check_lowest_key, count_runs, due_runs, expired_runs,
-        find_request, find_run, highest_key, highest_key_below, list_runs, load_run, paused_queues,
-        read_events, stored_jobs, stored_suspects,
+        KeyRange, LoadedRun, RunInfo, Selection, check_lowest_key, count_runs,
+        count_runs_by_status, due_runs, expired_runs, find_request, find_run, highest_key,
+        highest_key_below, list_runs, load_run, paused_queues, read_events, search_attributes,
+        stored_jobs, stored_suspects,
     },
     rows::{InsertRun, Row},
     writer::{Batch, ReadFn, Slice, Writer, WriterWork},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, Row, params, params_from_iter, types::Value};
 use steadfast_core::{
     event::{EventKind, ExecutionStatus, HistoryEvent},
     ids::{
@@ -12,15 +12,18 @@ use steadfast_core::{
     payload::PayloadMap,
     time::Timestamp,
 };
-use steadfast_engine::{EngineError, ListFilter, REPORTED_PROBLEMS};
+use steadfast_engine::{EngineError, spelling::enums::SEARCH_ATTRIBUTE_TYPES};
 
 use super::{
     codec::{checksum, decode_events, decode_value, verify},
     db::Db,
-    rows::{as_integer, names_checksum, status_number, status_of},
+    rows::{as_integer, names_checksum, status_of},
     storage_error,
 };
-use crate::execution::{StoredActivity, StoredState, StoredSuspect, StoredTask, Suspect};
+use crate::{
+    attributes::Registry,
+    execution::{StoredActivity, StoredState, StoredSuspect, StoredTask, Suspect},
+};
 
 /// What the row of a run tells.
 #[derive(Clone, Debug)]
@@ -513,110 +516,110 @@ pub(crate) struct KeyRange {
     pub(crate) to: i64,
 }
 
-/// The runs of a slice that fit a filter, the latest first.
+/// Which runs of a slice are meant.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    /// A condition of `execution e`, if there is one. `?1` and `?2` are the slice's keys.
+    pub(crate) condition: Option<String>,
+    /// The values from [`FIRST_VALUE`](Self::FIRST_VALUE) on.
+    pub(crate) values: Vec<Value>,
+    /// How many tests of a run the condition is made of.
+    pub(crate) tests: usize,
+}
+
+impl Selection {
+    /// The number of the first value.
+    pub(crate) const FIRST_VALUE: usize = 3;
+
+    fn rows(&self) -> String {
+        let and = self
+            .condition
+            .as_ref()
+            .map_or_else(String::new, |condition| format!(" AND {condition}"));
+        format!("FROM execution e WHERE e.key >= ?1 AND e.key <= ?2{and}")
+    }
+
+    fn bound(&self, keys: KeyRange) -> impl rusqlite::Params {
+        let keys = [keys.from, keys.to].map(Value::from).into_iter();
+        params_from_iter(keys.chain(self.values.iter().cloned()))
+    }
+}
+
+/// The runs of a slice that are meant, the latest first.
 pub(crate) fn list_runs(
     connection: &Db,
-    filter: &ListFilter,
+    selection: &Selection,
     keys: KeyRange,
     limit: usize,
 ) -> Result<Vec<RunInfo>, EngineError> {
-    let selection = Selection::new(filter, keys);
     let mut statement = connection
         .prepare_cached(&format!(
             "SELECT {RUN_COLUMNS} {} ORDER BY e.key DESC LIMIT {limit}",
-            selection.from_where
+            selection.rows()
         ))
         .map_err(failed)?;
     statement
-        .query_map(&*selection.bound(), |row| run_info(connection, row))
+        .query_map(selection.bound(keys), |row| run_info(connection, row))
         .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
         .map_err(failed)?
         .into_iter()
         .collect()
 }
 
-/// How many runs of a slice fit a filter.
+/// How many runs of a slice are meant.
 pub(crate) fn count_runs(
     connection: &Db,
-    filter: &ListFilter,
+    selection: &Selection,
     keys: KeyRange,
 ) -> Result<u64, EngineError> {
-    let selection = Selection::new(filter, keys);
     let count: i64 = connection
-        .prepare_cached(&format!("SELECT count(*) {}", selection.from_where))
-        .and_then(|mut statement| statement.query_row(&*selection.bound(), |row| row.get(0)))
+        .prepare_cached(&format!("SELECT count(*) {}", selection.rows()))
+        .and_then(|mut statement| statement.query_row(selection.bound(keys), |row| row.get(0)))
         .map_err(failed)?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// The part of a statement that a filter makes, with its values.
-struct Selection {
-    from_where: String,
-    values: Vec<(String, rusqlite::types::Value)>,
+/// How many runs of a slice are meant, by their status.
+pub(crate) fn count_runs_by_status(
+    connection: &Db,
+    selection: &Selection,
+    keys: KeyRange,
+) -> Result<Vec<(ExecutionStatus, u64)>, EngineError> {
+    let mut statement = connection
+        .prepare_cached(&format!(
+            "SELECT e.status, count(*) {} GROUP BY e.status",
+            selection.rows()
+        ))
+        .map_err(failed)?;
+    statement
+        .query_map(selection.bound(keys), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(failed)?
+        .into_iter()
+        .map(|(status, count)| {
+            let status = status_of(status).ok_or_else(|| damaged("status"))?;
+            Ok((status, u64::try_from(count).unwrap_or(0)))
+        })
+        .collect()
 }
 
-impl Selection {
-    fn new(filter: &ListFilter, keys: KeyRange) -> Self {
-        let mut conditions = vec!["e.key >= :from AND e.key <= :to"];
-        let mut joins = String::new();
-        let mut values: Vec<(String, rusqlite::types::Value)> = vec![
-            (":from".to_owned(), keys.from.into()),
-            (":to".to_owned(), keys.to.into()),
-        ];
-        let mut condition = |text: &'static str, name: &str, value: rusqlite::types::Value| {
-            conditions.push(text);
-            values.push((name.to_owned(), value));
-        };
-        if let Some(status) = filter.status {
-            let status = status_number(status).into();
-            condition("e.status = :status", ":status", status);
-        }
-        if let Some(workflow_type) = &filter.workflow_type {
-            let workflow_type = workflow_type.as_str().to_owned().into();
-            condition("e.workflow_type = :type", ":type", workflow_type);
-        }
-        if let Some(id) = &filter.workflow_id {
-            condition("e.workflow_id = :id", ":id", id.as_str().to_owned().into());
-        }
-        if filter.reported_problems {
-            condition(
-                "EXISTS (SELECT 1 FROM search_attribute p WHERE p.key = e.key AND p.name = :problems)",
-                ":problems",
-                REPORTED_PROBLEMS.to_owned().into(),
-            );
-        }
-        // The slice is found by its keys; the index of the times would be read whole for each (hence
-        // the signs, which keep SQLite from using it).
-        if let Some(since) = filter.started_since {
-            let since = since.unix_nanos().into();
-            condition("+e.start_time >= :since", ":since", since);
-        }
-        if let Some(until) = filter.started_before {
-            let until = until.unix_nanos().into();
-            condition("+e.start_time < :until", ":until", until);
-        }
-        for (index, (name, value)) in filter.search_attributes.iter().enumerate() {
-            // Only the number becomes part of the statement.
-            joins.push_str(&format!(
-                " JOIN search_attribute s{index} ON s{index}.key = e.key \
-                 AND s{index}.name = :name{index} AND s{index}.value = :value{index} \
-                 AND s{index}.key >= :from AND s{index}.key <= :to"
-            ));
-            values.push((format!(":name{index}"), name.clone().into()));
-            let value = value.data.as_slice().to_vec();
-            values.push((format!(":value{index}"), value.into()));
-        }
-        let conditions = conditions.join(" AND ");
-        Self {
-            from_where: format!("FROM execution e{joins} WHERE {conditions}"),
-            values,
-        }
-    }
-
-    fn bound(&self) -> Vec<(&str, &dyn rusqlite::ToSql)> {
-        self.values
-            .iter()
-            .map(|(name, value)| (name.as_str(), value as &dyn rusqlite::ToSql))
-            .collect()
-    }
+/// The search attributes that there are.
+pub(crate) fn search_attributes(connection: &Db) -> Result<Registry, EngineError> {
+    let mut statement = connection
+        .prepare("SELECT name, type FROM attribute")
+        .map_err(failed)?;
+    statement
+        .query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i32>(1)?))
+        })
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(failed)?
+        .into_iter()
+        .map(|(name, kind)| {
+            let kind = SEARCH_ATTRIBUTE_TYPES.of_number(kind);
+            Ok((name, kind.ok_or_else(|| damaged("search attribute"))?))
+        })
+        .collect()
 }

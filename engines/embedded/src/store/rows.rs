@@ -9,12 +9,16 @@ use steadfast_core::{
     payload::PayloadMap,
     time::Timestamp,
 };
+use steadfast_engine::{SearchAttributeType, spelling::enums::SEARCH_ATTRIBUTE_TYPES};
 
 use super::{
     codec::{checksum, encode_value},
     db::{Db, Statements},
 };
-use crate::execution::{ActivityRow, StoredSuspect, Suspect, TaskRow};
+use crate::{
+    attributes::IndexEntry,
+    execution::{ActivityRow, StoredSuspect, Suspect, TaskRow},
+};
 
 /// One change of the file.
 #[derive(Debug)]
@@ -42,6 +46,16 @@ pub(crate) enum Row {
         key: i64,
         memo: PayloadMap,
         search_attributes: PayloadMap,
+        index: Vec<IndexEntry>,
+    },
+    AddAttribute {
+        name: String,
+        kind: SearchAttributeType,
+    },
+    /// A search attribute of which nothing is found any more.
+    RemoveAttribute {
+        name: String,
+        kind: SearchAttributeType,
     },
     Buffer {
         key: i64,
@@ -88,12 +102,16 @@ pub(crate) struct InsertRun {
     pub(crate) workflow_type: WorkflowType,
     pub(crate) task_queue: TaskQueue,
     pub(crate) start_time: Timestamp,
+    /// When its first task is to be, if that is not its start.
+    pub(crate) execution_time: Option<Timestamp>,
     pub(crate) wakeup: Option<i64>,
     pub(crate) first_run_id: RunId,
     pub(crate) request_id: Option<RequestId>,
     pub(crate) parent: Option<WorkflowExecution>,
+    pub(crate) root: Option<WorkflowExecution>,
     pub(crate) memo: PayloadMap,
     pub(crate) search_attributes: PayloadMap,
+    pub(crate) index: Vec<IndexEntry>,
 }
 
 impl Row {
@@ -138,7 +156,9 @@ impl Row {
             | Self::DeleteJob { .. }
             | Self::PauseQueue(_)
             | Self::ResumeQueue(_)
-            | Self::Suspect(..) => None,
+            | Self::Suspect(..)
+            | Self::AddAttribute { .. }
+            | Self::RemoveAttribute { .. } => None,
         }
     }
 
@@ -183,6 +203,7 @@ impl Row {
                 key,
                 memo,
                 search_attributes,
+                index,
             } => {
                 statements.execute(
                     "UPDATE execution SET memo = ?2, search_attributes = ?3 WHERE key = ?1",
@@ -193,7 +214,18 @@ impl Row {
                     ],
                 )?;
                 statements.execute("DELETE FROM search_attribute WHERE key = ?1", params![key])?;
-                insert_search_attributes(statements, *key, search_attributes)
+                insert_index(statements, *key, index)
+            }
+            Self::AddAttribute { name, kind } => statements.execute(
+                "INSERT OR REPLACE INTO attribute (name, type) VALUES (?1, ?2)",
+                params![name, SEARCH_ATTRIBUTE_TYPES.number(*kind)],
+            ),
+            Self::RemoveAttribute { name, .. } => {
+                statements.execute("DELETE FROM attribute WHERE name = ?1", params![name])?;
+                statements.execute(
+                    "DELETE FROM search_attribute WHERE name = ?1",
+                    params![name],
+                )
             }
             Self::Buffer {
                 key,
@@ -269,8 +301,8 @@ impl InsertRun {
     fn write(&self, statements: &mut Statements<'_>) -> rusqlite::Result<()> {
         statements.execute("INSERT INTO execution (key, workflow_id, run_id, workflow_type, task_queue, status, \
              start_time, wakeup, first_run_id, request_id, parent_workflow_id, parent_run_id, memo, \
-             search_attributes, checksum) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             search_attributes, checksum, execution_time, root_workflow_id, root_run_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             params![
                 self.key,
                 self.id.workflow_id.as_str(),
@@ -298,9 +330,12 @@ impl InsertRun {
                         self.first_run_id.as_str(),
                     ]
                 ),
+                self.execution_time.map(Timestamp::unix_nanos),
+                self.root.as_ref().map(|root| root.workflow_id.as_str()),
+                self.root.as_ref().map(|root| root.run_id.as_str()),
             ],
         )?;
-        insert_search_attributes(statements, self.key, &self.search_attributes)
+        insert_index(statements, self.key, &self.index)
     }
 }
 
@@ -374,28 +409,16 @@ fn write_task(statements: &mut Statements<'_>, key: i64, row: &TaskRow) -> rusql
     }
 }
 
-fn insert_search_attributes(
+fn insert_index(
     statements: &mut Statements<'_>,
     key: i64,
-    attributes: &PayloadMap,
+    index: &[IndexEntry],
 ) -> rusqlite::Result<()> {
-    for (name, value) in attributes {
-        let mut insert = |value: &[u8]| {
-            statements.execute(
-                "INSERT OR IGNORE INTO search_attribute (name, value, key) VALUES (?1, ?2, ?3)",
-                params![name, value, key],
-            )
-        };
-        let value = value.data.as_slice();
-        insert(value)?;
-        // A list of texts is found by each of them.
-        if value.first() == Some(&b'[')
-            && let Ok(texts) = serde_json::from_slice::<Vec<String>>(value)
-        {
-            for text in texts {
-                insert(serde_json::Value::String(text).to_string().as_bytes())?;
-            }
-        }
+    for (name, value) in index {
+        statements.execute(
+            "INSERT OR IGNORE INTO search_attribute (name, value, key) VALUES (?1, ?2, ?3)",
+            params![name, value, key],
+        )?;
     }
     Ok(())
 }
@@ -415,7 +438,7 @@ pub(super) fn as_integer(value: u64) -> i64 {
 }
 
 /// The numbers are stored and never change.
-pub(super) fn status_number(status: ExecutionStatus) -> i64 {
+fn status_number(status: ExecutionStatus) -> i64 {
     match status {
         ExecutionStatus::Running => 1,
         ExecutionStatus::Completed => 2,

@@ -11,6 +11,7 @@ mod harness;
 mod messages;
 mod possession;
 mod power_loss;
+mod queries;
 mod simulation;
 mod smoke;
 mod stress;

@@ -1,8 +1,11 @@
 //! Numbers the points that an execution passes, and does there what the schedule says.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use steadfast_core::{
@@ -23,9 +26,10 @@ use crate::{
         ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
         ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
         PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
-        ResetWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
-        TerminateWorkflowRequest, UpdateReply, UpdateWorkflowRequest, WorkflowDescription,
-        WorkflowPage, embedded::EmbeddedEngine,
+        ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
+        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UpdateReply,
+        UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
+        embedded::EmbeddedEngine,
     },
 };
 
@@ -145,6 +149,10 @@ impl Engine for GatedEngine {
         describe_workflow(execution: ExecutionRef) -> WorkflowDescription;
         list_workflows(request: ListWorkflowsRequest) -> WorkflowPage;
         count_workflows(filter: ListFilter) -> u64;
+        count_workflow_groups(filter: ListFilter) -> WorkflowCount;
+        search_attributes() -> SearchAttributes;
+        add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> ();
+        remove_search_attributes(names: Vec<String>) -> ();
         workflow_history(request: HistoryRequest) -> HistoryPage;
         reset_workflow(request: ResetWorkflowRequest) -> steadfast_core::ids::RunId;
         delete_workflow(execution: ExecutionRef) -> ();

@@ -1,20 +1,32 @@
-//! Saying where executions stand: describe, list and count.
+//! Saying where executions stand: describe, list and count; and by which attributes they are found.
 
+mod query;
+mod registry;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use steadfast_core::{event::ExecutionStatus, payload::Payload};
 use steadfast_engine::{
     EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
-    PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, WorkflowDescription,
-    WorkflowPage,
+    PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, WorkflowCount,
+    WorkflowDescription, WorkflowGroup, WorkflowPage,
+    spelling::statuses::{EXECUTION_STATUSES, status_name},
 };
 
+use self::query::{Query, query};
 use super::{
     execution::{ActivityState, Execution, Task},
     shared::{Found, Shared, run_not_found},
-    store::{Db, KeyRange, RunInfo, check_lowest_key, count_runs, highest_key_below, list_runs},
+    store::{
+        Db, KeyRange, RunInfo, Selection, check_lowest_key, count_runs, count_runs_by_status,
+        highest_key_below, list_runs,
+    },
 };
 
 /// The most executions on one page.
 const MAX_PAGE: usize = 1_000;
-/// How many runs are looked through between two commits: some milliseconds if no index helps.
+/// How many runs are looked through between two commits when a query has one condition: some milliseconds if no index
+/// helps.
 const SLICE: i64 = 20_000;
 
 impl Shared {
@@ -54,11 +66,8 @@ impl Shared {
             .as_deref()
             .map(read_page_token)
             .transpose()?;
-        let filter = request.filter;
-        let mut slices = Slices {
-            before,
-            ..Slices::default()
-        };
+        let Query { selection, .. } = self.meant_by(&request.filter)?;
+        let mut slices = Slices::new(&selection, before);
         let mut found = Vec::new();
         let mut runs = self
             .read_in_slices(move |db| {
@@ -66,7 +75,7 @@ impl Shared {
                     return Ok(Some(std::mem::take(&mut found)));
                 };
                 let wanted = size + 1 - found.len();
-                found.append(&mut list_runs(db, &filter, keys, wanted)?);
+                found.append(&mut list_runs(db, &selection, keys, wanted)?);
                 Ok((found.len() > size).then(|| std::mem::take(&mut found)))
             })
             .await?;
@@ -104,29 +113,72 @@ impl Shared {
         })
     }
 
-    pub(crate) async fn count(&self, filter: ListFilter) -> Result<u64, EngineError> {
-        let mut slices = Slices::default();
+    pub(crate) async fn count(&self, filter: ListFilter) -> Result<WorkflowCount, EngineError> {
+        let Query { selection, groups } = self.meant_by(&filter)?;
+        let mut slices = Slices::new(&selection, None);
         let mut count = 0;
+        let mut by_status: BTreeMap<i64, (ExecutionStatus, u64)> = BTreeMap::new();
         self.read_in_slices(move |db| {
             let Some(keys) = slices.next(db)? else {
-                return Ok(Some(count));
+                return Ok(Some(WorkflowCount {
+                    count,
+                    groups: std::mem::take(&mut by_status)
+                        .into_values()
+                        .map(|(status, count)| WorkflowGroup {
+                            value: keyword(status_name(status)),
+                            count,
+                        })
+                        .collect(),
+                }));
             };
-            count += count_runs(db, &filter, keys)?;
+            if !groups {
+                count += count_runs(db, &selection, keys)?;
+                return Ok(None);
+            }
+            for (status, more) in count_runs_by_status(db, &selection, keys)? {
+                count += more;
+                let number = EXECUTION_STATUSES.iter().find(|entry| entry.3 == status);
+                let number = number.map_or(0, |entry| entry.0);
+                by_status.entry(number).or_insert((status, 0)).1 += more;
+            }
             Ok(None)
         })
         .await
     }
+
+    fn meant_by(&self, filter: &ListFilter) -> Result<Query, EngineError> {
+        let attributes = Arc::clone(&self.enter()?.0.attributes);
+        query(filter, &attributes)
+    }
+}
+
+/// A keyword as a search attribute has it.
+fn keyword(text: &str) -> Payload {
+    let mut payload = Payload::json(format!("{text:?}").into_bytes());
+    let keyword = b"Keyword"[..].into();
+    payload.metadata.insert("type".to_owned(), keyword);
+    payload
 }
 
 /// Goes through the runs in slices of keys, the latest first.
-#[derive(Default)]
 struct Slices {
+    size: i64,
     /// Where the previous slice began.
     before: Option<i64>,
     has_begun: bool,
 }
 
 impl Slices {
+    /// The more a row is asked, the fewer rows are looked through at once.
+    fn new(selection: &Selection, before: Option<i64>) -> Self {
+        let tests = i64::try_from(selection.tests).unwrap_or(SLICE);
+        Self {
+            size: SLICE / tests.clamp(1, SLICE),
+            before,
+            has_begun: false,
+        }
+    }
+
     /// The next one: from the highest key that there is, so that a gap between keys costs nothing.
     fn next(&mut self, db: &Db) -> Result<Option<KeyRange>, EngineError> {
         if !std::mem::replace(&mut self.has_begun, true) {
@@ -136,7 +188,7 @@ impl Slices {
             return Ok(None);
         };
         // No key is below 1, so nothing overflows.
-        let from = to.saturating_sub(SLICE - 1);
+        let from = to.saturating_sub(self.size - 1);
         self.before = Some(from);
         Ok(Some(KeyRange { from, to }))
     }

@@ -9,7 +9,8 @@ const MAX_SECONDS: u64 = 315_576_000_000;
 
 /// Reads RFC 3339 with any precision and offset. What cannot be expressed becomes the first or the
 /// last point in time; digits after the nanoseconds are cut.
-pub(super) fn parse_timestamp(text: &str) -> Option<Timestamp> {
+#[must_use]
+pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let (clock, offset) = split_offset(time)?;
@@ -31,7 +32,7 @@ pub(super) fn parse_timestamp(text: &str) -> Option<Timestamp> {
 }
 
 /// Writes RFC 3339 in UTC with 0, 3, 6 or 9 digits after the point.
-pub(super) fn write_timestamp(time: Timestamp) -> String {
+pub(crate) fn write_timestamp(time: Timestamp) -> String {
     let text = time.to_string();
     match text.trim_end_matches('Z').split_once('.') {
         Some((seconds, fraction)) => {
@@ -43,7 +44,7 @@ pub(super) fn write_timestamp(time: Timestamp) -> String {
 }
 
 /// Reads seconds such as `5s` or `0.500s`. There are no negative durations in a history.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.strip_suffix('s')?;
     let (seconds, nanos) = match text.split_once('.') {
         Some((seconds, fraction)) => (seconds, parse_fraction(fraction)?),
@@ -55,7 +56,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
 
 /// Writes seconds with 0, 3, 6 or 9 digits after the point. What is longer than protobuf's longest
 /// duration is written as that.
-pub(super) fn write_duration(duration: Duration) -> String {
+pub(crate) fn write_duration(duration: Duration) -> String {
     let duration = duration.min(Duration::from_secs(MAX_SECONDS));
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
     if nanos == 0 {
