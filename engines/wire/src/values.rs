@@ -165,6 +165,11 @@ pub fn search_attributes_in(attributes: Option<common::SearchAttributes>) -> Pay
         .collect()
 }
 
+/// The value of a search attribute, which does not go through the codec.
+pub fn search_attribute_out(payload: Payload) -> common::Payload {
+    plain_out(payload)
+}
+
 fn plain_out(payload: Payload) -> common::Payload {
     let mut metadata: HashMap<String, Vec<u8>> = payload
         .metadata

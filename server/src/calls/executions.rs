@@ -6,8 +6,10 @@ use steadfast_core::ids::EventId;
 use steadfast_engine::{
     ExecutionRef, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
 };
-use steadfast_wire::{Wired, requests};
-use temporalio_protos::temporal::api::workflowservice::v1 as proto;
+use steadfast_wire::{Wired, requests, values::search_attribute_out};
+use temporalio_protos::temporal::api::workflowservice::v1::{
+    self as proto, count_workflow_executions_response::AggregationGroup,
+};
 
 use crate::{api::Api, method::Reply, refusal::status_of};
 
@@ -42,16 +44,11 @@ pub(super) async fn list(
     request: proto::ListWorkflowExecutionsRequest,
 ) -> Reply<proto::ListWorkflowExecutionsResponse> {
     api.check_namespace(&request.namespace)?;
-    if !request.query.trim().is_empty() {
-        return Err(tonic::Status::unimplemented(
-            "queries are not understood yet",
-        ));
-    }
     let size = usize::try_from(request.page_size).unwrap_or_default();
     let page = api
         .engine
         .list_workflows(ListWorkflowsRequest {
-            filter: ListFilter::default(),
+            filter: ListFilter::from(request.query),
             page_size: if size == 0 { PAGE } else { size.min(PAGE) },
             next_page_token: Some(request.next_page_token).filter(|token| !token.is_empty()),
         })
@@ -62,6 +59,28 @@ pub(super) async fn list(
     Ok(proto::ListWorkflowExecutionsResponse {
         executions: executions.collect::<Wired<_>>().map_err(status_of)?,
         next_page_token: page.next_page_token.unwrap_or_default(),
+    })
+}
+
+pub(super) async fn count(
+    api: Arc<Api>,
+    request: proto::CountWorkflowExecutionsRequest,
+) -> Reply<proto::CountWorkflowExecutionsResponse> {
+    api.check_namespace(&request.namespace)?;
+    let filter = ListFilter::from(request.query);
+    let counted = api
+        .engine
+        .count_workflow_groups(filter)
+        .await
+        .map_err(status_of)?;
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let groups = counted.groups.into_iter().map(|group| AggregationGroup {
+        group_values: vec![search_attribute_out(group.value)],
+        count: number(group.count),
+    });
+    Ok(proto::CountWorkflowExecutionsResponse {
+        count: number(counted.count),
+        groups: groups.collect(),
     })
 }
 

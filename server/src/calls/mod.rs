@@ -8,6 +8,7 @@ mod history;
 mod messages;
 mod quiet;
 pub(crate) mod reflection;
+mod search_attributes;
 mod start;
 mod system;
 mod task_queues;
@@ -43,16 +44,21 @@ macro_rules! method {
 
 /// Every method that is answered, by name.
 pub(crate) static METHODS: &[Method] = &[
+    method!(operator AddSearchAttributes Changes search_attributes::add),
     method!(operator ListClusters Looks system::list_clusters),
     method!(operator ListNexusEndpoints Looks quiet::list_nexus_endpoints),
+    method!(operator ListSearchAttributes Looks search_attributes::list),
+    method!(operator RemoveSearchAttributes Changes search_attributes::remove),
     method!(workflow CountActivityExecutions Looks quiet::count_activity_executions),
     method!(workflow CountSchedules Looks quiet::count_schedules),
     method!(workflow CountWorkers Looks quiet::count_workers),
+    method!(workflow CountWorkflowExecutions Looks executions::count),
     method!(workflow DeleteWorkflowExecution Changes messages::delete),
     method!(workflow DescribeNamespace Looks system::describe_namespace),
     method!(workflow DescribeTaskQueue Looks task_queues::describe),
     method!(workflow DescribeWorkflowExecution Looks executions::describe),
     method!(workflow GetClusterInfo Looks system::get_cluster_info),
+    method!(workflow GetSearchAttributes Looks search_attributes::get),
     method!(workflow GetSystemInfo Looks system::get_system_info),
     method!(workflow GetWorkflowExecutionHistory Waits history::get),
     method!(workflow GetWorkflowExecutionHistoryReverse Looks history::get_reverse),
