@@ -30,6 +30,7 @@ mod fast_map;
 mod fixture;
 mod handout;
 mod history;
+mod hold_back;
 mod idle;
 mod job;
 mod jobs;
@@ -89,8 +90,8 @@ use self::{
     shared::Shared,
     state::{Core, Opening},
     store::{
-        Db, Writer, due_runs, highest_key, paused_queues, search_attributes, stored_jobs,
-        stored_suspects,
+        Db, Writer, due_runs, highest_key, namespace, paused_queues, search_attributes,
+        stored_jobs, stored_suspects,
     },
     suspects::Suspects,
 };
@@ -159,7 +160,7 @@ impl EmbeddedEngine {
             options.codec,
             options.wait_for_lock,
         )?;
-        let namespace = db.namespace(options.namespace)?;
+        let namespace = namespace(&db, options.namespace)?;
         let now = options.clock.now();
         let core = catch_unwind(AssertUnwindSafe(|| {
             prepare(&db, db.follows_a_crash(), now, options.cached_executions)

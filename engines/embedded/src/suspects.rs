@@ -20,7 +20,6 @@ use steadfast_core::{ids::TaskQueue, time::Timestamp};
 
 use super::{
     execution::{ActivityState, Execution, StoredSuspect, Suspect},
-    state::Core,
     store::Row,
 };
 
@@ -29,9 +28,9 @@ const LASTS: Duration = Duration::from_secs(10);
 
 /// What a worker has, or is to have: an attempt at an activity of a run, or its workflow task.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Trial {
-    key: i64,
-    attempt: Option<(u64, u32)>,
+pub(super) struct Trial {
+    pub(super) key: i64,
+    pub(super) attempt: Option<(u64, u32)>,
 }
 
 #[derive(Debug, Default)]
@@ -43,11 +42,11 @@ pub(crate) struct Suspects {
 
 /// What is known of what a worker has.
 #[derive(Debug)]
-struct Trying {
-    suspect: Suspect,
-    since: Timestamp,
+pub(super) struct Trying {
+    pub(super) suspect: Suspect,
+    pub(super) since: Timestamp,
     /// How many processes died with it at most.
-    deaths: u32,
+    pub(super) deaths: u32,
 }
 
 /// What is known of a type.
@@ -62,6 +61,21 @@ struct Type {
 }
 
 impl Suspects {
+    /// Whether nothing is known of any type.
+    pub(super) fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+
+    /// What workers have of a run.
+    pub(super) fn trials(&self, key: i64) -> impl Iterator<Item = Trial> {
+        let first = Trial { key, attempt: None };
+        let last = Trial {
+            key,
+            attempt: Some((u64::MAX, u32::MAX)),
+        };
+        self.trials.range(first..=last).map(|(trial, _)| *trial)
+    }
+
     /// What is left of an earlier process, which crashed or ended in peace; and what is to be written of that.
     pub(super) fn after(
         stored: Vec<(Suspect, StoredSuspect)>,
@@ -100,13 +114,19 @@ impl Suspects {
         (suspects, rows)
     }
 
-    fn is_blamed(&self, suspect: &Suspect) -> bool {
+    pub(super) fn is_blamed(&self, suspect: &Suspect) -> bool {
         let known = self.types.get(suspect);
         known.is_some_and(|known| known.stored.deaths > 0)
     }
 
     /// Keeps something that may not pass yet.
-    fn hold(&mut self, suspect: &Suspect, queue: &TaskQueue, trial: Trial, now: Timestamp) -> bool {
+    pub(super) fn hold(
+        &mut self,
+        suspect: &Suspect,
+        queue: &TaskQueue,
+        trial: Trial,
+        now: Timestamp,
+    ) -> bool {
         let known = self.types.get_mut(suspect);
         let Some(known) = known.filter(|known| known.is_closed(now)) else {
             return false;
@@ -116,7 +136,7 @@ impl Suspects {
     }
 
     /// A worker is about to have something, when what is to be written is durable.
-    fn start(&mut self, trial: Trial, trying: Trying) -> Option<Row> {
+    pub(super) fn start(&mut self, trial: Trial, trying: Trying) -> Option<Row> {
         let Trying { suspect, since, .. } = &trying;
         let known = self.types.entry(suspect.clone()).or_default();
         known.running += 1;
@@ -132,7 +152,7 @@ impl Suspects {
     }
 
     /// Something ended, and its process lives.
-    fn end(&mut self, trial: Trial, now: Timestamp) -> Option<Row> {
+    pub(super) fn end(&mut self, trial: Trial, now: Timestamp) -> Option<Row> {
         let Trying {
             suspect, deaths, ..
         } = self.trials.remove(&trial)?;
@@ -151,7 +171,7 @@ impl Suspects {
     }
 
     /// What may pass now. Forgets what is over.
-    fn release(&mut self, now: Timestamp) -> Vec<(TaskQueue, Trial)> {
+    pub(super) fn release(&mut self, now: Timestamp) -> Vec<(TaskQueue, Trial)> {
         for trying in self.trials.values() {
             if trying.since.after(LASTS) <= now
                 && let Some(known) = self.types.get_mut(&trying.suspect)
@@ -195,7 +215,7 @@ impl Type {
 
 impl Trial {
     /// Whether a worker of this process has it.
-    fn goes_on(self, run: &Execution) -> bool {
+    pub(super) fn goes_on(self, run: &Execution) -> bool {
         let Some((scheduled, attempt)) = self.attempt else {
             return run.is_task_started();
         };
@@ -203,129 +223,5 @@ impl Trial {
             activity.attempt == attempt
                 && matches!(&activity.state, ActivityState::Started(running) if !running.handed_over)
         })
-    }
-}
-
-impl Core {
-    /// Whether the workflow task of a run has to wait because of its type; then it is kept until it may pass.
-    pub(super) fn holds_task(&mut self, key: i64, now: Timestamp) -> bool {
-        let Some(run) = self.executions.get_mut(&key) else {
-            return false;
-        };
-        if self.suspects.types.is_empty() {
-            return false;
-        }
-        let suspect = Suspect::Workflow(run.start.workflow_type.clone());
-        if self.suspects.is_blamed(&suspect) {
-            run.suspect_task();
-        }
-        let trial = Trial { key, attempt: None };
-        run.queued = self
-            .suspects
-            .hold(&suspect, &run.start.task_queue, trial, now);
-        run.queued
-    }
-
-    /// A worker is about to have the workflow task of a run.
-    pub(super) fn try_task(&mut self, key: i64, now: Timestamp) {
-        if let Some(run) = self.executions.get(&key)
-            && run.is_task_suspect()
-        {
-            let trying = Trying {
-                suspect: Suspect::Workflow(run.start.workflow_type.clone()),
-                since: now,
-                deaths: run.suspicion.deaths,
-            };
-            let row = self.suspects.start(Trial { key, attempt: None }, trying);
-            self.rows.extend(row);
-        }
-    }
-
-    /// Whether an attempt has to wait because of its type; then it is kept until it may pass.
-    pub(super) fn holds_attempt(
-        &mut self,
-        queue: &TaskQueue,
-        (key, scheduled, attempt): (i64, u64, u32),
-        now: Timestamp,
-    ) -> bool {
-        let is_probation = self.opening.is_probation(now);
-        if self.suspects.types.is_empty() && !is_probation {
-            return false;
-        }
-        let Some(activity) = self
-            .executions
-            .get_mut(&key)
-            .and_then(|run| run.activities.get_mut(&scheduled))
-        else {
-            return false;
-        };
-        let suspect = Suspect::Activity(activity.task.activity_type.clone());
-        activity.suspect |= is_probation || self.suspects.is_blamed(&suspect);
-        let trial = Trial {
-            key,
-            attempt: Some((scheduled, attempt)),
-        };
-        self.suspects.hold(&suspect, queue, trial, now)
-    }
-
-    /// A worker is about to have an attempt.
-    pub(super) fn try_attempt(&mut self, key: i64, scheduled: u64, now: Timestamp) {
-        if let Some(run) = self.executions.get(&key)
-            && let Some(activity) = run.activities.get(&scheduled)
-            && activity.suspect
-        {
-            let trial = Trial {
-                key,
-                attempt: Some((scheduled, activity.attempt)),
-            };
-            let trying = Trying {
-                suspect: Suspect::Activity(activity.task.activity_type.clone()),
-                since: now,
-                deaths: activity.attempt.saturating_sub(1),
-            };
-            let row = self.suspects.start(trial, trying);
-            self.rows.extend(row);
-        }
-    }
-
-    /// Looks what became of what a worker has of a run.
-    pub(super) fn end_trials(&mut self, key: i64, now: Timestamp) {
-        if self.suspects.trials.is_empty() {
-            return;
-        }
-        let Some(run) = self.executions.get(&key) else {
-            return;
-        };
-        let first = Trial { key, attempt: None };
-        let last = Trial {
-            key,
-            attempt: Some((u64::MAX, u32::MAX)),
-        };
-        let ended: Vec<Trial> = self
-            .suspects
-            .trials
-            .range(first..=last)
-            .map(|(trial, _)| *trial)
-            .filter(|trial| !trial.goes_on(run))
-            .collect();
-        for trial in &ended {
-            let row = self.suspects.end(*trial, now);
-            self.rows.extend(row);
-        }
-        if !ended.is_empty() {
-            self.release_suspects(now);
-        }
-    }
-
-    /// Puts what may pass into its queue again.
-    pub(super) fn release_suspects(&mut self, now: Timestamp) {
-        for (queue, Trial { key, attempt }) in self.suspects.release(now) {
-            match attempt {
-                Some((scheduled, attempt)) => {
-                    self.activity_tasks.push(&queue, (key, scheduled, attempt));
-                }
-                None => self.workflow_tasks.push(&queue, key),
-            }
-        }
     }
 }

@@ -15,16 +15,16 @@ use std::{
 };
 
 use rusqlite::{CachedStatement, Connection, Params, config::DbConfig, hooks::Wal};
-use steadfast_core::{ids::Namespace, payload::Payload, text::panic_message};
+use steadfast_core::{payload::Payload, text::panic_message};
 use steadfast_engine::{EngineError, codec::PayloadCodec};
 
 use super::{
     codec::{decode_value, encode_value},
     possession::{Possession, Room},
-    schema,
+    stamp,
 };
 
-/// How many prepared statements are kept. Only lists with unusual filters lead to more.
+/// How many prepared statements are kept. Only lists with unusual queries lead to more.
 const KEPT_STATEMENTS: usize = 64;
 
 /// The log is begun anew when it has so many frames of a page each: 16 MiB.
@@ -88,15 +88,6 @@ impl Db {
         Some(self.possession.as_ref()?.log_path()?.to_owned())
     }
 
-    /// The namespace of the runs, which is from now on the wanted one if there was none.
-    ///
-    /// # Errors
-    ///
-    /// When it is another one.
-    pub(crate) fn namespace(&self, wanted: Option<Namespace>) -> Result<Namespace, EngineError> {
-        schema::namespace(self, wanted)
-    }
-
     /// Whether nobody else has written to the file.
     ///
     /// # Errors
@@ -135,7 +126,7 @@ impl Db {
     fn checkpoint(&self, mode: &str) -> rusqlite::Result<()> {
         self.check_untouched().map_err(|_| untouchable())?;
         // When there is no room for it the database is as it was but for what is in the log.
-        let _ = schema::mark(self);
+        let _ = stamp::mark(self);
         let done = self
             .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
             .query_row([], |_| Ok(()));

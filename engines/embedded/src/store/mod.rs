@@ -15,6 +15,7 @@ mod codec;
 mod db;
 mod diagnosis;
 mod disk;
+mod header;
 mod possession;
 mod read;
 mod rows;
@@ -44,9 +45,10 @@ pub(crate) use self::{
         stored_jobs, stored_suspects,
     },
     rows::{InsertRun, Row},
+    schema::namespace,
     writer::{Batch, ReadFn, Slice, Writer, WriterWork},
 };
-use self::{possession::Possession, schema::Origin};
+use self::{header::Origin, possession::Possession};
 use super::options::{Durability, Location};
 
 /// Takes the lock that an exclusive connection then keeps, and opens the log if there is to be one.
@@ -167,7 +169,7 @@ fn open_file(path: &Path, durability: Durability) -> Result<(Connection, Possess
     take_possession(&connection, is_empty).map_err(busy_or)?;
     set_up(&connection, &store, durability)?;
     let page_of_mark =
-        schema::page_of_mark(&connection).map_err(|error| open_error(&store, &error))?;
+        stamp::page_of_mark(&connection).map_err(|error| open_error(&store, &error))?;
     possession.take_log(page_of_mark)?;
     Ok((connection, possession))
 }
@@ -212,7 +214,7 @@ fn set_up(
         .and_then(|()| connection.execute_batch(LOCK))
         .map_err(failed)?;
     // As long as the disk is full nothing else is written either.
-    let _ = schema::mark(connection);
+    let _ = stamp::mark(connection);
     Ok(())
 }
 

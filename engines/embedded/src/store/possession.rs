@@ -25,7 +25,7 @@ use steadfast_engine::EngineError;
 
 use super::{
     diagnosis,
-    schema::{self, Origin},
+    header::{HEADER_BYTES, Origin, origin},
     stamp::{Left, Telling},
 };
 
@@ -133,12 +133,12 @@ impl Possession {
 
     /// Whose the database is, as far as its first bytes tell. Nothing is changed by that.
     pub(super) fn origin(&self) -> io::Result<Origin> {
-        let mut header = Vec::with_capacity(schema::HEADER_BYTES);
+        let mut header = Vec::with_capacity(HEADER_BYTES);
         let mut file = &self.database.file;
         file.seek(SeekFrom::Start(0))?;
-        file.take(u64::try_from(schema::HEADER_BYTES).unwrap_or(u64::MAX))
+        file.take(u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX))
             .read_to_end(&mut header)?;
-        Ok(schema::origin(&header))
+        Ok(origin(&header))
     }
 
     /// Takes the log that `SQLite` made or went on with. From now on both files have to be as they are left; one page of

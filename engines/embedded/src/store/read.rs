@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension as _, Row, params, params_from_iter, types::Value};
+use rusqlite::{
+    CachedStatement, OptionalExtension as _, Row, params, params_from_iter, types::Value,
+};
 use steadfast_core::{
     event::{EventKind, ExecutionStatus, HistoryEvent},
     ids::{
@@ -545,6 +547,24 @@ impl Selection {
     }
 }
 
+/// A statement that asks for more than this is not kept: it is large, and takes the place of others.
+const KEPT_TESTS: usize = 8;
+
+/// Asks for something of the runs of a slice that are meant.
+fn ask<T>(
+    connection: &Db,
+    selection: &Selection,
+    statement: &str,
+    answer: impl FnOnce(&mut CachedStatement<'_>) -> rusqlite::Result<T>,
+) -> Result<T, EngineError> {
+    let mut statement = connection.prepare_cached(statement).map_err(failed)?;
+    let answer = answer(&mut statement).map_err(failed);
+    if selection.tests > KEPT_TESTS {
+        statement.discard();
+    }
+    answer
+}
+
 /// The runs of a slice that are meant, the latest first.
 pub(crate) fn list_runs(
     connection: &Db,
@@ -552,18 +572,16 @@ pub(crate) fn list_runs(
     keys: KeyRange,
     limit: usize,
 ) -> Result<Vec<RunInfo>, EngineError> {
-    let mut statement = connection
-        .prepare_cached(&format!(
-            "SELECT {RUN_COLUMNS} {} ORDER BY e.key DESC LIMIT {limit}",
-            selection.rows()
-        ))
-        .map_err(failed)?;
-    statement
-        .query_map(selection.bound(keys), |row| run_info(connection, row))
-        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
-        .map_err(failed)?
-        .into_iter()
-        .collect()
+    let list = format!(
+        "SELECT {RUN_COLUMNS} {} ORDER BY e.key DESC LIMIT {limit}",
+        selection.rows()
+    );
+    let runs = ask(connection, selection, &list, |statement| {
+        statement
+            .query_map(selection.bound(keys), |row| run_info(connection, row))?
+            .collect::<rusqlite::Result<Vec<_>>>()
+    })?;
+    runs.into_iter().collect()
 }
 
 /// How many runs of a slice are meant.
@@ -572,10 +590,10 @@ pub(crate) fn count_runs(
     selection: &Selection,
     keys: KeyRange,
 ) -> Result<u64, EngineError> {
-    let count: i64 = connection
-        .prepare_cached(&format!("SELECT count(*) {}", selection.rows()))
-        .and_then(|mut statement| statement.query_row(selection.bound(keys), |row| row.get(0)))
-        .map_err(failed)?;
+    let count = format!("SELECT count(*) {}", selection.rows());
+    let count: i64 = ask(connection, selection, &count, |statement| {
+        statement.query_row(selection.bound(keys), |row| row.get(0))
+    })?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
@@ -585,18 +603,16 @@ pub(crate) fn count_runs_by_status(
     selection: &Selection,
     keys: KeyRange,
 ) -> Result<Vec<(ExecutionStatus, u64)>, EngineError> {
-    let mut statement = connection
-        .prepare_cached(&format!(
-            "SELECT e.status, count(*) {} GROUP BY e.status",
-            selection.rows()
-        ))
-        .map_err(failed)?;
-    statement
-        .query_map(selection.bound(keys), |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-        })
-        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
-        .map_err(failed)?
+    let count = format!(
+        "SELECT e.status, count(*) {} GROUP BY e.status",
+        selection.rows()
+    );
+    let counts = ask(connection, selection, &count, |statement| {
+        statement
+            .query_map(selection.bound(keys), |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<Vec<(i64, i64)>>>()
+    })?;
+    counts
         .into_iter()
         .map(|(status, count)| {
             let status = status_of(status).ok_or_else(|| damaged("status"))?;

@@ -4,11 +4,10 @@ use rusqlite::{Connection, params};
 use steadfast_core::{ids::Namespace, payload::PayloadMap};
 use steadfast_engine::{EngineError, spelling::enums::SEARCH_ATTRIBUTE_TYPES};
 
-use super::{Store, codec::decode_value, db::Db, open_error, storage_error};
+use super::{
+    Store, codec::decode_value, db::Db, header::APPLICATION_ID, open_error, storage_error,
+};
 use crate::attributes::Registry;
-
-/// Says that an `SQLite` file is ours: `stdf`.
-const APPLICATION_ID: i32 = 0x7374_6466;
 
 /// The way to a version from the one before.
 struct Migration {
@@ -36,46 +35,6 @@ const MIGRATIONS: &[Migration] = &[
         fill: Some(index_attributes),
     },
 ];
-
-/// How many bytes at the beginning of a file say whose it is.
-pub(super) const HEADER_BYTES: usize = 100;
-
-/// Whose a file is, as far as its first bytes tell.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Origin {
-    Empty,
-    /// Ours, or nobody's yet, as far as can be seen without looking into its log.
-    OursOrNew,
-    AnotherApplication,
-    NoDatabase,
-}
-
-/// Reads `SQLite`'s file header.
-pub(super) fn origin(header: &[u8]) -> Origin {
-    const MAGIC: &[u8] = b"SQLite format 3\0";
-    let number = |at: usize| {
-        let bytes = header.get(at..at + 4)?.try_into().ok()?;
-        Some(i32::from_be_bytes(bytes))
-    };
-    if header.is_empty() {
-        return Origin::Empty;
-    }
-    // A process that ended while it made a file may have left zeros and a journal.
-    if header.starts_with(&[0; MAGIC.len()]) {
-        return Origin::OursOrNew;
-    }
-    if !header.starts_with(MAGIC) || header.len() < HEADER_BYTES {
-        return Origin::NoDatabase;
-    }
-    let (schema_cookie, version, application) = (number(40), number(60), number(68));
-    // Without a cookie there has never been a table, at least not outside of the log.
-    let is_new = [schema_cookie, version, application] == [Some(0); 3];
-    if is_new || application == Some(APPLICATION_ID) {
-        Origin::OursOrNew
-    } else {
-        Origin::AnotherApplication
-    }
-}
 
 pub(super) fn of_another_application(store: &Store<'_>) -> EngineError {
     EngineError::Storage {
@@ -171,18 +130,8 @@ fn index_attributes(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The page that tells states of the database apart.
-pub(super) fn page_of_mark(connection: &Connection) -> rusqlite::Result<u64> {
-    let page: i64 = connection.query_row(
-        "SELECT rootpage FROM sqlite_schema WHERE name = 'file'",
-        [],
-        |row| row.get(0),
-    )?;
-    Ok(u64::try_from(page).unwrap_or(1))
-}
-
 /// The namespace of the runs of a file, which is from now on the wanted one if it had none.
-pub(super) fn namespace(db: &Db, wanted: Option<Namespace>) -> Result<Namespace, EngineError> {
+pub(crate) fn namespace(db: &Db, wanted: Option<Namespace>) -> Result<Namespace, EngineError> {
     let failed = |error| storage_error("the namespace of the file could not be read", &error);
     let stored: Option<String> = db
         .query_row("SELECT namespace FROM file", [], |row| row.get(0))
@@ -208,14 +157,6 @@ pub(super) fn namespace(db: &Db, wanted: Option<Namespace>) -> Result<Namespace,
             message: format!("the file is damaged ({error}); restore it from a backup"),
         }),
     }
-}
-
-/// Sees to it that the database is another one when it is next written from its log.
-pub(super) fn mark(connection: &Connection) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE file SET mark = mark + 1")?
-        .execute([])
-        .map(drop)
 }
 
 #[cfg(test)]
@@ -280,7 +221,7 @@ mod tests {
                  CREATE TABLE search_attribute (name TEXT NOT NULL, value BLOB NOT NULL, key INTEGER NOT NULL, \
                  PRIMARY KEY (name, value, key)) WITHOUT ROWID; \
                  INSERT INTO search_attribute VALUES ('tier', x'22676f6c6422', 1), ('rank', x'37', 1); \
-                 PRAGMA user_version = 2",
+                 PRAGMA user_version = 3",
             )
             .unwrap();
         drop(older);

@@ -6,6 +6,8 @@
 
 use std::{cell::Cell, fs::File, io, time::SystemTime};
 
+use rusqlite::Connection;
+
 use super::PAGE;
 
 /// A part of a file that is never the same again once it was written.
@@ -142,4 +144,22 @@ fn has_times(file: &File) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn has_times(_: &File) -> bool {
     false
+}
+
+/// The page that tells states of the database apart.
+pub(super) fn page_of_mark(connection: &Connection) -> rusqlite::Result<u64> {
+    let page: i64 = connection.query_row(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'file'",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(u64::try_from(page).unwrap_or(1))
+}
+
+/// Sees to it that the database is another one when it is next written from its log.
+pub(super) fn mark(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE file SET mark = mark + 1")?
+        .execute([])
+        .map(drop)
 }

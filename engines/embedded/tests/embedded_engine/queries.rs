@@ -26,7 +26,7 @@ use steadfast_engine::{
 
 use crate::{
     dice::Dice,
-    harness::{World, block_on, completion, identity, queue, start_request},
+    harness::{Lived as _, World, block_on, completion, identity, queue, start_request},
 };
 
 fn typed(json: &str, kind: &str) -> Payload {

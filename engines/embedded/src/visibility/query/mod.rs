@@ -1,8 +1,14 @@
 //! Temporal's query language for executions.
 //!
 //! A query is [read](parse), its names and values are [looked at](check), and it becomes [SQL](sql) with bound values.
-//! What is taken and refused, and with which words, is what a server of version 1.32 takes and refuses; what differs is
-//! that plain names may be words that mean something in SQL and not here, and that comments and functions are malformed.
+//! What is found, taken and refused, and with which words, is what a server of version 1.32 finds, takes and refuses. What
+//! differs:
+//!
+//! * Plain names may be words that mean something in SQL and not here. Comments and functions are malformed.
+//! * `StateTransitionCount` and what else is not counted here is no search attribute.
+//! * A status has no order; a server compares its number with its name.
+//! * What the database of a development server does and others do not: its `STARTS_WITH` does not tell `R` from `r`, no
+//!   custom time is equal to another, and words that are joined, as in `brown-fox`, are looked for one after the other.
 
 mod check;
 mod duration;
