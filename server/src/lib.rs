@@ -1,4 +1,4 @@
-//! Temporal's gRPC API in front of an [`Engine`]: whatever speaks it (the command line `temporal`, the Web UI, clients of
+//! Temporal's gRPC API in front of an [`Engine`](steadfast_engine::Engine): whatever speaks it (the command line `temporal`, the Web UI, clients of
 //! other languages) works on an embedded file.
 //!
 //! ```no_run

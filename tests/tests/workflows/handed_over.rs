@@ -36,7 +36,7 @@ enum First {
 }
 
 /// Leaves a saga behind that takes a minute to be undone.
-async fn leave_a_saga(ctx: &mut WorkflowContext<Relay>) -> WorkflowResult<()> {
+async fn leave_a_saga(ctx: &WorkflowContext<Relay>) -> WorkflowResult<()> {
     let saga = ctx.saga(async |saga: &mut Saga<Relay>| {
         saga.compensate_with("by hand", async |ctx| Ok(ctx.sleep(MINUTE).await?));
         ctx.wait_condition(|_| false).await?;
