@@ -174,6 +174,14 @@ async fn measure(file: &Path, folder: &Path, open: usize) {
         ("running", running),
         ("of a rare type", of_type),
         ("by search attribute", gold),
+        (
+            "with a value that is another one",
+            "tier != 'silver'".into(),
+        ),
+        (
+            "without a value, or late",
+            "tier IS NULL AND ExecutionDuration > '1h' OR tier > 'h'".into(),
+        ),
     ] {
         let began = Instant::now();
         let count = engine.count_workflows(filter.clone()).await.unwrap();

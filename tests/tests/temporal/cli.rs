@@ -1,18 +1,13 @@
 //! Temporal's command line on our workflows, with the commands of Temporal's pages.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use steadfast::{
-    client::WorkflowHandle,
-    core::event::ExecutionStatus,
-    engine::{Engine, embedded::EmbeddedEngine},
-    prelude::*,
-};
-use steadfast_server::{ServeOptions, serve};
+use steadfast::{client::WorkflowHandle, core::event::ExecutionStatus, prelude::*};
 use tokio::process::Command;
 
 use crate::{
-    service::{DELAY, fresh_engine, variable},
+    places::Place,
+    service::{DELAY, variable},
     shop::{Order, OrderHandle, Packing, QUEUE, item, worker},
     tls,
 };
@@ -58,32 +53,20 @@ impl Cli {
     }
 }
 
-/// On a Temporal Service, and on our own server in front of an embedded engine.
 async fn with_cli(scenario: impl AsyncFn(&Cli, &Client)) {
     let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
         return;
     };
-    with_cli_at(&address, fresh_engine(&address).await, &scenario).await;
-    let engine: Arc<dyn Engine> = EmbeddedEngine::in_memory().unwrap();
-    let options = ServeOptions::default().listen(([127, 0, 0, 1], 0).into());
-    let server = serve(Arc::clone(&engine), options).await.unwrap();
-    with_cli_at(&server.address().to_string(), engine, &scenario).await;
-    server.stop().await.unwrap();
-}
-
-async fn with_cli_at(
-    address: &str,
-    engine: Arc<dyn Engine>,
-    scenario: &impl AsyncFn(&Cli, &Client),
-) {
-    let client = Client::new(engine);
-    let Some(cli) = Cli::of(&client, address) else {
-        return;
-    };
-    worker(&client)
-        .run_until(scenario(&cli, &client))
-        .await
-        .unwrap();
+    for place in Place::all(&address).await {
+        let client = &place.client;
+        let Some(cli) = Cli::of(client, &place.address) else {
+            return;
+        };
+        worker(client)
+            .run_until(scenario(&cli, client))
+            .await
+            .unwrap();
+    }
 }
 
 async fn order(client: &Client, id: &str) -> OrderHandle {
@@ -172,8 +155,10 @@ async fn it_resets_a_background_check() {
         assert_eq!(new.result().await.unwrap()["bell"], 10);
 
         // The proxy leads to the service.
-        let on_service = client.engine().downcast_ref::<EmbeddedEngine>().is_none();
-        let Some((_proxy, port)) = (if on_service { tls::proxy().await } else { None }) else {
+        if client.embedded().is_some() {
+            return;
+        }
+        let Some((_proxy, port)) = tls::proxy().await else {
             return;
         };
         let (ca, certificate, key) = (

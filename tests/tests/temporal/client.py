@@ -4,7 +4,10 @@ import asyncio
 import os
 import sys
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
 
 QUEUE = "shop"
 BELL = {"name": "bell", "count": 1}
@@ -68,6 +71,27 @@ async def main() -> None:
         await order.query("nothing")
     except WorkflowQueryFailedError as error:
         print("query failed", str(error).split(";")[0])
+
+    try:
+        await client.start_workflow("Order", BELL, id="third", task_queue=QUEUE)
+    except WorkflowAlreadyStartedError as error:
+        print("already started", error.workflow_id)
+    described = await order.describe()
+    print("described", described.status.name, described.workflow_type, described.task_queue)
+    while not (listed := [it async for it in client.list_workflows("WorkflowId = 'third'")]):
+        await asyncio.sleep(0.1)
+    print("listed", listed[0].id, listed[0].status.name)
+    running = "WorkflowType = 'Order' AND ExecutionStatus = 'Running'"
+    print("running", (await client.count_workflows(running)).count)
+    ended = "WorkflowType = 'Order' AND ExecutionStatus IN ('Completed', 'Failed') GROUP BY ExecutionStatus"
+    groups = (await client.count_workflows(ended)).groups
+    print("grouped", sorted((group.group_values[0], group.count) for group in groups))
+    history = await order.fetch_history()
+    print("first", EventType.Name(history.events[0].event_type))
+    try:
+        await client.get_workflow_handle("nobody").describe()
+    except RPCError as error:
+        print("unknown", error.status.name, error.message)
 
 
 async def until_running(handle) -> None:

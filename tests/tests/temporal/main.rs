@@ -15,6 +15,7 @@ mod limits;
 #[path = "../workflows/logs.rs"]
 mod logs;
 mod options;
+mod places;
 mod python;
 mod queries;
 mod replay;

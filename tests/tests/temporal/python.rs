@@ -6,26 +6,26 @@ use steadfast::prelude::*;
 use tokio::{io::AsyncReadExt as _, process::Command};
 
 use crate::{
-    service::{fresh_engine, variable},
+    places::Place,
+    service::variable,
     shop::{Abroad, QUEUE, worker},
 };
 
-/// Runs a script of this folder against a fresh namespace while our worker runs, and gives what it printed.
-async fn beside(script: &str, also: impl AsyncFnOnce(&Client)) -> Option<String> {
-    let address = variable("STEADFAST_TEMPORAL_ADDRESS")?;
+/// Runs a script of this folder against a place while our worker runs, and gives what it printed.
+async fn beside(place: &Place, script: &str, also: impl AsyncFnOnce(&Client)) -> Option<String> {
     let python = variable("STEADFAST_PYTHON")?;
-    let client = Client::new(fresh_engine(&address).await);
+    let (address, client) = (&place.address, &place.client);
     let path = format!("{}/tests/temporal/{script}", env!("CARGO_MANIFEST_DIR"));
     let mut process = Command::new(python)
-        .args([&path, &address, client.engine().namespace().as_str()])
+        .args([&path, address, client.engine().namespace().as_str()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let output = worker(&client)
+    let output = worker(client)
         .run_until(async {
-            also(&client).await;
+            also(client).await;
             // A script that serves ends with its input.
             drop(process.stdin.take());
             let mut printed = String::new();
@@ -42,7 +42,7 @@ async fn beside(script: &str, also: impl AsyncFnOnce(&Client)) -> Option<String>
 
 #[tokio::test]
 async fn the_python_client_drives_our_workflows() {
-    let Some(printed) = beside("client.py", async |_| {}).await else {
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
         return;
     };
     let expected = "\
@@ -54,8 +54,20 @@ async fn the_python_client_drives_our_workflows() {
         cancelled CancelledError\n\
         terminated TerminatedError\n\
         because enough\n\
-        query failed query `nothing` has no handler\n";
-    assert_eq!(printed, expected);
+        query failed query `nothing` has no handler\n\
+        already started third\n\
+        described RUNNING Order shop\n\
+        listed third RUNNING\n\
+        running 1\n\
+        grouped [('Completed', 1), ('Failed', 1)]\n\
+        first EVENT_TYPE_WORKFLOW_EXECUTION_STARTED\n\
+        unknown NOT_FOUND workflow not found for ID: nobody\n";
+    for place in Place::all(&address).await {
+        let Some(printed) = beside(&place, "client.py", async |_| {}).await else {
+            return;
+        };
+        assert_eq!(printed, expected, "on our own server: {}", place.is_own());
+    }
 }
 
 #[tokio::test]
@@ -76,7 +88,11 @@ async fn a_python_worker_and_ours_serve_each_other() {
             ]
         );
     };
-    let Some(printed) = beside("worker.py", result).await else {
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
+        return;
+    };
+    let place = Place::service(&address).await;
+    let Some(printed) = beside(&place, "worker.py", result).await else {
         return;
     };
     let expected = "\

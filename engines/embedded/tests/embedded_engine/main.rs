@@ -12,6 +12,7 @@ mod messages;
 mod possession;
 mod power_loss;
 mod queries;
+mod query_judge;
 mod simulation;
 mod smoke;
 mod stress;
