@@ -3,16 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use steadfast_core::{
-    event::EventKind,
+    event::{EventKind, ExecutionStatus},
     failure::Failure,
     ids::{EventId, UpdateId, WorkflowExecution},
     payload::Payload,
 };
 use steadfast_engine::{ExecutionRef, HistoryRequest, HistoryWait, UpdateStage};
-use steadfast_wire::requests::{self, UpdatePoll};
+use steadfast_wire::{
+    requests::{self, UpdatePoll},
+    status_out,
+};
 use temporalio_protos::temporal::api::{
-    common::v1 as common, enums::v1::UpdateWorkflowExecutionLifecycleStage as Stage,
-    update::v1 as update, workflowservice::v1 as proto,
+    common::v1 as common,
+    enums::v1::{QueryRejectCondition, UpdateWorkflowExecutionLifecycleStage as Stage},
+    query::v1::QueryRejected,
+    update::v1 as update,
+    workflowservice::v1 as proto,
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -30,6 +36,22 @@ pub(super) async fn query(
     request: proto::QueryWorkflowRequest,
 ) -> Reply<proto::QueryWorkflowResponse> {
     api.check_namespace(&request.namespace)?;
+    let condition = request.query_reject_condition();
+    if !matches!(
+        condition,
+        QueryRejectCondition::Unspecified | QueryRejectCondition::None
+    ) {
+        let execution = requests::execution_in(request.execution.clone()).map_err(status_of)?;
+        let described = api.engine.describe_workflow(execution).await;
+        let status = described.map_err(status_of)?.status;
+        if is_rejected(condition, status) {
+            let status = status_out(status);
+            return Ok(proto::QueryWorkflowResponse {
+                query_rejected: Some(QueryRejected { status }),
+                ..proto::QueryWorkflowResponse::default()
+            });
+        }
+    }
     let query = api
         .wire
         .query_in(request, api.long_poll)
@@ -39,6 +61,19 @@ pub(super) async fn query(
         query_result: api.wire.single_out(Some(answer)).map_err(status_of)?,
         ..proto::QueryWorkflowResponse::default()
     })
+}
+
+/// Whether nobody wants an answer from an execution that stands there.
+fn is_rejected(condition: QueryRejectCondition, status: ExecutionStatus) -> bool {
+    let ended_well = matches!(
+        status,
+        ExecutionStatus::Running | ExecutionStatus::Completed | ExecutionStatus::ContinuedAsNew
+    );
+    match condition {
+        QueryRejectCondition::NotOpen => status != ExecutionStatus::Running,
+        QueryRejectCondition::NotCompletedCleanly => !ended_well,
+        _ => false,
+    }
 }
 
 pub(super) async fn update(

@@ -63,6 +63,7 @@ pub(crate) static METHODS: &[Method] = &[
     method!(workflow GetWorkflowExecutionHistory Waits history::get),
     method!(workflow GetWorkflowExecutionHistoryReverse Looks history::get_reverse),
     method!(workflow ListActivityExecutions Looks quiet::list_activity_executions),
+    method!(workflow ListArchivedWorkflowExecutions Looks quiet::list_archived),
     method!(workflow ListBatchOperations Looks quiet::list_batch_operations),
     method!(workflow ListNamespaces Looks system::list_namespaces),
     method!(workflow ListSchedules Looks quiet::list_schedules),

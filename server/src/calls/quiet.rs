@@ -6,6 +6,8 @@ use temporalio_protos::temporal::api::{
     operatorservice::v1 as operator, workflowservice::v1 as workflow,
 };
 
+use tonic::Status;
+
 use crate::{api::Api, method::Reply};
 
 /// Methods whose answer is an empty list, once the namespace is right.
@@ -39,4 +41,14 @@ pub(super) async fn list_nexus_endpoints(
     _: operator::ListNexusEndpointsRequest,
 ) -> Reply<operator::ListNexusEndpointsResponse> {
     Ok(operator::ListNexusEndpointsResponse::default())
+}
+
+pub(super) async fn list_archived(
+    api: Arc<Api>,
+    request: workflow::ListArchivedWorkflowExecutionsRequest,
+) -> Reply<workflow::ListArchivedWorkflowExecutionsResponse> {
+    api.check_namespace(&request.namespace)?;
+    Err(Status::invalid_argument(
+        "Cluster is not configured for visibility archival.",
+    ))
 }

@@ -38,6 +38,23 @@ impl Cli {
         }
     }
 
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Runs a command, and gives its exit code and what it printed.
+    pub(crate) async fn say(&self, arguments: &[String]) -> (i32, String) {
+        let mut command = Command::new(&self.command);
+        command.args(arguments).args(["--address", &self.address]);
+        if !arguments.iter().any(|argument| argument == "--namespace") {
+            command.args(["--namespace", &self.namespace]);
+        }
+        let output = command.output().await.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        (output.status.code().unwrap_or(-1), text)
+    }
+
     /// Runs a command and gives what it printed.
     pub(crate) async fn run(&self, arguments: &[&str]) -> String {
         let output = Command::new(&self.command)

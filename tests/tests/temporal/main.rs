@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cli;
+mod commands;
 mod connection;
 mod elsewhere;
 mod faults;

@@ -115,6 +115,7 @@ fn malformed_queries_are_refused_at_the_place_that_a_service_names() {
         ("Kw starts_with", "42"),
         ("starts_with 'a'", "39 near 'starts_with'"),
         ("GROUP BY", "30"),
+        ("  WorkflowId =  ", "40"),
         (
             "ORDER BY StartTime GROUP BY ExecutionStatus",
             "46 near 'group'",

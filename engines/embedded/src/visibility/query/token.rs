@@ -119,6 +119,8 @@ impl<'q> Tokens<'q> {
                 query.len()
             )));
         }
+        // As a service does, which counts from there.
+        let query = query.trim();
         let mut tokens = Self {
             rest: query,
             length: query.len(),

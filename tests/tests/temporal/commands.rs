@@ -1,0 +1,284 @@
+//! The commands of operators, on a Temporal Service and on our own server: the same exit codes, and the same words but for
+//! ids, times and sizes.
+
+use std::{fmt::Write as _, time::Duration};
+
+use steadfast::prelude::*;
+use tokio::time::sleep;
+
+use crate::{
+    cli::Cli,
+    places::Place,
+    service::{DELAY, variable},
+};
+
+const QUEUE: &str = "commands";
+
+/// Ends at once.
+#[workflow]
+#[derive(Debug, Default)]
+struct Quick;
+
+#[workflow_methods]
+impl Quick {
+    #[run]
+    async fn run(_ctx: &mut WorkflowContext<Self>, what: String) -> WorkflowResult<String> {
+        Ok(format!("quick {what}"))
+    }
+}
+
+/// Fails at once.
+#[workflow]
+#[derive(Debug, Default)]
+struct Fails;
+
+#[workflow_methods]
+impl Fails {
+    #[run]
+    async fn run(_ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        Err(ApplicationFailure::new("no such card", "CardDeclined").into())
+    }
+}
+
+/// Continues as new twice.
+#[workflow]
+#[derive(Debug, Default)]
+struct Can;
+
+#[workflow_methods]
+impl Can {
+    #[run]
+    async fn run(ctx: &mut WorkflowContext<Self>, round: u32) -> WorkflowResult<u32> {
+        if round < 2 {
+            return ctx.continue_as_new(round + 1, ContinueAsNewOptions::default());
+        }
+        Ok(round)
+    }
+}
+
+/// Waits until it has been told to go.
+#[workflow]
+#[derive(Debug, Default)]
+struct Wait {
+    count: i64,
+    go: bool,
+}
+
+#[workflow_methods]
+impl Wait {
+    #[run]
+    async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<i64> {
+        ctx.wait_condition(|state| state.go).await?;
+        Ok(ctx.state(|state| state.count))
+    }
+
+    #[signal]
+    fn go(&mut self, count: i64) {
+        self.count += count;
+    }
+
+    #[signal]
+    fn end(&mut self) {
+        self.go = true;
+    }
+
+    #[query]
+    fn count(&self) -> i64 {
+        self.count
+    }
+
+    #[update]
+    fn add(&mut self, count: i64) -> i64 {
+        self.count += count;
+        self.count
+    }
+
+    #[update_validator(add)]
+    fn check(&self, count: &i64) -> Result<(), ApplicationFailure> {
+        if *count < 0 {
+            return Err(ApplicationFailure::new("not below zero", "Below"));
+        }
+        Ok(())
+    }
+}
+
+/// What operators type; `~` stands for a space inside an argument. A wait is for what a service lists later.
+const COMMANDS: &str = r#"
+operator cluster health
+operator cluster system
+operator search-attribute create --name Customer --type Keyword
+wait
+workflow start -t commands --type Quick -w quick1 -i "a" --search-attribute Customer="acme" --memo k="v"
+workflow execute -t commands --type Quick -w quick2 -i "a"
+workflow execute -t commands --type Fails -w fails1
+workflow execute -t commands --type Can -w can1 -i 0
+workflow start -t commands --type Wait -w wait1
+workflow start -t commands --type Wait -w wait2
+workflow start -t commands --type Wait -w wait3 --start-delay 1s
+workflow signal-with-start -t commands --type Wait -w wait4 --signal-name go --signal-input 3
+wait
+workflow list -q WorkflowType='Quick'~AND~ExecutionStatus='Completed'
+workflow list -q WorkflowId~STARTS_WITH~'wai'~AND~StartTime~>~'2020-01-01T00:00:00Z'~ORDER~BY~StartTime~DESC
+workflow list -q Customer='acme'~OR~Customer~IN~('x','y')
+workflow list -q WorkflowId='wait1'~AND~CloseTime~IS~NULL
+workflow list -q Bogus~=~1
+workflow list -q WorkflowId~=~
+workflow list --archived
+workflow count
+workflow count -q ExecutionStatus='Running'
+workflow describe -w nobody
+workflow show -w quick1
+workflow show -w fails1
+workflow show -w can1
+workflow result -w quick1
+workflow result -w fails1
+workflow result -w can1
+workflow query -w wait1 --type count
+workflow query -w wait1 --type count --reject-condition not_open
+workflow query -w quick1 --type count --reject-condition not_open
+workflow signal -w wait1 --name go -i 5
+workflow signal -w nobody --name go -i 5
+workflow update execute -w wait1 --name add -i 7
+workflow update execute -w wait1 --name add -i -1
+workflow update start -w wait1 --name add -i 7 --wait-for-stage accepted --update-id u1
+workflow update result -w wait1 --update-id u1
+workflow update describe -w wait1 --update-id u1
+workflow update result -w wait1 --update-id u2
+workflow query -w wait1 --type count
+workflow start -t commands --type Wait -w wait1 --id-conflict-policy Fail
+workflow start -t commands --type Quick -w quick1 -i "a" --id-reuse-policy RejectDuplicate
+workflow cancel -w wait2 --reason enough
+workflow cancel -w nobody
+workflow cancel -w quick1
+workflow terminate -w wait3 --reason because
+workflow terminate -w quick1
+workflow show -w wait3
+workflow reset -w quick1 -e 4 --reason r
+workflow reset -w quick1 -e 2 --reason r
+workflow reset -w wait4 -t FirstWorkflowTask --reason r
+workflow reset -w can1 -t LastContinuedAsNew --reason r
+workflow reset -w fails1 -t LastWorkflowTask --reason r
+workflow signal -w wait1 --name end
+workflow result -w wait1
+workflow show -w wait1
+activity complete -w wait1 -a outside --result "ok"
+workflow delete -w fails1 -y
+workflow delete -w nobody -y
+worker list
+worker deployment list
+operator nexus endpoint list
+activity list
+workflow list --namespace nobodys
+"#;
+
+/// What differs, and why.
+const EXPECTED: &[(&str, &str)] = &[
+    (
+        "operator cluster system",
+        "it claims only what holds: no schedules, no eager start",
+    ),
+    (
+        "workflow reset -w quick1 -e 2 --reason r",
+        "the text says which events there are to reset to",
+    ),
+];
+
+#[tokio::test]
+async fn commands_say_the_same_on_a_service_and_on_our_own_server() {
+    let Some(address) = variable("STEADFAST_TEMPORAL_ADDRESS") else {
+        return;
+    };
+    let mut said = Vec::new();
+    for place in Place::all(&address).await {
+        let client = &place.client;
+        let Some(cli) = Cli::of(client, &place.address) else {
+            return;
+        };
+        let worker = Worker::builder(client, QUEUE)
+            .register_workflow::<Quick>()
+            .register_workflow::<Fails>()
+            .register_workflow::<Can>()
+            .register_workflow::<Wait>()
+            .build()
+            .unwrap();
+        said.push(worker.run_until(say_all(&cli, &place)).await.unwrap());
+    }
+    let mut differences = String::new();
+    for ((command, service), (_, own)) in said[0].iter().zip(&said[1]) {
+        let expected = EXPECTED.iter().any(|(differs, _)| differs == command);
+        if (service != own) != expected {
+            let _ = write!(
+                differences,
+                "$ temporal {command}\n{service}--- on our own server\n{own}\n"
+            );
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
+async fn say_all(cli: &Cli, place: &Place) -> Vec<(String, String)> {
+    let mut said = Vec::new();
+    for command in COMMANDS.lines().filter(|line| !line.is_empty()) {
+        if command == "wait" {
+            if !place.is_own() {
+                sleep(DELAY).await;
+            }
+            sleep(Duration::from_secs(1)).await;
+            continue;
+        }
+        let arguments: Vec<String> = command
+            .split(' ')
+            .map(|argument| argument.replace('~', " "))
+            .collect();
+        let (code, text) = cli.say(&arguments).await;
+        said.push((
+            command.to_owned(),
+            format!("{}exit code {code}\n", masked(&text, cli)),
+        ));
+    }
+    said
+}
+
+/// Without what differs from run to run: ids, times, sizes, and the name of the namespace.
+fn masked(text: &str, cli: &Cli) -> String {
+    let text = text.replace(cli.namespace(), "NAMESPACE");
+    let mut lines = String::new();
+    for line in text.lines() {
+        let words: Vec<String> = line.split_whitespace().map(word).collect();
+        let line = words.join(" ");
+        // How long ago something was.
+        let line = line.replace(" second ago", " seconds ago");
+        let _ = writeln!(lines, "{}", without_ages(&line));
+    }
+    lines
+}
+
+fn without_ages(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let mut kept = Vec::new();
+    let mut index = 0;
+    while let Some(word) = words.get(index) {
+        if words.get(index + 1) == Some(&"seconds") && words.get(index + 2) == Some(&"ago") {
+            kept.push("now");
+            index += 3;
+        } else {
+            kept.push(word);
+            index += 1;
+        }
+    }
+    kept.join(" ")
+}
+
+fn word(word: &str) -> String {
+    let is_id = word.len() == 36 && word.matches('-').count() == 4;
+    let is_time = word.len() >= 20 && word.contains('T') && word.ends_with('Z');
+    let is_length = word
+        .strip_suffix('s')
+        .is_some_and(|length| length.trim_end_matches(['m', 'µ']).parse::<f64>().is_ok());
+    match (is_id, is_time, is_length) {
+        (true, ..) => "ID".to_owned(),
+        (_, true, _) => "TIME".to_owned(),
+        (.., true) => "LENGTH".to_owned(),
+        _ => word.to_owned(),
+    }
+}
