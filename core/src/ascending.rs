@@ -118,7 +118,7 @@ impl<K: Copy + Ord, V> AscendingMap<K, V> {
         self.iter().map(|(_, value)| value)
     }
 
-    fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         self.entries
             .iter()
             .filter_map(|(key, value)| Some((*key, value.as_ref()?)))

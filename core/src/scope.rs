@@ -119,6 +119,33 @@ impl Scope {
 }
 
 impl ScopeTree {
+    /// Every scope below those that hang on no other, each before what is in it, with how deep it is.
+    pub(crate) fn walk(&self) -> Vec<(usize, ScopeId)> {
+        let tops = self
+            .scopes
+            .iter()
+            .filter(|(_, scope)| scope.parent.is_none());
+        let mut todo: Vec<(usize, ScopeId)> = tops.map(|(id, _)| (0, id)).collect();
+        todo.reverse();
+        let mut walked = Vec::new();
+        while let Some((depth, id)) = todo.pop() {
+            walked.push((depth, id));
+            if let Some(scope) = self.scopes.get(&id) {
+                let children = scope.children.iter().rev();
+                todo.extend(children.map(|child| (depth + 1, *child)));
+            }
+        }
+        walked
+    }
+
+    /// What is open in a scope, in the order in which it was started.
+    pub(crate) fn members(&self, scope: ScopeId) -> Vec<OperationId> {
+        let scope = self.scopes.get(&scope);
+        scope
+            .map(|scope| scope.members.keys().collect())
+            .unwrap_or_default()
+    }
+
     /// Opens a scope. A connected scope in a cancelled one is cancelled from the start.
     ///
     /// A parent that is gone counts as one that nobody cancels.

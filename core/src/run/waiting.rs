@@ -1,12 +1,43 @@
 //! Says what a run waits for, for people.
 
+use std::fmt::Write as _;
+
 use super::{Machine, Operation, Run};
+use crate::{scope::ScopeId, text::OneLine};
 
 impl Run {
     /// What has not ended, one line each, in the order in which it was started.
     #[must_use]
     pub fn waits_for(&self) -> Vec<String> {
         self.operations.values().map(Operation::describe).collect()
+    }
+}
+
+impl Run {
+    /// The scopes, with what is open in each, as a list in Markdown. A request to cancel a scope goes to what is in it,
+    /// and on to the scopes below it.
+    #[must_use]
+    pub fn scopes_in_words(&self) -> String {
+        let mut text = String::new();
+        for (depth, id) in self.scopes.walk() {
+            let indent = "  ".repeat(depth);
+            let name = match (id, depth) {
+                (ScopeId::ROOT, _) => "the workflow's own scope",
+                (_, 0) => "a disconnected scope",
+                _ => "a scope",
+            };
+            let _ = write!(text, "{indent}- {name}");
+            if let Some(reason) = self.scopes.reason(id) {
+                let _ = write!(text, ", cancelled: {}", OneLine(reason));
+            }
+            text.push('\n');
+            for operation in self.scopes.members(id) {
+                if let Some(operation) = self.operations.get(&operation) {
+                    let _ = writeln!(text, "{indent}  - {}", operation.describe());
+                }
+            }
+        }
+        text
     }
 }
 

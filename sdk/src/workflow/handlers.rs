@@ -143,6 +143,21 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
             .ok_or_else(|| unknown("update", name, self.updates.keys()))
     }
 
+    /// The names of the signals.
+    pub(crate) fn signals(&self) -> impl Iterator<Item = &'static str> {
+        self.signals.keys().copied()
+    }
+
+    /// The names of the queries.
+    pub(crate) fn queries(&self) -> impl Iterator<Item = &'static str> {
+        self.queries.keys().copied()
+    }
+
+    /// The names of the updates.
+    pub(crate) fn updates(&self) -> impl Iterator<Item = &'static str> {
+        self.updates.keys().copied()
+    }
+
     /// Whether something outside can call into the workflow.
     pub(crate) fn can_be_called(&self) -> bool {
         !self.signals.is_empty() || !self.updates.is_empty() || self.every.is_some()

@@ -20,7 +20,7 @@ use steadfast_core::{
 use tracing::dispatcher;
 
 use super::{
-    HandlerSet, WorkflowContext, WorkflowContextView,
+    HandlerSet, WorkflowContext, WorkflowContextView, about,
     buffered_signal::BufferedSignal,
     cell::RunCell,
     context::Shared,
@@ -152,9 +152,6 @@ pub(crate) struct Instance<W: WorkflowDefinition> {
     handlers: HandlerSet<W>,
     input: Option<W::Input>,
 }
-
-/// The query by which Temporal's tools ask where a workflow stands.
-const STACK_TRACE: &str = "__stack_trace";
 
 impl<W: WorkflowDefinition> Instance<W> {
     pub(crate) fn new(run: Run) -> Self {
@@ -517,11 +514,12 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
     }
 
     fn query(&mut self, query: &Query) -> Result<Payload, Failure> {
-        if query.name.as_str() == STACK_TRACE {
-            // A future has no stack while it waits; what it waits for is what people want to know.
-            let text = self.cell.peek(Run::waits_for).join("\n");
-            return crate::convert::to_payload(&text)
-                .map_err(|error| Failure::application(error.to_string(), "QueryFailed"));
+        let name = query.name.as_str();
+        let about = self
+            .cell
+            .peek(|run| about::answer(name, run, &self.handlers));
+        if let Some(answer) = about {
+            return answer;
         }
         if self.shared.state.borrow().is_none() {
             return Err(Failure::application(

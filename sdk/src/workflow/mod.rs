@@ -2,6 +2,7 @@
 //!
 //! Everything here is deterministic: it takes time, chance and outcomes from the run's history.
 
+mod about;
 mod buffered_signal;
 mod cell;
 mod context;

@@ -5,6 +5,7 @@
     reason = "what a helper cannot get fails the test"
 )]
 
+mod about;
 mod activities;
 mod authoring;
 mod closing;

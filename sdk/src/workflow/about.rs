@@ -1,0 +1,81 @@
+//! The queries that every workflow answers, which Temporal's tools ask.
+
+use serde::Serialize;
+use steadfast_core::{failure::Failure, payload::Payload, run::Run};
+
+use super::HandlerSet;
+use crate::{convert::to_payload, definition::WorkflowDefinition};
+
+/// Where a workflow stands. A future has no stack while it waits; what it waits for is what people want to know.
+const STACK_TRACE: &str = "__stack_trace";
+/// What a workflow can be told and asked.
+const METADATA: &str = "__temporal_workflow_metadata";
+/// The scopes of a workflow, with what a request to cancel would reach.
+const SCOPES: &str = "__steadfast_scopes";
+
+/// `temporal.api.sdk.v1.WorkflowMetadata`, as JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata<'a> {
+    definition: Definition<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Definition<'a> {
+    r#type: &'a str,
+    query_definitions: Vec<Handler<'a>>,
+    signal_definitions: Vec<Handler<'a>>,
+    update_definitions: Vec<Handler<'a>>,
+}
+
+#[derive(Serialize)]
+struct Handler<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    description: &'a str,
+}
+
+/// Answers a query that every workflow answers; `None` if it is another.
+pub(super) fn answer<W: WorkflowDefinition>(
+    name: &str,
+    run: &Run,
+    handlers: &HandlerSet<W>,
+) -> Option<Result<Payload, Failure>> {
+    let answer = match name {
+        STACK_TRACE => to_payload(&run.waits_for().join("\n")),
+        SCOPES => to_payload(&run.scopes_in_words()),
+        METADATA => to_payload(&metadata(run, handlers)),
+        _ => return None,
+    };
+    Some(answer.map_err(|error| Failure::application(error.to_string(), "QueryFailed")))
+}
+
+fn metadata<'a, W: WorkflowDefinition>(run: &'a Run, handlers: &HandlerSet<W>) -> Metadata<'a> {
+    fn plain<'a>(names: impl Iterator<Item = &'static str>) -> Vec<Handler<'a>> {
+        let handler = |name| Handler {
+            name,
+            description: "",
+        };
+        names.map(handler).collect()
+    }
+    let mut queries = plain(handlers.queries());
+    queries.extend([
+        Handler {
+            name: STACK_TRACE,
+            description: "What the workflow waits for.",
+        },
+        Handler {
+            name: SCOPES,
+            description: "The scopes, with what is open in each and what a request to cancel would reach.",
+        },
+    ]);
+    Metadata {
+        definition: Definition {
+            r#type: run.workflow_type().as_str(),
+            query_definitions: queries,
+            signal_definitions: plain(handlers.signals()),
+            update_definitions: plain(handlers.updates()),
+        },
+    }
+}
