@@ -24,6 +24,7 @@
 //! | `temporal_activity_execution_cancelled` | counter | `task_queue`, `activity_type` |
 //! | `temporal_local_activity_execution_failed`: those that have no more attempts | counter | `task_queue`, `workflow_type` |
 //! | `temporal_worker_task_slots_used` | gauge | `task_queue`, `worker_type` (`WorkflowWorker`, `ActivityWorker`) |
+//! | `temporal_sticky_cache_size`: runs that workers have in memory | gauge | `task_queue` |
 //!
 //! A workflow task that fails, and one whose answer is refused, count as `temporal_workflow_task_execution_failed`.
 //! Of the embedded engine there are besides, recorded every second by a thread of their own, and by
@@ -33,7 +34,7 @@
 //! | --- | --- | --- |
 //! | `approximate_backlog_count`: tasks that wait for workers | gauge | `task_queue`, `task_type` (`Workflow`, `Activity`) |
 //! | `approximate_backlog_age_seconds`: how long the oldest waits | gauge | `task_queue`, `task_type` |
-//! | `steadfast_runs_in_memory` | gauge | |
+//! | `steadfast_runs_in_memory`: open runs that the engine has in memory | gauge | |
 //! | `steadfast_log_bytes`: the `-wal` | gauge | |
 //! | `steadfast_workflow_task_timeout` | counter | |
 //! | `steadfast_activity_timeout` | counter | |
@@ -129,6 +130,35 @@ impl Taken {
     fn time(&self, metric: &'static str, of: &'static str, seconds: f64) {
         histogram!(metric, "task_queue" => self.task_queue.clone(), of => self.type_.clone())
             .record(seconds);
+    }
+}
+
+/// A run that a worker has in memory, counted for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct RunInMemory {
+    task_queue: String,
+}
+
+impl RunInMemory {
+    /// Counts a run, if its engine is measured.
+    pub(crate) fn of(engine: &dyn Engine, task_queue: &TaskQueue) -> Option<Self> {
+        engine.downcast_ref::<Measured>()?;
+        let run = Self {
+            task_queue: task_queue.as_str().to_owned(),
+        };
+        run.count(1.0);
+        Some(run)
+    }
+
+    fn count(&self, change: f64) {
+        gauge!("temporal_sticky_cache_size", "task_queue" => self.task_queue.clone())
+            .increment(change);
+    }
+}
+
+impl Drop for RunInMemory {
+    fn drop(&mut self) {
+        self.count(-1.0);
     }
 }
 

@@ -158,6 +158,33 @@ impl Flow {
     }
 }
 
+/// Ends when it is told to.
+#[workflow]
+#[derive(Default)]
+struct Wait {
+    told: bool,
+}
+
+#[workflow_methods]
+impl Wait {
+    #[run]
+    async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        Ok(ctx.wait_condition(|state| state.told).await?)
+    }
+
+    #[signal]
+    fn go(&mut self) {
+        self.told = true;
+    }
+
+    #[query]
+    fn told(&self) -> bool {
+        self.told
+    }
+}
+
+const CACHED: &str = "temporal_sticky_cache_size{task_queue=kept}";
+
 #[tokio::test]
 async fn what_passes_between_a_worker_and_its_engine_is_measured() -> anyhow::Result<()> {
     let ledger = Ledger::default();
@@ -249,6 +276,41 @@ async fn what_passes_between_a_worker_and_its_engine_is_measured() -> anyhow::Re
     }
     let recorded = format!("{ledger:?}");
     assert!(!recorded.contains("secret"), "ids of users are no labels");
+    the_runs_that_a_worker_has_in_memory_are_counted(&gauges).await
+}
+
+/// Part of the test above: a process has one recorder.
+async fn the_runs_that_a_worker_has_in_memory_are_counted(gauges: &Gauges) -> anyhow::Result<()> {
+    // Only those of engines that are measured.
+    let unmeasured = Client::new(EmbeddedEngine::in_memory()?);
+    let client = Client::new(measured(EmbeddedEngine::in_memory()?));
+    let is = |wanted: f64| move |runs: f64| (runs - wanted).abs() < 0.1;
+    for (client, counted) in [(&client, 1.0), (&unmeasured, 0.0)] {
+        let worker = Worker::builder(client, "kept")
+            .register_workflow::<Wait>()
+            .build()?;
+        worker
+            .run_until(async {
+                let started = |id| {
+                    let options = WorkflowStartOptions::new("kept", id);
+                    client.start_workflow(Wait::run, (), options)
+                };
+                let ends = started("ends").await?;
+                let answer = ends.query(Wait::told, ()).await?;
+                assert!(!answer);
+                gauges.reaches(CACHED, is(counted)).await;
+                ends.signal(Wait::go, ()).await?;
+                ends.result().await?;
+                gauges.reaches(CACHED, is(0.0)).await;
+                let stays = started("stays").await?;
+                stays.query(Wait::told, ()).await?;
+                gauges.reaches(CACHED, is(counted)).await;
+                Ok::<_, ClientError>(())
+            })
+            .await??;
+        // With the worker its runs are gone.
+        gauges.reaches(CACHED, is(0.0)).await;
+    }
     Ok(())
 }
 

@@ -411,7 +411,7 @@ impl Core {
             run.registered_due = Some(due);
             self.timers.push(Reverse((due, key)));
         }
-        let has_new_wait = run.next_wait.is_some() && !run.wait_watched;
+        let has_new_wait = run.unwatched_wait().is_some();
         if !effects.is_empty() {
             for effect in effects.drain(..) {
                 self.take_effect(key, effect, now);

@@ -3,7 +3,8 @@
 //! `execution/lost.rs` holds back one activity or one run. That is not enough where many of one type kill their
 //! process, each in its turn, or where a workflow asks for another such activity whenever one is lost. So a type
 //! of which a worker had something suspect when a process died is held back too, as long as the default retry policy
-//! waits after so many deaths. Then one passes at a time, and another each time as long again.
+//! waits after so many deaths, and up to as long again, each type another time: those that did not cause the death
+//! get through. Then one passes at a time, and another each time as long again.
 //!
 //! What ends while its process lives takes the deaths away that it was blamed for itself, and half of them at least, and
 //! lets the next one pass at once; when no death is left everything passes. So it does when one has lasted for some seconds and the process still lives, until the next
@@ -91,18 +92,19 @@ impl Suspects {
             }
             if mem::take(&mut stored.is_running) {
                 stored.deaths = stored.deaths.saturating_add(1);
-                stored.not_before = now.after(stored.wait());
+                let wait = stored.wait(&suspect);
+                stored.not_before = now.after(wait);
                 tracing::warn!(
                     r#type = suspect.name(),
                     deaths = stored.deaths,
-                    wait = ?stored.wait(),
+                    ?wait,
                     "a process ended while a worker had {} of a type, which are held back",
                     suspect.what(),
                 );
                 rows.push(Row::Suspect(suspect.clone(), Some(stored)));
             }
             // A clock that was set back must not hold it back for longer.
-            stored.not_before = stored.not_before.min(now.after(stored.wait()));
+            stored.not_before = stored.not_before.min(now.after(stored.wait(&suspect)));
             suspects.types.insert(
                 suspect,
                 Type {
@@ -143,7 +145,7 @@ impl Suspects {
         let before = known.stored;
         known.stored.is_running = true;
         if known.stored.deaths > 0 {
-            known.stored.not_before = since.after(known.stored.wait());
+            known.stored.not_before = since.after(known.stored.wait(suspect));
         }
         let row =
             (known.stored != before).then(|| Row::Suspect(suspect.clone(), Some(known.stored)));

@@ -2,8 +2,8 @@
 //! accepted, in the time that their callers allowed.
 //!
 //! Such a wait is in memory only: it is no deadline of the run, writes nothing, and goes with the process. Each run
-//! has at most one entry among those that are looked at, and entries of runs whose callers were answered
-//! are thrown away together, so that callers who are answered cost nothing later.
+//! has one entry among those that are looked at, and another one only for a caller who waits less long; entries of
+//! callers who were answered are thrown away together, so that callers who are answered cost nothing later.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -22,9 +22,9 @@ impl Core {
     /// Sees to it that the callers of a run are looked at when the first of them has waited long enough.
     pub(super) fn watch_waits(&mut self, key: i64) {
         if let Some(run) = self.executions.get_mut(&key)
-            && let Some(due) = run.next_wait
-            && !std::mem::replace(&mut run.wait_watched, true)
+            && let Some(due) = run.unwatched_wait()
         {
+            run.watched_wait = Some(due);
             self.waits.push(Reverse((due, key)));
         }
     }
@@ -34,18 +34,16 @@ impl Core {
         loop {
             let Reverse((due, key)) = *self.waits.peek()?;
             let run = self.executions.get_mut(&key);
-            let next = run.and_then(|run| {
+            if let Some(run) = run.filter(|run| run.watched_wait == Some(due)) {
                 run.note_waits();
-                run.next_wait
-            });
-            if next.is_some_and(|next| next <= due) {
-                return Some(due);
+                if run.next_wait.is_some_and(|next| next <= due) {
+                    return Some(due);
+                }
+                run.watched_wait = None;
             }
+            // Of a run that is gone, or that has an earlier one.
             self.waits.pop();
-            if let Some(run) = self.executions.get_mut(&key) {
-                run.wait_watched = false;
-                self.watch_waits(key);
-            }
+            self.watch_waits(key);
         }
     }
 
@@ -60,7 +58,7 @@ impl Core {
             };
             let given_up = run.give_up_waits(now);
             run.note_waits();
-            run.wait_watched = false;
+            run.watched_wait = None;
             for unanswered in given_up {
                 self.tell_unanswered(key, unanswered);
             }

@@ -77,6 +77,8 @@ struct CachedRun {
     local: BTreeMap<OperationId, LocalHandle>,
     /// Ends of local activities that came between two tasks.
     waiting: Vec<(OperationId, LocalActivityOutcome)>,
+    #[cfg(feature = "metrics")]
+    _counted: Option<crate::metrics::RunInMemory>,
 }
 
 /// What the run was started with of a trace, if the events tell how it was started.
@@ -269,6 +271,11 @@ impl ThreadWorker {
             last_task: 0,
             local: BTreeMap::new(),
             waiting: Vec::new(),
+            #[cfg(feature = "metrics")]
+            _counted: crate::metrics::RunInMemory::of(
+                &*self.settings.engine,
+                &self.settings.task_queue,
+            ),
         }))
     }
 

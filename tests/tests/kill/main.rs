@@ -8,7 +8,8 @@
 //! commits. The next child reads the ledger, repeats what was not acknowledged, and goes on. At last
 //! one child is left in peace until every workflow has ended, and [`check`] holds the histories
 //! against the ledger, the journal and the model.
-//! Other tests move the file under the process or write into it, tell it twice to end ([`second_signal`]), and have it kill itself ([`crash_loop`]).
+//! Other tests move the file under the process or write into it, tell it twice to end ([`second_signal`]), fill its disk ([`small_disk`]), and have it kill
+//! itself ([`crash_loop`]).
 //!
 //! | variable | what it says | default |
 //! | --- | --- | --- |
@@ -30,6 +31,7 @@ mod order;
 mod papers;
 mod process;
 mod second_signal;
+mod small_disk;
 
 use std::{
     env,

@@ -68,7 +68,7 @@ const FORBIDDEN: [(&str, &[&str]); 15] = [
             "workflow",
         ],
     ),
-    // Measures engines, and whoever uses them does not notice.
+    // Measures engines, and whoever uses them does not notice; a worker's runs count themselves.
     (
         "metrics",
         &[

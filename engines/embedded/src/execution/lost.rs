@@ -86,9 +86,16 @@ impl Suspect {
 }
 
 impl StoredSuspect {
-    /// How long it is held back.
-    pub(crate) fn wait(&self) -> Duration {
-        RetryPolicy::default().backoff_after(self.deaths)
+    /// How long the suspect is held back: each its own time, so that what is blamed for the same deaths does not die of the
+    /// next one too.
+    pub(crate) fn wait(&self, suspect: &Suspect) -> Duration {
+        let wait = RetryPolicy::default().backoff_after(self.deaths);
+        let name = crc32fast::hash(suspect.name().as_bytes());
+        let kind = match suspect {
+            Suspect::Activity(_) => 0,
+            Suspect::Workflow(_) => 1,
+        };
+        spread(wait, i64::from(name), kind, self.deaths)
     }
 }
 

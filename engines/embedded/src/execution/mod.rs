@@ -213,8 +213,8 @@ pub(crate) struct Execution {
     pub(crate) queries: Vec<PendingQuery>,
     /// When the first of those who wait for an answer has waited long enough, or earlier.
     pub(crate) next_wait: Option<Timestamp>,
-    /// Whether that is watched.
-    pub(crate) wait_watched: bool,
+    /// When the callers are looked at next; there may be later times, which count no more.
+    pub(crate) watched_wait: Option<Timestamp>,
 
     pub(crate) deadlines: BTreeSet<(Timestamp, Deadline)>,
     first_task_due: Option<Timestamp>,
@@ -289,7 +289,7 @@ impl Execution {
             updates_arrived: 0,
             queries: Vec::new(),
             next_wait: None,
-            wait_watched: false,
+            watched_wait: None,
             deadlines: BTreeSet::new(),
             first_task_due: None,
             run_due: None,

@@ -47,6 +47,12 @@ impl Execution {
         self.next_wait = queries.chain(updates).filter_map(Wait::end).min();
     }
 
+    /// When the first of those who wait has waited long enough, if they are not looked at by then.
+    pub(crate) fn unwatched_wait(&self) -> Option<Timestamp> {
+        let is_watched = |due| self.watched_wait.is_some_and(|watched| watched <= due);
+        self.next_wait.filter(|due| !is_watched(*due))
+    }
+
     /// Takes away those who have waited long enough. An update that no worker has, and for which nobody else
     /// waits, is withdrawn.
     pub(crate) fn give_up_waits(&mut self, now: Timestamp) -> Vec<Unanswered> {

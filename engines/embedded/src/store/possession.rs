@@ -104,7 +104,10 @@ impl Possession {
         // Of a process that did not end in peace; or of one whose database was moved while it had it open.
         let log = match private().open(&log_path) {
             Ok(log) => match Held::new(&log_path, log)? {
-                Some(log) => Some(log),
+                Some(log) => {
+                    log.refuse_what_is_no_log(path)?;
+                    Some(log)
+                }
                 None => return Ok(None),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -316,9 +319,9 @@ fn refuse_orphans(path: &Path) -> Result<bool, EngineError> {
         if fs::metadata(&orphan).is_ok_and(|log| log.len() > 0) {
             return Err(EngineError::Storage {
                 message: format!(
-                    "`{}` is not there, but `{}` is, the log of a database that was moved or deleted after its process \
-                     had died: it may have what was acknowledged last; put the database back beside it, or, if it is \
-                     not wanted, move the log away",
+                    "`{}` is not there or empty, but `{}` is, the log of a database that was moved, deleted or emptied \
+                     after its process had died: it may have what was acknowledged last; put the database back beside \
+                     it, or, if it is not wanted, move the log away",
                     path.display(),
                     orphan.display()
                 ),
@@ -378,6 +381,28 @@ impl Held {
         self.left
             .as_ref()
             .map_or(Ok(true), |left| left.holds(&self.file))
+    }
+
+    /// Refuses a file that somebody else gave the name of the log: `SQLite` would delete it. Of a log whose beginning has
+    /// not reached the disk that is zeros.
+    fn refuse_what_is_no_log(&self, database: &Path) -> Result<(), EngineError> {
+        const MAGIC: [[u8; 4]; 2] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0x83]];
+        let mut beginning = Vec::with_capacity(4);
+        (&self.file)
+            .take(4)
+            .read_to_end(&mut beginning)
+            .map_err(|error| unopened(&self.path, &error))?;
+        if MAGIC.iter().any(|magic| *magic == *beginning) || beginning.iter().all(|byte| *byte == 0)
+        {
+            return Ok(());
+        }
+        Err(EngineError::Storage {
+            message: format!(
+                "`{}` has the name of the log of `{}` and is none; move it away, or use another name for the database",
+                self.path.display(),
+                database.display()
+            ),
+        })
     }
 
     fn is_empty(&self) -> io::Result<bool> {

@@ -53,7 +53,7 @@ impl Machine {
     }
 
     /// Checks that what died for the `n`th time waits as the default policy has it, and up to as long again, and lets
-    /// that time pass.
+    /// that time pass, in which its type gets its turn too.
     fn passes_the_wait_after(&mut self, n: u32) {
         let least = Duration::from_secs(1)
             .saturating_mul(1 << (n - 1).min(10))
@@ -63,7 +63,7 @@ impl Machine {
         // It is the same wait, however often a process dies meanwhile of something else.
         self.process("");
         assert_eq!(self.wait(), wait);
-        self.0.clock.advance(wait);
+        self.0.clock.advance(least * 2);
     }
 }
 
@@ -539,4 +539,63 @@ fn what_a_client_asks_for_after_a_crash_is_durable_before_a_process_can_die_of_i
     // After a while of peace new ones are as they always are.
     machine.process("advance 10s\n start later type=Another\n take later");
     assert!(!events(&machine, "later").contains("WTFailed"));
+}
+
+/// What dies with the process of others is not held back in step with what kills it.
+#[test]
+fn two_types_that_died_together_do_not_go_on_dying_together() {
+    const WORK: Duration = Duration::from_millis(500);
+    for options in ["attempts=1", "close=3600s"] {
+        let mut fleet = Fleet::new();
+        block_on(fleet.machine.0.run("start w\n start v type=Other"));
+        let mut asked = 0;
+        let mut is_done = false;
+        let mut at_work = None;
+        while !is_done {
+            assert!(
+                fleet.passed() < Duration::from_secs(60),
+                "{options}: it never was done"
+            );
+            let asks = |queue| block_on(poll(&fleet.machine.0, queue));
+            while let Some(task) = asks("w").or_else(|| asks("v")) {
+                asked += 1;
+                let kills = task.execution.workflow_id.as_str() == "w";
+                let (name, options) = if kills {
+                    ("Kill", "attempts=1")
+                } else {
+                    ("Work", options)
+                };
+                let schedule = format!("schedule a{asked} type={name} queue=q {options}");
+                let answer = completion(fleet.machine.0.commands(&schedule));
+                let engine = &fleet.machine.0.engine;
+                block_on(engine.complete_workflow_task(task.token, answer)).unwrap();
+            }
+            let mut is_killed = false;
+            for task in fleet.poll() {
+                if task.activity_type.as_str() == "Work" {
+                    at_work = Some((task, fleet.passed() + WORK));
+                } else {
+                    is_killed = true;
+                }
+            }
+            if is_killed {
+                at_work = None;
+                fleet.dies();
+                continue;
+            }
+            match at_work.take() {
+                Some((work, due)) if due <= fleet.passed() => {
+                    let (token, outcome) = done(work);
+                    let engine = &fleet.machine.0.engine;
+                    block_on(engine.complete_activity_task(token, outcome)).unwrap();
+                    is_done = true;
+                }
+                Some((work, due)) => {
+                    fleet.waits(due - fleet.passed());
+                    at_work = Some((work, due));
+                }
+                None => fleet.waits(LONG),
+            }
+        }
+    }
 }

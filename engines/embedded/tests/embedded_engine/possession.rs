@@ -779,3 +779,29 @@ fn no_database_is_made_beside_the_log_of_one_that_is_gone() {
     let again = EmbeddedEngine::open(path.as_path()).unwrap();
     assert_eq!(count(&again), 1);
 }
+
+/// `SQLite` takes what has the name of the log for one, and deletes it when the database is closed.
+#[test]
+fn what_somebody_else_gave_the_name_of_the_log_is_refused_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    EmbeddedEngine::open(&*path).unwrap().shutdown();
+    // Another database of ours, and notes.
+    let other = EmbeddedEngine::open(log_of(&path)).unwrap();
+    start(&other, "other").unwrap();
+    other.shutdown();
+    let refused = EmbeddedEngine::open(&*path).unwrap_err().to_string();
+    assert!(
+        refused.contains("has the name of the log of") && refused.contains("move it away"),
+        "{refused}"
+    );
+    let other = EmbeddedEngine::open(log_of(&path)).unwrap();
+    assert_eq!(count(&other), 1);
+    other.shutdown();
+    fs::write(log_of(&path), "notes").unwrap();
+    assert!(EmbeddedEngine::open(&*path).is_err());
+    assert_eq!(fs::read(log_of(&path)).unwrap(), b"notes");
+    // A log that has not reached the disk is none of that.
+    fs::write(log_of(&path), [0; 100]).unwrap();
+    EmbeddedEngine::open(&*path).unwrap().shutdown();
+}

@@ -72,6 +72,28 @@ fn a_query_that_may_take_no_time_is_not_told_that_no_worker_polls() {
     });
 }
 
+/// Also when somebody else waits longer for the same run.
+#[test]
+fn each_caller_waits_as_long_as_he_allows() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let mut long = pin!(world.engine.query_workflow(query("w")));
+        assert!((&mut long).now_or_never().is_none());
+        let mut request = query("w");
+        request.answer_timeout = SECOND;
+        let mut short = pin!(world.engine.query_workflow(request));
+        assert!((&mut short).now_or_never().is_none());
+        assert_eq!(world.clock.advance_to_next_timer(), Some(SECOND));
+        let error = short.await.unwrap_err().to_string();
+        assert!(error.contains("within 1s"), "{error}");
+        assert!((&mut long).now_or_never().is_none());
+        assert_eq!(world.clock.advance_to_next_timer(), Some(9 * SECOND));
+        let error = long.await.unwrap_err().to_string();
+        assert!(error.contains("within 10s"), "{error}");
+    });
+}
+
 #[test]
 fn a_query_of_a_paused_queue_says_so() {
     block_on(async {
