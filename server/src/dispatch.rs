@@ -23,7 +23,7 @@ pub(crate) async fn answer(
     let path = request.uri().path().trim_start_matches('/').to_owned();
     // Whoever watches over the process has no key.
     if let Some(service) = path.strip_prefix("grpc.health.v1.Health/") {
-        return calls::health::answer(service, request).await;
+        return calls::health::answer(service, stopped, request).await;
     }
     if path.starts_with("grpc.reflection.v1.ServerReflection/") {
         return calls::reflection::answer(request).await;

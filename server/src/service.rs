@@ -32,11 +32,14 @@ use crate::{
 /// How long a connection may be silent before it is asked whether it is still there, and then before it is closed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// How long a server that stops waits for the calls that are under way.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// An engine that is served. Dropping it stops the server at once, and leaves the engine as it is.
 #[must_use = "it serves for as long as this is kept"]
 pub struct Server {
     address: Address,
-    stop: watch::Sender<bool>,
+    stop: Option<watch::Sender<bool>>,
     task: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
@@ -53,14 +56,21 @@ impl Server {
         &self.address
     }
 
-    /// Takes no more requests, and waits until those that are under way are answered: long polls at once.
+    /// Takes no more requests, and waits until those that are under way are answered, long polls at once; for ten seconds at
+    /// most, then the connections are closed.
     ///
     /// # Errors
     ///
     /// When the connections failed before.
     pub async fn stop(mut self) -> Result<(), ServeError> {
-        let _ = self.stop.send(true);
-        self.ended().await
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(true);
+        }
+        match tokio::time::timeout(GRACE, self.ended()).await {
+            Ok(ended) => ended,
+            // Somebody holds a connection open; dropping the server closes it.
+            Err(_) => Ok(()),
+        }
     }
 
     /// Waits until it has ended by itself, which it does only when its connections fail.
@@ -120,7 +130,7 @@ pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Ser
     tracing::info!(%address, "serves Temporal's API");
     Ok(Server {
         address,
-        stop,
+        stop: Some(stop),
         task: Some(task),
     })
 }

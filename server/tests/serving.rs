@@ -446,3 +446,17 @@ async fn a_server_that_stops_lets_long_polls_go() {
         Code::Unavailable
     );
 }
+
+#[tokio::test]
+async fn whoever_watches_health_is_told_that_the_server_stops() {
+    let (server, _client) = serving(ServeOptions::default()).await;
+    let health = HealthClient::connect(format!("http://{}", server.address())).await;
+    let watched = health.unwrap().watch(HealthCheckRequest::default()).await;
+    let mut watched = watched.unwrap().into_inner();
+    let first = watched.message().await.unwrap().unwrap();
+    assert_eq!(first.status(), ServingStatus::Serving);
+    let (stopped, last) = tokio::join!(server.stop(), watched.message());
+    stopped.unwrap();
+    assert_eq!(last.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert!(watched.message().await.unwrap().is_none());
+}

@@ -6,7 +6,8 @@ use http::{Request, Response};
 use temporalio_protos::grpc::health::v1::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
 };
-use tokio_stream::{Stream, StreamExt as _};
+use tokio::sync::watch;
+use tokio_stream::{Stream, StreamExt as _, wrappers::WatchStream};
 use tonic::{
     Status,
     body::Body,
@@ -31,8 +32,10 @@ impl UnaryService<HealthCheckRequest> for Check {
     }
 }
 
-/// Says it once, and then nothing: whoever is not told otherwise knows by the connection.
-struct Watch;
+/// Says it once, and again when the server stops.
+struct Watch {
+    stopped: watch::Receiver<bool>,
+}
 
 impl ServerStreamingService<HealthCheckRequest> for Watch {
     type Response = HealthCheckResponse;
@@ -40,22 +43,39 @@ impl ServerStreamingService<HealthCheckRequest> for Watch {
     type Future = future::Ready<Result<tonic::Response<Statuses>, Status>>;
 
     fn call(&mut self, _: tonic::Request<HealthCheckRequest>) -> Self::Future {
-        let statuses = tokio_stream::once(Ok(serving())).chain(tokio_stream::pending());
+        let statuses = WatchStream::new(self.stopped.clone()).map(|stopped| Ok(status(stopped)));
         future::ready(Ok(tonic::Response::new(Box::pin(statuses))))
     }
 }
 
 fn serving() -> HealthCheckResponse {
+    status(false)
+}
+
+fn status(stopped: bool) -> HealthCheckResponse {
+    let status = if stopped {
+        ServingStatus::NotServing
+    } else {
+        ServingStatus::Serving
+    };
     HealthCheckResponse {
-        status: ServingStatus::Serving.into(),
+        status: status.into(),
     }
 }
 
 /// Answers a method of the health service.
-pub(crate) async fn answer(method: &str, request: Request<Body>) -> Response<Body> {
+pub(crate) async fn answer(
+    method: &str,
+    stopped: watch::Receiver<bool>,
+    request: Request<Body>,
+) -> Response<Body> {
     match method {
         "Check" => grpc(MAX_BYTES).unary(Check, request).await,
-        "Watch" => grpc(MAX_BYTES).server_streaming(Watch, request).await,
+        "Watch" => {
+            grpc(MAX_BYTES)
+                .server_streaming(Watch { stopped }, request)
+                .await
+        }
         _ => Status::unimplemented("the health service has Check and Watch").into_http(),
     }
 }
