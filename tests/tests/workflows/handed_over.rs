@@ -1,5 +1,7 @@
 //! What comes after the code has asked for another run is heard by that one: M2.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use steadfast::{
     client::{ClientError, WorkflowExecutionError},
@@ -29,16 +31,25 @@ struct Relay {
 enum First {
     /// Leaves a saga behind.
     Saga,
+    /// Leaves a saga behind that waits for a message to be undone, for a minute at most.
+    Approval,
     /// Waits for time to pass.
     Timer,
     /// Waits for a note.
     Note,
 }
 
-/// Leaves a saga behind that takes a minute to be undone.
-async fn leave_a_saga(ctx: &WorkflowContext<Relay>) -> WorkflowResult<()> {
+/// Leaves a saga behind that is undone in this way.
+async fn leave_a_saga(
+    ctx: &WorkflowContext<Relay>,
+    deadline: Option<Duration>,
+    compensation: impl AsyncFnOnce(&mut WorkflowContext<Relay>) -> WorkflowResult<()> + 'static,
+) -> WorkflowResult<()> {
     let saga = ctx.saga(async |saga: &mut Saga<Relay>| {
-        saga.compensate_with("by hand", async |ctx| Ok(ctx.sleep(MINUTE).await?));
+        if let Some(deadline) = deadline {
+            saga.compensation_deadline(deadline);
+        }
+        saga.compensate_with("by hand", compensation);
         ctx.wait_condition(|_| false).await?;
         WorkflowResult::Ok(())
     });
@@ -58,7 +69,15 @@ impl Relay {
     ) -> WorkflowResult<Vec<String>> {
         let Some(mut heard) = before else {
             match first {
-                First::Saga => leave_a_saga(ctx).await?,
+                First::Saga => {
+                    leave_a_saga(ctx, None, async |ctx| Ok(ctx.sleep(MINUTE).await?)).await?;
+                }
+                First::Approval => {
+                    let approved = async |ctx: &mut WorkflowContext<Self>| {
+                        Ok(ctx.wait_condition(|state| state.end).await?)
+                    };
+                    leave_a_saga(ctx, Some(MINUTE), approved).await?;
+                }
                 First::Timer => ctx.sleep(SECOND).await?,
                 First::Note => {
                     let noted = ctx.wait_condition(|state| !state.heard.is_empty());
@@ -148,6 +167,27 @@ async fn signals_that_come_after_the_code_has_asked_for_another_run_are_heard_by
         world.find("relay").settle().await;
         next.end().await.unwrap();
         assert_eq!(next.result().await.unwrap(), ["a", "b", "d", "c"]);
+    })
+    .await;
+}
+
+// G8: what a compensation waits for is the next run's, and the deadline ends the wait.
+#[test]
+async fn a_compensation_that_waits_for_a_message_of_the_next_run_ends_with_its_deadline() {
+    scenario_without_worker(async |world| {
+        work(world);
+        let handle = relay(world, First::Approval).await;
+        let flow = world.find("relay");
+        flow.reaches("TimerStarted", 1).await;
+        world.advance(SECOND).await;
+        flow.reaches("TimerStarted", 2).await;
+        handle.note("a".to_owned()).await.unwrap();
+        handle.end().await.unwrap();
+        world.settle().await;
+        assert_eq!(world.executions(None).await.len(), 1);
+        world.advance(MINUTE).await;
+        let next = second_run(world).await;
+        assert_eq!(next.result().await.unwrap(), ["a"]);
     })
     .await;
 }

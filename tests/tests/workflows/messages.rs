@@ -7,7 +7,7 @@ use tokio::test;
 
 use crate::{
     harness::{
-        Flow, HOUR, MINUTE, QUEUE, Stage, World, many, none, once, scenario,
+        Flow, HOUR, MINUTE, QUEUE, Stage, World, define, many, none, once, scenario,
         scenario_without_worker,
     },
     logs,
@@ -382,6 +382,42 @@ async fn whoever_only_hears_of_a_request_accepts_nothing() {
         flow.settle().await;
         flow.cancel("enough").await;
         assert_eq!(flow.result().await, "enough enough false true");
+    })
+    .await;
+}
+
+// D4, D10: what a task accepts depends on where it began to wait.
+#[test]
+async fn a_task_accepts_for_itself_and_a_future_of_the_scope_for_the_scope() {
+    scenario(async |world| {
+        let own = define(async |ctx| {
+            let task = ctx.spawn(async |ctx| ctx.cancelled().await.to_string());
+            let slept = ctx.sleep(MINUTE).await.is_ok();
+            Ok(format!("{} {slept}", task.await))
+        });
+        let of_the_scope = define(async |ctx| {
+            let requested = ctx.cancelled();
+            let task = ctx.spawn(async move |_| requested.await.to_string());
+            let slept = ctx.sleep(MINUTE).await.is_ok();
+            Ok(format!("{} {slept}", task.await))
+        });
+        let beside = define(async |ctx| {
+            let logs = async { ctx.cancelled().await.to_string() };
+            let work = async { ctx.sleep(MINUTE).await.is_ok() };
+            let (requested, slept) = steadfast::workflow::join(logs, work).await;
+            Ok(format!("{requested} {slept}"))
+        });
+        for (body, result) in [
+            (own, "enough false"),
+            (of_the_scope, "enough true"),
+            (beside, "enough true"),
+        ] {
+            let flow = world.start_named(&body).await;
+            flow.settle().await;
+            flow.cancel("enough").await;
+            world.advance(MINUTE).await;
+            assert_eq!(flow.result().await, result);
+        }
     })
     .await;
 }
