@@ -68,7 +68,7 @@ pub(crate) fn status_of(error: EngineError) -> Status {
         ),
         EngineError::AlreadyStarted { run_id } => with_detail(
             Code::AlreadyExists,
-            "Workflow execution is already running. Workflow execution already finished successfully.",
+            message,
             &details::WorkflowExecutionAlreadyStartedFailure {
                 start_request_id: String::new(),
                 run_id: run_id.as_str().to_owned(),
