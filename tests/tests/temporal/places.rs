@@ -29,8 +29,13 @@ impl Place {
 
     /// A server of ours.
     pub(crate) async fn own() -> Self {
+        Self::own_with(ServeOptions::default()).await
+    }
+
+    /// A server of ours with some options.
+    pub(crate) async fn own_with(options: ServeOptions) -> Self {
         let engine: Arc<dyn Engine> = EmbeddedEngine::in_memory().unwrap();
-        let options = ServeOptions::default().listen(([127, 0, 0, 1], 0).into());
+        let options = options.listen(([127, 0, 0, 1], 0).into());
         let server = serve(Arc::clone(&engine), options).await.unwrap();
         Self {
             address: server.address().to_string(),

@@ -6,12 +6,13 @@ use steadfast::{
     engine::temporal::{TemporalEngine, TemporalOptions, TlsOptions},
     prelude::*,
 };
+use steadfast_server::ServeOptions;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
 };
 
-use crate::service::variable;
+use crate::{places::Place, service::variable};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/temporal/tls");
 
@@ -57,6 +58,21 @@ async fn a_service_that_proves_itself_and_asks_for_a_proof() {
     let Some((_proxy, port)) = proxy().await else {
         return;
     };
+    judge(port).await;
+}
+
+#[tokio::test]
+async fn our_own_server_proves_itself_and_asks_for_a_proof() {
+    let options = ServeOptions::default()
+        .tls(read("server.pem"), read("server.key"))
+        .client_authorities(read("ca.pem"));
+    let own = Place::own_with(options).await;
+    let (_, port) = own.address.rsplit_once(':').unwrap();
+    judge(port.parse().unwrap()).await;
+}
+
+/// Who has a certificate that the other side vouches for gets in, and nobody else.
+async fn judge(port: u16) {
     let named = || {
         TlsOptions::new()
             .server_ca(read("ca.pem"))
