@@ -155,11 +155,10 @@ impl Run {
         let handed_over = std::mem::take(&mut self.lineup.handed_over.signals);
         let mut messages = Vec::with_capacity(handed_over.len() + signals + updates.len());
         messages.extend(handed_over.into_iter().map(Message::Signal));
-        let events: Vec<_> = self
-            .events
-            .drain(..signals.min(self.events.len()))
-            .collect();
-        for event in events {
+        for _ in 0..signals {
+            let Some(event) = self.events.pop_front() else {
+                break;
+            };
             if let EventKind::WorkflowExecutionSignaled {
                 signal_name,
                 input,
