@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use prost_wkt_types::Duration as ProtoDuration;
-use steadfast_engine::Engine;
+use steadfast_engine::{Engine, ExecutionRef, WorkflowDescription};
 use steadfast_wire::{Home, Wire};
 use tonic::Status;
 
-use crate::refusal::namespace_not_found;
+use crate::refusal::{namespace_not_found, status_of};
 
 /// The engine and how its values are written. Payloads go through as they are: whoever has a codec has it at the client.
 #[derive(Debug)]
@@ -28,6 +28,15 @@ impl Api {
     /// An id for what a request leaves without one.
     pub(crate) fn new_id() -> String {
         uuid::Uuid::new_v4().to_string()
+    }
+
+    /// Where an execution stands.
+    pub(crate) async fn describe(
+        &self,
+        execution: ExecutionRef,
+    ) -> Result<WorkflowDescription, Status> {
+        let described = self.engine.describe_workflow(execution).await;
+        described.map_err(status_of)
     }
 
     /// Refuses a request for a namespace that is not the engine's.

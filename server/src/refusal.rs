@@ -93,7 +93,6 @@ pub(crate) fn status_of(error: EngineError) -> Status {
         EngineError::Stopped { .. } | EngineError::Unavailable { .. } => {
             Status::unavailable(message)
         }
-        EngineError::Storage { .. } => Status::internal(message),
         _ => Status::internal(message),
     }
 }

@@ -141,6 +141,11 @@ pub struct TerminateWorkflowRequest {
     pub identity: Identity,
 }
 
+impl TerminateWorkflowRequest {
+    /// The reason that is recorded when nobody gave one, as on a Temporal Service.
+    pub const DEFAULT_REASON: &str = "terminated by user via frontend";
+}
+
 /// Asks a workflow's code about its state.
 #[derive(Clone, Debug)]
 pub struct QueryWorkflowRequest {
@@ -196,6 +201,16 @@ pub struct UpdateReply {
     pub execution: WorkflowExecution,
     /// The outcome, once it is known. A rejection is an outcome too.
     pub outcome: Option<Result<Payload, Failure>>,
+}
+
+impl UpdateReply {
+    /// What became of an update that was accepted by a run which then closed, as a Temporal Service says it (M3).
+    #[must_use]
+    pub fn accepted_and_closed() -> Failure {
+        let message =
+            "Workflow Update failed because the Workflow completed before the Update completed.";
+        Failure::application(message, "AcceptedUpdateCompletedWorkflow").non_retryable()
+    }
 }
 
 /// Asks for a part of a history.

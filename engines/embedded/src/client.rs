@@ -31,8 +31,6 @@ use super::{
 
 /// What the termination of a run says in whose place another one starts, as on a Temporal Service.
 const REPLACED_REASON: &str = "TerminateIfRunning WorkflowIdReusePolicy";
-/// What a termination says when nobody gave a reason, as on a Temporal Service.
-const DEFAULT_REASON: &str = "terminated by user via frontend";
 
 impl Shared {
     pub(crate) async fn start(
@@ -112,7 +110,7 @@ impl Shared {
         check_termination(&request)?;
         self.change_open(&request.execution, |run, now| {
             let reason = if request.reason.is_empty() {
-                DEFAULT_REASON.to_owned()
+                TerminateWorkflowRequest::DEFAULT_REASON.to_owned()
             } else {
                 request.reason
             };

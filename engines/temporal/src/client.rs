@@ -8,15 +8,14 @@ use steadfast_core::{
 use steadfast_engine::{
     ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, ResetWorkflowRequest, Signal,
     SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    spelling::enums::REUSE_POLICIES,
+    spelling::enums::{CONFLICT_POLICIES, REUSE_POLICIES},
 };
 use steadfast_wire::values::{
     event_id_out, execution_out, id, normal_queue, retry_policy_out, search_attributes_out, text,
     timeout_out, workflow_type,
 };
 use temporalio_protos::temporal::api::{
-    enums::v1::{ResetReapplyExcludeType, WorkflowIdConflictPolicy as ProtoConflictPolicy},
-    workflowservice::v1 as proto,
+    enums::v1::ResetReapplyExcludeType, workflowservice::v1 as proto,
 };
 
 use super::{Connection, service::Patience, status::error_of};
@@ -53,7 +52,7 @@ impl Connection {
             identity: text(Some(request.identity)),
             request_id: text(Some(request.request_id)),
             workflow_id_reuse_policy: REUSE_POLICIES.number(request.id_reuse_policy),
-            workflow_id_conflict_policy: conflict_policy(request.id_conflict_policy),
+            workflow_id_conflict_policy: CONFLICT_POLICIES.number(request.id_conflict_policy),
             retry_policy: retry_policy_out(request.retry_policy)?,
             memo: self.wire.memo_out(request.memo)?,
             search_attributes: search_attributes_out(request.search_attributes),
@@ -90,8 +89,10 @@ impl Connection {
             workflow_id_reuse_policy: REUSE_POLICIES.number(start.id_reuse_policy),
             workflow_id_conflict_policy: match start.id_conflict_policy {
                 // What is open is signalled: to fail would be another request.
-                WorkflowIdConflictPolicy::Fail => ProtoConflictPolicy::UseExisting.into(),
-                policy => conflict_policy(policy),
+                WorkflowIdConflictPolicy::Fail => {
+                    CONFLICT_POLICIES.number(WorkflowIdConflictPolicy::UseExisting)
+                }
+                policy => CONFLICT_POLICIES.number(policy),
             },
             signal_name: text(Some(signal.name)),
             signal_input: self.wire.payloads_out(signal.input)?,
@@ -283,13 +284,4 @@ pub(super) fn current(execution: &ExecutionRef) -> Option<WorkflowExecution> {
         None => execution.run_id.as_ref(),
     };
     execution_out(&execution.workflow_id, run_id)
-}
-
-fn conflict_policy(policy: WorkflowIdConflictPolicy) -> i32 {
-    let policy = match policy {
-        WorkflowIdConflictPolicy::Fail => ProtoConflictPolicy::Fail,
-        WorkflowIdConflictPolicy::UseExisting => ProtoConflictPolicy::UseExisting,
-        WorkflowIdConflictPolicy::TerminateExisting => ProtoConflictPolicy::TerminateExisting,
-    };
-    policy.into()
 }

@@ -3,13 +3,10 @@
 use steadfast_core::{event::ExecutionStatus, ids::RunId, options::ParentClosePolicy};
 use steadfast_engine::{
     PendingActivity, PendingActivityState, PendingChild, WorkflowDescription,
-    spelling::enums::PARENT_CLOSE_POLICIES,
+    spelling::{enums::PARENT_CLOSE_POLICIES, statuses::status_of_number},
 };
 use temporalio_protos::temporal::api::{
-    enums::v1::{
-        PendingActivityState as ProtoActivityState, WorkflowExecutionStatus as ProtoStatus,
-    },
-    workflow::v1 as workflow,
+    enums::v1::PendingActivityState as ProtoActivityState, workflow::v1 as workflow,
 };
 
 use crate::values::{
@@ -102,13 +99,5 @@ pub fn pending_child_in(child: &workflow::PendingChildExecutionInfo) -> Wired<Pe
 
 /// A paused execution is open.
 fn status_in(status: i32) -> ExecutionStatus {
-    match ProtoStatus::try_from(status) {
-        Ok(ProtoStatus::Completed) => ExecutionStatus::Completed,
-        Ok(ProtoStatus::Failed) => ExecutionStatus::Failed,
-        Ok(ProtoStatus::Canceled) => ExecutionStatus::Cancelled,
-        Ok(ProtoStatus::Terminated) => ExecutionStatus::Terminated,
-        Ok(ProtoStatus::ContinuedAsNew) => ExecutionStatus::ContinuedAsNew,
-        Ok(ProtoStatus::TimedOut) => ExecutionStatus::TimedOut,
-        _ => ExecutionStatus::Running,
-    }
+    status_of_number(i64::from(status)).unwrap_or(ExecutionStatus::Running)
 }

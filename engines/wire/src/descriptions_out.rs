@@ -6,14 +6,11 @@ use steadfast_core::{
 };
 use steadfast_engine::{
     PendingActivity, PendingActivityState, PendingChild, PendingWorkflowTask, WorkflowDescription,
-    spelling::enums::PARENT_CLOSE_POLICIES,
+    spelling::{enums::PARENT_CLOSE_POLICIES, statuses::status_number},
 };
 use temporalio_protos::temporal::api::{
     common::v1 as common,
-    enums::v1::{
-        PendingActivityState as ProtoActivityState, PendingWorkflowTaskState,
-        WorkflowExecutionStatus as ProtoStatus,
-    },
+    enums::v1::{PendingActivityState as ProtoActivityState, PendingWorkflowTaskState},
     workflow::v1 as workflow,
     workflowservice::v1::DescribeWorkflowExecutionResponse,
 };
@@ -175,16 +172,7 @@ pub fn pending_workflow_task_out(task: &PendingWorkflowTask) -> workflow::Pendin
 
 /// The number of a status.
 pub fn status_out(status: ExecutionStatus) -> i32 {
-    match status {
-        ExecutionStatus::Running => ProtoStatus::Running,
-        ExecutionStatus::Completed => ProtoStatus::Completed,
-        ExecutionStatus::Failed => ProtoStatus::Failed,
-        ExecutionStatus::Cancelled => ProtoStatus::Canceled,
-        ExecutionStatus::Terminated => ProtoStatus::Terminated,
-        ExecutionStatus::ContinuedAsNew => ProtoStatus::ContinuedAsNew,
-        ExecutionStatus::TimedOut => ProtoStatus::TimedOut,
-    }
-    .into()
+    i32::try_from(status_number(status)).unwrap_or_default()
 }
 
 fn started_of(first: Option<&HistoryEvent>) -> Option<&WorkflowExecutionStarted> {

@@ -17,12 +17,10 @@ use steadfast_core::{
 use steadfast_engine::{
     CancelWorkflowRequest, EngineError, ExecutionRef, ResetWorkflowRequest, Signal,
     SignalWorkflowRequest, StartWorkflowRequest, TerminateWorkflowRequest,
-    spelling::enums::REUSE_POLICIES,
+    spelling::enums::{CONFLICT_POLICIES, REUSE_POLICIES},
 };
 use temporalio_protos::temporal::api::{
-    enums::v1::{
-        ResetReapplyExcludeType, ResetReapplyType, WorkflowIdConflictPolicy as ProtoConflictPolicy,
-    },
+    enums::v1::{ResetReapplyExcludeType, ResetReapplyType},
     workflowservice::v1 as proto,
 };
 
@@ -38,9 +36,6 @@ use crate::values::{
     Wire, Wired, duration_in, event_id, retry_policy_in, search_attributes_in, timeout_in,
     type_name,
 };
-
-/// Why an execution is terminated, if a request does not say.
-const TERMINATED_BY_USER: &str = "terminated by user via frontend";
 
 /// The number of the deprecated policy that is a conflict policy today.
 const TERMINATE_IF_RUNNING: i32 = 4;
@@ -81,7 +76,9 @@ impl Wire {
         if workflow_type.as_ref().is_none_or(|it| it.name.is_empty()) {
             return Err(EngineError::invalid("workflow type not set"));
         }
-        if request.workflow_id_conflict_policy == i32::from(ProtoConflictPolicy::Fail) {
+        if request.workflow_id_conflict_policy
+            == CONFLICT_POLICIES.number(WorkflowIdConflictPolicy::Fail)
+        {
             return Err(EngineError::invalid(
                 "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation.",
             ));
@@ -208,7 +205,7 @@ impl Wire {
         let execution = execution_ref(request.workflow_execution, &request.first_execution_run_id)?;
         let mut reason = request.reason;
         if reason.is_empty() {
-            TERMINATED_BY_USER.clone_into(&mut reason);
+            TerminateWorkflowRequest::DEFAULT_REASON.clone_into(&mut reason);
         }
         Ok(TerminateWorkflowRequest {
             execution,
@@ -297,14 +294,7 @@ fn id_policies(
     conflict: i32,
     otherwise: WorkflowIdConflictPolicy,
 ) -> Wired<(WorkflowIdReusePolicy, WorkflowIdConflictPolicy)> {
-    let conflict = match ProtoConflictPolicy::try_from(conflict) {
-        Ok(ProtoConflictPolicy::Fail) => Some(WorkflowIdConflictPolicy::Fail),
-        Ok(ProtoConflictPolicy::UseExisting) => Some(WorkflowIdConflictPolicy::UseExisting),
-        Ok(ProtoConflictPolicy::TerminateExisting) => {
-            Some(WorkflowIdConflictPolicy::TerminateExisting)
-        }
-        Ok(ProtoConflictPolicy::Unspecified) | Err(_) => None,
-    };
+    let conflict = CONFLICT_POLICIES.of_number(conflict);
     let terminates = reuse == TERMINATE_IF_RUNNING;
     let reuse = REUSE_POLICIES.of_number(reuse).unwrap_or_default();
     match conflict {

@@ -8,7 +8,7 @@ use steadfast_core::{
     ids::{EventId, UpdateId, WorkflowExecution},
     payload::Payload,
 };
-use steadfast_engine::{ExecutionRef, HistoryRequest, HistoryWait, UpdateStage};
+use steadfast_engine::{ExecutionRef, HistoryRequest, HistoryWait, UpdateReply, UpdateStage};
 use steadfast_wire::{
     requests::{self, UpdatePoll},
     status_out,
@@ -42,8 +42,7 @@ pub(super) async fn query(
         QueryRejectCondition::Unspecified | QueryRejectCondition::None
     ) {
         let execution = requests::execution_in(request.execution.clone()).map_err(status_of)?;
-        let described = api.engine.describe_workflow(execution).await;
-        let status = described.map_err(status_of)?.status;
+        let status = api.describe(execution).await?.status;
         if is_rejected(condition, status) {
             let status = status_out(status);
             return Ok(proto::QueryWorkflowResponse {
@@ -89,13 +88,13 @@ pub(super) async fn update(
     let wanted = update.wait_for;
     // How far it has come is told when time is up, so the two steps are waited for one after the other.
     update.wait_for = UpdateStage::Accepted;
-    let (execution, update_id) = (update.execution.clone(), update.update_id.clone());
-    let reply = match timeout_at(deadline, api.engine.update_workflow(update)).await {
+    let update_id = update.update_id.clone();
+    let accepting = api.engine.update_workflow(update.clone());
+    let reply = match timeout_at(deadline, accepting).await {
         Ok(reply) => reply.map_err(status_of)?,
         // Nobody has taken it yet. Whoever asks again with the same id waits for the same update.
         Err(_) => {
-            let described = api.engine.describe_workflow(execution).await;
-            let execution = described.map_err(status_of)?.execution;
+            let execution = api.describe(update.execution).await?.execution;
             return Ok(proto::UpdateWorkflowExecutionResponse {
                 update_ref: Some(reference(&execution, &update_id)),
                 stage: Stage::Admitted.into(),
@@ -105,11 +104,12 @@ pub(super) async fn update(
     };
     let mut outcome = reply.outcome;
     if outcome.is_none() && wanted == UpdateStage::Completed {
-        let known = known(&api, &reply.execution, &update_id, Some(wanted));
-        outcome = match timeout_at(deadline, known).await {
-            Ok(known) => known?.and_then(|known| known.outcome),
-            Err(_) => None,
-        };
+        // The same id is the same update.
+        update.wait_for = wanted;
+        update.execution = ExecutionRef::run(reply.execution.clone());
+        if let Ok(ended) = timeout_at(deadline, api.engine.update_workflow(update)).await {
+            outcome = ended.map_err(status_of)?.outcome;
+        }
     }
     Ok(proto::UpdateWorkflowExecutionResponse {
         update_ref: Some(reference(&reply.execution, &update_id)),
@@ -129,85 +129,81 @@ pub(super) async fn poll_update(
         update_id,
         wait_for,
     } = requests::poll_update_in(request).map_err(status_of)?;
-    let described = api.engine.describe_workflow(execution).await;
-    let execution = described.map_err(status_of)?.execution;
+    let execution = api.describe(execution).await?.execution;
+    let mut search = Search::new(&execution, &update_id);
     // Without a wait first: whoever polls for what never was is told so at once.
-    let Some(mut found) = known(&api, &execution, &update_id, None).await? else {
+    let mut outcome = search.outcome(&api, HistoryWait::No).await?;
+    if !search.is_accepted {
         return Err(update_not_found(update_id.as_str()));
-    };
-    if found.outcome.is_none() && wait_for == Some(UpdateStage::Completed) {
-        let more = known(&api, &execution, &update_id, wait_for);
-        if let Ok(more) = timeout(api.long_poll, more).await {
-            found = more?.unwrap_or(found);
+    }
+    if outcome.is_none() && wait_for == Some(UpdateStage::Completed) {
+        let ended = search.outcome(&api, HistoryWait::NewEvent);
+        if let Ok(ended) = timeout(api.long_poll, ended).await {
+            outcome = ended?;
         }
     }
     Ok(proto::PollWorkflowExecutionUpdateResponse {
-        stage: stage_of(found.outcome.as_ref()).into(),
-        outcome: outcome_out(&api, found.outcome)?,
+        stage: stage_of(outcome.as_ref()).into(),
+        outcome: outcome_out(&api, outcome)?,
         update_ref: Some(reference(&execution, &update_id)),
     })
 }
 
-/// An update that was accepted.
-struct Known {
-    outcome: Option<Result<Payload, Failure>>,
+/// Looks for an update in a history, of which only the id is known.
+struct Search<'a> {
+    execution: &'a WorkflowExecution,
+    update_id: &'a UpdateId,
+    /// The first event that was not looked at.
+    next: EventId,
+    is_accepted: bool,
 }
 
-/// What a history knows of an update; waits for its outcome if that is wanted, or for the end of the run. `None` if it knows
-/// nothing.
-async fn known(
-    api: &Api,
-    execution: &WorkflowExecution,
-    update_id: &UpdateId,
-    wait_for: Option<UpdateStage>,
-) -> Reply<Option<Known>> {
-    let mut from = EventId(1);
-    let mut found = None;
-    loop {
-        let wait = match wait_for {
-            Some(_) => HistoryWait::NewEvent,
-            None => HistoryWait::No,
-        };
-        let page = api.engine.workflow_history(HistoryRequest {
-            execution: ExecutionRef::run(execution.clone()),
-            from,
-            page_size: PAGE,
-            wait,
-        });
-        let page = page.await.map_err(status_of)?;
-        let mut is_closed = page.events.is_empty();
-        for event in page.events {
-            from = event.event_id.next();
-            is_closed |= event.kind.is_closing();
-            match event.kind {
-                EventKind::WorkflowExecutionUpdateAccepted { update_id: id, .. }
-                    if id == *update_id =>
-                {
-                    found = Some(Known { outcome: None });
+impl<'a> Search<'a> {
+    fn new(execution: &'a WorkflowExecution, update_id: &'a UpdateId) -> Self {
+        Self {
+            execution,
+            update_id,
+            next: EventId(1),
+            is_accepted: false,
+        }
+    }
+
+    /// The outcome, if it is in what was not looked at yet; else, when it may wait, once it comes or the run ends.
+    async fn outcome(
+        &mut self,
+        api: &Api,
+        wait: HistoryWait,
+    ) -> Reply<Option<Result<Payload, Failure>>> {
+        loop {
+            let page = api.engine.workflow_history(HistoryRequest {
+                execution: ExecutionRef::run(self.execution.clone()),
+                from: self.next,
+                page_size: PAGE,
+                wait,
+            });
+            let page = page.await.map_err(status_of)?;
+            let mut is_closed = page.events.is_empty();
+            for event in page.events {
+                self.next = event.event_id.next();
+                is_closed |= event.kind.is_closing();
+                match event.kind {
+                    EventKind::WorkflowExecutionUpdateAccepted { update_id, .. }
+                        if update_id == *self.update_id =>
+                    {
+                        self.is_accepted = true;
+                    }
+                    EventKind::WorkflowExecutionUpdateCompleted {
+                        update_id, outcome, ..
+                    } if update_id == *self.update_id => return Ok(Some(*outcome)),
+                    _ => {}
                 }
-                EventKind::WorkflowExecutionUpdateCompleted {
-                    update_id: id,
-                    outcome,
-                    ..
-                } if id == *update_id => {
-                    return Ok(Some(Known {
-                        outcome: Some(*outcome),
-                    }));
-                }
-                _ => {}
             }
-        }
-        if is_closed && found.is_some() {
-            // M3: one that was accepted and whose run ended has failed.
-            return Ok(Some(Known {
-                outcome: Some(Err(Failure::application(
-                    "Workflow Update failed because the Workflow completed before the Update completed.",
-                    "AcceptedUpdateCompletedWorkflow",
-                ))),
-            }));
-        }
-        if is_closed || (page.next.is_none() && wait_for.is_none()) {
-            return Ok(found);
+            if is_closed && self.is_accepted {
+                return Ok(Some(Err(UpdateReply::accepted_and_closed())));
+            }
+            if is_closed || (page.next.is_none() && wait == HistoryWait::No) {
+                return Ok(None);
+            }
         }
     }
 }

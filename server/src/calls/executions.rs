@@ -22,8 +22,7 @@ pub(super) async fn describe(
 ) -> Reply<proto::DescribeWorkflowExecutionResponse> {
     api.check_namespace(&request.namespace)?;
     let execution = requests::execution_in(request.execution).map_err(status_of)?;
-    let described = api.engine.describe_workflow(execution).await;
-    let described = described.map_err(status_of)?;
+    let described = api.describe(execution).await?;
     let first = api
         .engine
         .workflow_history(HistoryRequest {

@@ -129,8 +129,7 @@ pub(super) async fn get_reverse(
             token.next.0
         }
         None => {
-            let described = api.engine.describe_workflow(execution).await;
-            let described = described.map_err(status_of)?;
+            let described = api.describe(execution).await?;
             execution = ExecutionRef::run(described.execution);
             described.history_length
         }
@@ -171,13 +170,11 @@ async fn settled(api: &Api, execution: ExecutionRef) -> Reply<ExecutionRef> {
     if execution.run_id.is_some() && execution.first_execution_run_id.is_none() {
         return Ok(execution);
     }
-    let described = api.engine.describe_workflow(execution).await;
-    Ok(ExecutionRef::run(described.map_err(status_of)?.execution))
+    Ok(ExecutionRef::run(api.describe(execution).await?.execution))
 }
 
 async fn last_event(api: &Api, execution: ExecutionRef) -> Reply<HistoryEvent> {
-    let described = api.engine.describe_workflow(execution).await;
-    let described = described.map_err(status_of)?;
+    let described = api.describe(execution).await?;
     let page = api
         .engine
         .workflow_history(HistoryRequest {

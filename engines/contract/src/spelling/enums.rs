@@ -3,7 +3,7 @@
 use steadfast_core::{
     event::{ContinueAsNewInitiator, ExternalFailedCause, WorkflowTaskFailedCause},
     failure::{ApplicationErrorCategory, NexusHandlerRetryBehavior, TimeoutType},
-    options::{ParentClosePolicy, WorkflowIdReusePolicy},
+    options::{ParentClosePolicy, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
     retry::RetryState,
 };
 
@@ -327,6 +327,21 @@ pub static TASK_FAILED_CAUSES: Names<WorkflowTaskFailedCause> = Names {
         ),
     ],
     other: Some(WorkflowTaskFailedCause::Unspecified),
+};
+
+/// `WorkflowIdConflictPolicy`.
+pub static CONFLICT_POLICIES: Names<WorkflowIdConflictPolicy> = Names {
+    prefix: "WORKFLOW_ID_CONFLICT_POLICY_",
+    values: &[
+        (1, "FAIL", WorkflowIdConflictPolicy::Fail),
+        (2, "USE_EXISTING", WorkflowIdConflictPolicy::UseExisting),
+        (
+            3,
+            "TERMINATE_EXISTING",
+            WorkflowIdConflictPolicy::TerminateExisting,
+        ),
+    ],
+    other: None,
 };
 
 /// `IndexedValueType`.

@@ -48,6 +48,20 @@ pub const EXECUTION_STATUSES: [(i64, &str, &str, ExecutionStatus); 7] = [
     ),
 ];
 
+/// The number.
+#[must_use]
+pub fn status_number(status: ExecutionStatus) -> i64 {
+    let found = EXECUTION_STATUSES.iter().find(|entry| entry.3 == status);
+    found.map_or(0, |entry| entry.0)
+}
+
+/// The status of a number.
+#[must_use]
+pub fn status_of_number(number: i64) -> Option<ExecutionStatus> {
+    let found = EXECUTION_STATUSES.iter().find(|entry| entry.0 == number);
+    found.map(|entry| entry.3)
+}
+
 /// The short name.
 #[must_use]
 pub fn status_name(status: ExecutionStatus) -> &'static str {

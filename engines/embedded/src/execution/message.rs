@@ -204,7 +204,7 @@ impl Execution {
         if !self.is_open() {
             let answer = match self.updates.get(&update_id).map(|pending| &pending.state) {
                 Some(UpdateState::Completed { outcome }) => (**outcome).clone(),
-                Some(UpdateState::Accepted { .. }) => Err(accepted_and_closed()),
+                Some(UpdateState::Accepted { .. }) => Err(UpdateReply::accepted_and_closed()),
                 _ => {
                     // Nobody may be waiting any more.
                     let _ = reply.send(Err(EngineError::not_found(EngineError::ALREADY_COMPLETED)));
@@ -378,7 +378,7 @@ impl Execution {
                 UpdateState::Accepted { .. } => {
                     let waiters = mem::take(&mut pending.waiters);
                     self.updates.insert(id, pending);
-                    self.answer_update(waiters, &Err(accepted_and_closed()));
+                    self.answer_update(waiters, &Err(UpdateReply::accepted_and_closed()));
                 }
                 UpdateState::Admitted { .. } | UpdateState::Sent { .. } if moves_on => {
                     pending.state = UpdateState::Admitted { recorded: false };
@@ -460,11 +460,4 @@ impl Execution {
             }
         }
     }
-}
-
-/// What became of an update that was accepted by a run that then closed, as a Temporal Service says it.
-fn accepted_and_closed() -> Failure {
-    let message =
-        "Workflow Update failed because the Workflow completed before the Update completed.";
-    Failure::application(message, "AcceptedUpdateCompletedWorkflow").non_retryable()
 }

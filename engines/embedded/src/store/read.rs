@@ -14,12 +14,15 @@ use steadfast_core::{
     payload::PayloadMap,
     time::Timestamp,
 };
-use steadfast_engine::{EngineError, spelling::enums::SEARCH_ATTRIBUTE_TYPES};
+use steadfast_engine::{
+    EngineError,
+    spelling::{enums::SEARCH_ATTRIBUTE_TYPES, statuses::status_of_number},
+};
 
 use super::{
     codec::{checksum, decode_events, decode_value, verify},
     db::Db,
-    rows::{as_integer, names_checksum, status_of},
+    rows::{as_integer, names_checksum},
     storage_error,
 };
 use crate::{
@@ -129,7 +132,7 @@ fn run_info(db: &Db, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineEr
             },
             workflow_type: WorkflowType::new(workflow_type).map_err(id)?,
             task_queue: TaskQueue::new(task_queue).map_err(id)?,
-            status: status_of(status).ok_or_else(|| damaged("status"))?,
+            status: status_of_number(status).ok_or_else(|| damaged("status"))?,
             start_time,
             close_time,
             wakeup,
@@ -615,7 +618,7 @@ pub(crate) fn count_runs_by_status(
     counts
         .into_iter()
         .map(|(status, count)| {
-            let status = status_of(status).ok_or_else(|| damaged("status"))?;
+            let status = status_of_number(status).ok_or_else(|| damaged("status"))?;
             Ok((status, u64::try_from(count).unwrap_or(0)))
         })
         .collect()

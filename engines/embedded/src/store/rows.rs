@@ -9,7 +9,10 @@ use steadfast_core::{
     payload::PayloadMap,
     time::Timestamp,
 };
-use steadfast_engine::{SearchAttributeType, spelling::enums::SEARCH_ATTRIBUTE_TYPES};
+use steadfast_engine::{
+    SearchAttributeType,
+    spelling::{enums::SEARCH_ATTRIBUTE_TYPES, statuses::status_number},
+};
 
 use super::{
     codec::{checksum, encode_value},
@@ -435,30 +438,4 @@ fn map_blob(map: &PayloadMap) -> Option<Vec<u8>> {
 
 pub(super) fn as_integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// The numbers are stored and never change.
-fn status_number(status: ExecutionStatus) -> i64 {
-    match status {
-        ExecutionStatus::Running => 1,
-        ExecutionStatus::Completed => 2,
-        ExecutionStatus::Failed => 3,
-        ExecutionStatus::Cancelled => 4,
-        ExecutionStatus::Terminated => 5,
-        ExecutionStatus::ContinuedAsNew => 6,
-        ExecutionStatus::TimedOut => 7,
-    }
-}
-
-pub(super) fn status_of(number: i64) -> Option<ExecutionStatus> {
-    Some(match number {
-        1 => ExecutionStatus::Running,
-        2 => ExecutionStatus::Completed,
-        3 => ExecutionStatus::Failed,
-        4 => ExecutionStatus::Cancelled,
-        5 => ExecutionStatus::Terminated,
-        6 => ExecutionStatus::ContinuedAsNew,
-        7 => ExecutionStatus::TimedOut,
-        _ => return None,
-    })
 }

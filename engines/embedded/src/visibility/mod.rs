@@ -10,7 +10,7 @@ use steadfast_engine::{
     EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
     PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, WorkflowCount,
     WorkflowDescription, WorkflowGroup, WorkflowPage,
-    spelling::statuses::{EXECUTION_STATUSES, status_name},
+    spelling::statuses::{status_name, status_number},
 };
 
 use self::query::{Query, query};
@@ -137,8 +137,7 @@ impl Shared {
             }
             for (status, more) in count_runs_by_status(db, &selection, keys)? {
                 count += more;
-                let number = EXECUTION_STATUSES.iter().find(|entry| entry.3 == status);
-                let number = number.map_or(0, |entry| entry.0);
+                let number = status_number(status);
                 by_status.entry(number).or_insert((status, 0)).1 += more;
             }
             Ok(None)
