@@ -1,6 +1,6 @@
 //! Temporal's command line on our workflows, with the commands of Temporal's pages.
 
-use std::time::Duration;
+use std::{process::Output, time::Duration};
 
 use steadfast::{client::WorkflowHandle, core::event::ExecutionStatus, prelude::*};
 use tokio::process::Command;
@@ -43,30 +43,29 @@ impl Cli {
     }
 
     /// Runs a command, and gives its exit code and what it printed.
-    pub(crate) async fn say(&self, arguments: &[String]) -> (i32, String) {
-        let mut command = Command::new(&self.command);
-        command.args(arguments).args(["--address", &self.address]);
-        if !arguments.iter().any(|argument| argument == "--namespace") {
-            command.args(["--namespace", &self.namespace]);
-        }
-        let output = command.output().await.unwrap();
+    pub(crate) async fn say(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.output(arguments).await;
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text).into_owned();
         (output.status.code().unwrap_or(-1), text)
     }
 
-    /// Runs a command and gives what it printed.
+    /// Runs a command that succeeds, and gives its output.
     pub(crate) async fn run(&self, arguments: &[&str]) -> String {
-        let output = Command::new(&self.command)
-            .args(arguments)
-            .args(["--address", &self.address, "--namespace", &self.namespace])
-            .output()
-            .await
-            .unwrap();
+        let output = self.output(arguments).await;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {text}{errors}");
         text
+    }
+
+    async fn output(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(&self.command);
+        command.args(arguments).args(["--address", &self.address]);
+        if !arguments.contains(&"--namespace") {
+            command.args(["--namespace", &self.namespace]);
+        }
+        command.output().await.unwrap()
     }
 }
 

@@ -230,6 +230,7 @@ async fn say_all(cli: &Cli, place: &Place) -> Vec<(String, String)> {
             .split(' ')
             .map(|argument| argument.replace('~', " "))
             .collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let (code, text) = cli.say(&arguments).await;
         said.push((
             command.to_owned(),

@@ -193,6 +193,16 @@ async fn code_that_took_a_request_can_end_as_cancelled() {
     .await;
 }
 
+/// Waits until a number does not change any more, and gives it.
+async fn come_to_rest(number: &AtomicU64) -> u64 {
+    let mut before = u64::MAX;
+    while number.load(Ordering::Relaxed) != before {
+        before = number.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    before
+}
+
 /// Counts how often the code below caught its unwinding.
 static CAUGHT: AtomicU64 = AtomicU64::new(0);
 
@@ -218,13 +228,12 @@ async fn code_that_catches_its_end_comes_to_rest() {
         spinning.reaches("WTFailed", 1).await;
         let terminate = WorkflowTerminateOptions::builder().reason("enough").build();
         spinning.handle.terminate(terminate).await.unwrap();
-        let mut before = 0;
-        while CAUGHT.load(Ordering::Relaxed) != before || before == 0 {
-            before = CAUGHT.load(Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
         // Each try of its task caught it once.
-        assert!(before < 10, "{before}");
+        let mut caught = 0;
+        while caught == 0 {
+            caught = come_to_rest(&CAUGHT).await;
+        }
+        assert!(caught < 10, "{caught}");
     })
     .await;
 }
@@ -252,12 +261,8 @@ async fn code_that_kept_its_thread_is_ended_at_its_next_call() {
         spinning.reaches("WTFailed", 1).await;
         let terminate = WorkflowTerminateOptions::builder().reason("enough").build();
         spinning.handle.terminate(terminate).await.unwrap();
-        // The threads that ran it end: the number comes to rest.
-        let mut before = u64::MAX;
-        while ROUNDS.load(Ordering::Relaxed) != before {
-            before = ROUNDS.load(Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        // The threads that ran it end.
+        come_to_rest(&ROUNDS).await;
         let other = world.start(async |_| Ok("other".to_owned())).await;
         assert_eq!(other.result().await, "other");
     })
@@ -290,11 +295,7 @@ async fn code_that_only_wakes_itself_is_ended_too() {
         spinning.reaches("WTFailed", 1).await;
         let terminate = WorkflowTerminateOptions::builder().reason("enough").build();
         spinning.handle.terminate(terminate).await.unwrap();
-        let mut before = u64::MAX;
-        while POLLS.load(Ordering::Relaxed) != before {
-            before = POLLS.load(Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        come_to_rest(&POLLS).await;
     })
     .await;
 }
