@@ -4,8 +4,6 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-const NANOS_PER_SECOND: i64 = 1_000_000_000;
-
 /// A point in time with nanosecond precision, between the years 1677 and 2262.
 ///
 /// Arithmetic saturates at those bounds instead of failing: a timer for a thousand years is a
@@ -48,23 +46,12 @@ impl Timestamp {
     }
 }
 
-/// Writes RFC 3339 in UTC, such as `2026-11-20T15:08:35.210916322Z`.
+/// Writes RFC 3339 in UTC with as many digits as needed, such as `2026-11-20T15:08:35.210916322Z`, or with as many as a
+/// precision says: `{time:.3}`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(NANOS_PER_SECOND);
-        let nanos = self.0.rem_euclid(NANOS_PER_SECOND);
-        let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
-        let second = seconds.rem_euclid(86_400);
-        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
-        if nanos != 0 {
-            let digits = format!("{nanos:09}");
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
-        }
-        f.write_str("Z")
+        let time = jiff::Timestamp::from_nanosecond(i128::from(self.0)).map_err(|_| fmt::Error)?;
+        fmt::Display::fmt(&time, f)
     }
 }
 
@@ -72,27 +59,6 @@ impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Turns days since the epoch into a date of the proleptic Gregorian calendar, by counting years
-/// from March so that the leap day is the last of its year (H. Hinnant, "chrono-compatible
-/// low-level date algorithms").
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days.saturating_add(719_468);
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]
@@ -109,6 +75,12 @@ mod tests {
             "2026-11-20T15:08:35.210916322Z"
         );
         assert_eq!(text(-1_500_000_000), "1969-12-31T23:59:58.5Z");
+        assert_eq!(text(i64::MIN), "1677-09-21T00:12:43.145224192Z");
+        assert_eq!(text(i64::MAX), "2262-04-11T23:47:16.854775807Z");
+        assert_eq!(
+            format!("{:.3}", Timestamp::from_unix_nanos(1_500_000_000)),
+            "1970-01-01T00:00:01.500Z"
+        );
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Reads as much of TOML as it takes to tell keys from values, and skips the rest.
 //!
+//! `proc-macro-crate` would do it with eight crates more, which every user compiles before the first workflow (8 CPU seconds
+//! in release).
+//!
 //! Invariant: whatever the text, reading ends and does not fail.
 
 /// One value of a manifest: `[a.b] c.d = "e"` is `e` at `a`, `b`, `c`, `d`.

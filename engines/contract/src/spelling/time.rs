@@ -1,8 +1,11 @@
 //! Points in time and durations as protobuf writes them in JSON.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
+use jiff::{civil::DateTime, fmt::temporal::DateTimeParser};
 use steadfast_core::time::Timestamp;
+
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 /// The longest duration of protobuf: about ten thousand years.
 const MAX_SECONDS: u64 = 315_576_000_000;
@@ -11,36 +14,56 @@ const MAX_SECONDS: u64 = 315_576_000_000;
 /// last point in time; digits after the nanoseconds are cut.
 #[must_use]
 pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
-    let (date, time) = text.split_once(['T', 't', ' '])?;
-    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
-    let (clock, offset) = split_offset(time)?;
-    let (clock, nanos) = match clock.split_once('.') {
-        Some((clock, fraction)) => (clock, parse_fraction(fraction)?),
-        None => (clock, 0),
-    };
-    let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
-    // Second 60 is a leap second; it counts as the first of the next minute.
-    if hour > 23 || minute > 59 || second > 60 {
+    static PARSER: DateTimeParser = DateTimeParser::new();
+    if !has_all_parts(text) {
         return None;
     }
-    let days = days_from_civil(year, month, day)?;
-    let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - offset;
-    let nanos = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-    let bounds = (i128::from(i64::MIN), i128::from(i64::MAX));
-    let nanos = i64::try_from(nanos.clamp(bounds.0, bounds.1)).ok()?;
-    Some(Timestamp::from_unix_nanos(nanos))
+    // In pieces: what `jiff` takes for a point in time ends before the last day of the year 9999, which is "never" to some.
+    let text = cut_fraction(text);
+    let pieces = PARSER.parse_pieces(text.as_ref()).ok()?;
+    if pieces.time_zone_annotation().is_some() {
+        return None;
+    }
+    let local = pieces.date().to_datetime(pieces.time()?);
+    let since_epoch = local.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    let offset = i128::from(pieces.to_numeric_offset()?.seconds()) * NANOS_PER_SECOND;
+    let nanos = since_epoch.as_nanos() - offset;
+    let nanos = nanos.clamp(i64::MIN.into(), i64::MAX.into());
+    i64::try_from(nanos).ok().map(Timestamp::from_unix_nanos)
+}
+
+/// Whether a text has a date with dashes and a time of day with seconds: ISO 8601, which `jiff` reads, has shorter forms.
+fn has_all_parts(text: &str) -> bool {
+    let separators = [4, 7, 10, 13, 16].map(|index| text.as_bytes().get(index).copied());
+    let [dash, second_dash, time, colon, second_colon] = separators;
+    (dash, second_dash) == (Some(b'-'), Some(b'-'))
+        && matches!(time, Some(b'T' | b't' | b' '))
+        && (colon, second_colon) == (Some(b':'), Some(b':'))
+}
+
+/// The text with at most nine digits after the point.
+fn cut_fraction(text: &str) -> Cow<'_, str> {
+    let Some((seconds, rest)) = text.split_once('.') else {
+        return Cow::Borrowed(text);
+    };
+    let digits = rest.find(|letter: char| !letter.is_ascii_digit());
+    match digits.and_then(|digits| Some((rest.get(..9)?, rest.get(digits..)?))) {
+        Some((fraction, zone)) if digits > Some(9) => {
+            Cow::Owned(format!("{seconds}.{fraction}{zone}"))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// Writes RFC 3339 in UTC with 0, 3, 6 or 9 digits after the point.
 pub(crate) fn write_timestamp(time: Timestamp) -> String {
-    let text = time.to_string();
-    match text.trim_end_matches('Z').split_once('.') {
-        Some((seconds, fraction)) => {
-            let width = fraction.len().next_multiple_of(3);
-            format!("{seconds}.{fraction:0<width$}Z")
-        }
-        None => text,
-    }
+    let digits = match time.unix_nanos() {
+        nanos if nanos % 1_000_000_000 == 0 => 0,
+        nanos if nanos % 1_000_000 == 0 => 3,
+        nanos if nanos % 1_000 == 0 => 6,
+        _ => 9,
+    };
+    format!("{time:.digits$}")
 }
 
 /// Reads seconds such as `5s` or `0.500s`. There are no negative durations in a history.
@@ -76,19 +99,6 @@ fn digits(text: &str) -> Option<i64> {
     all_digits.then(|| text.parse().ok()).flatten()
 }
 
-/// Three numbers of known lengths.
-fn numbers(text: &str, separator: char, lengths: [usize; 3]) -> Option<[i64; 3]> {
-    let mut parts = text.split(separator);
-    let mut next = |length| parts.next().filter(|part| part.len() == length);
-    let [first, second, third] = lengths;
-    let numbers = [
-        digits(next(first)?)?,
-        digits(next(second)?)?,
-        digits(next(third)?)?,
-    ];
-    parts.next().is_none().then_some(numbers)
-}
-
 /// The nanoseconds of the digits after the point.
 fn parse_fraction(text: &str) -> Option<u32> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -96,46 +106,6 @@ fn parse_fraction(text: &str) -> Option<u32> {
     }
     let digits = text.bytes().chain(std::iter::repeat(b'0')).take(9);
     Some(digits.fold(0, |nanos, digit| nanos * 10 + u32::from(digit - b'0')))
-}
-
-/// The time of day without its offset, and the offset from UTC in seconds.
-fn split_offset(time: &str) -> Option<(&str, i64)> {
-    if let Some(clock) = time.strip_suffix(['Z', 'z']) {
-        return Some((clock, 0));
-    }
-    let (clock, offset) = time.split_at_checked(time.len().checked_sub(6)?)?;
-    let sign = match offset.get(..1)? {
-        "+" => 1,
-        "-" => -1,
-        _ => return None,
-    };
-    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let (hours, minutes) = (digits(hours)?, digits(minutes)?);
-    let valid = hours <= 23 && minutes <= 59;
-    valid.then_some((clock, sign * (hours * 3_600 + minutes * 60)))
-}
-
-/// Turns a date of the proleptic Gregorian calendar into days since the epoch, by counting years
-/// from March so that the leap day is the last of its year (H. Hinnant, "chrono-compatible
-/// low-level date algorithms"). The year has four digits, so nothing overflows.
-fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => return None,
-    };
-    if !(1..=last).contains(&day) {
-        return None;
-    }
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 719_468)
 }
 
 #[cfg(test)]
@@ -161,7 +131,8 @@ mod tests {
             nanos("2026-11-20T15:08:34.5+00:00"),
             Some(whole - 500_000_000)
         );
-        assert_eq!(nanos("1969-12-31T23:59:60Z"), Some(0));
+        // A leap second counts as the last one before it.
+        assert_eq!(nanos("1969-12-31T23:59:60Z"), Some(-1_000_000_000));
         assert_eq!(nanos("0001-01-01T00:00:00Z"), Some(i64::MIN));
         assert_eq!(nanos("9999-12-31T23:59:59Z"), Some(i64::MAX));
     }
@@ -197,6 +168,9 @@ mod tests {
             "Z",
             "2026-11-20",
             "2026-11-20T15:08Z",
+            "20261120T150835Z",
+            "2026-11-20T15:08:35Z[UTC]",
+            "2026-11-20T15:08:35[UTC]",
             "2026-11-20T15:08:35",
             "2026-11-20T15:08:35.Z",
             "2026-11-20T24:00:00Z",
