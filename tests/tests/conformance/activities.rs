@@ -6,6 +6,7 @@ use steadfast::{
     prelude::*,
     workflow::{join, join_all},
 };
+use steadfast_engine::conformance::notation;
 
 use crate::harness::{
     Ctx, Flow, HOUR, MINUTE, REAL_TIME, SECOND, Stage, World, cancelled_by, cases, nobodys,
@@ -687,7 +688,7 @@ async fn the_worker_shuts_down(world: &World) {
         (PendingActivityState::Scheduled, 2)
     );
     assert_eq!(
-        crate::notation::short(&pending.last_failure.unwrap()),
+        notation::short(&pending.last_failure.unwrap()),
         "application,WorkerShutdown \"the worker is shutting down and this activity did not complete in time\""
     );
     flow.terminate("x").await;

@@ -10,6 +10,7 @@ use steadfast::{
     prelude::*,
     workflow::ChildWorkflowOptionsBuilder,
 };
+use steadfast_engine::conformance::notation;
 
 use crate::harness::{
     CHILDREN, Ctx, Flow, HOUR, REAL_TIME, SECOND, Script, World, cases, child, continue_as_new,
@@ -49,7 +50,7 @@ async fn sleeps_and_cleans_up(ctx: &mut Ctx) -> WorkflowResult<String> {
 
 /// What a child ended with, as its parent sees it.
 pub(crate) fn saw(result: Result<String, ChildWorkflowError>) -> String {
-    result.unwrap_or_else(|error| crate::notation::short(error.failure()).replace('"', "'"))
+    result.unwrap_or_else(|error| notation::short(error.failure()).replace('"', "'"))
 }
 
 /// A parent that ends as its child does, with both at rest.

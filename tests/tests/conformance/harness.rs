@@ -26,12 +26,12 @@ use steadfast::{
     worker::WorkerOptions,
     workflow::{ActivityOptionsBuilder, ChildWorkflowOptionsBuilder},
 };
+use steadfast_engine::conformance::notation;
 use tokio::sync::oneshot;
 
 use crate::{
     engines::{Judged, Time, engines},
     gate::{Gate, Gated},
-    notation,
     stage::{Board, EVERYTHING},
 };
 

@@ -16,7 +16,6 @@ mod executions;
 mod gate;
 mod harness;
 mod in_flight;
-mod notation;
 mod races;
 mod resets;
 mod scopes;

@@ -6,6 +6,7 @@ use steadfast::{
     },
     prelude::*,
 };
+use steadfast_engine::conformance::notation;
 
 use crate::harness::{
     CHILDREN, Ctx, Flow, HOUR, REAL_TIME, SECOND, Script, Stage, WORKFLOWS, World, cancelled_by,
@@ -511,7 +512,7 @@ async fn parent_and_child(world: &World) -> (Flow, Flow) {
                 .await
             {
                 Ok(result) => Ok(result),
-                Err(error) => Ok(crate::notation::short(error.failure()).replace('"', "'")),
+                Err(error) => Ok(notation::short(error.failure()).replace('"', "'")),
             }
         })
         .await;

@@ -1,4 +1,4 @@
-//! Writes a history in the notation of the recorded scenarios, so that expectations can be copied
+//! Writes a history in the notation and the spelling of `scenarios.md`, so that expectations can be copied
 //! from there: `1 Started · 2-4 WT · 5 TimerStarted(t) · 6 CancelRequested(cause=x, identity=y)`.
 
 use std::fmt::Write as _;
@@ -38,7 +38,8 @@ pub fn render(events: &[HistoryEvent]) -> String {
     parts.join(" · ")
 }
 
-fn name(kind: &EventKind) -> String {
+/// One event.
+pub fn name(kind: &EventKind) -> String {
     match kind {
         EventKind::WorkflowExecutionStarted(_) => "Started".to_owned(),
         EventKind::WorkflowExecutionCompleted { result, .. } => with("Completed", result.iter()),
@@ -47,7 +48,7 @@ fn name(kind: &EventKind) -> String {
             retry_state,
             ..
         } => {
-            format!("Failed({}, {retry_state:?})", short(failure))
+            format!("Failed({}, {})", short(failure), shout(retry_state))
         }
         EventKind::WorkflowExecutionTimedOut { .. } => "TimedOut".to_owned(),
         EventKind::WorkflowExecutionCanceled { details, .. } => with("Canceled", details),
@@ -106,12 +107,31 @@ fn name(kind: &EventKind) -> String {
         }
         EventKind::WorkflowTaskStarted { .. } => "WTStarted".to_owned(),
         EventKind::WorkflowTaskCompleted { .. } => "WTCompleted".to_owned(),
-        EventKind::WorkflowTaskFailed { cause, failure, .. } => match failure {
-            Some(failure) => format!("WTFailed({cause:?}, {})", short(failure)),
-            None => format!("WTFailed({cause:?})"),
-        },
+        EventKind::WorkflowTaskFailed {
+            cause,
+            failure,
+            base_run_id,
+            new_run_id,
+            identity,
+            ..
+        } => {
+            let mut text = shout(cause);
+            if let Some(failure) = failure {
+                write!(text, ", {}", short(failure)).unwrap();
+            }
+            // Of a worker's failure the scenarios leave the identity out.
+            if let Some(identity) = identity
+                && identity.as_str() == "history-service"
+            {
+                write!(text, ", identity={identity}").unwrap();
+            }
+            if base_run_id.is_some() && new_run_id.is_some() {
+                text.push_str(", baseRunId,newRunId set");
+            }
+            format!("WTFailed({text})")
+        }
         EventKind::WorkflowTaskTimedOut { timeout_type, .. } => {
-            format!("WTTimedOut({timeout_type:?})")
+            format!("WTTimedOut({})", shout(timeout_type))
         }
         EventKind::ActivityTaskScheduled { activity, .. } => {
             format!("ActScheduled({})", activity.activity_id)
@@ -149,8 +169,9 @@ fn name(kind: &EventKind) -> String {
             ..
         } => {
             format!(
-                "ActFailed(sched={scheduled_event_id}, {}, {retry_state:?})",
-                short(failure)
+                "ActFailed(sched={scheduled_event_id}, {}, {})",
+                short(failure),
+                shout(retry_state)
             )
         }
         EventKind::ActivityTaskTimedOut {
@@ -160,8 +181,9 @@ fn name(kind: &EventKind) -> String {
             ..
         } => {
             format!(
-                "ActTimedOut(sched={scheduled_event_id}, {}, {retry_state:?})",
-                short(failure)
+                "ActTimedOut(sched={scheduled_event_id}, {}, {})",
+                short(failure),
+                shout(retry_state)
             )
         }
         EventKind::ActivityTaskCancelRequested {
@@ -193,14 +215,15 @@ fn name(kind: &EventKind) -> String {
         EventKind::TimerStarted { timer_id, .. } => format!("TimerStarted({timer_id})"),
         EventKind::TimerFired { timer_id, .. } => format!("TimerFired({timer_id})"),
         EventKind::TimerCanceled { timer_id, .. } => format!("TimerCanceled({timer_id})"),
-        EventKind::MarkerRecorded { marker, .. } => {
-            format!("MarkerRecorded({})", marker.marker_name)
-        }
+        EventKind::MarkerRecorded { marker, .. } => match &marker.failure {
+            Some(failure) => format!("MarkerRecorded({}, {})", marker.marker_name, short(failure)),
+            None => format!("MarkerRecorded({})", marker.marker_name),
+        },
         EventKind::StartChildWorkflowExecutionInitiated { child, .. } => {
-            format!("ChildInitiated({:?})", child.parent_close_policy)
+            format!("ChildInitiated({})", shout(child.parent_close_policy))
         }
         EventKind::StartChildWorkflowExecutionFailed { cause, .. } => {
-            format!("ChildStartFailed({cause:?})")
+            format!("ChildStartFailed({})", shout(cause))
         }
         EventKind::ChildWorkflowExecutionStarted {
             initiated_event_id, ..
@@ -222,8 +245,9 @@ fn name(kind: &EventKind) -> String {
             ..
         } => {
             format!(
-                "ChildFailed(init={initiated_event_id}, {}, {retry_state:?})",
-                short(failure)
+                "ChildFailed(init={initiated_event_id}, {}, {})",
+                short(failure),
+                shout(retry_state)
             )
         }
         EventKind::ChildWorkflowExecutionCanceled {
@@ -253,7 +277,10 @@ fn name(kind: &EventKind) -> String {
             cause,
             ..
         } => {
-            format!("ExtCancelFailed(init={initiated_event_id}, {cause:?})")
+            format!(
+                "ExtCancelFailed(init={initiated_event_id}, {})",
+                shout(cause)
+            )
         }
         EventKind::ExternalWorkflowExecutionCancelRequested {
             initiated_event_id, ..
@@ -268,7 +295,10 @@ fn name(kind: &EventKind) -> String {
             cause,
             ..
         } => {
-            format!("ExtSignalFailed(init={initiated_event_id}, {cause:?})")
+            format!(
+                "ExtSignalFailed(init={initiated_event_id}, {})",
+                shout(cause)
+            )
         }
         EventKind::ExternalWorkflowExecutionSignaled {
             initiated_event_id, ..
@@ -296,15 +326,17 @@ pub fn text(value: &Payload) -> String {
 }
 
 /// A failure with what caused it.
-fn short(failure: &Failure) -> String {
+pub fn short(failure: &Failure) -> String {
     let kind = match &failure.kind {
         FailureKind::Application { error_type, .. } => format!("application,{error_type}"),
-        FailureKind::Timeout { timeout_type, .. } => format!("timeout,{timeout_type:?}"),
+        FailureKind::Timeout { timeout_type, .. } => format!("timeout,{}", shout(timeout_type)),
         FailureKind::Cancelled { .. } => "canceled".to_owned(),
         FailureKind::Terminated { .. } => "terminated".to_owned(),
         FailureKind::Server { .. } => "server".to_owned(),
-        FailureKind::Activity(_) => "activity".to_owned(),
-        FailureKind::ChildWorkflow(_) => "childWorkflowExecution".to_owned(),
+        FailureKind::Activity(info) => format!("activity,{}", shout(info.retry_state)),
+        FailureKind::ChildWorkflow(info) => {
+            format!("childWorkflowExecution,{}", shout(info.retry_state))
+        }
         FailureKind::Reset { .. } => "resetWorkflow".to_owned(),
         FailureKind::NexusOperation(_) | FailureKind::NexusHandler { .. } => "nexus".to_owned(),
     };
@@ -312,5 +344,21 @@ fn short(failure: &Failure) -> String {
         .cause
         .as_ref()
         .map_or_else(String::new, |cause| format!(" <- {}", short(cause)));
-    format!("{kind} \"{}\"{cause}", failure.message)
+    if failure.message.is_empty() {
+        format!("{kind}{cause}")
+    } else {
+        format!("{kind} \"{}\"{cause}", failure.message)
+    }
+}
+
+/// `ForceCloseCommand` as `FORCE_CLOSE_COMMAND`.
+fn shout(name: impl std::fmt::Debug) -> String {
+    let mut shouted = String::new();
+    for letter in format!("{name:?}").chars() {
+        if letter.is_uppercase() && !shouted.is_empty() {
+            shouted.push('_');
+        }
+        shouted.push(letter.to_ascii_uppercase());
+    }
+    shouted
 }

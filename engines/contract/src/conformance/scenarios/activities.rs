@@ -88,7 +88,7 @@ macro_rules! __scenarios_of_activities {
         notice act TimedOut
         beat act "late" -> yes => invalid activityID or activity already timed out or invoking workflow is completed
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 CancelRequested(cause=stop, identity=py-client) · 7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActTimedOut(sched=5, timeout,Heartbeat "activity Heartbeat timeout", CancelRequested) · 13-15 WT · 16 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 CancelRequested(cause=stop, identity=py-client) · 7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActTimedOut(sched=5, timeout,HEARTBEAT "activity Heartbeat timeout", CANCEL_REQUESTED) · 13-15 WT · 16 Completed
     "#
     /// Scenarios 67 and 68, ground rule 9.
     s68_a_failure_after_a_cancel_is_not_retried: r#"
@@ -99,7 +99,7 @@ macro_rules! __scenarios_of_activities {
         task w: cancel-act 5
         failed a Boom late failure
         task w: cancelled
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 CancelRequested(identity=raw-canceller) · 7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActFailed(sched=5, application,Boom "late failure", CancelRequested) · 13-15 WT · 16 Canceled
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 CancelRequested(identity=raw-canceller) · 7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActFailed(sched=5, application,Boom "late failure", CANCEL_REQUESTED) · 13-15 WT · 16 Canceled
     "#
     /// Scenarios 69 and 70: between attempts it counts as not started.
     s70_cancel_during_the_backoff: r#"
@@ -159,7 +159,7 @@ macro_rules! __scenarios_of_activities {
         advance 400ms
         task w: schedule a; cancel-act 7; cancel-act 7 => BadRequestCancelActivityAttributes
         terminate w
-        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(BadRequestCancelActivityAttributes, server "BadRequestCancelActivityAttributes: invalid history builder state for action: add-activitytask-cancel-requested-event, ScheduledEventID: 99") · 5 Terminated(reason=terminated by user via frontend, identity=frontend-service)
+        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES, server "BadRequestCancelActivityAttributes: invalid history builder state for action: add-activitytask-cancel-requested-event, ScheduledEventID: 99") · 5 Terminated(reason=terminated by user via frontend, identity=frontend-service)
     "#
     /// Scenario 80.
     s80_a_completion_waits_while_the_task_cancels: r#"
@@ -235,7 +235,7 @@ macro_rules! __scenarios_of_activities {
         beat act -> no
         advance 2s
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5) · 7 ActTimedOut(sched=5, timeout,Heartbeat "activity Heartbeat timeout", MaximumAttemptsReached) · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5) · 7 ActTimedOut(sched=5, timeout,HEARTBEAT "activity Heartbeat timeout", MAXIMUM_ATTEMPTS_REACHED) · 8-10 WT · 11 Completed
     "#
     a_start_to_close_timeout_is_retried: r#"
         start w
@@ -248,7 +248,7 @@ macro_rules! __scenarios_of_activities {
         act act attempt=2
         advance 5s
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5, attempt=2, lastFailure=timeout,StartToClose "activity StartToClose timeout") · 7 ActTimedOut(sched=5, timeout,StartToClose "activity StartToClose timeout" <- timeout,StartToClose "activity StartToClose timeout", MaximumAttemptsReached) · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5, attempt=2, lastFailure=timeout,START_TO_CLOSE "activity StartToClose timeout") · 7 ActTimedOut(sched=5, timeout,START_TO_CLOSE "activity StartToClose timeout" <- timeout,START_TO_CLOSE "activity StartToClose timeout", MAXIMUM_ATTEMPTS_REACHED) · 8-10 WT · 11 Completed
     "#
     a_schedule_to_start_timeout_is_not_retried: r#"
         start w
@@ -256,7 +256,7 @@ macro_rules! __scenarios_of_activities {
         advance 5s
         idle act
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActTimedOut(sched=5, timeout,ScheduleToStart "activity ScheduleToStart timeout", NonRetryableFailure) · 7-9 WT · 10 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActTimedOut(sched=5, timeout,SCHEDULE_TO_START "activity ScheduleToStart timeout", NON_RETRYABLE_FAILURE) · 7-9 WT · 10 Completed
     "#
     a_schedule_to_close_timeout_bounds_the_retries: r#"
         start w
@@ -267,7 +267,7 @@ macro_rules! __scenarios_of_activities {
         act act attempt=2
         failed act Boom two
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5, attempt=2, lastFailure=application,Boom "one") · 7 ActFailed(sched=5, application,Boom "two", Timeout) · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5, attempt=2, lastFailure=application,Boom "one") · 7 ActFailed(sched=5, application,Boom "two", TIMEOUT) · 8-10 WT · 11 Completed
     "#
     a_schedule_to_close_timeout_ends_a_running_attempt: r#"
         start w
@@ -275,7 +275,7 @@ macro_rules! __scenarios_of_activities {
         act act
         advance 2s
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5) · 7 ActTimedOut(sched=5, timeout,ScheduleToClose "activity ScheduleToClose timeout", Timeout) · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5) · 7 ActTimedOut(sched=5, timeout,SCHEDULE_TO_CLOSE "activity ScheduleToClose timeout", TIMEOUT) · 8-10 WT · 11 Completed
     "#
     a_non_retryable_type_is_not_retried: r#"
         start w
@@ -283,7 +283,7 @@ macro_rules! __scenarios_of_activities {
         act act
         failed act Fatal no
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5) · 7 ActFailed(sched=5, application,Fatal "no", NonRetryableFailure) · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActStarted(sched=5) · 7 ActFailed(sched=5, application,Fatal "no", NON_RETRYABLE_FAILURE) · 8-10 WT · 11 Completed
     "#
     /// Scenario 100.
     s100_completion_first_then_cancel: r#"

@@ -18,7 +18,7 @@ macro_rules! __scenarios_of_resets {
         done 1 "step1"
         task w: complete
         events w run=1: 1 Started · 2-4 WT · 5 ActScheduled(1) · 6 ActStarted(sched=5) · 7 ActCompleted(sched=5, "step1") · 8-10 WT · 11 Terminated(reason=rsn, identity=history-resetter)
-        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "rsn") · 5-7 WT · 8 ActScheduled(1) · 9 Signaled(finish) · 10 WTScheduled · 11 ActStarted(sched=8) · 12 ActCompleted(sched=8, "step1") · 13 WTStarted · 14 WTCompleted · 15 Completed
+        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "rsn", identity=history-service, baseRunId,newRunId set) · 5-7 WT · 8 ActScheduled(1) · 9 Signaled(finish) · 10 WTScheduled · 11 ActStarted(sched=8) · 12 ActCompleted(sched=8, "step1") · 13 WTStarted · 14 WTCompleted · 15 Completed
     "#
     /// Scenario 188: a closed base keeps its status, signals after the point are applied again.
     s188_reset_a_completed_workflow: r#"
@@ -36,14 +36,14 @@ macro_rules! __scenarios_of_resets {
         task w: complete
         status w Completed
         events w run=1: 1 Started · 2 WTScheduled · 3 Signaled(sig) · 4 WTStarted · 5 WTCompleted · 6 ActScheduled(1) · 7 ActStarted(sched=6) · 8 ActCompleted(sched=6, "step1") · 9-11 WT · 12 Signaled(sig) · 13-15 WT · 16 Signaled(finish) · 17-19 WT · 20 Completed
-        events w run=2: 1 Started · 2 WTScheduled · 3 Signaled(sig) · 4 WTStarted · 5 WTCompleted · 6 ActScheduled(1) · 7 ActStarted(sched=6) · 8 ActCompleted(sched=6, "step1") · 9 WTScheduled · 10 WTStarted · 11 WTFailed(ResetWorkflow, resetWorkflow "again") · 12 Signaled(sig) · 13 Signaled(finish) · 14-16 WT · 17 Completed
+        events w run=2: 1 Started · 2 WTScheduled · 3 Signaled(sig) · 4 WTStarted · 5 WTCompleted · 6 ActScheduled(1) · 7 ActStarted(sched=6) · 8 ActCompleted(sched=6, "step1") · 9 WTScheduled · 10 WTStarted · 11 WTFailed(RESET_WORKFLOW, resetWorkflow "again", identity=history-service, baseRunId,newRunId set) · 12 Signaled(sig) · 13 Signaled(finish) · 14-16 WT · 17 Completed
     "#
     signals_are_not_applied_again_when_excluded: r#"
         start w
         task w:
         signal w sig
         reset w 4 again signals=no
-        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "again") · 5 WTScheduled
+        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "again", identity=history-service, baseRunId,newRunId set) · 5 WTScheduled
     "#
     /// Scenario 190, ground rule 14: a cancel after the point is not applied again.
     s190_reset_to_before_the_cancel: r#"
@@ -55,7 +55,7 @@ macro_rules! __scenarios_of_resets {
         status w Running
         task w: complete
         events w run=1: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=oops, identity=py-client) · 7-9 WT · 10 TimerCanceled(1) · 11 Canceled
-        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "rsn") · 5-7 WT · 8 Completed
+        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "rsn", identity=history-service, baseRunId,newRunId set) · 5-7 WT · 8 Completed
     "#
     /// Scenario 191: a cancel before the point is part of the copy.
     s191_reset_to_after_the_cancel: r#"
@@ -66,7 +66,7 @@ macro_rules! __scenarios_of_resets {
         reset w 9 rsn
         cancel w again
         task w: cancelled
-        events w run=2: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=oops, identity=py-client) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(ResetWorkflow, resetWorkflow "rsn") · 10-12 WT · 13 Canceled
+        events w run=2: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=oops, identity=py-client) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(RESET_WORKFLOW, resetWorkflow "rsn", identity=history-service, baseRunId,newRunId set) · 10-12 WT · 13 Canceled
     "#
     /// Scenario 193.
     s193_reset_a_task_that_never_started: r#"
@@ -74,7 +74,7 @@ macro_rules! __scenarios_of_resets {
         signal w s
         reset w 3 rsn
         events w run=1: 1 Started · 2 WTScheduled · 3 Signaled(s) · 4 Terminated(reason=rsn, identity=history-resetter)
-        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "rsn") · 5 Signaled(s) · 6 WTScheduled
+        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "rsn", identity=history-service, baseRunId,newRunId set) · 5 Signaled(s) · 6 WTScheduled
     "#
     /// Scenario 194.
     s194_reset_while_a_task_is_out: r#"
@@ -83,8 +83,8 @@ macro_rules! __scenarios_of_resets {
         signal w buffered
         reset w 3 in flight
         answer w: complete => Workflow task not found.
-        events w run=1: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ForceCloseCommand) · 5 Signaled(buffered) · 6 Terminated(reason=in flight, identity=history-resetter)
-        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "in flight") · 5 Signaled(buffered) · 6 WTScheduled
+        events w run=1: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(FORCE_CLOSE_COMMAND, identity=history-service) · 5 Signaled(buffered) · 6 Terminated(reason=in flight, identity=history-resetter)
+        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "in flight", identity=history-service, baseRunId,newRunId set) · 5 Signaled(buffered) · 6 WTScheduled
     "#
     /// Scenario 196: the signals of the runs that continued the base come along.
     s196_reset_across_a_continue_as_new: r#"
@@ -98,7 +98,7 @@ macro_rules! __scenarios_of_resets {
         reset w 5 to before CAN run=1
         events w run=1: 1 Started · 2 WTScheduled · 3 Signaled(s-run1-before) · 4 WTStarted · 5 WTCompleted · 6 TimerStarted(t) · 7 Signaled(s-run1-after) · 8-10 WT · 11 ContinuedAsNew
         events w run=2: 1 Started · 2 WTScheduled · 3 Signaled(s-run2) · 4 Terminated(reason=to before CAN, identity=history-resetter)
-        events w run=3: 1 Started · 2 WTScheduled · 3 Signaled(s-run1-before) · 4 WTStarted · 5 WTFailed(ResetWorkflow, resetWorkflow "to before CAN") · 6 Signaled(s-run1-after) · 7 Signaled(s-run2) · 8 WTScheduled
+        events w run=3: 1 Started · 2 WTScheduled · 3 Signaled(s-run1-before) · 4 WTStarted · 5 WTFailed(RESET_WORKFLOW, resetWorkflow "to before CAN", identity=history-service, baseRunId,newRunId set) · 6 Signaled(s-run1-after) · 7 Signaled(s-run2) · 8 WTScheduled
     "#
     /// Scenario 197, T2.
     s197_a_started_activity_is_dispatched_again: r#"
@@ -112,7 +112,7 @@ macro_rules! __scenarios_of_resets {
         done a => workflow execution already completed
         notice a NotFound
         act a attempt=1 details=
-        events w run=2: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 Signaled(s) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(ResetWorkflow, resetWorkflow "act") · 10 WTScheduled
+        events w run=2: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 Signaled(s) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(RESET_WORKFLOW, resetWorkflow "act", identity=history-service, baseRunId,newRunId set) · 10 WTScheduled
     "#
     /// Scenario 199: cancelled before the point, dispatched again, and told at once.
     s199_a_cancelled_activity_is_dispatched_again: r#"
@@ -128,7 +128,7 @@ macro_rules! __scenarios_of_resets {
         notice a CancelRequested
         beat a -> yes
         cancelled a "bye"
-        events w run=2: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 Signaled(s1) · 7-9 WT · 10 ActCancelRequested(sched=5) · 11 Signaled(s2) · 12 WTScheduled · 13 WTStarted · 14 WTFailed(ResetWorkflow, resetWorkflow "rsn") · 15 WTScheduled · 16 ActStarted(sched=5) · 17 ActCanceled(sched=5, started=16, latestCancelRequested=10, details="bye")
+        events w run=2: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 Signaled(s1) · 7-9 WT · 10 ActCancelRequested(sched=5) · 11 Signaled(s2) · 12 WTScheduled · 13 WTStarted · 14 WTFailed(RESET_WORKFLOW, resetWorkflow "rsn", identity=history-service, baseRunId,newRunId set) · 15 WTScheduled · 16 ActStarted(sched=5) · 17 ActCanceled(sched=5, started=16, latestCancelRequested=10, details="bye")
     "#
     /// Scenario 200: a timer keeps its due time.
     s200_a_pending_timer_keeps_its_time: r#"
@@ -143,7 +143,7 @@ macro_rules! __scenarios_of_resets {
         quiet w
         advance 1s
         task w: complete
-        events w run=2: 1 Started · 2-4 WT · 5 TimerStarted(t) · 6 Signaled(s) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(ResetWorkflow, resetWorkflow "rsn") · 10-12 WT · 13 TimerFired(t) · 14-16 WT · 17 Completed
+        events w run=2: 1 Started · 2-4 WT · 5 TimerStarted(t) · 6 Signaled(s) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(RESET_WORKFLOW, resetWorkflow "rsn", identity=history-service, baseRunId,newRunId set) · 10-12 WT · 13 TimerFired(t) · 14-16 WT · 17 Completed
     "#
     /// Scenario 202: no parent close policy, and the child reports to the new run.
     s202_a_running_child_reconnects: r#"
@@ -154,8 +154,8 @@ macro_rules! __scenarios_of_resets {
         task w:
         task c: complete
         task w: complete
-        events w run=1: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7-9 WT · 10 Terminated(reason=child, identity=history-resetter)
-        events w run=2: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(ResetWorkflow, resetWorkflow "child") · 10-12 WT · 13 ChildCompleted(init=5) · 14-16 WT · 17 Completed
+        events w run=1: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7-9 WT · 10 Terminated(reason=child, identity=history-resetter)
+        events w run=2: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(RESET_WORKFLOW, resetWorkflow "child", identity=history-service, baseRunId,newRunId set) · 10-12 WT · 13 ChildCompleted(init=5) · 14-16 WT · 17 Completed
         events c: 1 Started · 2-4 WT · 5 Completed
     "#
     /// Scenario 203.
@@ -166,7 +166,7 @@ macro_rules! __scenarios_of_resets {
         reset w 4 rsn
         task w: child c
         take w
-        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "rsn") · 5-7 WT · 8 ChildInitiated(Terminate) · 9 ChildStartFailed(WorkflowAlreadyExists) · 10 WTScheduled · 11 WTStarted
+        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "rsn", identity=history-service, baseRunId,newRunId set) · 5-7 WT · 8 ChildInitiated(TERMINATE) · 9 ChildStartFailed(WORKFLOW_ALREADY_EXISTS) · 10 WTScheduled · 11 WTStarted
         status c Running
     "#
     /// Scenario 205.
@@ -177,8 +177,8 @@ macro_rules! __scenarios_of_resets {
         task w: timer t2 60s
         reset w 4 two run=1
         events w run=1: 1 Started · 2-4 WT · 5 TimerStarted(t) · 6 Terminated(reason=one, identity=history-resetter)
-        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "one") · 5-7 WT · 8 TimerStarted(t2) · 9 Terminated(reason=two, identity=history-resetter)
-        events w run=3: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "two") · 5 WTScheduled
+        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "one", identity=history-service, baseRunId,newRunId set) · 5-7 WT · 8 TimerStarted(t2) · 9 Terminated(reason=two, identity=history-resetter)
+        events w run=3: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "two", identity=history-service, baseRunId,newRunId set) · 5 WTScheduled
     "#
     /// T1: other points are refused and the valid ones named.
     only_workflow_tasks_are_points_to_reset_to: r#"

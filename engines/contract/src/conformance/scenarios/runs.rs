@@ -17,7 +17,7 @@ macro_rules! __scenarios_of_runs {
         advance 2s
         task child: cancelled
         task parent: cancelled
-        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7-9 WT · 10 CancelRequested(cause=stop-parent, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 ExtCancelRequested(init=14) · 16-18 WT · 19 ChildCanceled(init=5) · 20-22 WT · 23 Canceled
+        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7-9 WT · 10 CancelRequested(cause=stop-parent, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 ExtCancelRequested(init=14) · 16-18 WT · 19 ChildCanceled(init=5) · 20-22 WT · 23 Canceled
         events child: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(identity=history-service, externalInitiatedEventId=14, externalWorkflowExecution=parent) · 7-9 WT · 10 TimerCanceled(1) · 11 TimerStarted(2) · 12 TimerFired(2) · 13-15 WT · 16 Canceled
     "#
     /// Scenario 110, ground rule 7: the request is not carried out when the parent closes with it.
@@ -29,7 +29,7 @@ macro_rules! __scenarios_of_runs {
         cancel parent stop-parent by=py-client
         task parent: cancel-other child child; cancelled
         quiet child
-        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(Abandon) · 6 ChildStarted(init=5) · 7-9 WT · 10 CancelRequested(cause=stop-parent, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 Canceled
+        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(ABANDON) · 6 ChildStarted(init=5) · 7-9 WT · 10 CancelRequested(cause=stop-parent, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 Canceled
         events child: 1 Started · 2-4 WT · 5 TimerStarted(1)
         status child Running
     "#
@@ -47,7 +47,7 @@ macro_rules! __scenarios_of_runs {
         advance 2s
         cancel parent parent-cancel by=py-client
         task parent: cancel-other child child; cancelled
-        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7 WTScheduled · 8 WTStarted · 9 WTTimedOut(StartToClose) · 10 CancelRequested(cause=parent-cancel, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 Canceled
+        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7 WTScheduled · 8 WTStarted · 9 WTTimedOut(START_TO_CLOSE) · 10 CancelRequested(cause=parent-cancel, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 Canceled
         events child: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 Terminated(reason=by parent close policy, identity=history-service)
     "#
     /// Scenario 116.
@@ -61,7 +61,7 @@ macro_rules! __scenarios_of_runs {
         task parent:
         task child: cancel-timer 1; complete "child-ignored-cancel"
         task parent: complete
-        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7-9 WT · 10 CancelRequested(cause=stop, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 ExtCancelRequested(init=14) · 16-18 WT · 19 ChildCompleted(init=5) · 20-22 WT · 23 Completed
+        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7-9 WT · 10 CancelRequested(cause=stop, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 ExtCancelRequested(init=14) · 16-18 WT · 19 ChildCompleted(init=5) · 20-22 WT · 23 Completed
     "#
     /// Scenario 118.
     s118_a_child_is_cancelled_by_somebody_else: r#"
@@ -72,7 +72,7 @@ macro_rules! __scenarios_of_runs {
         cancel child outsider by=py-client
         task child: cancel-timer 1; cancelled
         task parent: complete
-        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7-9 WT · 10 ChildCanceled(init=5) · 11-13 WT · 14 Completed
+        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7-9 WT · 10 ChildCanceled(init=5) · 11-13 WT · 14 Completed
     "#
     /// Scenario 119.
     s119_a_child_is_terminated_by_somebody_else: r#"
@@ -81,7 +81,7 @@ macro_rules! __scenarios_of_runs {
         task parent:
         terminate child outsider by=py-client
         task parent: complete
-        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7-9 WT · 10 ChildTerminated(init=5) · 11-13 WT · 14 Completed
+        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7-9 WT · 10 ChildTerminated(init=5) · 11-13 WT · 14 Completed
     "#
     a_child_that_fails_is_reported_after_its_retries: r#"
         start parent
@@ -92,7 +92,7 @@ macro_rules! __scenarios_of_runs {
         advance 1s
         task child: fail Boom two
         task parent: complete
-        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7-9 WT · 10 ChildFailed(init=5, application,Boom "two", MaximumAttemptsReached) · 11-13 WT · 14 Completed
+        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7-9 WT · 10 ChildFailed(init=5, application,Boom "two", MAXIMUM_ATTEMPTS_REACHED) · 11-13 WT · 14 Completed
     "#
     /// Scenario 122.
     s122_child_only_against_a_stranger: r#"
@@ -100,7 +100,7 @@ macro_rules! __scenarios_of_runs {
         start target
         task w: cancel-other target child
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ExtCancelInitiated(childWorkflowOnly) · 6 ExtCancelFailed(init=5, ExternalWorkflowExecutionNotFound) · 7-9 WT · 10 Completed
+        events w: 1 Started · 2-4 WT · 5 ExtCancelInitiated(childWorkflowOnly) · 6 ExtCancelFailed(init=5, EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND) · 7-9 WT · 10 Completed
         events target: 1 Started · 2 WTScheduled
     "#
     /// Scenarios 123 and 124: a request without a run id reaches the current run.
@@ -115,7 +115,7 @@ macro_rules! __scenarios_of_runs {
         task parent:
         task child: cancel-timer 1; cancelled
         task parent: cancelled
-        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7-9 WT · 10 CancelRequested(cause=p, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 ExtCancelRequested(init=14) · 16-18 WT · 19 ChildCanceled(init=5) · 20-22 WT · 23 Canceled
+        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7-9 WT · 10 CancelRequested(cause=p, identity=py-client) · 11-13 WT · 14 ExtCancelInitiated(childWorkflowOnly) · 15 ExtCancelRequested(init=14) · 16-18 WT · 19 ChildCanceled(init=5) · 20-22 WT · 23 Canceled
         events child: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(identity=history-service, externalInitiatedEventId=14, externalWorkflowExecution=parent) · 7-9 WT · 10 TimerCanceled(1) · 11 Canceled
     "#
     /// Scenario 125: the parent sees nothing of the reset, and the end of the new run.
@@ -128,9 +128,9 @@ macro_rules! __scenarios_of_runs {
         reset child 4 reset child
         task child: complete
         task parent: complete
-        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7-9 WT · 10 ChildCompleted(init=5) · 11-13 WT · 14 Completed
+        events parent: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7-9 WT · 10 ChildCompleted(init=5) · 11-13 WT · 14 Completed
         events child run=1: 1 Started · 2-4 WT · 5 TimerStarted(t) · 6 Terminated(reason=reset child, identity=history-resetter)
-        events child run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "reset child") · 5-7 WT · 8 Completed
+        events child run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "reset child", identity=history-service, baseRunId,newRunId set) · 5-7 WT · 8 Completed
     "#
     /// Scenario 127, ground rule 12: terminate, after every kind of close.
     s127_the_children_are_terminated: r#"
@@ -154,7 +154,7 @@ macro_rules! __scenarios_of_runs {
         task e: child ce
         task e: continue e
         status ce Terminated
-        events a: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildStarted(init=5) · 7 WTScheduled · 8 Terminated(reason=parent-down, identity=frontend-service)
+        events a: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7 WTScheduled · 8 Terminated(reason=parent-down, identity=frontend-service)
     "#
     /// Scenarios 128 and 133.
     s128_the_cancellation_of_children_is_requested: r#"
@@ -163,7 +163,7 @@ macro_rules! __scenarios_of_runs {
         task a:
         terminate a x
         events ca: 1 Started · 2 WTScheduled · 3 CancelRequested(identity=history-service, externalWorkflowExecution=a)
-        events a: 1 Started · 2-4 WT · 5 ChildInitiated(RequestCancel) · 6 ChildStarted(init=5) · 7-9 WT · 10 Terminated(reason=x, identity=frontend-service)
+        events a: 1 Started · 2-4 WT · 5 ChildInitiated(REQUEST_CANCEL) · 6 ChildStarted(init=5) · 7-9 WT · 10 Terminated(reason=x, identity=frontend-service)
         start b
         task b: child cb policy=cancel
         task cb: timer 1 60s
@@ -181,7 +181,7 @@ macro_rules! __scenarios_of_runs {
         events a: 1 Started · 2 WTScheduled
         task p: child a; child t
         task p: complete
-        events p: 1 Started · 2-4 WT · 5 ChildInitiated(Terminate) · 6 ChildInitiated(Terminate) · 7 ChildStartFailed(WorkflowAlreadyExists) · 8 WTScheduled · 9 ChildStarted(init=6) · 10 WTStarted · 11 WTCompleted · 12 Completed
+        events p: 1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildInitiated(TERMINATE) · 7 ChildStartFailed(WORKFLOW_ALREADY_EXISTS) · 8 WTScheduled · 9 ChildStarted(init=6) · 10 WTStarted · 11 WTCompleted · 12 Completed
     "#
     /// Scenario 132, ground rule 7.
     s132_a_child_initiated_by_the_closing_task_is_not_started: r#"
@@ -197,7 +197,7 @@ macro_rules! __scenarios_of_runs {
         task root:
         task child:
         terminate root root
-        events child: 1 Started · 2-4 WT · 5 ChildInitiated(RequestCancel) · 6 ChildStarted(init=5) · 7-9 WT · 10 Terminated(reason=by parent close policy, identity=history-service)
+        events child: 1 Started · 2-4 WT · 5 ChildInitiated(REQUEST_CANCEL) · 6 ChildStarted(init=5) · 7-9 WT · 10 Terminated(reason=by parent close policy, identity=history-service)
         events grandchild: 1 Started · 2 WTScheduled · 3 CancelRequested(identity=history-service, externalWorkflowExecution=child)
     "#
     /// Scenario 137.
@@ -216,7 +216,7 @@ macro_rules! __scenarios_of_runs {
         start w
         task w: cancel-other nobody x
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ExtCancelInitiated(reason=x) · 6 ExtCancelFailed(init=5, ExternalWorkflowExecutionNotFound) · 7-9 WT · 10 Completed
+        events w: 1 Started · 2-4 WT · 5 ExtCancelInitiated(reason=x) · 6 ExtCancelFailed(init=5, EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND) · 7-9 WT · 10 Completed
     "#
     /// Scenario 139.
     s139_cancel_a_closed_execution: r#"
@@ -233,7 +233,7 @@ macro_rules! __scenarios_of_runs {
         start w
         task w: cancel-other w x
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ExtCancelInitiated(reason=x) · 6 ExtCancelFailed(init=5, ExternalWorkflowExecutionNotFound) · 7-9 WT · 10 Completed
+        events w: 1 Started · 2-4 WT · 5 ExtCancelInitiated(reason=x) · 6 ExtCancelFailed(init=5, EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND) · 7-9 WT · 10 Completed
     "#
     /// Scenario 142, ground rule 7.
     s142_what_the_closing_task_asks_of_others_is_dropped: r#"
@@ -248,7 +248,7 @@ macro_rules! __scenarios_of_runs {
         start w
         task w: signal-other target hello; signal-other nobody hello
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ExtSignalInitiated · 6 ExtSignalInitiated · 7 ExtSignaled(init=5) · 8 WTScheduled · 9 ExtSignalFailed(init=6, ExternalWorkflowExecutionNotFound) · 10 WTStarted · 11 WTCompleted · 12 Completed
+        events w: 1 Started · 2-4 WT · 5 ExtSignalInitiated · 6 ExtSignalInitiated · 7 ExtSignaled(init=5) · 8 WTScheduled · 9 ExtSignalFailed(init=6, EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND) · 10 WTStarted · 11 WTCompleted · 12 Completed
         events target: 1 Started · 2 WTScheduled · 3 Signaled(hello)
     "#
     } };

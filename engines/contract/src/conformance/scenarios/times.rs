@@ -38,7 +38,7 @@ macro_rules! __scenarios_of_times {
         advance 119s
         events w: 1 Started · 2 WTScheduled · 3 WTStarted
         advance 1s
-        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTTimedOut(StartToClose)
+        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTTimedOut(START_TO_CLOSE)
     "#
     /// It would fire at once on a service too; nothing waits for a clock that stands still.
     a_timer_of_no_time_fires_at_once: r#"
@@ -146,7 +146,7 @@ macro_rules! __scenarios_of_times {
         advance 50s
         reset w 9 again
         task w:
-        events w: 1 Started · 2-4 WT · 5 TimerStarted(t) · 6 Signaled(wake) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(ResetWorkflow, resetWorkflow "again") · 10 Signaled(wake) · 11 WTScheduled · 12 TimerFired(t) · 13 WTStarted · 14 WTCompleted
+        events w: 1 Started · 2-4 WT · 5 TimerStarted(t) · 6 Signaled(wake) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(RESET_WORKFLOW, resetWorkflow "again", identity=history-service, baseRunId,newRunId set) · 10 Signaled(wake) · 11 WTScheduled · 12 TimerFired(t) · 13 WTStarted · 14 WTCompleted
     "#
     /// A wait that the failure itself asks for is one, too.
     a_failure_that_asks_for_no_wait_gets_that_of_the_policy: r#"

@@ -43,7 +43,7 @@ macro_rules! __scenarios_of_workflows {
         quiet w
         advance 100ms
         task w: cancel-timer 1; cancelled
-        events w: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(identity=py-client) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(WorkflowWorkerUnhandledFailure, application,Panic "boom") · 10 WTScheduled(attempt=3) · 11 WTStarted · 12 WTCompleted · 13 TimerCanceled(1) · 14 Canceled
+        events w: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(identity=py-client) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(WORKFLOW_WORKER_UNHANDLED_FAILURE, application,Panic "boom") · 10 WTScheduled(attempt=3) · 11 WTStarted · 12 WTCompleted · 13 TimerCanceled(1) · 14 Canceled
     "#
     /// Scenario 8, R3.
     s08_cancel_before_the_first_task: r#"
@@ -88,7 +88,7 @@ macro_rules! __scenarios_of_workflows {
         cancel w in-flight by=raw-canceller
         answer w: complete "too early" => UnhandledCommand
         task w: cancelled
-        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(UnhandledCommand, server "UnhandledCommand") · 5 CancelRequested(cause=in-flight, identity=raw-canceller) · 6-8 WT · 9 Canceled
+        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(UNHANDLED_COMMAND, server "UnhandledCommand") · 5 CancelRequested(cause=in-flight, identity=raw-canceller) · 6-8 WT · 9 Canceled
     "#
     /// Scenario 16.
     s16_a_cancel_is_not_lost_by_continuing_as_new: r#"
@@ -99,7 +99,7 @@ macro_rules! __scenarios_of_workflows {
         task w: continue w
         run w
         task w: complete
-        events w run=1: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(UnhandledCommand, server "UnhandledCommand") · 5 CancelRequested(cause=in-flight, identity=raw-canceller) · 6-8 WT · 9 ContinuedAsNew
+        events w run=1: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(UNHANDLED_COMMAND, server "UnhandledCommand") · 5 CancelRequested(cause=in-flight, identity=raw-canceller) · 6-8 WT · 9 ContinuedAsNew
         events w run=2: 1 Started · 2-4 WT · 5 Completed
     "#
     /// Scenario 17, R2.
@@ -169,7 +169,7 @@ macro_rules! __scenarios_of_workflows {
         quiet w
         cancel w in-backoff by=raw-canceller
         task w: cancelled
-        events w run=1: 1 Started · 2-4 WT · 5 Failed(application,Boom "x", InProgress)
+        events w run=1: 1 Started · 2-4 WT · 5 Failed(application,Boom "x", IN_PROGRESS)
         events w run=2: 1 Started · 2 CancelRequested(cause=in-backoff, identity=raw-canceller) · 3-5 WT · 6 Canceled
     "#
     /// Scenario 26: cancelled is never retried, failed after a cancel is.
@@ -181,7 +181,7 @@ macro_rules! __scenarios_of_workflows {
         run w
         advance 1s
         task w: timer 1 60s
-        events w run=1: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(identity=py-client) · 7-9 WT · 10 TimerCanceled(1) · 11 Failed(application,CleanupError "cleanup broke", InProgress)
+        events w run=1: 1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(identity=py-client) · 7-9 WT · 10 TimerCanceled(1) · 11 Failed(application,CleanupError "cleanup broke", IN_PROGRESS)
         events w run=2: 1 Started · 2-4 WT · 5 TimerStarted(1)
         start v retry=3
         task v: timer 1 60s
@@ -195,7 +195,7 @@ macro_rules! __scenarios_of_workflows {
         advance 1s
         run w
         task w: fail Boom two
-        events w run=2: 1 Started · 2-4 WT · 5 Failed(application,Boom "two", MaximumAttemptsReached)
+        events w run=2: 1 Started · 2-4 WT · 5 Failed(application,Boom "two", MAXIMUM_ATTEMPTS_REACHED)
         status w Failed
     "#
     /// Scenario 29: the late answer of the first worker is refused (E1).
@@ -206,7 +206,7 @@ macro_rules! __scenarios_of_workflows {
         advance 2s
         late w: cancelled => Workflow task not found.
         task w: cancelled
-        events w: 1 Started · 2 WTScheduled · 3 CancelRequested(cause=x, identity=raw-canceller) · 4 WTStarted · 5 WTTimedOut(StartToClose) · 6 WTScheduled(attempt=2) · 7 WTStarted · 8 WTCompleted · 9 Canceled
+        events w: 1 Started · 2 WTScheduled · 3 CancelRequested(cause=x, identity=raw-canceller) · 4 WTStarted · 5 WTTimedOut(START_TO_CLOSE) · 6 WTScheduled(attempt=2) · 7 WTStarted · 8 WTCompleted · 9 Canceled
     "#
     /// Scenario 31: events between attempts make the next one a first one.
     s31_cancel_between_failing_attempts: r#"
@@ -216,7 +216,7 @@ macro_rules! __scenarios_of_workflows {
         cancel w between-attempts by=raw-canceller
         advance 100ms
         task w: cancelled
-        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WorkflowWorkerUnhandledFailure, application,Panic "boom") · 5 CancelRequested(cause=between-attempts, identity=raw-canceller) · 6-8 WT · 9 Canceled
+        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WORKFLOW_WORKER_UNHANDLED_FAILURE, application,Panic "boom") · 5 CancelRequested(cause=between-attempts, identity=raw-canceller) · 6-8 WT · 9 Canceled
     "#
     /// Scenario 32: nothing is visible until the attempt is answered.
     s32_cancel_while_a_later_attempt_is_out: r#"
@@ -224,10 +224,10 @@ macro_rules! __scenarios_of_workflows {
         fail w boom
         take w
         cancel w during-attempt-2 by=raw-canceller
-        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WorkflowWorkerUnhandledFailure, application,Panic "boom")
+        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WORKFLOW_WORKER_UNHANDLED_FAILURE, application,Panic "boom")
         answer w: timer t 50s
         task w: cancel-timer t; cancelled
-        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WorkflowWorkerUnhandledFailure, application,Panic "boom") · 5 WTScheduled(attempt=2) · 6 WTStarted · 7 WTCompleted · 8 TimerStarted(t) · 9 CancelRequested(cause=during-attempt-2, identity=raw-canceller) · 10-12 WT · 13 TimerCanceled(t) · 14 Canceled
+        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WORKFLOW_WORKER_UNHANDLED_FAILURE, application,Panic "boom") · 5 WTScheduled(attempt=2) · 6 WTStarted · 7 WTCompleted · 8 TimerStarted(t) · 9 CancelRequested(cause=during-attempt-2, identity=raw-canceller) · 10-12 WT · 13 TimerCanceled(t) · 14 Canceled
     "#
     /// Scenario 35, R2: everything but a cancel is refused after the close.
     s35_requests_to_a_closed_workflow: r#"
@@ -273,7 +273,7 @@ macro_rules! __scenarios_of_workflows {
         task w: timer t 60s; cancel-timer t; cancel-timer t => BadCancelTimerAttributes
         advance 200ms
         task w: complete
-        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(BadCancelTimerAttributes, server "BadCancelTimerAttributes: invalid history builder state for action: add-timer-canceled-event, TimerID: nobody") · 5 WTScheduled(attempt=4) · 6 WTStarted · 7 WTCompleted · 8 Completed
+        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(BAD_CANCEL_TIMER_ATTRIBUTES, server "BadCancelTimerAttributes: invalid history builder state for action: add-timer-canceled-event, TimerID: nobody") · 5 WTScheduled(attempt=4) · 6 WTStarted · 7 WTCompleted · 8 Completed
     "#
     timers_fire_in_the_order_in_which_they_are_due: r#"
         start w
@@ -327,7 +327,7 @@ macro_rules! __scenarios_of_workflows {
         take w
         terminate w mid-task
         answer w: complete => Workflow task not found.
-        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ForceCloseCommand) · 5 Terminated(reason=mid-task, identity=frontend-service)
+        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(FORCE_CLOSE_COMMAND, identity=history-service) · 5 Terminated(reason=mid-task, identity=frontend-service)
     "#
     terminate_while_a_later_attempt_is_out: r#"
         start w
@@ -335,7 +335,7 @@ macro_rules! __scenarios_of_workflows {
         take w
         signal w waits
         terminate w now
-        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WorkflowWorkerUnhandledFailure, application,Panic "boom") · 5 Signaled(waits) · 6 Terminated(reason=now, identity=frontend-service)
+        events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WORKFLOW_WORKER_UNHANDLED_FAILURE, application,Panic "boom") · 5 Signaled(waits) · 6 Terminated(reason=now, identity=frontend-service)
     "#
     /// Scenario 179, R2.
     s179_terminate_closed_and_unknown: r#"
