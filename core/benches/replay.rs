@@ -99,6 +99,7 @@ impl Code {
                 },
                 retry_policy: None,
                 cancellation_type: ActivityCancellationType::TryCancel,
+                user_metadata: None,
             };
             let operation = run.schedule_activity(ScopeId::ROOT, request);
             self.open.insert(operation, ());

@@ -14,7 +14,7 @@ use crate::{
         UpdateId, UpdateName, WorkflowId, WorkflowType,
     },
     options::{ActivityTimeouts, ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
-    payload::{Payload, PayloadMap},
+    payload::{Payload, PayloadMap, UserMetadata},
     retry::RetryPolicy,
     text::OneLine,
 };
@@ -36,6 +36,9 @@ pub struct ScheduleActivityTask {
     pub timeouts: ActivityTimeouts,
     /// When it is tried again; the engine's default applies when absent.
     pub retry_policy: Option<RetryPolicy>,
+    /// Words for people about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_metadata: Option<Box<UserMetadata>>,
 }
 
 /// Starts a child workflow.
@@ -63,6 +66,9 @@ pub struct StartChildWorkflowExecution {
     pub memo: PayloadMap,
     /// Values that executions are found by.
     pub search_attributes: PayloadMap,
+    /// Words for people about the child, which has them too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_metadata: Option<Box<UserMetadata>>,
 }
 
 /// Asks for the cancellation of another execution.
@@ -108,6 +114,9 @@ pub struct RecordMarker {
     pub details: BTreeMap<String, Vec<Payload>>,
     /// The recorded failure.
     pub failure: Option<Failure>,
+    /// Words for people about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_metadata: Option<Box<UserMetadata>>,
 }
 
 impl RecordMarker {
@@ -159,6 +168,9 @@ pub enum Command {
         timer_id: TimerId,
         /// When it fires, counted from now.
         start_to_fire_timeout: Duration,
+        /// Words for people about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_metadata: Option<Box<UserMetadata>>,
     },
     /// Cancels a timer.
     CancelTimer {
@@ -237,6 +249,29 @@ impl Command {
         }
     }
 
+    /// Words for people about what it asks for.
+    #[must_use]
+    pub fn user_metadata(&self) -> Option<&UserMetadata> {
+        match self {
+            Self::ScheduleActivityTask(activity) => activity.user_metadata.as_deref(),
+            Self::StartTimer { user_metadata, .. } => user_metadata.as_deref(),
+            Self::StartChildWorkflowExecution(child) => child.user_metadata.as_deref(),
+            Self::RecordMarker(marker) => marker.user_metadata.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Says words for people about what it asks for. A command that has no place for them stays as it is.
+    pub fn set_user_metadata(&mut self, words: Option<Box<UserMetadata>>) {
+        match self {
+            Self::ScheduleActivityTask(activity) => activity.user_metadata = words,
+            Self::StartTimer { user_metadata, .. } => *user_metadata = words,
+            Self::StartChildWorkflowExecution(child) => child.user_metadata = words,
+            Self::RecordMarker(marker) => marker.user_metadata = words,
+            _ => {}
+        }
+    }
+
     /// The values that it carries, but for those of a [failure](Self::failure), and the memo and the search attributes
     /// of another run.
     pub(crate) fn payloads(&self) -> impl Iterator<Item = &Payload> + Clone {
@@ -289,7 +324,11 @@ impl Command {
         }
         let map = map.into_iter().flat_map(PayloadMap::values);
         let markers = markers.into_iter().flat_map(BTreeMap::values).flatten();
-        list.iter().chain(map).chain(markers)
+        let words = self.user_metadata().into_iter();
+        list.iter()
+            .chain(map)
+            .chain(markers)
+            .chain(words.flat_map(UserMetadata::payloads))
     }
 
     /// What the texts of a retry policy in it have in bytes.
@@ -374,6 +413,7 @@ impl fmt::Display for Command {
             Self::StartTimer {
                 timer_id,
                 start_to_fire_timeout,
+                ..
             } => {
                 write!(
                     f,

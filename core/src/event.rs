@@ -18,7 +18,7 @@ use crate::{
         WorkflowExecution, WorkflowId, WorkflowType,
     },
     options::WorkflowTimeouts,
-    payload::{Payload, PayloadMap},
+    payload::{Payload, PayloadMap, UserMetadata},
     retry::{RetryPolicy, RetryState},
     time::Timestamp,
 };
@@ -79,6 +79,9 @@ pub struct WorkflowExecutionStarted {
     pub memo: PayloadMap,
     /// Values that executions are found by.
     pub search_attributes: PayloadMap,
+    /// Words for people about this run. One that continues, retries or repeats it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_metadata: Option<Box<UserMetadata>>,
 }
 
 /// Why a run follows another.
@@ -319,6 +322,8 @@ pub enum EventKind {
         timer_id: TimerId,
         start_to_fire_timeout: Duration,
         workflow_task_completed_event_id: EventId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_metadata: Option<Box<UserMetadata>>,
     },
     TimerFired {
         timer_id: TimerId,
@@ -493,6 +498,35 @@ impl EventKind {
             Self::UpsertWorkflowSearchAttributes { .. } => "UpsertWorkflowSearchAttributes",
             Self::WorkflowPropertiesModified { .. } => "WorkflowPropertiesModified",
             Self::Unknown { event_type, .. } => event_type,
+        }
+    }
+
+    /// Words for people about what happened.
+    #[must_use]
+    pub fn user_metadata(&self) -> Option<&UserMetadata> {
+        match self {
+            Self::WorkflowExecutionStarted(started) => started.user_metadata.as_deref(),
+            Self::ActivityTaskScheduled { activity, .. } => activity.user_metadata.as_deref(),
+            Self::TimerStarted { user_metadata, .. } => user_metadata.as_deref(),
+            Self::StartChildWorkflowExecutionInitiated { child, .. } => {
+                child.user_metadata.as_deref()
+            }
+            Self::MarkerRecorded { marker, .. } => marker.user_metadata.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Says words for people about what happened. An event that has no place for them stays as it is.
+    pub fn set_user_metadata(&mut self, words: Option<Box<UserMetadata>>) {
+        match self {
+            Self::WorkflowExecutionStarted(started) => started.user_metadata = words,
+            Self::ActivityTaskScheduled { activity, .. } => {
+                Arc::make_mut(activity).user_metadata = words;
+            }
+            Self::TimerStarted { user_metadata, .. } => *user_metadata = words,
+            Self::StartChildWorkflowExecutionInitiated { child, .. } => child.user_metadata = words,
+            Self::MarkerRecorded { marker, .. } => marker.user_metadata = words,
+            _ => {}
         }
     }
 

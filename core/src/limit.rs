@@ -209,6 +209,13 @@ impl PayloadLimit {
         }
     }
 
+    /// Takes the words for people out of a command that is too large with them: they are not worth what they go with.
+    pub(crate) fn fit_user_metadata(&self, command: &mut Command) {
+        if command.user_metadata().is_some() && self.check_command(command).is_err() {
+            command.set_user_metadata(None);
+        }
+    }
+
     /// Checks what the next run is given.
     ///
     /// # Errors

@@ -155,6 +155,32 @@ impl fmt::Debug for Payload {
 /// The name of the header that carries the context of a trace, as Temporal's SDKs spell it.
 pub const TRACE_HEADER: &str = "_tracer-data";
 
+/// Words for people about an execution, an activity, a timer or another thing that a workflow asked for. Tools show them; nothing
+/// else depends on them, and a replay does not compare them.
+///
+/// Each is a JSON text by convention, so that a user interface can show it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct UserMetadata {
+    /// One line of plain text.
+    pub summary: Option<Payload>,
+    /// Any number of lines, which may be Markdown.
+    pub details: Option<Payload>,
+}
+
+impl UserMetadata {
+    /// What is there of the two, on the heap, since it is seldom there; `None` without any.
+    #[must_use]
+    pub fn of(summary: Option<Payload>, details: Option<Payload>) -> Option<Box<Self>> {
+        let is_there = summary.is_some() || details.is_some();
+        is_there.then(|| Box::new(Self { summary, details }))
+    }
+
+    /// The values.
+    pub fn payloads(&self) -> impl Iterator<Item = &Payload> + Clone {
+        self.summary.iter().chain(&self.details)
+    }
+}
+
 /// Named values, such as a memo, search attributes or a header.
 pub type PayloadMap = BTreeMap<String, Payload>;
 

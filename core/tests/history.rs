@@ -157,11 +157,13 @@ fn nobody_can_forge_a_line() {
         )]
         .into(),
         failure: Some(failure()),
+        user_metadata: None,
     })));
     history.record(Command::RecordMarker(Box::new(RecordMarker {
         marker_name: "plain".to_owned(),
         details: [(forged.to_owned(), vec![Payload::binary(forged.as_bytes())])].into(),
         failure: None,
+        user_metadata: None,
     })));
     history.record(Command::UpsertWorkflowSearchAttributes {
         search_attributes: map.clone(),

@@ -505,6 +505,7 @@ fn marker(name: &str, details: &[(&str, &str)]) -> RecordMarker {
             .map(|(key, value)| ((*key).to_owned(), vec![Payload::binary(value.as_bytes())]))
             .collect(),
         failure: None,
+        user_metadata: None,
     }
 }
 

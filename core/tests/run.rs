@@ -5,10 +5,14 @@ mod support;
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use steadfast_core::{
+    activation::Job,
     command::Command,
     history::builder::{HistoryBuilder, id},
     ids::EventId,
+    limit::PayloadLimit,
+    payload::{Payload, UserMetadata},
     run::Run,
+    scope::ScopeId,
     time::Timestamp,
 };
 use support::{Interpreter, Program, script};
@@ -68,6 +72,52 @@ fn a_run_that_saw_nothing_has_nothing_to_do() {
     assert!(run.poll_job().unwrap().is_none());
     assert_eq!(run.take_commands(), []);
     assert!(run.poll_local_activity().is_none());
+}
+
+/// A run that comes to the first workflow task of a history and starts a timer with a summary.
+fn with_timer(builder: &HistoryBuilder, limit: PayloadLimit, summary: &str) -> Run {
+    let run = Run::new(builder.history().execution.clone(), id("order"));
+    let mut run = run.with_payload_limit(limit);
+    run.handle_task(builder.events().to_vec(), Vec::new())
+        .expect("the history is one");
+    while let Some(job) = run.poll_job().expect("the code fits the history") {
+        if matches!(job, Job::StartWorkflow) {
+            let words = UserMetadata::of(Some(Payload::json(summary.as_bytes())), None);
+            run.start_timer(ScopeId::ROOT, Duration::from_secs(60), words);
+        }
+    }
+    run
+}
+
+fn summary_of(command: &Command) -> Option<&[u8]> {
+    let summary = command.user_metadata()?.summary.as_ref()?;
+    Some(summary.data.as_slice())
+}
+
+#[test]
+fn what_is_said_for_people_does_not_take_part_in_a_replay() {
+    let mut builder = HistoryBuilder::new("order");
+    builder.task_scheduled();
+    builder.task_started();
+    let mut commands = with_timer(&builder, PayloadLimit::default(), "\"tea\"").take_commands();
+    assert_eq!(summary_of(&commands[0]), Some(&b"\"tea\""[..]));
+    builder.task_completed();
+    builder.record(commands.remove(0));
+    builder.task_scheduled();
+    builder.task_started();
+    let mut run = with_timer(&builder, PayloadLimit::default(), "\"coffee\"");
+    assert_eq!(run.take_commands(), []);
+}
+
+/// F8: words for people are not worth what they go with.
+#[test]
+fn what_is_said_for_people_is_left_out_where_it_is_too_large() {
+    let mut builder = HistoryBuilder::new("order");
+    builder.task_scheduled();
+    builder.task_started();
+    let commands = with_timer(&builder, PayloadLimit::new(100), &"x".repeat(200)).take_commands();
+    assert_eq!(commands.len(), 1);
+    assert_eq!(commands[0].user_metadata(), None);
 }
 
 /// One of everything that starts and ends, cancelled or not.

@@ -152,6 +152,7 @@ impl ::steadfast::__private::SignalMethod<
 > for Trip {
     type Input = String;
     const NAME: &'static str = "approve-trip";
+    const DESCRIPTION: &'static str = "Approves.";
     fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
         <String as ::steadfast::__private::Input>::arguments()
     }

@@ -11,6 +11,7 @@ mod block;
 mod casing;
 mod determinism;
 mod diagnostics;
+mod docs;
 mod expand;
 mod facade;
 mod misplaced;

@@ -47,6 +47,7 @@ pub fn schedule_activity(activity_id: &str, activity_type: &str) -> Command {
         header: PayloadMap::new(),
         timeouts: ActivityTimeouts::default(),
         retry_policy: None,
+        user_metadata: None,
     }))
 }
 
@@ -56,6 +57,7 @@ pub fn start_timer(timer_id: &str, start_to_fire_timeout: Duration) -> Command {
     Command::StartTimer {
         timer_id: id(timer_id),
         start_to_fire_timeout,
+        user_metadata: None,
     }
 }
 
@@ -74,6 +76,7 @@ pub fn start_child(workflow_id: &str, workflow_type: &str) -> StartChildWorkflow
         retry_policy: None,
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
+        user_metadata: None,
     }
 }
 
@@ -158,6 +161,7 @@ impl HistoryBuilder {
                 first_workflow_task_backoff: Duration::ZERO,
                 memo: PayloadMap::new(),
                 search_attributes: PayloadMap::new(),
+                user_metadata: None,
             },
         )
     }
@@ -329,6 +333,7 @@ impl HistoryBuilder {
             Command::StartTimer {
                 timer_id,
                 start_to_fire_timeout,
+                user_metadata,
             } => {
                 self.timers
                     .insert(timer_id.clone(), self.last_event_id().next());
@@ -336,6 +341,7 @@ impl HistoryBuilder {
                     timer_id,
                     start_to_fire_timeout,
                     workflow_task_completed_event_id: completed,
+                    user_metadata,
                 }
             }
             Command::CancelTimer { timer_id } => EventKind::TimerCanceled {

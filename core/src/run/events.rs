@@ -398,7 +398,7 @@ impl Run {
                 Machine::Child(_, info) => {
                     self.by_event.remove(&info.cancel_event_id);
                 }
-                Machine::LocalActivity(_, info) => {
+                Machine::LocalActivity(_, info, _) => {
                     self.local_activities.remove(info.activity_id.as_str());
                     self.local_tasks.remove(&id);
                 }
@@ -477,7 +477,7 @@ impl Operation {
                 None,
                 RetryState::CancelRequested,
             ),
-            Machine::LocalActivity(_, info) => info.failure(
+            Machine::LocalActivity(_, info, _) => info.failure(
                 "local activity cancelled",
                 events,
                 None,

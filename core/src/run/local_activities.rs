@@ -13,6 +13,7 @@ use crate::{
     failure::{Failure, FailureKind},
     ids::{ActivityId, ActivityType, EventId},
     machine::{Effects, LocalActivityInput, Outcome},
+    payload::UserMetadata,
     retry::RetryState,
     task::{LocalActivityOutcome, LocalActivityTask, LocalBackOff},
     time::Timestamp,
@@ -111,7 +112,7 @@ impl Run {
         let Some(operation) = self.operations.get_mut(&id) else {
             return;
         };
-        let Machine::LocalActivity(machine, info) = &mut operation.machine else {
+        let Machine::LocalActivity(machine, info, words) = &mut operation.machine else {
             return;
         };
         let (input, back_off) = match end {
@@ -129,20 +130,28 @@ impl Run {
         // An operation that is still there has not ended.
         if let Ok(effects) = machine.handle(input) {
             match back_off {
-                Some(back_off) if effects.back_off => self.back_off(id, *back_off),
+                Some(back_off) if effects.back_off => {
+                    let words = words.clone();
+                    self.back_off(id, *back_off, words);
+                }
                 _ => self.carry_out(id, effects),
             }
         }
     }
 
     /// Records that a local activity waits for its next attempt, and starts the timer of that wait.
-    fn back_off(&mut self, id: OperationId, back_off: LocalBackOff) {
+    fn back_off(
+        &mut self,
+        id: OperationId,
+        back_off: LocalBackOff,
+        words: Option<Box<UserMetadata>>,
+    ) {
         let LocalBackOff {
             mut task,
             failure,
             wait,
         } = back_off;
-        let mut marker = local_marker(&task.activity_id, &task.activity_type);
+        let mut marker = local_marker(&task.activity_id, &task.activity_type, words);
         let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
         for (key, value) in [
             ("attempt", task.attempt.to_string()),
@@ -155,18 +164,18 @@ impl Run {
             marker.details.insert(key.to_owned(), text_payload(&value));
         }
         marker.failure = Some(failure);
-        self.push(Command::RecordMarker(Box::new(marker)));
+        self.push_local_marker(marker);
         self.local_activities.remove(task.activity_id.as_str());
         task.attempt = task.attempt.saturating_add(1);
         let timer = self.new_operation_id();
-        self.begin_timer(timer, wait);
+        self.begin_timer(timer, wait, None);
         self.backing_off.insert(timer, (id, task));
     }
 
     /// The timer of a wait has fired: the next attempt runs, under an id of its own.
     pub(super) fn end_back_off(&mut self, id: OperationId, mut task: LocalActivityTask) {
         let Some(Operation {
-            machine: Machine::LocalActivity(machine, info),
+            machine: Machine::LocalActivity(machine, info, _),
             activation: started_in,
             ..
         }) = self.operations.get_mut(&id)
@@ -213,13 +222,13 @@ impl Run {
 
     pub(super) fn record_local_activity(&mut self, id: OperationId, outcome: Option<&Outcome>) {
         let Some(Operation {
-            machine: Machine::LocalActivity(_, info),
+            machine: Machine::LocalActivity(_, info, words),
             ..
         }) = self.operations.get(&id)
         else {
             return;
         };
-        let mut marker = local_marker(&info.activity_id, &info.activity_type);
+        let mut marker = local_marker(&info.activity_id, &info.activity_type, words.clone());
         match outcome {
             Some(Outcome::Completed(Some(result))) => {
                 marker
@@ -233,7 +242,13 @@ impl Run {
             }
             Some(Outcome::Completed(None)) | None => {}
         }
-        self.push(Command::RecordMarker(Box::new(marker)));
+        self.push_local_marker(marker);
+    }
+
+    fn push_local_marker(&mut self, marker: RecordMarker) {
+        let mut command = Command::RecordMarker(Box::new(marker));
+        self.payload_limit.fit_user_metadata(&mut command);
+        self.push(command);
     }
 }
 
@@ -245,7 +260,11 @@ fn recorded_wait(marker: &RecordMarker) -> Option<Duration> {
     Some(Duration::from_nanos(nanos))
 }
 
-fn local_marker(activity_id: &ActivityId, activity_type: &ActivityType) -> RecordMarker {
+fn local_marker(
+    activity_id: &ActivityId,
+    activity_type: &ActivityType,
+    user_metadata: Option<Box<UserMetadata>>,
+) -> RecordMarker {
     RecordMarker {
         marker_name: MARKER_LOCAL_ACTIVITY.to_owned(),
         details: [
@@ -254,6 +273,7 @@ fn local_marker(activity_id: &ActivityId, activity_type: &ActivityType) -> Recor
         ]
         .into(),
         failure: None,
+        user_metadata,
     }
 }
 

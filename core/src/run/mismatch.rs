@@ -94,6 +94,7 @@ pub(super) fn describe_event(kind: &EventKind) -> String {
         } => Command::StartTimer {
             timer_id: timer_id.clone(),
             start_to_fire_timeout: *start_to_fire_timeout,
+            user_metadata: None,
         }
         .to_string(),
         EventKind::TimerCanceled { timer_id, .. } => Command::CancelTimer {

@@ -65,7 +65,7 @@ use crate::{
         ActivityMachine, ChildMachine, ExternalMachine, LocalActivityMachine, Reason, TimerMachine,
     },
     mark::Mark,
-    payload::{Payload, PayloadMap, TRACE_HEADER},
+    payload::{Payload, PayloadMap, TRACE_HEADER, UserMetadata},
     random::Random,
     scope::{ScopeId, ScopeTree},
     task::{LocalActivityOutcome, LocalActivityTask, Update},
@@ -195,7 +195,12 @@ struct Operation {
 #[derive(Debug)]
 enum Machine {
     Activity(ActivityMachine, ActivityInfo),
-    LocalActivity(LocalActivityMachine, ActivityInfo),
+    /// With what its marker says to people.
+    LocalActivity(
+        LocalActivityMachine,
+        ActivityInfo,
+        Option<Box<UserMetadata>>,
+    ),
     Timer(TimerMachine, crate::ids::TimerId),
     Child(ChildMachine, Box<ChildInfo>),
     External(ExternalMachine),

@@ -27,7 +27,7 @@ use crate::{
     options::{
         ActivityCancellationType, ActivityTimeouts, ChildWorkflowCancellationType, WorkflowTimeouts,
     },
-    payload::{Payload, PayloadMap, merge},
+    payload::{Payload, PayloadMap, UserMetadata, merge},
     retry::{RetryPolicy, RetryState},
     scope::{ScopeCancellation, ScopeId, ScopeKind},
     task::LocalActivityTask,
@@ -52,6 +52,8 @@ pub struct ActivityRequest {
     pub retry_policy: Option<RetryPolicy>,
     /// What cancelling it does.
     pub cancellation_type: ActivityCancellationType,
+    /// Words for people about it.
+    pub user_metadata: Option<Box<UserMetadata>>,
 }
 
 /// What an operation in a cancelled scope is told (D3).
@@ -89,6 +91,7 @@ impl Run {
             header: request.header,
             timeouts: request.timeouts,
             retry_policy: request.retry_policy,
+            user_metadata: request.user_metadata,
         }));
         let machine = ActivityMachine::new(request.cancellation_type);
         self.begin(id, Machine::Activity(machine, info), Some(command))
@@ -138,24 +141,42 @@ impl Run {
         };
         self.local_tasks.insert(id, task);
         let machine = LocalActivityMachine::new(request.cancellation_type);
-        self.begin(id, Machine::LocalActivity(machine, info), None)
+        self.begin(
+            id,
+            Machine::LocalActivity(machine, info, request.user_metadata),
+            None,
+        )
     }
 
     /// Starts a timer. A timer of no time at all takes a workflow task too.
-    pub fn start_timer(&mut self, scope: ScopeId, duration: Duration) -> OperationId {
+    pub fn start_timer(
+        &mut self,
+        scope: ScopeId,
+        duration: Duration,
+        user_metadata: Option<Box<UserMetadata>>,
+    ) -> OperationId {
         match self.admit(scope) {
-            Ok(id) => self.begin_timer(id, duration),
+            Ok(id) => self.begin_timer(id, duration, user_metadata),
             Err((id, reason)) => self.refuse_plainly(id, reason),
         }
     }
 
     /// Starts a timer that belongs to no scope: the time limit of a scope itself.
-    pub fn start_unscoped_timer(&mut self, duration: Duration) -> OperationId {
+    pub fn start_unscoped_timer(
+        &mut self,
+        duration: Duration,
+        user_metadata: Option<Box<UserMetadata>>,
+    ) -> OperationId {
         let id = self.new_operation_id();
-        self.begin_timer(id, duration)
+        self.begin_timer(id, duration, user_metadata)
     }
 
-    pub(super) fn begin_timer(&mut self, id: OperationId, duration: Duration) -> OperationId {
+    pub(super) fn begin_timer(
+        &mut self,
+        id: OperationId,
+        duration: Duration,
+        user_metadata: Option<Box<UserMetadata>>,
+    ) -> OperationId {
         self.sequences.timer += 1;
         let Ok(timer_id) = TimerId::new(self.sequences.timer.to_string()) else {
             return id;
@@ -163,6 +184,7 @@ impl Run {
         let command = Command::StartTimer {
             timer_id: timer_id.clone(),
             start_to_fire_timeout: duration,
+            user_metadata,
         };
         self.begin(
             id,
@@ -276,7 +298,7 @@ impl Run {
         let same_activation = operation.activation == self.activation;
         let effects = match &mut operation.machine {
             Machine::Activity(machine, _) => machine.handle(ActivityInput::Cancel),
-            Machine::LocalActivity(machine, _) => {
+            Machine::LocalActivity(machine, ..) => {
                 machine.handle(LocalActivityInput::Cancel { same_activation })
             }
             Machine::Timer(machine, _) => machine.handle(TimerInput::Cancel),
@@ -387,6 +409,7 @@ impl Run {
                 marker_name: MARKER_PATCH.to_owned(),
                 details,
                 failure: None,
+                user_metadata: None,
             })));
         }
         taken
@@ -420,6 +443,7 @@ impl Run {
             marker_name: MARKER_SIDE_EFFECT.to_owned(),
             details: details.collect(),
             failure: value.as_ref().err().cloned(),
+            user_metadata: None,
         })));
         value
     }
@@ -540,6 +564,7 @@ impl Run {
     ) -> OperationId {
         if let Some(command) = &mut command {
             self.pass_on_trace(command);
+            self.payload_limit.fit_user_metadata(command);
             if let Err(too_large) = self.payload_limit.check_command(command) {
                 self.scopes.remove(id);
                 return self.refuse(id, machine.not_started(too_large.to_failure()), None);
@@ -595,7 +620,7 @@ impl Machine {
     fn not_started(&self, cause: Failure) -> Failure {
         let state = RetryState::NonRetryableFailure;
         match self {
-            Self::Activity(_, info) | Self::LocalActivity(_, info) => {
+            Self::Activity(_, info) | Self::LocalActivity(_, info, _) => {
                 let events = (EventId::NONE, EventId::NONE);
                 info.failure("activity not scheduled", events, None, state)
                     .with_cause(cause)

@@ -51,7 +51,7 @@ impl Operation {
             Machine::Activity(_, info) => {
                 format!("activity `{}` `{}`", info.activity_type, info.activity_id)
             }
-            Machine::LocalActivity(_, info) => {
+            Machine::LocalActivity(_, info, _) => {
                 format!(
                     "local activity `{}` `{}`",
                     info.activity_type, info.activity_id

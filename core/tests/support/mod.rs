@@ -612,7 +612,7 @@ fn start_operation(world: &mut World, name: &str, start: &Start, scope: ScopeId)
         Start::Local(activity_type, cancellation_type) => {
             run.schedule_local_activity(scope, request(activity_type, *cancellation_type))
         }
-        Start::Timer(duration) => run.start_timer(scope, *duration),
+        Start::Timer(duration) => run.start_timer(scope, *duration, None),
         Start::Child(workflow_type, cancellation_type) => run.start_child_workflow(
             scope,
             |workflow_id| start_child(workflow_id.as_str(), workflow_type),
@@ -661,6 +661,7 @@ fn request(activity_type: &str, cancellation_type: ActivityCancellationType) -> 
         timeouts: ActivityTimeouts::default(),
         retry_policy: None,
         cancellation_type,
+        user_metadata: None,
     }
 }
 

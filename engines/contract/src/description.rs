@@ -8,7 +8,7 @@ use steadfast_core::{
         WorkflowId, WorkflowType,
     },
     options::ParentClosePolicy,
-    payload::{Payload, PayloadMap},
+    payload::{Payload, PayloadMap, UserMetadata},
     time::Timestamp,
 };
 
@@ -43,6 +43,8 @@ pub struct WorkflowDescription {
     pub memo: PayloadMap,
     /// Values that it is found by.
     pub search_attributes: PayloadMap,
+    /// Words for people about the run, with which it was started. A list does not tell them.
+    pub user_metadata: Option<Box<UserMetadata>>,
     /// The workflow task that waits for a worker, or that one has.
     pub pending_workflow_task: Option<PendingWorkflowTask>,
     /// Activities that have not ended.

@@ -10,7 +10,7 @@ use steadfast_core::{
         UpdateId, UpdateName, WorkflowExecution, WorkflowId, WorkflowType,
     },
     options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
-    payload::{Payload, PayloadMap},
+    payload::{Payload, PayloadMap, UserMetadata},
     retry::RetryPolicy,
     task::{ActivityTask, WorkflowTask},
 };
@@ -80,6 +80,8 @@ pub struct StartWorkflowRequest {
     pub memo: PayloadMap,
     /// Values that executions are found by.
     pub search_attributes: PayloadMap,
+    /// Words for people about the first run.
+    pub user_metadata: Option<Box<UserMetadata>>,
 }
 
 /// Signals an execution.

@@ -39,7 +39,7 @@ fn names() -> Vec<String> {
         })
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
-    assert_eq!(names.len(), 199);
+    assert_eq!(names.len(), 200);
     names.sort();
     names.push(EVERY_EVENT.to_owned());
     names

@@ -83,6 +83,7 @@ fn start(id: usize, workflow_type: &str, task_queue: &str) -> StartWorkflowReque
         start_delay: Duration::ZERO,
         memo: PayloadMap::new(),
         search_attributes,
+        user_metadata: None,
     }
 }
 

@@ -419,6 +419,7 @@ impl Core {
             first_workflow_task_backoff: request.start_delay,
             memo: request.memo,
             search_attributes: request.search_attributes,
+            user_metadata: request.user_metadata,
         };
         let request_id = Some(request.request_id);
         self.create(run_id.clone(), Box::new(start), request_id, now, |run| {

@@ -29,6 +29,7 @@ pub(crate) fn start() -> StartWorkflowRequest {
         start_delay: Duration::ZERO,
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
+        user_metadata: None,
     }
 }
 

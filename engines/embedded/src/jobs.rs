@@ -216,6 +216,7 @@ impl Core {
                     first_workflow_task_backoff: std::time::Duration::ZERO,
                     memo: command.memo.clone(),
                     search_attributes: command.search_attributes.clone(),
+                    user_metadata: command.user_metadata.clone(),
                 };
                 self.create(run_id.clone(), Box::new(start), None, now, |_| {});
                 Some(run_id)

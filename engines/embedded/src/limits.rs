@@ -22,6 +22,10 @@ pub(crate) fn check_start(
     sum.map("the header", &request.header)?;
     sum.map("the memo", &request.memo)?;
     sum.map("the search attributes", &request.search_attributes)?;
+    if let Some(words) = &request.user_metadata {
+        sum.list("the summary", words.summary.as_slice())?;
+        sum.list("the details", words.details.as_slice())?;
+    }
     if let Some(policy) = &request.retry_policy {
         sum.texts(
             "the retry policy's error types",

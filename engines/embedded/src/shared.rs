@@ -563,6 +563,7 @@ mod tests {
         let timer = Command::StartTimer {
             timer_id: TimerId::new("t").unwrap(),
             start_to_fire_timeout: Duration::from_secs(60),
+            user_metadata: None,
         };
         answer(engine, vec![timer]).await;
         1

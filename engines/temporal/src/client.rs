@@ -56,6 +56,9 @@ impl Connection {
             retry_policy: retry_policy_out(request.retry_policy)?,
             memo: self.wire.memo_out(request.memo)?,
             search_attributes: search_attributes_out(request.search_attributes),
+            user_metadata: self
+                .wire
+                .user_metadata_out(request.user_metadata.map(|words| *words))?,
             header: self.wire.header_out(request.header)?,
             workflow_start_delay: timeout_out(
                 Some(request.start_delay).filter(|delay| !delay.is_zero()),
@@ -99,6 +102,9 @@ impl Connection {
             retry_policy: retry_policy_out(start.retry_policy)?,
             memo: self.wire.memo_out(start.memo)?,
             search_attributes: search_attributes_out(start.search_attributes),
+            user_metadata: self
+                .wire
+                .user_metadata_out(start.user_metadata.map(|words| *words))?,
             header: self.wire.header_out(start.header)?,
             workflow_start_delay: timeout_out(
                 Some(start.start_delay).filter(|delay| !delay.is_zero()),

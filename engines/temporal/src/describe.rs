@@ -59,6 +59,8 @@ impl Connection {
         let extended = answer.workflow_extended_info.unwrap_or_default();
         description.cancel_requested = extended.cancel_requested;
         description.reset_run_id = optional_id(&extended.reset_run_id)?;
+        let config = answer.execution_config.unwrap_or_default();
+        description.user_metadata = self.wire.user_metadata_in(config.user_metadata)?;
         let activities = answer.pending_activities.into_iter();
         description.pending_activities = activities
             .map(|activity| self.wire.pending_activity_in(activity))

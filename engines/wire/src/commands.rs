@@ -19,6 +19,7 @@ use temporalio_protos::temporal::api::{
     common::v1::{ActivityType, Payloads},
     enums::v1::CommandType,
     protocol::v1::{Message, message::SequencingId},
+    sdk::v1::UserMetadata,
     update::v1 as update,
 };
 
@@ -74,8 +75,9 @@ impl Wire {
                     answer.say(&update_id, "complete", any("Response", &response), true);
                 }
                 command => {
+                    let words = self.user_metadata_out(command.user_metadata().cloned())?;
                     let (command_type, attributes) = self.command_out(command)?;
-                    answer.ask(command_type, attributes);
+                    answer.ask(command_type, attributes, words);
                 }
             }
         }
@@ -122,6 +124,7 @@ impl Wire {
             Command::StartTimer {
                 timer_id,
                 start_to_fire_timeout,
+                ..
             } => (
                 CommandType::StartTimer,
                 A::StartTimerCommandAttributes(proto::StartTimerCommandAttributes {
@@ -327,10 +330,16 @@ impl Wire {
 }
 
 impl Answer {
-    fn ask(&mut self, command_type: CommandType, attributes: A) {
+    fn ask(
+        &mut self,
+        command_type: CommandType,
+        attributes: A,
+        user_metadata: Option<UserMetadata>,
+    ) {
         self.commands.push(proto::Command {
             command_type: command_type.into(),
             attributes: Some(attributes),
+            user_metadata,
             ..proto::Command::default()
         });
     }
@@ -350,6 +359,7 @@ impl Answer {
                 A::ProtocolMessageCommandAttributes(proto::ProtocolMessageCommandAttributes {
                     message_id,
                 }),
+                None,
             );
         }
     }

@@ -41,6 +41,7 @@ impl Wire {
             cancel_requested: false,
             memo: self.memo_in(info.memo)?,
             search_attributes: search_attributes_in(info.search_attributes),
+            user_metadata: None,
             pending_workflow_task: None,
             pending_activities: Vec::new(),
             pending_timers: Vec::new(),

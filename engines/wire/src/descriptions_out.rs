@@ -95,8 +95,12 @@ impl Wire {
         let activities = std::mem::take(&mut description.pending_activities);
         let children = std::mem::take(&mut description.pending_children);
         let task = description.pending_workflow_task.take();
+        let words = description.user_metadata.take().map(|words| *words);
         Ok(DescribeWorkflowExecutionResponse {
-            execution_config: Some(config(&description, first)),
+            execution_config: Some(workflow::WorkflowExecutionConfig {
+                user_metadata: self.user_metadata_out(words)?,
+                ..config(&description, first)
+            }),
             workflow_extended_info: Some(extended(&description, first)),
             workflow_execution_info: Some(self.info_out(description, first, home)?),
             pending_activities: activities
@@ -202,7 +206,7 @@ fn config(
             timeouts.as_ref().and_then(|it| it.execution_timeout),
         ),
         workflow_run_timeout: timeout_out(timeouts.as_ref().and_then(|it| it.run_timeout)),
-        user_metadata: None,
+        ..Default::default()
     }
 }
 

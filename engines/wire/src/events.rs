@@ -80,10 +80,11 @@ impl<'a> EventReader<'a> {
             Some(attributes) => self.kind(attributes)?,
             None => None,
         };
-        let kind = read.unwrap_or_else(|| EventKind::Unknown {
+        let mut kind = read.unwrap_or_else(|| EventKind::Unknown {
             may_ignore: event.worker_may_ignore || event_types::is_ignored(&event_type),
             event_type,
         });
+        kind.set_user_metadata(self.wire.user_metadata_in(event.user_metadata)?);
         Ok(HistoryEvent {
             event_id: event_id(event.event_id),
             event_time: time_in(event.event_time),
@@ -152,6 +153,7 @@ impl Wire {
                 timer_id: id(&a.timer_id)?,
                 start_to_fire_timeout: duration_in(a.start_to_fire_timeout),
                 workflow_task_completed_event_id: event_id(a.workflow_task_completed_event_id),
+                user_metadata: None,
             },
             A::TimerFiredEventAttributes(a) => EventKind::TimerFired {
                 timer_id: id(&a.timer_id)?,

@@ -107,6 +107,7 @@ impl Wire {
             cron_schedule: request.cron_schedule,
             memo: request.memo,
             search_attributes: request.search_attributes,
+            user_metadata: request.user_metadata,
             header: request.header,
             workflow_start_delay: request.workflow_start_delay,
             ..proto::StartWorkflowExecutionRequest::default()
@@ -168,6 +169,7 @@ impl Wire {
             start_delay: duration_in(request.workflow_start_delay),
             memo: self.memo_in(request.memo)?,
             search_attributes: search_attributes_in(request.search_attributes),
+            user_metadata: self.user_metadata_in(request.user_metadata)?,
         })
     }
 

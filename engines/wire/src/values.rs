@@ -9,7 +9,7 @@ use prost_wkt_types::{Duration as ProtoDuration, Timestamp as ProtoTimestamp};
 use steadfast_core::{
     ids::{EventId, InvalidId, RunId, WorkflowExecution, WorkflowId},
     options::ActivityTimeouts,
-    payload::{Bytes, Payload, PayloadMap},
+    payload::{Bytes, Payload, PayloadMap, UserMetadata},
     retry::RetryPolicy,
     time::Timestamp,
 };
@@ -18,7 +18,7 @@ use steadfast_engine::{
     codec::{CodecError, PayloadCodec},
 };
 use temporalio_protos::temporal::api::{
-    common::v1 as common, enums::v1::TaskQueueKind, taskqueue::v1::TaskQueue,
+    common::v1 as common, enums::v1::TaskQueueKind, sdk::v1 as sdk, taskqueue::v1::TaskQueue,
 };
 
 /// What a conversion gives.
@@ -139,6 +139,32 @@ impl Wire {
     /// A memo; no message is an empty one.
     pub fn memo_in(&self, memo: Option<common::Memo>) -> Wired<PayloadMap> {
         self.map_in(memo.map(|memo| memo.fields).unwrap_or_default())
+    }
+
+    /// Words for people.
+    pub fn user_metadata_out(
+        &self,
+        words: Option<UserMetadata>,
+    ) -> Wired<Option<sdk::UserMetadata>> {
+        let Some(words) = words else { return Ok(None) };
+        let out = |payload: Option<Payload>| payload.map(|it| self.payload_out(it)).transpose();
+        Ok(Some(sdk::UserMetadata {
+            summary: out(words.summary)?,
+            details: out(words.details)?,
+        }))
+    }
+
+    /// Words for people; a message with none of them is none.
+    pub fn user_metadata_in(
+        &self,
+        words: Option<sdk::UserMetadata>,
+    ) -> Wired<Option<Box<UserMetadata>>> {
+        let words = words.unwrap_or_default();
+        let read = |payload: Option<common::Payload>| payload.map(|it| self.payload_in(it));
+        Ok(UserMetadata::of(
+            read(words.summary).transpose()?,
+            read(words.details).transpose()?,
+        ))
     }
 }
 

@@ -9,7 +9,7 @@ use steadfast_core::{
     failure::Failure,
     ids::{EventId, RunId, WorkflowExecution, WorkflowId, WorkflowType},
     options::{ParentClosePolicy, WorkflowTimeouts},
-    payload::{Payload, PayloadMap},
+    payload::{Payload, PayloadMap, UserMetadata},
     time::Timestamp,
 };
 use steadfast_engine::{
@@ -68,6 +68,7 @@ fn description(status: ExecutionStatus) -> WorkflowDescription {
         cancel_requested: false,
         memo: [("note".to_owned(), Payload::json(&b"1"[..]))].into(),
         search_attributes: [("Customer".to_owned(), keyword())].into(),
+        user_metadata: UserMetadata::of(Some(Payload::json(&b"\"shoes\""[..])), None),
         pending_workflow_task: None,
         pending_activities: Vec::new(),
         pending_timers: Vec::new(),
@@ -107,6 +108,7 @@ fn first() -> HistoryEvent {
             first_workflow_task_backoff: Duration::from_secs(20),
             memo: PayloadMap::new(),
             search_attributes: PayloadMap::new(),
+            user_metadata: None,
         })),
     }
 }
@@ -138,6 +140,8 @@ fn what_is_told_of_an_execution_comes_back_as_it_was() {
         for parent in [None, Some(execution("shop", "root"))] {
             let mut described = description(status);
             described.parent = parent;
+            // A list does not tell them.
+            described.user_metadata = None;
             let info = wire.info_out(described.clone(), None, &home()).unwrap();
             assert_eq!(info.status(), number);
             let again = wire.description_in(info).unwrap();
@@ -192,6 +196,9 @@ fn the_first_event_says_when_a_run_began_and_what_limits_it() {
     assert_eq!(config.workflow_execution_timeout.unwrap().seconds, 1_000);
     assert_eq!(config.workflow_run_timeout.unwrap().seconds, 500);
     assert_eq!(config.default_workflow_task_timeout.unwrap().seconds, 10);
+    let words = config.user_metadata.unwrap();
+    assert_eq!(words.summary.unwrap().data, b"\"shoes\"");
+    assert_eq!(words.details, None);
 
     let extended = described.workflow_extended_info.unwrap();
     assert_eq!(extended.original_start_time.unwrap().seconds, 90);

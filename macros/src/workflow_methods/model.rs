@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{ItemImpl, Path};
 
-use crate::{casing::wire_name, options::Options, signature::Method};
+use crate::{casing::wire_name, docs, options::Options, signature::Method};
 
 /// One impl block.
 #[derive(Debug)]
@@ -96,6 +96,11 @@ impl Marked {
             || wire_name(&self.method.signature.ident),
             |name| name.value(),
         )
+    }
+
+    /// What the documentation of the method says; empty if it says nothing.
+    pub(super) fn description(&self) -> String {
+        docs::text(&self.method.attributes.public)
     }
 
     /// The method in the user's words: "`#[query]` handler `status`".

@@ -336,6 +336,7 @@ impl Client {
             start_delay: options.start_delay,
             memo: options.memo,
             search_attributes: options.search_attributes,
+            user_metadata: None,
         })
     }
 

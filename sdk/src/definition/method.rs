@@ -123,6 +123,8 @@ pub trait SignalMethod<const NAME: u32, F>: Sized {
     type Input: 'static;
     /// The signal's name.
     const NAME: &'static str;
+    /// What the documentation of the handler says, in Markdown; empty if it has none.
+    const DESCRIPTION: &'static str = "";
 
     /// Encodes and decodes the arguments.
     fn arguments() -> Arguments<Self::Input>;
@@ -147,6 +149,7 @@ where
     type Input = <W as SignalMethod<NAME, F>>::Input;
 
     const NAME: &'static str = <W as SignalMethod<NAME, F>>::NAME;
+    const DESCRIPTION: &'static str = <W as SignalMethod<NAME, F>>::DESCRIPTION;
 
     fn arguments() -> Arguments<Self::Input> {
         <W as SignalMethod<NAME, F>>::arguments()
@@ -174,6 +177,8 @@ pub trait QueryMethod<const NAME: u32, F>: Sized {
     type Output: 'static;
     /// The query's name.
     const NAME: &'static str;
+    /// What the documentation of the handler says, in Markdown; empty if it has none.
+    const DESCRIPTION: &'static str = "";
 
     /// Encodes and decodes the arguments.
     fn arguments() -> Arguments<Self::Input>;
@@ -204,6 +209,7 @@ where
     type Output = <W as QueryMethod<NAME, F>>::Output;
 
     const NAME: &'static str = <W as QueryMethod<NAME, F>>::NAME;
+    const DESCRIPTION: &'static str = <W as QueryMethod<NAME, F>>::DESCRIPTION;
 
     fn arguments() -> Arguments<Self::Input> {
         <W as QueryMethod<NAME, F>>::arguments()
@@ -238,6 +244,8 @@ pub trait UpdateMethod<const NAME: u32, F>: Sized {
     type Output: 'static;
     /// The update's name.
     const NAME: &'static str;
+    /// What the documentation of the handler says, in Markdown; empty if it has none.
+    const DESCRIPTION: &'static str = "";
 
     /// Encodes and decodes the arguments.
     fn arguments() -> Arguments<Self::Input>;
@@ -280,6 +288,7 @@ where
     type Output = <W as UpdateMethod<NAME, F>>::Output;
 
     const NAME: &'static str = <W as UpdateMethod<NAME, F>>::NAME;
+    const DESCRIPTION: &'static str = <W as UpdateMethod<NAME, F>>::DESCRIPTION;
 
     fn arguments() -> Arguments<Self::Input> {
         <W as UpdateMethod<NAME, F>>::arguments()

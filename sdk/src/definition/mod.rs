@@ -100,6 +100,8 @@ pub trait SignalDefinition: Copy + 'static {
     type Input: 'static;
     /// The signal's name.
     const NAME: &'static str;
+    /// What the documentation of the handler says, in Markdown; empty if it has none.
+    const DESCRIPTION: &'static str = "";
 
     /// Encodes and decodes the arguments, one payload each.
     fn arguments() -> Arguments<Self::Input>;
@@ -131,6 +133,8 @@ pub trait QueryDefinition: Copy + 'static {
     type Output: 'static;
     /// The query's name.
     const NAME: &'static str;
+    /// What the documentation of the handler says, in Markdown; empty if it has none.
+    const DESCRIPTION: &'static str = "";
 
     /// Encodes and decodes the arguments, one payload each.
     fn arguments() -> Arguments<Self::Input>;
@@ -173,6 +177,8 @@ pub trait UpdateDefinition: Copy + 'static {
     type Output: 'static;
     /// The update's name.
     const NAME: &'static str;
+    /// What the documentation of the handler says, in Markdown; empty if it has none.
+    const DESCRIPTION: &'static str = "";
 
     /// Encodes and decodes the arguments, one payload each.
     fn arguments() -> Arguments<Self::Input>;

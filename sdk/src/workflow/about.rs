@@ -13,6 +13,9 @@ const METADATA: &str = "__temporal_workflow_metadata";
 /// The scopes of a workflow, with what a request to cancel would reach.
 const SCOPES: &str = "__steadfast_scopes";
 
+/// What a handler of every name is described as.
+const OF_EVERY_NAME: &str = "Every other name.";
+
 /// `temporal.api.sdk.v1.WorkflowMetadata`, as JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,6 +26,8 @@ struct Metadata<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Definition<'a> {
+    /// Missing for a workflow of every name.
+    #[serde(skip_serializing_if = "str::is_empty")]
     r#type: &'a str,
     query_definitions: Vec<Handler<'a>>,
     signal_definitions: Vec<Handler<'a>>,
@@ -31,6 +36,8 @@ struct Definition<'a> {
 
 #[derive(Serialize)]
 struct Handler<'a> {
+    /// Missing for a handler of every name.
+    #[serde(skip_serializing_if = "str::is_empty")]
     name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     description: &'a str,
@@ -45,37 +52,31 @@ pub(super) fn answer<W: WorkflowDefinition>(
     let answer = match name {
         STACK_TRACE => to_payload(&run.waits_for().join("\n")),
         SCOPES => to_payload(&run.scopes_in_words()),
-        METADATA => to_payload(&metadata(run, handlers)),
+        METADATA => to_payload(&metadata(handlers)),
         _ => return None,
     };
     Some(answer.map_err(|error| Failure::application(error.to_string(), "QueryFailed")))
 }
 
-fn metadata<'a, W: WorkflowDefinition>(run: &'a Run, handlers: &HandlerSet<W>) -> Metadata<'a> {
-    fn plain<'a>(names: impl Iterator<Item = &'static str>) -> Vec<Handler<'a>> {
-        let handler = |name| Handler {
-            name,
-            description: "",
-        };
-        names.map(handler).collect()
-    }
-    let mut queries = plain(handlers.queries());
-    queries.extend([
-        Handler {
-            name: STACK_TRACE,
-            description: "What the workflow waits for.",
-        },
-        Handler {
-            name: SCOPES,
-            description: "The scopes, with what is open in each and what a request to cancel would reach.",
-        },
-    ]);
+fn metadata<W: WorkflowDefinition>(handlers: &HandlerSet<W>) -> Metadata<'static> {
+    let every = || handlers.has_every_name().then_some(("", OF_EVERY_NAME));
+    let all = |named: &mut dyn Iterator<Item = (&'static str, &'static str)>| {
+        let handler = |(name, description)| Handler { name, description };
+        named.chain(every()).map(handler).collect()
+    };
+    let own = [
+        (STACK_TRACE, "What the workflow waits for."),
+        (
+            SCOPES,
+            "The scopes, with what is open in each and what a request to cancel would reach.",
+        ),
+    ];
     Metadata {
         definition: Definition {
-            r#type: run.workflow_type().as_str(),
-            query_definitions: queries,
-            signal_definitions: plain(handlers.signals()),
-            update_definitions: plain(handlers.updates()),
+            r#type: W::WORKFLOW_TYPE,
+            query_definitions: all(&mut handlers.queries().chain(own)),
+            signal_definitions: all(&mut handlers.signals()),
+            update_definitions: all(&mut handlers.updates()),
         },
     }
 }

@@ -159,7 +159,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// Starts a timer. It survives the worker and costs nothing while it runs.
     pub fn timer(&self, duration: Duration) -> TimerFuture {
         TimerFuture::new(RawOperation::start(self.cell(), |run, scope| {
-            run.start_timer(scope, duration)
+            run.start_timer(scope, duration, None)
         }))
     }
 
@@ -272,6 +272,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
                 retry_policy: options.retry_policy,
                 memo: options.memo,
                 search_attributes: options.search_attributes,
+                user_metadata: None,
             }
         };
         let operation = RawOperation::start(self.cell(), |run, scope| {
@@ -341,7 +342,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         body: impl AsyncFnOnce(&mut Self) -> Result<T, E> + 'a,
     ) -> TimeoutFuture<'a, T, E> {
         let timer = TimerFuture::new(RawOperation::start(self.cell(), |run, _| {
-            run.start_unscoped_timer(timeout)
+            run.start_unscoped_timer(timeout, None)
         }));
         let body = self.scope::<Result<T, E>>(body);
         TimeoutFuture::new(body, timer, timeout)

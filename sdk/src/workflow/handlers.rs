@@ -26,10 +26,17 @@ pub(crate) type AcceptedUpdate =
 
 /// The handlers of a workflow; filled by the expansion of `#[workflow_methods]`.
 pub struct HandlerSet<W: WorkflowDefinition> {
-    signals: BTreeMap<&'static str, SignalFn<W>>,
-    queries: BTreeMap<&'static str, QueryFn<W>>,
-    updates: BTreeMap<&'static str, UpdateFn<W>>,
+    signals: BTreeMap<&'static str, Described<SignalFn<W>>>,
+    queries: BTreeMap<&'static str, Described<QueryFn<W>>>,
+    updates: BTreeMap<&'static str, Described<UpdateFn<W>>>,
     every: Option<HandlersOfEveryName<W>>,
+}
+
+/// A handler with its description.
+#[derive(Clone, Copy)]
+struct Described<F> {
+    function: F,
+    description: &'static str,
 }
 
 /// What handles a name that no other handler has.
@@ -78,59 +85,61 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
     /// Adds a signal handler.
     #[must_use]
     pub fn signal<S: SignalDefinition<Workflow = W>>(mut self, _: S) -> Self {
-        self.signals.insert(S::NAME, |context, _, payloads| {
-            Ok(S::handle(context, S::arguments().decode(payloads)?))
-        });
+        let function: SignalFn<W> =
+            |context, _, payloads| Ok(S::handle(context, S::arguments().decode(payloads)?));
+        self.signals
+            .insert(S::NAME, described(function, S::DESCRIPTION));
         self
     }
 
     /// Adds a query handler.
     #[must_use]
     pub fn query<Q: QueryDefinition<Workflow = W>>(mut self, _: Q) -> Self {
-        self.queries.insert(Q::NAME, |state, view, _, payloads| {
+        let function: QueryFn<W> = |state, view, _, payloads| {
             let output = Q::handle(state, view, Q::arguments().decode(payloads)?)?;
             Ok(Q::output_codec().encode(&output)?)
-        });
+        };
+        self.queries
+            .insert(Q::NAME, described(function, Q::DESCRIPTION));
         self
     }
 
     /// Adds an update handler.
     #[must_use]
     pub fn update<U: UpdateDefinition<Workflow = W>>(mut self, _: U) -> Self {
-        self.updates
-            .insert(U::NAME, |context, _, payloads, validate| {
-                let input = U::arguments().decode(payloads)?;
-                if validate {
-                    context.with_state(|state, view| U::validate(state, view, &input))?;
-                }
-                let context = context.clone();
-                Ok(Box::new(
-                    move || -> LocalBoxFuture<'static, Result<Payload, WorkflowError>> {
-                        match U::handle(context, input) {
-                            Handled::Now(result) => Box::pin(std::future::ready(
-                                result.and_then(|output| Ok(U::output_codec().encode(&output)?)),
-                            )),
-                            Handled::Later(future) => {
-                                Box::pin(
-                                    async move { Ok(U::output_codec().encode(&future.await?)?) },
-                                )
-                            }
+        let function: UpdateFn<W> = |context, _, payloads, validate| {
+            let input = U::arguments().decode(payloads)?;
+            if validate {
+                context.with_state(|state, view| U::validate(state, view, &input))?;
+            }
+            let context = context.clone();
+            Ok(Box::new(
+                move || -> LocalBoxFuture<'static, Result<Payload, WorkflowError>> {
+                    match U::handle(context, input) {
+                        Handled::Now(result) => Box::pin(std::future::ready(
+                            result.and_then(|output| Ok(U::output_codec().encode(&output)?)),
+                        )),
+                        Handled::Later(future) => {
+                            Box::pin(async move { Ok(U::output_codec().encode(&future.await?)?) })
                         }
-                    },
-                ))
-            });
+                    }
+                },
+            ))
+        };
+        self.updates
+            .insert(U::NAME, described(function, U::DESCRIPTION));
         self
     }
 
     pub(crate) fn find_signal(&self, name: &str) -> Option<SignalFn<W>> {
         let every = self.every.as_ref().map(|every| every.signal);
-        self.signals.get(name).copied().or(every)
+        self.signals.get(name).map(|it| it.function).or(every)
     }
 
     pub(crate) fn find_query(&self, name: &str) -> Result<QueryFn<W>, WorkflowError> {
         self.queries
             .get(name)
-            .copied()
+            .map(|it| it.function)
             .or_else(|| self.every.as_ref().map(|every| every.query))
             .ok_or_else(|| unknown("query", name, self.queries.keys()))
     }
@@ -138,30 +147,48 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
     pub(crate) fn find_update(&self, name: &str) -> Result<UpdateFn<W>, WorkflowError> {
         self.updates
             .get(name)
-            .copied()
+            .map(|it| it.function)
             .or_else(|| self.every.as_ref().map(|every| every.update))
             .ok_or_else(|| unknown("update", name, self.updates.keys()))
     }
 
-    /// The names of the signals.
-    pub(crate) fn signals(&self) -> impl Iterator<Item = &'static str> {
-        self.signals.keys().copied()
+    /// The signals, by their names and with their descriptions.
+    pub(crate) fn signals(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        descriptions(&self.signals)
     }
 
-    /// The names of the queries.
-    pub(crate) fn queries(&self) -> impl Iterator<Item = &'static str> {
-        self.queries.keys().copied()
+    /// The queries, by their names and with their descriptions.
+    pub(crate) fn queries(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        descriptions(&self.queries)
     }
 
-    /// The names of the updates.
-    pub(crate) fn updates(&self) -> impl Iterator<Item = &'static str> {
-        self.updates.keys().copied()
+    /// The updates, by their names and with their descriptions.
+    pub(crate) fn updates(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        descriptions(&self.updates)
+    }
+
+    /// Whether there are handlers for every name.
+    pub(crate) fn has_every_name(&self) -> bool {
+        self.every.is_some()
     }
 
     /// Whether something outside can call into the workflow.
     pub(crate) fn can_be_called(&self) -> bool {
         !self.signals.is_empty() || !self.updates.is_empty() || self.every.is_some()
     }
+}
+
+fn described<F>(function: F, description: &'static str) -> Described<F> {
+    Described {
+        function,
+        description,
+    }
+}
+
+fn descriptions<F>(
+    handlers: &BTreeMap<&'static str, Described<F>>,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    handlers.iter().map(|(name, it)| (*name, it.description))
 }
 
 fn unknown<'a>(

@@ -251,6 +251,7 @@ async fn a_token_is_good_for_one_answer() {
             ..Default::default()
         },
         retry_policy: None,
+        user_metadata: None,
     };
     let completion = WorkflowTaskCompletion {
         commands: vec![steadfast::core::command::Command::ScheduleActivityTask(

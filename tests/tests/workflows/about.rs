@@ -25,9 +25,15 @@ impl Shipment {
         Ok(())
     }
 
+    /// The money is there.
+    ///
+    /// - from a *card*
+    /// - or in `cash`
     #[signal]
     fn paid(&mut self) {}
 
+    #[doc = "Where it is."]
+    #[doc(hidden)]
     #[query]
     fn place(&self) -> u32 {
         0
@@ -62,6 +68,13 @@ async fn a_workflow_tells_its_handlers_and_its_scopes() {
         let definition = &ask("__temporal_workflow_metadata").await["definition"];
         assert_eq!(definition["type"], "Shipment");
         assert_eq!(names(&definition["signalDefinitions"]), ["paid"]);
+        assert_eq!(
+            definition["signalDefinitions"][0]["description"],
+            "The money is there.\n\n- from a *card*\n- or in `cash`"
+        );
+        let place = &definition["queryDefinitions"][0];
+        assert_eq!(place["description"], "Where it is.");
+        assert_eq!(definition["updateDefinitions"][0].get("description"), None);
         assert_eq!(names(&definition["updateDefinitions"]), ["redirect"]);
         assert_eq!(
             names(&definition["queryDefinitions"]),

@@ -224,6 +224,16 @@ async fn a_dynamic_workflow_takes_signals_queries_and_updates_of_every_name() {
             .unwrap();
         handle.signal_by_name("later", Vec::new()).await.unwrap();
         handle.signal_by_name("hello", Vec::new()).await.unwrap();
+        // What has no name handles every name, and the type that is missing stands for every type.
+        let metadata = handle.query_by_name("__temporal_workflow_metadata", Vec::new());
+        let metadata: serde_json::Value = from_payload(Some(&metadata.await.unwrap())).unwrap();
+        let definition = &metadata["definition"];
+        assert_eq!(definition.get("type"), None);
+        for kind in ["signalDefinitions", "queryDefinitions", "updateDefinitions"] {
+            let last = definition[kind].as_array().unwrap().last().unwrap();
+            assert_eq!(last.get("name"), None);
+            assert_eq!(last["description"], "Every other name.");
+        }
         let answer = handle.query_by_name("how_many", Vec::new()).await.unwrap();
         let answer: String = from_payload(Some(&answer)).unwrap();
         assert_eq!(answer, "how_many 1");

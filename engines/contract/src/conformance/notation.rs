@@ -31,7 +31,8 @@ pub fn render(events: &[HistoryEvent]) -> String {
             parts.push(format!("{}-{} WT", event.event_id, event.event_id.0 + 2));
             index += 3;
         } else {
-            parts.push(format!("{} {}", event.event_id, name(&event.kind)));
+            let words = words_for_people(&event.kind);
+            parts.push(format!("{} {}{words}", event.event_id, name(&event.kind)));
             index += 1;
         }
     }
@@ -309,6 +310,16 @@ pub fn name(kind: &EventKind) -> String {
         EventKind::WorkflowPropertiesModified { .. } => "Memo".to_owned(),
         EventKind::Unknown { event_type, .. } => event_type.clone(),
     }
+}
+
+fn words_for_people(kind: &EventKind) -> String {
+    let words = kind.user_metadata();
+    let summary = words.and_then(|words| words.summary.as_ref());
+    let details = words.and_then(|words| words.details.as_ref());
+    [("summary", summary), ("details", details)]
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!(" {name}={}", text(value?))))
+        .collect()
 }
 
 fn with<'a>(name: &str, values: impl IntoIterator<Item = &'a Payload>) -> String {

@@ -51,6 +51,7 @@ pub fn start_request(id: &str, request: &str) -> StartWorkflowRequest {
         start_delay: Duration::ZERO,
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
+        user_metadata: None,
     }
 }
 

@@ -20,7 +20,7 @@ use steadfast_core::{
     failure::{Failure, FailureKind},
     ids::{EventId, RequestId, RunId, WorkflowId, WorkflowType},
     options::{ActivityTimeouts, ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
-    payload::{Payload, PayloadMap},
+    payload::{Payload, PayloadMap, UserMetadata},
     retry::RetryPolicy,
     task::{ActivityOutcome, TaskToken, WorkflowTask, WorkflowTaskFailure},
 };
@@ -79,6 +79,12 @@ fn seconds(text: &str) -> Duration {
         return Duration::from_millis(millis.parse().unwrap());
     }
     Duration::from_secs(text.trim_end_matches('s').parse().unwrap())
+}
+
+/// A summary of one word and details of one.
+fn words_for_people<'a>(option: impl Fn(&str) -> Option<&'a str>) -> Option<Box<UserMetadata>> {
+    let text = |name| Some(Payload::json(format!("{:?}", option(name)?).into_bytes()));
+    UserMetadata::of(text("summary"), text("details"))
 }
 
 /// The policy that a step gives, if it gives the number of attempts or a wait.
@@ -430,6 +436,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
         request.timeouts.run_timeout = option("run").map(seconds);
         request.timeouts.execution_timeout = option("execution").map(seconds);
         request.timeouts.task_timeout = option("task").map(seconds);
+        request.user_metadata = words_for_people(&option);
         request.retry_policy = retry_policy(option("retry"), &option);
         if option("reuse") == Some("reject") {
             request.id_reuse_policy = WorkflowIdReusePolicy::RejectDuplicate;
@@ -563,10 +570,12 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                 .get(from..)
                 .map(|rest| Payload::json(rest.join(" ").into_bytes()))
         };
+        let shown = || words_for_people(option);
         match word(0) {
             "timer" => Command::StartTimer {
                 timer_id: steadfast_core::ids::TimerId::new(word(1)).unwrap(),
                 start_to_fire_timeout: seconds(word(2)),
+                user_metadata: shown(),
             },
             "cancel-timer" => Command::CancelTimer {
                 timer_id: steadfast_core::ids::TimerId::new(word(1)).unwrap(),
@@ -594,6 +603,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                     non_retryable_error_types: vec!["Fatal".to_owned()],
                     ..policy
                 }),
+                user_metadata: shown(),
             })),
             "cancel-act" => Command::RequestCancelActivityTask {
                 scheduled_event_id: EventId(word(1).parse().unwrap()),
@@ -615,6 +625,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                     retry_policy: retry_policy(option("retry"), option),
                     memo: PayloadMap::new(),
                     search_attributes: PayloadMap::new(),
+                    user_metadata: shown(),
                 }))
             }
             "cancel-other" => Command::RequestCancelExternalWorkflowExecution(Box::new(
@@ -645,6 +656,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                 marker_name: word(1).to_owned(),
                 details: Default::default(),
                 failure: None,
+                user_metadata: shown(),
             })),
             "complete" => Command::CompleteWorkflowExecution {
                 result: json(1).filter(|value| !value.data.is_empty()),

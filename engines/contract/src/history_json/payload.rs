@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value};
-use steadfast_core::payload::{Bytes, Payload, PayloadMap};
+use steadfast_core::payload::{Bytes, Payload, PayloadMap, UserMetadata};
 
 use super::{
     base64,
@@ -50,6 +50,15 @@ impl Fields<'_> {
         Ok(self
             .optional_payload_map(name, entries)?
             .unwrap_or_default())
+    }
+
+    /// Words for people about an event.
+    pub(super) fn user_metadata(&self, name: &str) -> Read<Option<Box<UserMetadata>>> {
+        let words = self.optional_message(name, |fields| {
+            let optional = |name| fields.read(name, |value| value.map(payload).transpose());
+            Ok(UserMetadata::of(optional("summary")?, optional("details")?))
+        })?;
+        Ok(words.flatten())
     }
 }
 
@@ -121,6 +130,15 @@ pub(super) fn write_map(entries: &str, payloads: &PayloadMap) -> Value {
         let payloads = payloads.iter();
         let payloads = payloads.map(|(key, payload)| (key.clone(), write(payload)));
         message.insert(entries.to_owned(), Value::Object(payloads.collect()));
+    }
+    Value::Object(message)
+}
+
+/// Writes words for people about an event.
+pub(super) fn write_user_metadata(words: &UserMetadata) -> Value {
+    let mut message = Map::new();
+    for (name, payload) in [("summary", &words.summary), ("details", &words.details)] {
+        message.extend(payload.as_ref().map(|it| (name.to_owned(), write(it))));
     }
     Value::Object(message)
 }

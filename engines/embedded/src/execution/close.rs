@@ -193,6 +193,7 @@ impl Execution {
             identity: None,
             memo: self.memo.clone(),
             search_attributes: self.search_attributes.clone(),
+            user_metadata: None,
             ..(*self.start).clone()
         };
         let run = NewRun {
@@ -237,6 +238,7 @@ impl Execution {
                 .search_attributes
                 .clone()
                 .unwrap_or_else(|| self.search_attributes.clone()),
+            user_metadata: None,
         };
         Box::new(NewRun {
             run_id,

@@ -133,6 +133,7 @@ impl Execution {
             Command::StartTimer {
                 timer_id,
                 start_to_fire_timeout,
+                user_metadata,
             } => {
                 self.record(
                     now,
@@ -140,6 +141,7 @@ impl Execution {
                         timer_id,
                         start_to_fire_timeout,
                         workflow_task_completed_event_id,
+                        user_metadata,
                     },
                 );
             }

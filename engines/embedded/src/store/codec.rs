@@ -60,3 +60,43 @@ fn unreadable(error: &dyn fmt::Display) -> EngineError {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::{
+        event::EventKind,
+        payload::{Payload, UserMetadata},
+    };
+
+    use super::*;
+
+    /// `TimerStarted` as it was written before there were words for people, and as it is without them today.
+    const WITHOUT: &[u8] = b"\x93\x05\x00\x81\xacTimerStarted\x93\xa1t\x92\x3c\x00\x04";
+
+    #[test]
+    fn words_for_people_cost_nothing_where_there_are_none() {
+        let mut events = Vec::new();
+        decode_events(WITHOUT, &mut events).unwrap();
+        let mut bytes = Vec::new();
+        encode_event(&events[0], &mut bytes);
+        assert_eq!(bytes, WITHOUT);
+    }
+
+    #[test]
+    fn words_for_people_are_kept() {
+        let mut events = Vec::new();
+        decode_events(WITHOUT, &mut events).unwrap();
+        let mut event = events.remove(0);
+        let summary = Payload::json(&b"\"tea\""[..]);
+        event
+            .kind
+            .set_user_metadata(UserMetadata::of(Some(summary), None));
+        let mut bytes = Vec::new();
+        encode_event(&event, &mut bytes);
+        bytes.extend(WITHOUT);
+        decode_events(&bytes, &mut events).unwrap();
+        assert_eq!(events[0], event);
+        assert!(matches!(events[1].kind, EventKind::TimerStarted { .. }));
+        assert_eq!(events[1].kind.user_metadata(), None);
+    }
+}

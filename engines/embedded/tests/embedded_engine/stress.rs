@@ -42,6 +42,7 @@ fn activity(n: usize) -> Command {
         },
         // Half of them are recorded as started before a worker has them.
         retry_policy: n.is_multiple_of(2).then(RetryPolicy::once),
+        user_metadata: None,
     }))
 }
 
@@ -58,6 +59,7 @@ fn child(parent: &str) -> Command {
         retry_policy: None,
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
+        user_metadata: None,
     }))
 }
 
@@ -86,6 +88,7 @@ fn decide(events: &[HistoryEvent]) -> Vec<Command> {
             Command::StartTimer {
                 timer_id,
                 start_to_fire_timeout,
+                user_metadata: None,
             },
             child(start.workflow_id.as_str()),
         ];

@@ -48,6 +48,7 @@ impl Wire {
             event_type: number(event.kind.name()),
             // Tools want one that grows with the events.
             task_id: event_id,
+            user_metadata: self.user_metadata_out(event.kind.user_metadata().cloned())?,
             worker_may_ignore: matches!(
                 event.kind,
                 EventKind::Unknown {
@@ -170,6 +171,7 @@ impl EventWriter<'_> {
                 timer_id,
                 start_to_fire_timeout,
                 workflow_task_completed_event_id,
+                ..
             } => proto::TimerStartedEventAttributes {
                 timer_id: text(Some(timer_id)),
                 start_to_fire_timeout: Some(duration_out(start_to_fire_timeout)),

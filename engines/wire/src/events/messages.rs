@@ -59,6 +59,7 @@ impl Wire {
             first_workflow_task_backoff: duration_in(a.first_workflow_task_backoff),
             memo: self.memo_in(a.memo)?,
             search_attributes: search_attributes_in(a.search_attributes),
+            user_metadata: None,
         })
     }
 
@@ -104,6 +105,7 @@ impl Wire {
                 a.heartbeat_timeout,
             ),
             retry_policy: retry_policy_in(a.retry_policy),
+            user_metadata: None,
         })
     }
 
@@ -131,6 +133,7 @@ impl Wire {
             retry_policy: retry_policy_in(a.retry_policy),
             memo: self.memo_in(a.memo)?,
             search_attributes: search_attributes_in(a.search_attributes),
+            user_metadata: None,
         })
     }
 
@@ -147,6 +150,7 @@ impl Wire {
             details: markers::details_in(&a.marker_name, details.collect::<Wired<_>>()?),
             marker_name: a.marker_name,
             failure: self.optional_failure_in(a.failure)?,
+            user_metadata: None,
         })
     }
 

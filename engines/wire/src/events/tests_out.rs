@@ -204,6 +204,7 @@ fn a_parent_is_told_with_its_namespace() {
         first_workflow_task_backoff: Duration::ZERO,
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
+        user_metadata: None,
     };
     let parent = ParentExecution {
         execution: WorkflowExecution {

@@ -318,10 +318,14 @@ fn handler_head(scope: &Scope<'_>, marked: &Marked) -> TokenStream {
     let name = marked.name();
     let input = input_type(&marked.method.signature.inputs);
     let codec = input_codec(scope, &marked.method.signature.inputs);
+    let description = Some(marked.description())
+        .filter(|text| !text.is_empty())
+        .map(|text| quote!(const DESCRIPTION: &'static str = #text;));
     quote! {
         type Input = #input;
 
         const NAME: &'static str = #name;
+        #description
 
         #codec
     }

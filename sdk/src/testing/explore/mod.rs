@@ -336,6 +336,7 @@ impl<R: RunDefinition, S: Send + Sync + 'static> Explorer<R, S> {
             start_delay: std::time::Duration::ZERO,
             memo: PayloadMap::new(),
             search_attributes: PayloadMap::new(),
+            user_metadata: None,
         }
     }
 }

@@ -221,6 +221,7 @@ impl ActivityOptions {
             timeouts: self.timeouts,
             retry_policy: self.retry_policy,
             cancellation_type: self.cancellation_type,
+            user_metadata: None,
         }
     }
 }

@@ -4,6 +4,25 @@
 #[macro_export]
 macro_rules! __scenarios_of_runs {
     ($then:path, $judge:path) => { $then! { $judge,
+    /// As a Temporal Service records them: what they are said of has them, a child as much as the event that asked for it,
+    /// and a run that continues or retries another has none.
+    words_for_people_are_kept_with_what_they_are_said_of: r#"
+        start w summary=order details=books retry=2
+        task w: timer 1 60s summary=pause; schedule 1 summary=pay; marker m summary=noted; child c summary=pack details=box
+        act 1
+        done 1 "paid"
+        task c: complete
+        task w: fail Broken once
+        advance 1s
+        run w
+        task w: continue w
+        run w
+        task w: complete
+        events c: 1 Started summary="pack" details="box" · 2-4 WT · 5 Completed
+        events w run=1: 1 Started summary="order" details="books" · 2-4 WT · 5 TimerStarted(1) summary="pause" · 6 ActScheduled(1) summary="pay" · 7 MarkerRecorded(m) summary="noted" · 8 ChildInitiated(TERMINATE) summary="pack" details="box" · 9 ChildStarted(init=8) · 10 WTScheduled · 11 ActStarted(sched=6) · 12 ActCompleted(sched=6, "paid") · 13 ChildCompleted(init=8) · 14 WTStarted · 15 WTCompleted · 16 Failed(application,Broken "once", IN_PROGRESS)
+        events w run=2: 1 Started · 2-4 WT · 5 ContinuedAsNew
+        events w run=3: 1 Started · 2-4 WT · 5 Completed
+    "#
     /// Scenarios 107 and 121.
     s107_a_child_is_cancelled_and_waited_for: r#"
         start parent

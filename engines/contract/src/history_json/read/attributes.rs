@@ -171,6 +171,7 @@ fn read_timer_or_marker(name: &str, fields: Fields<'_>) -> Read<Option<EventKind
             timer_id: fields.id("timerId")?,
             start_to_fire_timeout: fields.duration("startToFireTimeout")?,
             workflow_task_completed_event_id: fields.event_id(TASK_COMPLETED)?,
+            user_metadata: None,
         },
         "TimerFired" => EventKind::TimerFired {
             timer_id: fields.id("timerId")?,

@@ -55,6 +55,7 @@ pub(super) fn started(
         first_workflow_task_backoff: fields.duration("firstWorkflowTaskBackoff")?,
         memo: fields.payload_map("memo", "fields")?,
         search_attributes: fields.payload_map("searchAttributes", "indexedFields")?,
+        user_metadata: None,
     })
 }
 
@@ -93,6 +94,7 @@ pub(super) fn activity(fields: Fields<'_>) -> Read<ScheduleActivityTask> {
             heartbeat_timeout: fields.timeout("heartbeatTimeout")?,
         },
         retry_policy: fields.retry_policy("retryPolicy")?,
+        user_metadata: None,
     })
 }
 
@@ -111,6 +113,7 @@ pub(super) fn child(fields: Fields<'_>) -> Read<StartChildWorkflowExecution> {
         retry_policy: fields.retry_policy("retryPolicy")?,
         memo: fields.payload_map("memo", "fields")?,
         search_attributes: fields.payload_map("searchAttributes", "indexedFields")?,
+        user_metadata: None,
     })
 }
 
@@ -120,6 +123,7 @@ pub(super) fn marker(fields: Fields<'_>) -> Read<RecordMarker> {
         details: markers::details_in(&marker_name, fields.payload_lists("details")?),
         marker_name,
         failure: fields.optional_failure("failure")?,
+        user_metadata: None,
     })
 }
 

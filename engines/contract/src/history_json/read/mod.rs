@@ -105,13 +105,17 @@ impl HistoryReader {
             return Err(at_position(problem.within("eventId")));
         }
         let event_time = fields.optional_time("eventTime");
-        let kind = self.kind(fields, admitted);
+        let mut kind = self
+            .kind(fields, admitted)
+            .map_err(|problem| problem.of_event(event_id))?;
+        let words = fields.user_metadata("userMetadata");
+        kind.set_user_metadata(words.map_err(|problem| problem.of_event(event_id))?);
         Ok(HistoryEvent {
             event_id,
             event_time: event_time
                 .map_err(|problem| problem.of_event(event_id))?
                 .unwrap_or(Timestamp::EPOCH),
-            kind: kind.map_err(|problem| problem.of_event(event_id))?,
+            kind,
         })
     }
 

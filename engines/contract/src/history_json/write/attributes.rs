@@ -146,6 +146,7 @@ pub(super) fn write(kind: &EventKind) -> Read<Object> {
             timer_id,
             start_to_fire_timeout,
             workflow_task_completed_event_id,
+            ..
         } => Object::new()
             .id("timerId", timer_id)
             .duration("startToFireTimeout", *start_to_fire_timeout)

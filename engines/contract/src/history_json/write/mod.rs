@@ -15,6 +15,7 @@ use super::{
     error::{HistoryJsonError, Read},
     event_type::{self, attributes_name},
     object::Object,
+    payload,
 };
 
 pub(super) fn to_json(history: &History) -> Result<String, HistoryJsonError> {
@@ -32,6 +33,10 @@ fn write(event: &HistoryEvent) -> Read<Value> {
     let object = Object::new()
         .event_id("eventId", event.event_id)
         .time("eventTime", Some(event.event_time));
+    let object = match event.kind.user_metadata() {
+        Some(words) => object.value("userMetadata", payload::write_user_metadata(words)),
+        None => object,
+    };
     let name = event.kind.name();
     let object = match &event.kind {
         EventKind::Unknown {

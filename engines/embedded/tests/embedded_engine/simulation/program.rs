@@ -162,6 +162,7 @@ fn activity(number: usize) -> Command {
                 ..RetryPolicy::default()
             }),
         },
+        user_metadata: None,
     }))
 }
 
@@ -169,6 +170,7 @@ fn timer(number: usize) -> Command {
     Command::StartTimer {
         timer_id: TimerId::new(number.to_string()).unwrap(),
         start_to_fire_timeout: Duration::from_millis(700 * (number as u64 + 1)),
+        user_metadata: None,
     }
 }
 
@@ -185,5 +187,6 @@ fn child(parent: &str, parent_close_policy: ParentClosePolicy) -> Command {
         retry_policy: None,
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
+        user_metadata: None,
     }))
 }

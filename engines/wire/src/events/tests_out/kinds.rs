@@ -16,6 +16,7 @@ use steadfast_core::{
         WorkflowId, WorkflowType,
     },
     options::{ActivityTimeouts, WorkflowTimeouts},
+    payload::UserMetadata,
 };
 
 use super::parts::{Parts, id};
@@ -50,6 +51,10 @@ impl Parts {
         Box::new(self.failure.clone())
     }
 
+    fn words(&self) -> Option<Box<UserMetadata>> {
+        UserMetadata::of(self.single.clone(), self.payloads.first().cloned())
+    }
+
     fn started(&self) -> WorkflowExecutionStarted {
         WorkflowExecutionStarted {
             workflow_id: self.named(),
@@ -76,6 +81,7 @@ impl Parts {
             first_workflow_task_backoff: self.wait,
             memo: self.map.clone(),
             search_attributes: self.map.clone(),
+            user_metadata: self.words(),
         }
     }
 
@@ -166,6 +172,7 @@ impl Parts {
                     marker_name: self.name.clone(),
                     details: [(self.name.clone(), self.payloads.clone())].into(),
                     failure: self.maybe_failure.clone(),
+                    user_metadata: self.words(),
                 }),
                 workflow_task_completed_event_id: completed,
             },
@@ -227,6 +234,7 @@ impl Parts {
                 timer_id: self.named::<TimerId>(),
                 start_to_fire_timeout: self.wait,
                 workflow_task_completed_event_id: completed,
+                user_metadata: self.words(),
             },
             EventKind::TimerFired {
                 timer_id: self.named(),
@@ -252,6 +260,7 @@ impl Parts {
                         heartbeat_timeout: heartbeat,
                     },
                     retry_policy: self.policy.clone(),
+                    user_metadata: self.words(),
                 }),
                 workflow_task_completed_event_id: completed,
             },
@@ -313,6 +322,7 @@ impl Parts {
                     retry_policy: self.policy.clone(),
                     memo: self.map.clone(),
                     search_attributes: self.map.clone(),
+                    user_metadata: self.words(),
                 }),
                 workflow_task_completed_event_id: completed,
             },
