@@ -43,6 +43,8 @@ pub(crate) struct RunCell {
     next_task: Cell<u64>,
     cleanups: RefCell<Vec<Cleanup>>,
     unhandled: RefCell<Vec<BufferedSignal>>,
+    /// What workflow code says of where it stands.
+    current_details: RefCell<String>,
     /// The handlers that have not finished, by what they handle.
     handlers: RefCell<BTreeMap<u64, String>>,
     /// The tasks that run to their end before the run closes, and what they spawned, which may use that time.
@@ -92,6 +94,7 @@ impl RunCell {
             next_task: Cell::new(1),
             cleanups: RefCell::default(),
             unhandled: RefCell::default(),
+            current_details: RefCell::default(),
             handlers: RefCell::default(),
             lasting: RefCell::default(),
         })
@@ -124,6 +127,14 @@ impl RunCell {
         } else {
             self.told(reason);
         }
+    }
+
+    pub(crate) fn set_current_details(&self, details: String) {
+        self.current_details.replace(details);
+    }
+
+    pub(crate) fn current_details(&self) -> String {
+        self.current_details.borrow().clone()
     }
 
     /// Only looks at the replay state.
