@@ -10,7 +10,7 @@ use crate::{convert::to_payload, definition::WorkflowDefinition};
 const STACK_TRACE: &str = "__stack_trace";
 /// What a workflow can be told and asked.
 const METADATA: &str = "__temporal_workflow_metadata";
-/// The scopes of a workflow, with what a request to cancel would reach.
+/// The scopes of a workflow, with what a request to cancel would reach, and what its sagas would undo.
 const SCOPES: &str = "__steadfast_scopes";
 
 /// What a handler of every name is described as.
@@ -53,7 +53,7 @@ pub(super) fn answer<W: WorkflowDefinition>(
 ) -> Option<Result<Payload, Failure>> {
     let answer = match name {
         STACK_TRACE => to_payload(&cell.peek(Run::waits_for).join("\n")),
-        SCOPES => to_payload(&cell.peek(Run::scopes_in_words)),
+        SCOPES => to_payload(&cell.in_words()),
         METADATA => to_payload(&metadata(cell, handlers)),
         _ => return None,
     };
@@ -70,7 +70,7 @@ fn metadata<W: WorkflowDefinition>(cell: &RunCell, handlers: &HandlerSet<W>) -> 
         (STACK_TRACE, "What the workflow waits for."),
         (
             SCOPES,
-            "The scopes, with what is open in each and what a request to cancel would reach.",
+            "The scopes, with what is open in each and what a request to cancel would reach, and what sagas would undo.",
         ),
     ];
     Metadata {

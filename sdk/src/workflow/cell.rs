@@ -8,7 +8,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, VecDeque},
-    rc::Rc,
+    rc::{Rc, Weak},
     sync::Arc,
     task::Waker,
 };
@@ -45,6 +45,8 @@ pub(crate) struct RunCell {
     unhandled: RefCell<Vec<BufferedSignal>>,
     /// What workflow code says of where it stands.
     current_details: RefCell<String>,
+    /// What is shown beside the scopes.
+    shown: RefCell<Vec<Weak<dyn InWords>>>,
     /// The handlers that have not finished, by what they handle.
     handlers: RefCell<BTreeMap<u64, String>>,
     /// The tasks that run to their end before the run closes, and what they spawned, which may use that time.
@@ -53,6 +55,12 @@ pub(crate) struct RunCell {
 
 /// A cleanup that was registered by `on_cancel`.
 pub(crate) type Cleanup = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()>>;
+
+/// What people who look at a running workflow are told of it, as a list in Markdown.
+pub(crate) trait InWords {
+    /// Nothing, if there is nothing to tell now.
+    fn in_words(&self) -> String;
+}
 
 /// A task that waits to be taken over by the executor.
 pub(crate) struct Spawned {
@@ -95,6 +103,7 @@ impl RunCell {
             cleanups: RefCell::default(),
             unhandled: RefCell::default(),
             current_details: RefCell::default(),
+            shown: RefCell::default(),
             handlers: RefCell::default(),
             lasting: RefCell::default(),
         })
@@ -135,6 +144,28 @@ impl RunCell {
 
     pub(crate) fn current_details(&self) -> String {
         self.current_details.borrow().clone()
+    }
+
+    /// Shows something beside the scopes for as long as it is there.
+    pub(crate) fn show(&self, what: Weak<dyn InWords>) {
+        let mut shown = self.shown.borrow_mut();
+        if shown.len() == shown.capacity() {
+            shown.retain(|what| what.strong_count() > 0);
+        }
+        shown.push(what);
+    }
+
+    /// The scopes, and what is shown beside them.
+    pub(crate) fn in_words(&self) -> String {
+        let mut text = self.run.borrow().scopes_in_words();
+        let shown = self.shown.borrow();
+        text.extend(
+            shown
+                .iter()
+                .filter_map(Weak::upgrade)
+                .map(|it| it.in_words()),
+        );
+        text
     }
 
     /// Only looks at the replay state.
