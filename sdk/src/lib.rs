@@ -168,7 +168,7 @@ pub mod prelude {
         worker::Worker,
         workflow::{
             ActivityOptions, ChildWorkflowOptions, ContinueAsNewOptions, LocalActivityOptions,
-            SyncWorkflowContext, WorkflowContext, WorkflowContextView,
+            SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView,
         },
     };
 }

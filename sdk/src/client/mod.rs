@@ -26,6 +26,7 @@ pub use self::{
     reset::{ResetChoice, ResetOptions, ResetPoint, ResetTask},
 };
 use crate::{
+    convert,
     definition::{RunDefinition, SignalDefinition, WorkflowDefinition},
     engine::{
         Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, Signal,
@@ -336,7 +337,10 @@ impl Client {
             start_delay: options.start_delay,
             memo: options.memo,
             search_attributes: options.search_attributes,
-            user_metadata: None,
+            user_metadata: convert::user_metadata(
+                options.static_summary.as_deref(),
+                options.static_details.as_deref(),
+            ),
         })
     }
 

@@ -26,6 +26,8 @@ pub struct WorkflowStartOptions {
     pub(crate) memo: PayloadMap,
     pub(crate) search_attributes: PayloadMap,
     pub(crate) request_id: Option<String>,
+    pub(crate) static_summary: Option<String>,
+    pub(crate) static_details: Option<String>,
 }
 
 /// Builds [`WorkflowStartOptions`].
@@ -51,6 +53,8 @@ impl WorkflowStartOptions {
             memo: PayloadMap::new(),
             search_attributes: PayloadMap::new(),
             request_id: None,
+            static_summary: None,
+            static_details: None,
         })
     }
 }
@@ -138,6 +142,27 @@ impl WorkflowStartOptionsBuilder {
     /// Adds an encoded search attribute.
     pub fn search_attribute_payload(mut self, key: impl Into<String>, value: Payload) -> Self {
         self.0.search_attributes.insert(key.into(), value);
+        self
+    }
+
+    /// Says in a line what the execution is for. Tools show it, and a [description](crate::engine::WorkflowDescription) has it,
+    /// of this run: one that continues or retries it has none.
+    ///
+    /// ```
+    /// # use steadfast::prelude::*;
+    /// let options = WorkflowStartOptions::new("orders", "order-42")
+    ///     .static_summary("Two books for Ada")
+    ///     .static_details("Paid by **card**, to be sent to\n\n- Rome\n- Oslo");
+    /// ```
+    pub fn static_summary(mut self, summary: impl Into<String>) -> Self {
+        self.0.static_summary = Some(summary.into());
+        self
+    }
+
+    /// Says more of the execution, in Markdown and in any number of lines. What a workflow has to say later, while it runs, are its
+    /// [current details](crate::workflow::WorkflowContext::set_current_details).
+    pub fn static_details(mut self, details: impl Into<String>) -> Self {
+        self.0.static_details = Some(details.into());
         self
     }
 

@@ -7,7 +7,11 @@
 mod json;
 
 use serde::{Serialize, de::DeserializeOwned};
-use steadfast_core::{failure::Failure, limit::TooLarge, payload::Payload};
+use steadfast_core::{
+    failure::Failure,
+    limit::TooLarge,
+    payload::{Payload, UserMetadata},
+};
 use thiserror::Error;
 
 use self::json::{MAX_DEPTH, Refused, to_json};
@@ -226,6 +230,15 @@ pub fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, ConvertEr
     } else {
         Payload::json(text)
     })
+}
+
+/// Words for people, as Temporal's user interfaces read them: JSON texts.
+pub(crate) fn user_metadata(
+    summary: Option<&str>,
+    details: Option<&str>,
+) -> Option<Box<UserMetadata>> {
+    let json = |text: &str| Payload::json(serde_json::Value::from(text).to_string().into_bytes());
+    UserMetadata::of(summary.map(json), details.map(json))
 }
 
 /// Decodes one value; a missing payload is null.

@@ -8,7 +8,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, VecDeque},
-    rc::Rc,
+    rc::{Rc, Weak},
     sync::Arc,
     task::Waker,
 };
@@ -43,6 +43,10 @@ pub(crate) struct RunCell {
     next_task: Cell<u64>,
     cleanups: RefCell<Vec<Cleanup>>,
     unhandled: RefCell<Vec<BufferedSignal>>,
+    /// What workflow code says of where it stands.
+    current_details: RefCell<String>,
+    /// What is shown beside the scopes.
+    shown: RefCell<Vec<Weak<dyn InWords>>>,
     /// The handlers that have not finished, by what they handle.
     handlers: RefCell<BTreeMap<u64, String>>,
     /// The tasks that run to their end before the run closes, and what they spawned, which may use that time.
@@ -51,6 +55,12 @@ pub(crate) struct RunCell {
 
 /// A cleanup that was registered by `on_cancel`.
 pub(crate) type Cleanup = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()>>;
+
+/// What people who look at a running workflow are told of it, as a list in Markdown.
+pub(crate) trait InWords {
+    /// Nothing, if there is nothing to tell now.
+    fn in_words(&self) -> String;
+}
 
 /// A task that waits to be taken over by the executor.
 pub(crate) struct Spawned {
@@ -92,6 +102,8 @@ impl RunCell {
             next_task: Cell::new(1),
             cleanups: RefCell::default(),
             unhandled: RefCell::default(),
+            current_details: RefCell::default(),
+            shown: RefCell::default(),
             handlers: RefCell::default(),
             lasting: RefCell::default(),
         })
@@ -124,6 +136,36 @@ impl RunCell {
         } else {
             self.told(reason);
         }
+    }
+
+    pub(crate) fn set_current_details(&self, details: String) {
+        self.current_details.replace(details);
+    }
+
+    pub(crate) fn current_details(&self) -> String {
+        self.current_details.borrow().clone()
+    }
+
+    /// Shows something beside the scopes for as long as it is there.
+    pub(crate) fn show(&self, what: Weak<dyn InWords>) {
+        let mut shown = self.shown.borrow_mut();
+        if shown.len() == shown.capacity() {
+            shown.retain(|what| what.strong_count() > 0);
+        }
+        shown.push(what);
+    }
+
+    /// The scopes, and what is shown beside them.
+    pub(crate) fn in_words(&self) -> String {
+        let mut text = self.run.borrow().scopes_in_words();
+        let shown = self.shown.borrow();
+        text.extend(
+            shown
+                .iter()
+                .filter_map(Weak::upgrade)
+                .map(|it| it.in_words()),
+        );
+        text
     }
 
     /// Only looks at the replay state.

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     rc::Rc,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use futures_util::future::LocalBoxFuture;
@@ -24,7 +24,7 @@ use super::{
     operation::{
         ActivityFuture, ActivityOptions, ChildWorkflow, ChildWorkflowOptions, ConditionFuture,
         ExternalWorkflow, LocalActivityOptions, RawOperation, TimedConditionFuture, TimerFuture,
-        activity_type,
+        TimerOptions, activity_type,
     },
     scope::{
         CancelReason, CancellationRequestedFuture, CancelledFuture, Scope, ScopeFuture, TaskHandle,
@@ -157,15 +157,19 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     }
 
     /// Starts a timer. It survives the worker and costs nothing while it runs.
-    pub fn timer(&self, duration: Duration) -> TimerFuture {
+    pub fn timer(&self, options: impl Into<TimerOptions>) -> TimerFuture {
+        self.start_timer(&options.into())
+    }
+
+    fn start_timer(&self, options: &TimerOptions) -> TimerFuture {
         TimerFuture::new(RawOperation::start(self.cell(), |run, scope| {
-            run.start_timer(scope, duration, None)
+            run.start_timer(scope, options.duration, options.user_metadata())
         }))
     }
 
     /// Waits. The same as [`timer`](Self::timer).
-    pub fn sleep(&self, duration: Duration) -> TimerFuture {
-        self.timer(duration)
+    pub fn sleep(&self, options: impl Into<TimerOptions>) -> TimerFuture {
+        self.timer(options)
     }
 
     /// Waits until a condition of the state holds. It is looked at whenever something happened in
@@ -200,7 +204,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// Waits until a condition of the state holds, or a time is over. Resolves to whether it holds.
     pub fn wait_condition_timeout<'a>(
         &'a self,
-        timeout: Duration,
+        timeout: impl Into<TimerOptions>,
         condition: impl FnMut(&W) -> bool + 'a,
     ) -> TimedConditionFuture<'a> {
         let timer = self.timer(timeout);
@@ -272,7 +276,10 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
                 retry_policy: options.retry_policy,
                 memo: options.memo,
                 search_attributes: options.search_attributes,
-                user_metadata: None,
+                user_metadata: convert::user_metadata(
+                    options.static_summary.as_deref(),
+                    options.static_details.as_deref(),
+                ),
             }
         };
         let operation = RawOperation::start(self.cell(), |run, scope| {
@@ -338,14 +345,15 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// the cancellation came from above, it says cancelled.
     pub fn with_timeout<'a, T: 'a, E: Into<WorkflowError> + 'a>(
         &self,
-        timeout: Duration,
+        timeout: impl Into<TimerOptions>,
         body: impl AsyncFnOnce(&mut Self) -> Result<T, E> + 'a,
     ) -> TimeoutFuture<'a, T, E> {
+        let timeout = timeout.into();
         let timer = TimerFuture::new(RawOperation::start(self.cell(), |run, _| {
-            run.start_unscoped_timer(timeout, None)
+            run.start_unscoped_timer(timeout.duration, timeout.user_metadata())
         }));
         let body = self.scope::<Result<T, E>>(body);
-        TimeoutFuture::new(body, timer, timeout)
+        TimeoutFuture::new(body, timer, timeout.duration)
     }
 
     /// Opens a scope to be kept, connected to the running one; run bodies in it with
@@ -595,6 +603,18 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
         Ok(self.cell().with_run(|run| run.upsert_memo(values))?)
     }
 
+    /// Says where the workflow stands, in Markdown and in any number of lines: for people who look at it with
+    /// Temporal's tools. It is part of the workflow's state, not of its history, and the next run begins without.
+    pub fn set_current_details(&self, details: impl Into<String>) {
+        self.cell().set_current_details(details.into());
+    }
+
+    /// What was said last of where the workflow stands.
+    #[must_use]
+    pub fn current_details(&self) -> String {
+        self.cell().current_details()
+    }
+
     /// Ends this run and starts the next one of the same execution, with a new history. Return what
     /// this gives from the run function:
     ///
@@ -696,6 +716,11 @@ impl<W: WorkflowDefinition> SyncWorkflowContext<W> {
     pub fn is_cancelled(&self) -> bool {
         let cell = self.context.cell();
         cell.peek(|run| run.scopes().reason(ScopeId::ROOT).is_some())
+    }
+
+    /// Says where the workflow stands; see [`WorkflowContext::set_current_details`].
+    pub fn set_current_details(&self, details: impl Into<String>) {
+        self.context.set_current_details(details);
     }
 
     /// Runs a task beside the run function.

@@ -515,10 +515,7 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
 
     fn query(&mut self, query: &Query) -> Result<Payload, Failure> {
         let name = query.name.as_str();
-        let about = self
-            .cell
-            .peek(|run| about::answer(name, run, &self.handlers));
-        if let Some(answer) = about {
+        if let Some(answer) = about::answer(name, &self.cell, &self.handlers) {
             return answer;
         }
         if self.shared.state.borrow().is_none() {

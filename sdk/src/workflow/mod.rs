@@ -28,7 +28,7 @@ pub use self::{
         ActivityFuture, ActivityOptions, ActivityOptionsBuilder, ChildWorkflow,
         ChildWorkflowOptions, ChildWorkflowOptionsBuilder, ConditionFuture, ExternalFuture,
         ExternalWorkflow, LocalActivityOptions, LocalActivityOptionsBuilder, TimedConditionFuture,
-        TimerFuture,
+        TimerFuture, TimerOptions,
     },
     saga::{Compensated, Saga, SagaError, SagaReport, SagaStep, StepError},
     scope::{

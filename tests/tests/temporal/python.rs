@@ -12,7 +12,11 @@ use crate::{
 };
 
 /// Runs a script of this folder against a place while our worker runs, and gives what it printed.
-async fn beside(place: &Place, script: &str, also: impl AsyncFnOnce(&Client)) -> Option<String> {
+pub(crate) async fn beside(
+    place: &Place,
+    script: &str,
+    also: impl AsyncFnOnce(&Client),
+) -> Option<String> {
     let python = variable("STEADFAST_PYTHON")?;
     let (address, client) = (&place.address, &place.client);
     let path = format!("{}/tests/temporal/{script}", env!("CARGO_MANIFEST_DIR"));

@@ -15,8 +15,10 @@ struct Shipment;
 impl Shipment {
     #[run]
     async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        ctx.set_current_details("**packs**");
         let packed = ctx.scope(async |ctx| {
             let _ = ctx.sleep(HOUR).await;
+            ctx.set_current_details(format!("{}, then sends", ctx.current_details()));
             // Goes on although it is cancelled.
             ctx.disconnected(async |ctx| ctx.sleep(2 * HOUR).await)
                 .await
@@ -65,7 +67,9 @@ async fn a_workflow_tells_its_handlers_and_its_scopes() {
                 .map(|handler| handler["name"].as_str().unwrap().to_owned())
                 .collect()
         };
-        let definition = &ask("__temporal_workflow_metadata").await["definition"];
+        let metadata = ask("__temporal_workflow_metadata").await;
+        assert_eq!(metadata["currentDetails"], "**packs**");
+        let definition = &metadata["definition"];
         assert_eq!(definition["type"], "Shipment");
         assert_eq!(names(&definition["signalDefinitions"]), ["paid"]);
         assert_eq!(
@@ -107,6 +111,8 @@ async fn a_workflow_tells_its_handlers_and_its_scopes() {
                 "  - waits for timer `2`"
             ]
         );
+        let metadata = ask("__temporal_workflow_metadata").await;
+        assert_eq!(metadata["currentDetails"], "**packs**, then sends");
     })
     .await;
 }

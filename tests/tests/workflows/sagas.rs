@@ -1,6 +1,7 @@
 //! Sagas: G1 to G6.
 
 use steadfast::{
+    convert::from_payload,
     prelude::*,
     workflow::{Saga, SagaReport},
 };
@@ -606,6 +607,87 @@ async fn a_nested_saga_that_fails_is_undone_alone_and_once() {
         let flow = nested(world, fails, || Ok("without b and c".to_owned())).await;
         assert_eq!(flow.result().await, "without b and c");
         assert_eq!(world.board.said(), ["a", "b", "c", "undo c", "undo b", "d"]);
+    })
+    .await;
+}
+
+/// The part of what a workflow says of its scopes that is about sagas.
+async fn sagas(flow: &Flow) -> Vec<String> {
+    let answer = flow.handle.query_by_name("__steadfast_scopes", Vec::new());
+    let text: String = from_payload(Some(&answer.await.unwrap())).unwrap();
+    let lines = text.lines().map(str::to_owned);
+    lines
+        .skip_while(|line| !line.starts_with("- a saga"))
+        .collect()
+}
+
+/// Whoever looks at a running workflow sees what would be undone, what is, and in which order (G4).
+#[test]
+async fn a_saga_says_what_it_would_undo_and_what_it_undoes() {
+    scenario(async |world| {
+        let quick = |name: &str| (Stage::quick, name.to_owned(), options());
+        let flow = world
+            .start(async move |ctx| {
+                ctx.saga(async |saga| {
+                    saga.compensate_with("passport\n- *lost*", async |_| Ok(()));
+                    let (hotel, name, options) = quick("hotel");
+                    saga.step(hotel, name, options)
+                        .compensate(async |ctx| Ok(ctx.sleep(HOUR).await?))
+                        .await?;
+                    let (flight, name, options) = quick("flight");
+                    saga.step(flight, name, options.clone())
+                        .compensate_with_output(Stage::quick, |it| format!("undo {it}"), options)
+                        .await?;
+                    let (note, name, options) = quick("note");
+                    saga.step(note, name, options)
+                        .without_compensation()
+                        .await?;
+                    saga.nested(async |taxi| {
+                        taxi.parallel();
+                        let (ride, name, options) = quick("ride");
+                        let known = taxi.step(ride, name, options.clone());
+                        known
+                            .compensate_with(Stage::quick, "undo ride".to_owned(), options)
+                            .await
+                    })
+                    .await?;
+                    let (_, refund, options) = quick("refund");
+                    saga.step(Stage::ignore, "charge".to_owned(), options.clone())
+                        .compensate_with(Stage::quick, refund, options)
+                        .await?;
+                    ctx.sleep(HOUR).await?;
+                    WorkflowResult::Ok(String::new())
+                })
+                .await
+            })
+            .await;
+        world.board.heard("charge started").await;
+        assert_eq!(
+            sagas(&flow).await,
+            [
+                "- a saga would undo, in this order:",
+                "  - `ignore`: has not ended; activity `quick` would undo it",
+                "  - what a saga in it did, side by side:",
+                "    - `quick`: activity `quick` undoes it",
+                "  - `quick`: activity `quick` undoes it",
+                "  - `quick`: workflow code undoes it",
+                "  - `passport - *lost*`: workflow code undoes it",
+            ]
+        );
+        flow.cancel("stop").await;
+        world.board.open("charge");
+        flow.reaches("TimerStarted", 1).await;
+        assert_eq!(
+            sagas(&flow).await,
+            [
+                "- a saga is being undone:",
+                "  - `quick`: is being undone now",
+                "  - `passport - *lost*`: workflow code undoes it",
+            ]
+        );
+        world.advance(HOUR).await;
+        assert_eq!(flow.cancelled().await, "stop");
+        assert_eq!(sagas(&flow).await, [""; 0]);
     })
     .await;
 }

@@ -19,7 +19,11 @@ use steadfast_core::{
 };
 
 use super::{CANCELLED_BY_CODE, RawOperation};
-use crate::{convert::ConvertError, definition::ActivityDefinition, error::ActivityExecutionError};
+use crate::{
+    convert::{ConvertError, user_metadata},
+    definition::ActivityDefinition,
+    error::ActivityExecutionError,
+};
 
 /// An activity that was scheduled. Resolves to its result.
 ///
@@ -152,6 +156,7 @@ pub struct ActivityOptions {
     pub(crate) task_queue: Option<TaskQueue>,
     pub(crate) activity_id: Option<ActivityId>,
     pub(crate) cancellation_type: ActivityCancellationType,
+    pub(crate) summary: Option<String>,
 }
 
 /// Builds [`ActivityOptions`].
@@ -176,6 +181,7 @@ impl ActivityOptions {
             task_queue: None,
             activity_id: None,
             cancellation_type: ActivityCancellationType::default(),
+            summary: None,
         }
     }
 
@@ -221,7 +227,7 @@ impl ActivityOptions {
             timeouts: self.timeouts,
             retry_policy: self.retry_policy,
             cancellation_type: self.cancellation_type,
-            user_metadata: None,
+            user_metadata: user_metadata(self.summary.as_deref(), None),
         }
     }
 }
@@ -283,6 +289,12 @@ impl ActivityOptionsBuilder {
         self
     }
 
+    /// Says in a line what this activity is for. Tools show it; a replay does not compare it.
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.0.summary = Some(summary.into());
+        self
+    }
+
     /// The options.
     #[must_use]
     pub fn build(self) -> ActivityOptions {
@@ -330,6 +342,12 @@ impl LocalActivityOptionsBuilder {
     /// Chooses what cancelling the activity does.
     pub fn cancellation_type(mut self, cancellation_type: ActivityCancellationType) -> Self {
         self.0.cancellation_type = cancellation_type;
+        self
+    }
+
+    /// Says in a line what this activity is for. Tools show it; a replay does not compare it.
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.0.summary = Some(summary.into());
         self
     }
 

@@ -196,6 +196,8 @@ pub struct ChildWorkflowOptions {
     pub(crate) cancellation_type: ChildWorkflowCancellationType,
     pub(crate) memo: PayloadMap,
     pub(crate) search_attributes: PayloadMap,
+    pub(crate) static_summary: Option<String>,
+    pub(crate) static_details: Option<String>,
 }
 
 /// Builds [`ChildWorkflowOptions`].
@@ -287,6 +289,18 @@ impl ChildWorkflowOptionsBuilder {
     /// Adds a value that the child is found by.
     pub fn search_attribute(mut self, key: impl Into<String>, value: Payload) -> Self {
         self.0.search_attributes.insert(key.into(), value);
+        self
+    }
+
+    /// Says in a line what the child is for. Tools show it with the child and with its start; a replay does not compare it.
+    pub fn static_summary(mut self, summary: impl Into<String>) -> Self {
+        self.0.static_summary = Some(summary.into());
+        self
+    }
+
+    /// Says more of the child, in Markdown and in any number of lines.
+    pub fn static_details(mut self, details: impl Into<String>) -> Self {
+        self.0.static_details = Some(details.into());
         self
     }
 

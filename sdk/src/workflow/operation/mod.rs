@@ -32,7 +32,7 @@ pub use self::{
     child_workflow::{ChildWorkflow, ChildWorkflowOptions, ChildWorkflowOptionsBuilder},
     condition::{ConditionFuture, TimedConditionFuture},
     external::{ExternalFuture, ExternalWorkflow},
-    timer::TimerFuture,
+    timer::{TimerFuture, TimerOptions},
 };
 
 use super::{cell::RunCell, unwinding};

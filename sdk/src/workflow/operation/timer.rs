@@ -5,12 +5,13 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
-use steadfast_core::activation::Resolution;
+use steadfast_core::{activation::Resolution, payload::UserMetadata};
 
 use super::{CANCELLED_BY_CODE, RawOperation};
-use crate::error::Cancelled;
+use crate::{convert::user_metadata, error::Cancelled};
 
 /// A timer that runs. Resolves when it fires, or to [`Cancelled`] at once when it is cancelled;
 /// then it never fires.
@@ -44,6 +45,57 @@ impl Future for TimerFuture {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll(context).map(plain_outcome)
+    }
+}
+
+/// How long a timer runs, and what for. A [`Duration`] is one without words.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use steadfast::prelude::*;
+/// # #[workflow]
+/// # #[derive(Default)]
+/// # struct Tea;
+/// # #[workflow_methods]
+/// # impl Tea {
+/// # #[run]
+/// # async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+/// let five_minutes = Duration::from_secs(300);
+/// ctx.timer(TimerOptions::new(five_minutes).summary("the tea draws")).await?;
+/// # Ok(())
+/// # }
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct TimerOptions {
+    pub(crate) duration: Duration,
+    summary: Option<String>,
+}
+
+impl TimerOptions {
+    /// A timer that runs so long.
+    pub fn new(duration: Duration) -> Self {
+        Self {
+            duration,
+            summary: None,
+        }
+    }
+
+    /// Says in a line what is waited for. Tools show it; a replay does not compare it.
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.summary = Some(summary.into());
+        self
+    }
+
+    pub(crate) fn user_metadata(&self) -> Option<Box<UserMetadata>> {
+        user_metadata(self.summary.as_deref(), None)
+    }
+}
+
+impl From<Duration> for TimerOptions {
+    fn from(duration: Duration) -> Self {
+        Self::new(duration)
     }
 }
 

@@ -4,10 +4,10 @@
 //! and which the run waits for before it closes. No compensation starts while its step may still run (G3).
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, Ref, RefCell},
     future::Future,
     pin::{Pin, pin},
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Context, Poll},
     time::Duration,
 };
@@ -19,7 +19,10 @@ use super::report::{Compensated, NotUndone, STILL_RUNS, STOPPED, SagaReport, TOO
 use crate::{
     definition::WorkflowDefinition,
     error::{WorkflowError, WorkflowResult},
-    workflow::{Scope, TaskHandle, WorkflowContext, cell::RunCell},
+    workflow::{
+        Scope, TaskHandle, WorkflowContext,
+        cell::{InWords, RunCell},
+    },
 };
 
 /// What undoes something.
@@ -127,12 +130,22 @@ pub(super) trait Settle<W: WorkflowDefinition> {
 
     /// Whether anything undoes it, if it runs.
     fn has_compensation(&self) -> bool;
+
+    /// Where it stands and what would undo it, for people; `None` if nothing would.
+    fn in_words(&self) -> Option<String>;
 }
+
+/// Entries that wait to be undone, the last one first.
+type Left<W> = RefCell<Vec<Entry<W>>>;
 
 /// What a saga did and how it is undone.
 pub(super) struct Ledger<W: WorkflowDefinition> {
     context: WorkflowContext<W>,
     entries: RefCell<Vec<Entry<W>>>,
+    /// What is being undone: what is left of it.
+    undoing: RefCell<Vec<Weak<Left<W>>>>,
+    /// The steps whose compensations run.
+    compensating: RefCell<Vec<String>>,
     policy: Cell<Policy>,
     /// The saga has not ended, so that a step may begin.
     open: Cell<bool>,
@@ -213,12 +226,48 @@ pub(super) fn boxed<W: WorkflowDefinition>(
 
 impl<W: WorkflowDefinition> Ledger<W> {
     pub(super) fn new(context: WorkflowContext<W>) -> Rc<Self> {
-        Rc::new(Self {
+        let ledger = Rc::new(Self {
             context,
             entries: RefCell::default(),
+            undoing: RefCell::default(),
+            compensating: RefCell::default(),
             policy: Cell::default(),
             open: Cell::new(true),
-        })
+        });
+        let shown: Weak<Self> = Rc::downgrade(&ledger);
+        ledger.context.cell().show(shown as Weak<dyn InWords>);
+        ledger
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        self.policy.get()
+    }
+
+    pub(super) fn entries(&self) -> Ref<'_, Vec<Entry<W>>> {
+        self.entries.borrow()
+    }
+
+    /// What is left of what is being undone.
+    pub(super) fn being_undone(&self) -> Vec<Rc<Left<W>>> {
+        self.undoing
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
+    }
+
+    /// Shows what is to be undone for as long as that goes on.
+    fn show(&self, entries: Vec<Entry<W>>) -> Rc<Left<W>> {
+        let left = Rc::new(RefCell::new(entries));
+        let mut undoing = self.undoing.borrow_mut();
+        undoing.retain(|left| left.strong_count() > 0);
+        undoing.push(Rc::downgrade(&left));
+        left
+    }
+
+    /// The steps whose compensations run.
+    pub(super) fn compensating(&self) -> Vec<String> {
+        self.compensating.borrow().clone()
     }
 
     pub(super) fn context(&self) -> &WorkflowContext<W> {
@@ -345,13 +394,16 @@ impl<W: WorkflowDefinition> Ledger<W> {
         entries: Vec<Entry<W>>,
         mut stopped: bool,
     ) -> Vec<Compensated> {
-        let entries = entries.into_iter().rev();
         if policy.parallel {
+            let entries = entries.into_iter().rev();
             let all = entries.map(|entry| self.undo_one(entry, stopped));
             return join_all(all).await.into_iter().flatten().collect();
         }
+        let left = self.show(entries);
         let mut steps = Vec::new();
-        for entry in entries {
+        loop {
+            let last = left.borrow_mut().pop();
+            let Some(entry) = last else { break };
             let done = self.undo_one(entry, stopped).await;
             stopped |= policy.stop_on_failure && done.iter().any(|step| step.outcome.is_err());
             steps.extend(done);
@@ -384,11 +436,18 @@ impl<W: WorkflowDefinition> Ledger<W> {
             Ok(_) if stopped => Err(NotUndone::Skipped(STOPPED)),
             Ok(_) if self.context.is_cancelled() => Err(NotUndone::Skipped(TOO_LATE)),
             // A scope of its own: what one accepts or cancels is not the next one's.
-            Ok(compensate) => self
-                .context
-                .scope(async move |ctx| compensate(ctx.clone()).await)
-                .await
-                .map_err(NotUndone::Failed),
+            Ok(compensate) => {
+                self.compensating.borrow_mut().push(step.clone());
+                let scope = self
+                    .context
+                    .scope(async move |ctx| compensate(ctx.clone()).await);
+                let outcome = scope.await;
+                let mut compensating = self.compensating.borrow_mut();
+                if let Some(place) = compensating.iter().position(|other| *other == step) {
+                    compensating.remove(place);
+                }
+                outcome.map_err(NotUndone::Failed)
+            }
         };
         vec![Compensated { step, outcome }]
     }

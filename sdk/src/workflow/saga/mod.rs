@@ -9,6 +9,7 @@
 mod ledger;
 mod report;
 mod step;
+mod words;
 
 use std::{fmt, rc::Rc, time::Duration};
 

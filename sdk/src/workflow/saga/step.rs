@@ -64,6 +64,24 @@ enum How<W: WorkflowDefinition, T> {
     Never,
 }
 
+/// What undoes a step, for people.
+#[derive(Clone, Copy)]
+enum By {
+    Activity(&'static str),
+    Code,
+    Nothing,
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Activity(activity_type) => write!(f, "activity `{activity_type}`"),
+            Self::Code => f.write_str("workflow code"),
+            Self::Nothing => f.write_str("nothing"),
+        }
+    }
+}
+
 impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
     pub(super) fn new(
         saga: Rc<Ledger<W>>,
@@ -95,11 +113,12 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
         options: impl Into<ActivityOptions>,
     ) -> Result<T, E> {
         let options = options.into();
-        self.compensate(async move |ctx| {
+        let compensate = boxed(async move |ctx: &mut WorkflowContext<W>| {
             ctx.start_activity(compensation, input, options).await?;
             Ok(())
-        })
-        .await
+        });
+        self.finish(How::Known(compensate), By::Activity(C::ACTIVITY_TYPE))
+            .await
     }
 
     /// Says which activity finds out what became of the step when its outcome is unknown: its output
@@ -133,14 +152,14 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
         options: impl Into<ActivityOptions>,
     ) -> Result<T, E> {
         let options = options.into();
-        self.finish(How::Output(Box::new(move |output| {
+        let how = How::Output(Box::new(move |output| {
             let input = input(output);
             boxed(async move |ctx: &mut WorkflowContext<W>| {
                 ctx.start_activity(compensation, input, options).await?;
                 Ok(())
             })
-        })))
-        .await
+        }));
+        self.finish(how, By::Activity(C::ACTIVITY_TYPE)).await
     }
 
     /// Runs the step; nothing undoes it. Like every step it is waited for to its end, whatever is
@@ -150,7 +169,7 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
     ///
     /// When the step ends without a result.
     pub async fn without_compensation(self) -> Result<T, E> {
-        self.finish(How::Never).await
+        self.finish(How::Never, By::Nothing).await
     }
 
     /// Runs the step; workflow code of any kind undoes it.
@@ -162,11 +181,11 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
         self,
         compensation: impl AsyncFnOnce(&mut WorkflowContext<W>) -> WorkflowResult<()> + 'static,
     ) -> Result<T, E> {
-        self.finish(How::Known(boxed(compensation))).await
+        self.finish(How::Known(boxed(compensation)), By::Code).await
     }
 
     /// Puts the step into the ledger, and runs it (G1).
-    async fn finish(self, how: How<W, T>) -> Result<T, E> {
+    async fn finish(self, how: How<W, T>, by: By) -> Result<T, E> {
         if !self.saga.is_open() {
             return Err(E::refused(SAGA_HAS_ENDED));
         }
@@ -181,6 +200,7 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> SagaStep<W, T, E> {
             }),
             scope,
             only_attempt: self.only_attempt,
+            by,
             dropped: Cell::new(false),
             left: Cell::new(false),
         });
@@ -203,6 +223,7 @@ struct Record<W: WorkflowDefinition, T, E> {
     state: RefCell<State<W, T, E>>,
     scope: Scope,
     only_attempt: bool,
+    by: By,
     dropped: Cell<bool>,
     /// No ledger has it any more, so its own future sees to it that it is undone.
     left: Cell<bool>,
@@ -305,6 +326,18 @@ impl<W: WorkflowDefinition, T: 'static, E: StepError> Settle<W> for Record<W, T,
                 ..
             }
         )
+    }
+
+    fn in_words(&self) -> Option<String> {
+        let by = self.by;
+        match &*self.state.borrow() {
+            State::Running { .. } => Some(format!("has not ended; {by} would undo it")),
+            State::Ended(Undo::Compensate(_)) => Some(format!("{by} undoes it")),
+            State::Ended(Undo::Unknown) => {
+                Some("may have happened, and its output is not known".to_owned())
+            }
+            State::Ended(Undo::Nothing) | State::Taken => None,
+        }
     }
 }
 
