@@ -171,17 +171,23 @@ impl RetryPolicy {
         if !self.allows_attempt_after(attempt) {
             return Err(RetryState::MaximumAttemptsReached);
         }
+        let due = now.after(self.delay_after(failure, attempt));
+        if deadline.is_some_and(|deadline| due >= deadline) {
+            return Err(RetryState::Timeout);
+        }
+        Ok(due)
+    }
+
+    /// How long the attempt after `attempt` waits, which failed: as the failure says, or else the policy.
+    #[must_use]
+    pub fn delay_after(&self, failure: &Failure, attempt: u32) -> Duration {
         let delay = match &failure.kind {
             FailureKind::Application {
                 next_retry_delay, ..
             } => limit(*next_retry_delay),
             _ => None,
         };
-        let due = now.after(delay.unwrap_or_else(|| self.backoff_after(attempt)));
-        if deadline.is_some_and(|deadline| due >= deadline) {
-            return Err(RetryState::Timeout);
-        }
-        Ok(due)
+        delay.unwrap_or_else(|| self.backoff_after(attempt))
     }
 
     /// Whether another attempt may follow a failure of this kind.

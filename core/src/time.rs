@@ -44,6 +44,15 @@ impl Timestamp {
                 .saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)),
         )
     }
+
+    /// The timestamp a duration earlier.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)),
+        )
+    }
 }
 
 /// Writes RFC 3339 in UTC with as many digits as needed, such as `2026-11-20T15:08:35.210916322Z`, or with as many as a

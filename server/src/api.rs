@@ -18,8 +18,8 @@ pub(crate) struct Api {
     pub(crate) home: Home,
     /// Where the server listens.
     pub(crate) address: String,
-    /// For how long closed executions are kept, if not for ever.
-    pub(crate) retention: Option<ProtoDuration>,
+    /// For how long closed executions are kept. The Web UI cannot show a namespace that does not say.
+    pub(crate) retention: ProtoDuration,
     /// How long a call waits for something to happen before it answers that nothing did.
     pub(crate) long_poll: Duration,
 }

@@ -19,6 +19,7 @@
 mod access;
 mod address;
 mod api;
+mod attribute_types;
 mod authorizer;
 mod calls;
 mod dispatch;

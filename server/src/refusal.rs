@@ -56,6 +56,15 @@ pub(crate) fn update_not_found(update_id: &str) -> Status {
     )
 }
 
+/// There is no workflow task yet, so nobody can answer a query.
+pub(crate) fn workflow_not_ready() -> Status {
+    with_detail(
+        Code::FailedPrecondition,
+        "Workflow task is not scheduled yet.",
+        &details::WorkflowNotReadyFailure::default(),
+    )
+}
+
 /// What a request is refused for.
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 pub(crate) fn status_of(error: EngineError) -> Status {

@@ -32,6 +32,9 @@ use crate::{
 /// How long a connection may be silent before it is asked whether it is still there, and then before it is closed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// How long closed executions are kept if nothing limits it, in a number that people can read: 100 years.
+const FOR_EVER: Duration = Duration::from_secs(36_500 * 86_400);
+
 /// How long a server that stops waits for the calls that are under way.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -120,7 +123,7 @@ pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Ser
             wire: Wire::default(),
             home,
             address: address.to_string(),
-            retention: retention.map(duration_out),
+            retention: duration_out(retention.unwrap_or(FOR_EVER)),
             long_poll: options.long_poll,
         }),
         options: Arc::new(options),

@@ -13,9 +13,11 @@ use temporalio_protos::{
         HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
     },
     temporal::api::{
-        common::v1::{Payload, Payloads, WorkflowExecution, WorkflowType},
+        common::v1::{Payload, Payloads, SearchAttributes, WorkflowExecution, WorkflowType},
         enums::v1::{EventType, HistoryEventFilterType},
         errordetails::v1 as details,
+        history::v1::history_event::Attributes,
+        query::v1::WorkflowQuery,
         taskqueue::v1::TaskQueue,
         update::v1 as update,
         workflowservice::v1::{self as proto, workflow_service_client::WorkflowServiceClient},
@@ -164,6 +166,89 @@ async fn an_execution_is_started_described_listed_and_read() {
     let mut expected = forwards.to_vec();
     expected.reverse();
     assert_eq!(backwards, [expected[..2].to_vec(), expected[2..].to_vec()]);
+}
+
+/// The Web UI's page of a namespace breaks where this is not said.
+#[tokio::test]
+async fn a_namespace_says_how_long_executions_are_kept_even_if_for_ever() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    let request = proto::DescribeNamespaceRequest {
+        namespace: namespace(),
+        ..proto::DescribeNamespaceRequest::default()
+    };
+    let described = client.describe_namespace(request).await.unwrap();
+    let config = described.into_inner().config.unwrap();
+    let kept = config.workflow_execution_retention_ttl.unwrap();
+    assert_eq!(kept.seconds, 36_500 * 86_400);
+}
+
+/// Clients read a value by the type in its metadata, which whoever set it may have left out.
+#[tokio::test]
+async fn search_attributes_are_told_with_their_types() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    let mut request = start("a");
+    let value = Payload {
+        metadata: [("encoding".to_owned(), b"json/plain".to_vec())].into(),
+        data: b"7".to_vec(),
+        ..Payload::default()
+    };
+    request.search_attributes = Some(SearchAttributes {
+        indexed_fields: [("Amount".to_owned(), value)].into(),
+    });
+    client.start_workflow_execution(request).await.unwrap();
+    let kind = |told: Option<SearchAttributes>| {
+        let mut values = told.unwrap().indexed_fields;
+        let mut value = values.remove("Amount").unwrap();
+        String::from_utf8(value.metadata.remove("type").unwrap()).unwrap()
+    };
+
+    let request = proto::DescribeWorkflowExecutionRequest {
+        namespace: namespace(),
+        execution: execution("a"),
+    };
+    let described = client.describe_workflow_execution(request).await.unwrap();
+    let info = described.into_inner().workflow_execution_info.unwrap();
+    assert_eq!(kind(info.search_attributes), "Int");
+
+    let request = proto::ListWorkflowExecutionsRequest {
+        namespace: namespace(),
+        ..proto::ListWorkflowExecutionsRequest::default()
+    };
+    let listed = client.list_workflow_executions(request).await.unwrap();
+    let info = listed.into_inner().executions.remove(0);
+    assert_eq!(kind(info.search_attributes), "Int");
+
+    let read = client.get_workflow_execution_history(history("a")).await;
+    let event = read.unwrap().into_inner().history.unwrap().events.remove(0);
+    let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) = event.attributes
+    else {
+        panic!("a history begins with the start");
+    };
+    assert_eq!(kind(started.search_attributes), "Int");
+}
+
+/// The Web UI asks every workflow that it shows for what it can be told, and does not wait long for an answer.
+#[tokio::test]
+async fn a_workflow_that_waits_for_its_first_task_is_not_ready_for_queries() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    let mut request = start("a");
+    request.workflow_start_delay = Some(prost_wkt_types::Duration {
+        seconds: 3_600,
+        nanos: 0,
+    });
+    client.start_workflow_execution(request).await.unwrap();
+    let query = proto::QueryWorkflowRequest {
+        namespace: namespace(),
+        execution: execution("a"),
+        query: Some(WorkflowQuery {
+            query_type: "count".to_owned(),
+            ..WorkflowQuery::default()
+        }),
+        ..proto::QueryWorkflowRequest::default()
+    };
+    let refused = client.query_workflow(query).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    let _: details::WorkflowNotReadyFailure = detail(&refused);
 }
 
 #[tokio::test]

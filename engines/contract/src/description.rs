@@ -1,14 +1,17 @@
 //! What an engine says of an execution.
 
+use std::time::Duration;
+
 use steadfast_core::{
     event::ExecutionStatus,
     failure::Failure,
     ids::{
-        ActivityId, ActivityType, Identity, RunId, TaskQueue, TimerId, WorkflowExecution,
+        ActivityId, ActivityType, EventId, Identity, RunId, TaskQueue, TimerId, WorkflowExecution,
         WorkflowId, WorkflowType,
     },
-    options::ParentClosePolicy,
+    options::{ActivityTimeouts, ParentClosePolicy},
     payload::{Payload, PayloadMap, UserMetadata},
+    retry::RetryPolicy,
     time::Timestamp,
 };
 
@@ -25,6 +28,8 @@ pub struct WorkflowDescription {
     pub status: ExecutionStatus,
     /// When it started.
     pub start_time: Timestamp,
+    /// When its first workflow task could be given to a worker: later than the start if it was delayed.
+    pub execution_time: Timestamp,
     /// When it closed.
     pub close_time: Option<Timestamp>,
     /// How many events its history has.
@@ -33,6 +38,8 @@ pub struct WorkflowDescription {
     pub history_size_bytes: u64,
     /// Its parent.
     pub parent: Option<WorkflowExecution>,
+    /// The topmost of its ancestors; `None` if it has no parent.
+    pub root: Option<WorkflowExecution>,
     /// The first run of its chain.
     pub first_execution_run_id: RunId,
     /// The run that a reset of this one made.
@@ -90,6 +97,8 @@ pub struct PendingChild {
     pub run_id: Option<RunId>,
     /// Its type.
     pub workflow_type: WorkflowType,
+    /// The event that asked for it.
+    pub initiated_event_id: EventId,
     /// What becomes of it when its parent ends.
     pub parent_close_policy: ParentClosePolicy,
 }
@@ -107,10 +116,20 @@ pub struct PendingActivity {
     pub attempt: u32,
     /// How many attempts there may be; 0 is any number.
     pub maximum_attempts: u32,
+    /// Where workers pick it up; `None` when it is not known.
+    pub task_queue: Option<TaskQueue>,
+    /// Its time limits.
+    pub timeouts: ActivityTimeouts,
+    /// When it is tried again; `None` when it is not known.
+    pub retry_policy: Option<RetryPolicy>,
     /// When this attempt was scheduled; `None` when it is not known.
     pub scheduled_time: Option<Timestamp>,
     /// When its next attempt begins, if it waits for that.
     pub next_attempt_time: Option<Timestamp>,
+    /// How long it waits between the last attempt and the next one, if it waits for that.
+    pub retry_interval: Option<Duration>,
+    /// When the last attempt ended, if it waits for the next one.
+    pub last_attempt_complete_time: Option<Timestamp>,
     /// When a worker took the attempt that runs, or the last one.
     pub last_started_time: Option<Timestamp>,
     /// The worker that runs it, or ran its last attempt.

@@ -281,14 +281,13 @@ impl Core {
         }
         run.stored_wakeup = run.wakeup();
         let index = index_attributes(&mut self.attributes, &run.search_attributes, &mut self.rows);
-        let backoff = run.start.first_workflow_task_backoff;
         self.rows.push(Row::Insert(Box::new(InsertRun {
             key: run.key,
             id: run.id.clone(),
             workflow_type: run.start.workflow_type.clone(),
             task_queue: run.start.task_queue.clone(),
             start_time: run.start_time,
-            execution_time: (!backoff.is_zero()).then(|| run.start_time.after(backoff)),
+            execution_time: Some(run.execution_time()).filter(|time| *time != run.start_time),
             wakeup: run.stored_wakeup,
             first_run_id: run.start.first_execution_run_id.clone(),
             request_id: run.request_id.clone(),

@@ -10,8 +10,9 @@ use temporalio_protos::temporal::api::{
 };
 
 use crate::values::{
-    Wire, Wired, attempt, count, execution_in, id, optional_execution, optional_id, optional_time,
-    search_attributes_in, time_in, type_name,
+    Wire, Wired, activity_timeouts, attempt, count, event_id, execution_in, id, optional_execution,
+    optional_id, optional_time, retry_policy_in, search_attributes_in, time_in, timeout_in,
+    type_name,
 };
 
 impl Wire {
@@ -33,9 +34,14 @@ impl Wire {
             task_queue: id(&info.task_queue)?,
             status: status_in(info.status),
             start_time: time_in(info.start_time),
+            execution_time: time_in(info.execution_time.or(info.start_time)),
             close_time: optional_time(info.close_time),
             history_length: count(info.history_length),
             history_size_bytes: count(info.history_size_bytes),
+            root: match &info.parent_execution {
+                Some(_) => optional_execution(info.root_execution)?,
+                None => None,
+            },
             parent: optional_execution(info.parent_execution)?,
             reset_run_id: None,
             cancel_requested: false,
@@ -59,6 +65,7 @@ impl Wire {
         info: workflow::PendingActivityInfo,
     ) -> Wired<PendingActivity> {
         let state = ProtoActivityState::try_from(info.state);
+        let options = info.activity_options.unwrap_or_default();
         Ok(PendingActivity {
             activity_id: id(&info.activity_id)?,
             activity_type: id(&info.activity_type.unwrap_or_default().name)?,
@@ -71,8 +78,18 @@ impl Wire {
             },
             attempt: attempt(info.attempt),
             maximum_attempts: u32::try_from(info.maximum_attempts).unwrap_or_default(),
+            task_queue: optional_id(&options.task_queue.unwrap_or_default().name)?,
+            timeouts: activity_timeouts(
+                options.schedule_to_close_timeout,
+                options.schedule_to_start_timeout,
+                options.start_to_close_timeout,
+                options.heartbeat_timeout,
+            ),
+            retry_policy: retry_policy_in(options.retry_policy),
             scheduled_time: optional_time(info.scheduled_time),
             next_attempt_time: optional_time(info.next_attempt_schedule_time),
+            retry_interval: timeout_in(info.current_retry_interval),
+            last_attempt_complete_time: optional_time(info.last_attempt_complete_time),
             last_started_time: optional_time(info.last_started_time),
             last_worker: optional_id(&info.last_worker_identity)?,
             last_heartbeat_time: optional_time(info.last_heartbeat_time),
@@ -92,6 +109,7 @@ pub fn pending_child_in(child: &workflow::PendingChildExecutionInfo) -> Wired<Pe
         workflow_id: id(&child.workflow_id)?,
         run_id: optional_id(&child.run_id)?,
         workflow_type: id(&child.workflow_type_name)?,
+        initiated_event_id: event_id(child.initiated_id),
         parent_close_policy: PARENT_CLOSE_POLICIES
             .of_number(child.parent_close_policy)
             .unwrap_or(ParentClosePolicy::Terminate),

@@ -1,14 +1,12 @@
 //! Where executions stand, as a service tells it.
 
-use steadfast_core::{
-    event::{EventKind, ExecutionStatus, HistoryEvent, WorkflowExecutionStarted},
-    time::Timestamp,
-};
+use steadfast_core::event::{EventKind, ExecutionStatus, HistoryEvent, WorkflowExecutionStarted};
 use steadfast_engine::{
     PendingActivity, PendingActivityState, PendingChild, PendingWorkflowTask, WorkflowDescription,
     spelling::{enums::PARENT_CLOSE_POLICIES, statuses::status_number},
 };
 use temporalio_protos::temporal::api::{
+    activity::v1::ActivityOptions,
     common::v1 as common,
     enums::v1::{PendingActivityState as ProtoActivityState, PendingWorkflowTaskState},
     workflow::v1 as workflow,
@@ -18,16 +16,14 @@ use temporalio_protos::temporal::api::{
 use crate::{
     events::Home,
     values::{
-        Wire, Wired, attempt_out, count_out, duration_out, execution_out, normal_queue,
-        search_attributes_out, text, time_out, timeout_out, workflow_type,
+        Wire, Wired, attempt_out, count_out, duration_out, event_id_out, execution_out,
+        normal_queue, recorded_policy_out, search_attributes_out, text, time_out, timeout_out,
+        workflow_type,
     },
 };
 
 impl Wire {
     /// What a list and a description say of an execution.
-    ///
-    /// `first` is the first event of its history, if it is at hand. Without it, the run is taken to have begun to
-    /// execute when it started, without a delay, and the root of a child is not told.
     ///
     /// # Errors
     ///
@@ -35,21 +31,18 @@ impl Wire {
     pub fn info_out(
         &self,
         description: WorkflowDescription,
-        first: Option<&HistoryEvent>,
         home: &Home,
     ) -> Wired<workflow::WorkflowExecutionInfo> {
         let execution = execution_out(
             &description.execution.workflow_id,
             Some(&description.execution.run_id),
         );
-        let execution_time = execution_time(&description, first);
         let parent_namespace_id = match description.parent {
             Some(_) => home.namespace_id.clone(),
             None => String::new(),
         };
-        let root = started_of(first).and_then(|started| started.root.as_ref());
         Ok(workflow::WorkflowExecutionInfo {
-            root_execution: match (root, &description.parent) {
+            root_execution: match (&description.root, &description.parent) {
                 (Some(root), _) => execution_out(&root.workflow_id, Some(&root.run_id)),
                 (None, Some(_)) => None,
                 (None, None) => execution.clone(),
@@ -57,11 +50,11 @@ impl Wire {
             execution,
             r#type: workflow_type(description.workflow_type),
             start_time: Some(time_out(description.start_time)),
-            execution_time: Some(time_out(execution_time)),
+            execution_time: Some(time_out(description.execution_time)),
             close_time: description.close_time.map(time_out),
             execution_duration: description
                 .close_time
-                .map(|closed| duration_out(closed.since(execution_time))),
+                .map(|closed| duration_out(closed.since(description.execution_time))),
             status: status_out(description.status),
             history_length: count_out(description.history_length),
             history_size_bytes: count_out(description.history_size_bytes),
@@ -80,7 +73,7 @@ impl Wire {
         })
     }
 
-    /// All that a service says of one execution. `first` is as for [`info_out`](Self::info_out); without it the
+    /// All that a service says of one execution. `first` is the first event of its history; without it the
     /// time limits are not told.
     ///
     /// # Errors
@@ -102,7 +95,7 @@ impl Wire {
                 ..config(&description, first)
             }),
             workflow_extended_info: Some(extended(&description, first)),
-            workflow_execution_info: Some(self.info_out(description, first, home)?),
+            workflow_execution_info: Some(self.info_out(description, home)?),
             pending_activities: activities
                 .into_iter()
                 .map(|activity| self.pending_activity_out(activity))
@@ -127,7 +120,19 @@ impl Wire {
             PendingActivityState::CancelRequested => ProtoActivityState::CancelRequested,
             _ => ProtoActivityState::Scheduled,
         };
+        let timeouts = activity.timeouts;
         Ok(workflow::PendingActivityInfo {
+            activity_options: Some(ActivityOptions {
+                task_queue: activity.task_queue.as_ref().and_then(normal_queue),
+                schedule_to_close_timeout: timeout_out(timeouts.schedule_to_close_timeout),
+                schedule_to_start_timeout: timeout_out(timeouts.schedule_to_start_timeout),
+                start_to_close_timeout: timeout_out(timeouts.start_to_close_timeout),
+                heartbeat_timeout: timeout_out(timeouts.heartbeat_timeout),
+                retry_policy: activity.retry_policy.map(recorded_policy_out),
+                ..ActivityOptions::default()
+            }),
+            current_retry_interval: timeout_out(activity.retry_interval),
+            last_attempt_complete_time: activity.last_attempt_complete_time.map(time_out),
             activity_id: text(Some(activity.activity_id)),
             activity_type: Some(common::ActivityType {
                 name: text(Some(activity.activity_type)),
@@ -153,8 +158,8 @@ pub fn pending_child_out(child: &PendingChild) -> workflow::PendingChildExecutio
         workflow_id: text(Some(&child.workflow_id)),
         run_id: text(child.run_id.as_ref()),
         workflow_type_name: text(Some(&child.workflow_type)),
+        initiated_id: event_id_out(child.initiated_event_id),
         parent_close_policy: PARENT_CLOSE_POLICIES.number(child.parent_close_policy),
-        ..Default::default()
     }
 }
 
@@ -186,12 +191,6 @@ fn started_of(first: Option<&HistoryEvent>) -> Option<&WorkflowExecutionStarted>
     }
 }
 
-/// When the first workflow task could be given to a worker.
-fn execution_time(description: &WorkflowDescription, first: Option<&HistoryEvent>) -> Timestamp {
-    let backoff = started_of(first).map(|started| started.first_workflow_task_backoff);
-    description.start_time.after(backoff.unwrap_or_default())
-}
-
 fn config(
     description: &WorkflowDescription,
     first: Option<&HistoryEvent>,
@@ -217,8 +216,7 @@ fn extended(
     let started = started_of(first);
     let expiration = started.and_then(|started| started.execution_expiration_time);
     let run_timeout = started.and_then(|started| started.timeouts.effective().run_timeout);
-    let run_expiration =
-        run_timeout.map(|timeout| execution_time(description, first).after(timeout));
+    let run_expiration = run_timeout.map(|timeout| description.execution_time.after(timeout));
     workflow::WorkflowExecutionExtendedInfo {
         execution_expiration_time: expiration.map(time_out),
         // A run ends with its execution at the latest.

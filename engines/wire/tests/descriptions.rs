@@ -8,8 +8,9 @@ use steadfast_core::{
     event::{EventKind, ExecutionStatus, HistoryEvent, WorkflowExecutionStarted},
     failure::Failure,
     ids::{EventId, RunId, WorkflowExecution, WorkflowId, WorkflowType},
-    options::{ParentClosePolicy, WorkflowTimeouts},
+    options::{ActivityTimeouts, ParentClosePolicy, WorkflowTimeouts},
     payload::{Payload, PayloadMap, UserMetadata},
+    retry::RetryPolicy,
     time::Timestamp,
 };
 use steadfast_engine::{
@@ -59,10 +60,12 @@ fn description(status: ExecutionStatus) -> WorkflowDescription {
         task_queue: "shop".try_into().unwrap(),
         status,
         start_time: at(100),
+        execution_time: at(120),
         close_time: (status != ExecutionStatus::Running).then(|| at(160)),
         history_length: 11,
         history_size_bytes: 1_234,
         parent: None,
+        root: None,
         first_execution_run_id: RunId::new("first").unwrap(),
         reset_run_id: None,
         cancel_requested: false,
@@ -139,10 +142,11 @@ fn what_is_told_of_an_execution_comes_back_as_it_was() {
     ] {
         for parent in [None, Some(execution("shop", "root"))] {
             let mut described = description(status);
+            described.root.clone_from(&parent);
             described.parent = parent;
             // A list does not tell them.
             described.user_metadata = None;
-            let info = wire.info_out(described.clone(), None, &home()).unwrap();
+            let info = wire.info_out(described.clone(), &home()).unwrap();
             assert_eq!(info.status(), number);
             let again = wire.description_in(info).unwrap();
             assert_eq!(format!("{again:?}"), format!("{described:?}"));
@@ -157,9 +161,9 @@ fn what_is_told_of_an_execution_comes_back_as_it_was() {
 fn an_execution_has_all_that_a_list_of_a_service_has() {
     let wire = Wire::default();
     let closed = description(ExecutionStatus::Completed);
-    let info = wire.info_out(closed, None, &home()).unwrap();
-    assert_eq!(info.execution_time, info.start_time);
-    assert_eq!(info.execution_duration.unwrap().seconds, 60);
+    let info = wire.info_out(closed, &home()).unwrap();
+    assert_eq!(info.execution_time.unwrap().seconds, 120);
+    assert_eq!(info.execution_duration.unwrap().seconds, 40);
     assert_eq!(info.root_execution, info.execution);
     assert_eq!(info.first_run_id, "first");
     assert_eq!(info.parent_namespace_id, "");
@@ -167,18 +171,19 @@ fn an_execution_has_all_that_a_list_of_a_service_has() {
     assert_eq!(attributes["Customer"].metadata["type"], b"Keyword");
 
     let mut child = description(ExecutionStatus::Running);
-    child.parent = Some(execution("shop", "root"));
+    child.parent = Some(execution("shop", "parent"));
+    child.root = Some(execution("shop", "root"));
     child.memo.clear();
-    let info = wire.info_out(child, None, &home()).unwrap();
+    let info = wire.info_out(child, &home()).unwrap();
     assert_eq!(info.parent_namespace_id, "12");
-    assert_eq!(info.root_execution, None, "nobody said which it is");
+    assert_eq!(info.root_execution.unwrap().run_id, "root");
     assert_eq!(info.close_time, None);
     assert_eq!(info.execution_duration, None);
     assert_eq!(info.memo, Some(common::Memo::default()));
 }
 
 #[test]
-fn the_first_event_says_when_a_run_began_and_what_limits_it() {
+fn the_first_event_says_what_limits_a_run() {
     let described = Wire::default()
         .describe_out(
             description(ExecutionStatus::Failed),
@@ -186,11 +191,6 @@ fn the_first_event_says_when_a_run_began_and_what_limits_it() {
             &home(),
         )
         .unwrap();
-    let info = described.workflow_execution_info.unwrap();
-    assert_eq!(info.execution_time.unwrap().seconds, 120);
-    assert_eq!(info.execution_duration.unwrap().seconds, 40);
-    assert_eq!(info.root_execution.unwrap().run_id, "root");
-
     let config = described.execution_config.unwrap();
     assert_eq!(config.task_queue.unwrap().name, "shop");
     assert_eq!(config.workflow_execution_timeout.unwrap().seconds, 1_000);
@@ -291,6 +291,18 @@ fn activities() -> Vec<PendingActivity> {
         state,
         attempt: 2,
         maximum_attempts: 5,
+        task_queue: Some("shop".try_into().unwrap()),
+        timeouts: ActivityTimeouts {
+            start_to_close_timeout: seconds(60),
+            heartbeat_timeout: seconds(2),
+            ..ActivityTimeouts::default()
+        },
+        retry_policy: Some(RetryPolicy {
+            maximum_attempts: 5,
+            ..RetryPolicy::default()
+        }),
+        retry_interval: seconds(7),
+        last_attempt_complete_time: Some(at(123)),
         scheduled_time: Some(at(120)),
         next_attempt_time: (state == PendingActivityState::Scheduled).then(|| at(130)),
         last_started_time: Some(at(121)),
@@ -313,6 +325,7 @@ fn children() -> Vec<PendingChild> {
         run_id: (parent_close_policy != ParentClosePolicy::Abandon)
             .then(|| RunId::new("run").unwrap()),
         workflow_type: WorkflowType::new("Parcel").unwrap(),
+        initiated_event_id: EventId(9),
         parent_close_policy,
     })
     .into()

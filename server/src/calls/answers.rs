@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::{
     api::Api,
     method::Reply,
-    refusal::{status_of, update_not_found},
+    refusal::{status_of, update_not_found, workflow_not_ready},
 };
 
 /// So many events are read at a time.
@@ -55,6 +55,11 @@ pub(super) async fn query(
         .wire
         .query_in(request, api.long_poll)
         .map_err(status_of)?;
+    let described = api.describe(query.execution.clone()).await?;
+    if described.history_length == 1 && described.pending_workflow_task.is_none() {
+        // It waits for its first task, as a delayed one does: no worker will know it before.
+        return Err(workflow_not_ready());
+    }
     let answer = api.engine.query_workflow(query).await.map_err(status_of)?;
     Ok(proto::QueryWorkflowResponse {
         query_result: api.wire.single_out(Some(answer)).map_err(status_of)?,

@@ -7,11 +7,12 @@ use steadfast_engine::{
     ExecutionRef, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
 };
 use steadfast_wire::{Wired, requests, values::search_attribute_out};
-use temporalio_protos::temporal::api::workflowservice::v1::{
-    self as proto, count_workflow_executions_response::AggregationGroup,
+use temporalio_protos::temporal::api::{
+    workflow::v1::WorkflowExecutionInfo,
+    workflowservice::v1::{self as proto, count_workflow_executions_response::AggregationGroup},
 };
 
-use crate::{api::Api, method::Reply, refusal::status_of};
+use crate::{api::Api, attribute_types::name_types, method::Reply, refusal::status_of};
 
 /// How many executions a page has if nobody says, and at most, as on a service.
 const PAGE: usize = 1_000;
@@ -33,9 +34,12 @@ pub(super) async fn describe(
         })
         .await
         .map_err(status_of)?;
-    api.wire
+    let mut told = api
+        .wire
         .describe_out(described, first.events.first(), &api.home)
-        .map_err(status_of)
+        .map_err(status_of)?;
+    name_types_of(&api, told.workflow_execution_info.iter_mut()).await?;
+    Ok(told)
 }
 
 pub(super) async fn list(
@@ -54,11 +58,21 @@ pub(super) async fn list(
         .await
         .map_err(status_of)?;
     let executions = page.executions.into_iter();
-    let executions = executions.map(|described| api.wire.info_out(described, None, &api.home));
+    let executions = executions.map(|described| api.wire.info_out(described, &api.home));
+    let mut executions: Vec<_> = executions.collect::<Wired<_>>().map_err(status_of)?;
+    name_types_of(&api, executions.iter_mut()).await?;
     Ok(proto::ListWorkflowExecutionsResponse {
-        executions: executions.collect::<Wired<_>>().map_err(status_of)?,
+        executions,
         next_page_token: page.next_page_token.unwrap_or_default(),
     })
+}
+
+async fn name_types_of(
+    api: &Api,
+    executions: impl Iterator<Item = &mut WorkflowExecutionInfo>,
+) -> Reply<()> {
+    let values = executions.filter_map(|info| info.search_attributes.as_mut());
+    name_types(api, values.collect()).await
 }
 
 pub(super) async fn count(

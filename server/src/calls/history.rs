@@ -7,14 +7,19 @@ use steadfast_core::{
     ids::{EventId, RunId},
 };
 use steadfast_engine::{ExecutionRef, HistoryPage, HistoryRequest, HistoryWait};
-use steadfast_wire::requests;
+use steadfast_wire::{Wired, requests};
 use temporalio_protos::temporal::api::{
     enums::v1::HistoryEventFilterType, history::v1::History, workflowservice::v1 as proto,
 };
 use tokio::time::timeout;
 use tonic::Status;
 
-use crate::{api::Api, method::Reply, refusal::status_of};
+use crate::{
+    api::Api,
+    attribute_types::{name_types, of_event},
+    method::Reply,
+    refusal::status_of,
+};
 
 /// How many events a page has if nobody says, and at most, as on a service.
 const PAGE: usize = 1_000;
@@ -68,7 +73,7 @@ pub(super) async fn get(
     };
     if only_close && !request.wait_new_event {
         let last = last_event(&api, execution).await?;
-        return answer(&api, vec![last], Vec::new());
+        return answer(&api, vec![last], Vec::new()).await;
     }
     if wait != HistoryWait::No {
         // The run is settled before anybody waits, so that a continued one is not waited for in its place.
@@ -93,13 +98,14 @@ pub(super) async fn get(
                     &api,
                     Vec::new(),
                     token.map(|token| token.write()).unwrap_or_default(),
-                );
+                )
+                .await;
             }
         }
     };
     let page = page.map_err(status_of)?;
     let next = next_token(&page, wait);
-    answer(&api, page.events, next)
+    answer(&api, page.events, next).await
 }
 
 /// Where the next page begins; a run that is open has more to come for whoever waits.
@@ -153,7 +159,7 @@ pub(super) async fn get_reverse(
     let mut events = page.events;
     events.reverse();
     Ok(proto::GetWorkflowExecutionHistoryReverseResponse {
-        history: Some(history(&api, events)?),
+        history: Some(history(&api, events).await?),
         next_page_token: token.map(|token| token.write()).unwrap_or_default(),
     })
 }
@@ -189,22 +195,22 @@ async fn last_event(api: &Api, execution: ExecutionRef) -> Reply<HistoryEvent> {
     last.ok_or_else(|| Status::internal("the history has no events"))
 }
 
-fn history(api: &Api, events: Vec<HistoryEvent>) -> Reply<History> {
+async fn history(api: &Api, events: Vec<HistoryEvent>) -> Reply<History> {
     let events = events
         .into_iter()
         .map(|event| api.wire.event_out(event, &api.home));
-    Ok(History {
-        events: events.collect::<Result<_, _>>().map_err(status_of)?,
-    })
+    let mut events: Vec<_> = events.collect::<Wired<_>>().map_err(status_of)?;
+    name_types(api, events.iter_mut().filter_map(of_event).collect()).await?;
+    Ok(History { events })
 }
 
-fn answer(
+async fn answer(
     api: &Api,
     events: Vec<HistoryEvent>,
     next_page_token: Vec<u8>,
 ) -> Reply<proto::GetWorkflowExecutionHistoryResponse> {
     Ok(proto::GetWorkflowExecutionHistoryResponse {
-        history: Some(history(api, events)?),
+        history: Some(history(api, events).await?),
         next_page_token,
         ..proto::GetWorkflowExecutionHistoryResponse::default()
     })

@@ -20,12 +20,10 @@ pub(super) async fn list(
 ) -> Reply<operator::ListSearchAttributesResponse> {
     api.check_namespace(&request.namespace)?;
     let known = api.engine.search_attributes().await.map_err(status_of)?;
-    let names = known.custom.keys().chain(known.system.keys());
-    let storage = names.map(|name| (name.clone(), "sqlite".to_owned()));
     Ok(operator::ListSearchAttributesResponse {
-        storage_schema: storage.collect(),
         custom_attributes: numbers(known.custom),
         system_attributes: numbers(known.system),
+        ..operator::ListSearchAttributesResponse::default()
     })
 }
 

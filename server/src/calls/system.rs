@@ -21,7 +21,7 @@ const CLIENTS: &[(&str, &str)] = &[
     ("temporal-cli", "<2.0.0"),
     ("temporal-go", "<2.0.0"),
     ("temporal-java", "<2.0.0"),
-    ("temporal-php", "<3.0.0"),
+    ("temporal-php", "<2.0.0"),
     ("temporal-server", "<2.0.0"),
     ("temporal-typescript", "<2.0.0"),
     ("temporal-ui", "<3.0.0"),
@@ -129,7 +129,7 @@ fn describe(api: &Api) -> workflow::DescribeNamespaceResponse {
             ..Default::default()
         }),
         config: Some(NamespaceConfig {
-            workflow_execution_retention_ttl: api.retention,
+            workflow_execution_retention_ttl: Some(api.retention),
             history_archival_state: ArchivalState::Disabled.into(),
             visibility_archival_state: ArchivalState::Disabled.into(),
             custom_search_attribute_aliases: HashMap::new(),

@@ -1,5 +1,7 @@
 //! Retries and time limits of activities, and when an attempt follows another one.
 
+use std::time::Duration;
+
 use steadfast_core::{
     event::EventKind,
     failure::{Failure, FailureKind, TimeoutType},
@@ -28,6 +30,15 @@ impl Activity {
             .map(|limit| self.scheduled_time.after(limit));
         self.policy()
             .next_attempt(failure, self.attempt, now, deadline)
+    }
+
+    /// How long it waits between the last attempt and the next one, if it waits for that.
+    pub(crate) fn retry_interval(&self) -> Option<Duration> {
+        let (ActivityState::Backoff(_), Some(failure)) = (&self.state, &self.last_failure) else {
+            return None;
+        };
+        let last_attempt = self.attempt.saturating_sub(1);
+        Some(self.policy().delay_after(failure, last_attempt))
     }
 }
 

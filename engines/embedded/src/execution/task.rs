@@ -127,6 +127,12 @@ impl Execution {
         }
     }
 
+    /// When the first task is to be: at the start, unless it has to wait.
+    pub(crate) fn execution_time(&self) -> Timestamp {
+        let backoff = self.start.first_workflow_task_backoff;
+        self.start_time.after(backoff)
+    }
+
     /// Whether the run was started with a wait that is not over.
     pub(crate) fn waits_for_first_task(&self) -> bool {
         self.first_task_due.is_some()

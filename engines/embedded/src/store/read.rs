@@ -39,16 +39,32 @@ pub(crate) struct RunInfo {
     pub(crate) task_queue: TaskQueue,
     pub(crate) status: ExecutionStatus,
     pub(crate) start_time: Timestamp,
+    /// When its first task was or is to be, if that is not its start.
+    pub(crate) execution_time: Option<Timestamp>,
     pub(crate) close_time: Option<Timestamp>,
     pub(crate) wakeup: Option<i64>,
     pub(crate) first_run_id: RunId,
     pub(crate) request_id: Option<RequestId>,
     pub(crate) reset_run_id: Option<RunId>,
     pub(crate) parent: Option<WorkflowExecution>,
+    pub(crate) root: Option<WorkflowExecution>,
     pub(crate) history_length: u64,
     pub(crate) history_bytes: u64,
     pub(crate) memo: PayloadMap,
     pub(crate) search_attributes: PayloadMap,
+}
+
+/// An execution that a row names, if it names one.
+fn execution(
+    ids: (Option<String>, Option<String>),
+) -> Result<Option<WorkflowExecution>, EngineError> {
+    let (Some(workflow_id), Some(run_id)) = ids else {
+        return Ok(None);
+    };
+    Ok(Some(WorkflowExecution {
+        workflow_id: WorkflowId::new(workflow_id).map_err(|_| damaged("id"))?,
+        run_id: RunId::new(run_id).map_err(|_| damaged("id"))?,
+    }))
 }
 
 /// All there is of a run.
@@ -63,7 +79,7 @@ pub(crate) struct LoadedRun {
 const RUN_COLUMNS: &str = "e.key, e.workflow_id, e.run_id, e.workflow_type, e.task_queue, e.status, \
     e.start_time, e.close_time, e.wakeup, e.first_run_id, e.request_id, e.reset_run_id, \
     e.parent_workflow_id, e.parent_run_id, e.history_length, e.history_bytes, e.memo, \
-    e.search_attributes, e.checksum";
+    e.search_attributes, e.checksum, e.execution_time, e.root_workflow_id, e.root_run_id";
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn failed(error: rusqlite::Error) -> EngineError {
@@ -86,6 +102,10 @@ fn run_info(db: &Db, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineEr
             .map(str::to_owned)
     };
     let optional = |index: usize| row.get::<_, Option<String>>(index);
+    let time = |index: usize| -> rusqlite::Result<_> {
+        let nanos: Option<i64> = row.get(index)?;
+        Ok(nanos.map(Timestamp::from_unix_nanos))
+    };
     let workflow_id = text(1)?;
     let run_id = text(2)?;
     let workflow_type = text(3)?;
@@ -94,19 +114,18 @@ fn run_info(db: &Db, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineEr
     let first_run_id = text(9)?;
     let request_id = optional(10)?;
     let reset_run_id = optional(11)?;
-    let parent_workflow_id = optional(12)?;
-    let parent_run_id = optional(13)?;
+    let parent = (optional(12)?, optional(13)?);
     let length: Option<i64> = row.get(14)?;
     let bytes: Option<i64> = row.get(15)?;
     let memo: Option<Vec<u8>> = row.get(16)?;
     let search_attributes: Option<Vec<u8>> = row.get(17)?;
     let key = row.get(0)?;
     let start_time = Timestamp::from_unix_nanos(row.get(6)?);
-    let close_time = row
-        .get::<_, Option<i64>>(7)?
-        .map(Timestamp::from_unix_nanos);
+    let close_time = time(7)?;
     let wakeup = row.get(8)?;
     let stored_checksum = row.get(18)?;
+    let execution_time = time(19)?;
+    let root = (optional(20)?, optional(21)?);
     let info = move || {
         let id = |_| damaged("id");
         let names = [
@@ -117,13 +136,6 @@ fn run_info(db: &Db, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineEr
             &*first_run_id,
         ];
         verify(stored_checksum, names_checksum(key, names))?;
-        let parent = match (parent_workflow_id, parent_run_id) {
-            (Some(workflow_id), Some(run_id)) => Some(WorkflowExecution {
-                workflow_id: WorkflowId::new(workflow_id).map_err(id)?,
-                run_id: RunId::new(run_id).map_err(id)?,
-            }),
-            _ => None,
-        };
         Ok(RunInfo {
             key,
             id: WorkflowExecution {
@@ -134,12 +146,14 @@ fn run_info(db: &Db, row: &Row<'_>) -> rusqlite::Result<Result<RunInfo, EngineEr
             task_queue: TaskQueue::new(task_queue).map_err(id)?,
             status: status_of_number(status).ok_or_else(|| damaged("status"))?,
             start_time,
+            execution_time,
             close_time,
             wakeup,
             first_run_id: RunId::new(first_run_id).map_err(id)?,
             request_id: request_id.map(RequestId::new).transpose().map_err(id)?,
             reset_run_id: reset_run_id.map(RunId::new).transpose().map_err(id)?,
-            parent,
+            parent: execution(parent)?,
+            root: execution(root)?,
             history_length: length
                 .and_then(|length| u64::try_from(length).ok())
                 .unwrap_or(0),

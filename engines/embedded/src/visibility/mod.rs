@@ -5,7 +5,7 @@ mod registry;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use steadfast_core::{event::ExecutionStatus, payload::Payload};
+use steadfast_core::{event::ExecutionStatus, ids::EventId, payload::Payload};
 use steadfast_engine::{
     EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
     PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, WorkflowCount,
@@ -218,10 +218,18 @@ fn describe(run: &Execution) -> WorkflowDescription {
             },
             attempt: activity.attempt,
             maximum_attempts: activity.policy().maximum_attempts,
+            task_queue: Some(activity.task.task_queue.clone()),
+            timeouts: activity.task.timeouts.clone(),
+            retry_policy: Some(activity.policy()),
             scheduled_time: Some(activity.attempt_scheduled_time),
             next_attempt_time: match &activity.state {
                 ActivityState::Backoff(due) => Some(*due),
                 ActivityState::Scheduled | ActivityState::Started(_) => None,
+            },
+            retry_interval: activity.retry_interval(),
+            last_attempt_complete_time: match (&activity.state, activity.retry_interval()) {
+                (ActivityState::Backoff(due), Some(interval)) => Some(due.before(interval)),
+                _ => None,
             },
             last_started_time: activity.last_start.as_ref().map(|(_, time)| *time),
             last_worker: activity
@@ -243,11 +251,12 @@ fn describe(run: &Execution) -> WorkflowDescription {
         .collect();
     let pending_children = run
         .children
-        .values()
-        .map(|child| PendingChild {
+        .iter()
+        .map(|(initiated, child)| PendingChild {
             workflow_id: child.workflow_id.clone(),
             run_id: child.run_id.clone(),
             workflow_type: child.workflow_type.clone(),
+            initiated_event_id: EventId(*initiated),
             parent_close_policy: child.policy,
         })
         .collect();
@@ -257,6 +266,7 @@ fn describe(run: &Execution) -> WorkflowDescription {
         task_queue: run.start.task_queue.clone(),
         status: run.status,
         start_time: run.start_time,
+        execution_time: run.execution_time(),
         close_time: run.close_time,
         history_length: run.last_event_id(),
         history_size_bytes: run.history_bytes,
@@ -265,6 +275,7 @@ fn describe(run: &Execution) -> WorkflowDescription {
             .parent
             .as_ref()
             .map(|parent| parent.execution.clone()),
+        root: run.start.root.clone(),
         first_execution_run_id: run.start.first_execution_run_id.clone(),
         reset_run_id: run.reset_run_id.clone(),
         cancel_requested: run.cancel_requested,
@@ -310,10 +321,12 @@ fn description_of(run: RunInfo) -> WorkflowDescription {
         task_queue: run.task_queue,
         status: run.status,
         start_time: run.start_time,
+        execution_time: run.execution_time.unwrap_or(run.start_time),
         close_time: run.close_time,
         history_length: run.history_length,
         history_size_bytes: run.history_bytes,
         parent: run.parent,
+        root: run.root,
         first_execution_run_id: run.first_run_id,
         reset_run_id: run.reset_run_id,
         cancel_requested: false,

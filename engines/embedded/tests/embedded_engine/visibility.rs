@@ -12,7 +12,7 @@ use steadfast_core::{
 };
 use steadfast_embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::{
-    Engine, EngineError, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
+    Engine, EngineError, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
     ListWorkflowsRequest, PendingActivityState, REPORTED_PROBLEMS, conformance::notation::render,
 };
 
@@ -74,6 +74,44 @@ fn a_description_tells_what_is_pending() {
     });
 }
 
+/// A list tells where a child stands in its family, and when what was delayed begins, as a description does.
+#[test]
+fn a_list_tells_roots_and_when_executions_begin() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world
+            .run("start w\ntask w: child c\ntask c: child d\nstart late delay=60s")
+            .await;
+        let request = ListWorkflowsRequest {
+            filter: ListFilter::default(),
+            page_size: 10,
+            next_page_token: None,
+        };
+        let listed = world.engine.list_workflows(request).await.unwrap();
+        let listed = listed.executions;
+        for run in &listed {
+            let id = ExecutionRef::run(run.execution.clone());
+            let described = world.engine.describe_workflow(id).await.unwrap();
+            assert_eq!(run.root, described.root);
+            assert_eq!(run.execution_time, described.execution_time);
+        }
+        let of = |id: &str| {
+            let run = listed
+                .iter()
+                .find(|it| it.execution.workflow_id.as_str() == id);
+            run.unwrap()
+        };
+        assert_eq!(of("w").root, None);
+        assert_eq!(of("c").root.as_ref(), Some(&of("w").execution));
+        assert_eq!(of("d").parent.as_ref(), Some(&of("c").execution));
+        assert_eq!(of("d").root.as_ref(), Some(&of("w").execution));
+        let late = of("late");
+        let delay = late.execution_time.since(late.start_time);
+        assert_eq!(delay, Duration::from_secs(60));
+        assert_eq!(of("w").execution_time, of("w").start_time);
+    });
+}
+
 /// Whoever looks at a run that does not go on has to see what it waits for.
 #[test]
 fn a_description_tells_what_everything_waits_for() {
@@ -102,8 +140,12 @@ fn a_description_tells_what_everything_waits_for() {
         let child = &description.pending_children[0];
         assert_eq!(child.workflow_type.as_str(), "Child");
         assert!(child.run_id.is_some());
+        assert_eq!(child.initiated_event_id, EventId(6));
         let activity = &description.pending_activities[0];
         assert_eq!(activity.maximum_attempts, 4);
+        assert_eq!(activity.task_queue.as_ref().unwrap().as_str(), "a");
+        assert!(activity.timeouts.start_to_close_timeout.is_some());
+        assert_eq!(activity.retry_interval, None);
         assert_eq!(activity.scheduled_time, Some(start));
         assert_eq!(activity.last_started_time, Some(start));
         assert_eq!(activity.last_worker, Some(identity("worker")));
@@ -119,6 +161,9 @@ fn a_description_tells_what_everything_waits_for() {
             activity.next_attempt_time,
             Some(start.after(Duration::from_secs(3)))
         );
+        let two_seconds_in = start.after(Duration::from_secs(2));
+        assert_eq!(activity.retry_interval, Some(Duration::from_secs(1)));
+        assert_eq!(activity.last_attempt_complete_time, Some(two_seconds_in));
         assert_eq!(activity.last_failure.as_ref().unwrap().message, "it broke");
         assert_eq!(activity.last_worker, Some(identity("worker")));
         assert_eq!(activity.last_heartbeat_time, beat);
