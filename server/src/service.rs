@@ -27,6 +27,7 @@ use crate::{
     dispatch,
     listener::{self, Listener},
     options::{ServeError, ServeOptions},
+    workers::Workers,
 };
 
 /// How long a connection may be silent before it is asked whether it is still there, and then before it is closed.
@@ -122,6 +123,7 @@ pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Ser
             address: address.to_string(),
             retention: retention.map(duration_out),
             long_poll: options.long_poll,
+            workers: Workers::default(),
         }),
         options: Arc::new(options),
         stopped: stopped.clone(),
