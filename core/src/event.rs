@@ -249,6 +249,9 @@ pub enum EventKind {
         task_queue: TaskQueue,
         start_to_close_timeout: Duration,
         attempt: u32,
+        /// The queue that everybody polls, if this one is for the runs that one worker has in memory.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        normal_queue: Option<TaskQueue>,
     },
     WorkflowTaskStarted {
         scheduled_event_id: EventId,

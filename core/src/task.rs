@@ -85,6 +85,18 @@ pub struct WorkflowTaskCompletion {
     pub query_results: BTreeMap<String, Result<Payload, Failure>>,
     /// Asks for another task at once, because a local activity is still running.
     pub force_new_workflow_task: bool,
+    /// Where the next tasks of the run go, because whoever polls there has it in memory. A worker that has the
+    /// engine in its own process says nothing: it is known by its identity.
+    pub sticky: Option<StickyQueue>,
+}
+
+/// A task queue for the runs that one worker has in memory.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StickyQueue {
+    /// The queue, which only that worker polls.
+    pub task_queue: TaskQueue,
+    /// How long a task waits there; then any worker gets it.
+    pub schedule_to_start_timeout: Duration,
 }
 
 /// Why a worker could not carry on a run.

@@ -63,7 +63,7 @@ use std::{
 use ::metrics::{counter, gauge, histogram};
 use steadfast_core::{
     command::Command,
-    event::WorkflowTaskFailedCause,
+    event::{HistoryEvent, WorkflowTaskFailedCause},
     failure::FailureKind,
     ids::{Identity, Namespace, TaskQueue},
     limit::PayloadLimit,
@@ -289,6 +289,8 @@ impl Engine for Measured {
         add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> () = "AddSearchAttributes";
         remove_search_attributes(names: Vec<String>) -> () = "RemoveSearchAttributes";
         workflow_history(request: HistoryRequest) -> HistoryPage = "GetWorkflowExecutionHistory";
+        open_task_events(execution: ExecutionRef) -> Vec<HistoryEvent> = "GetWorkflowExecutionHistory";
+        reset_sticky_queue(execution: ExecutionRef) -> () = "ResetStickyTaskQueue";
         reset_workflow(request: ResetWorkflowRequest) -> steadfast_core::ids::RunId = "ResetWorkflowExecution";
         delete_workflow(execution: ExecutionRef) -> () = "DeleteWorkflowExecution";
         complete_activity(activity: ActivityRef, outcome: ActivityOutcome) -> () = "RespondActivityTaskCompletedById";

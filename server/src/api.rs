@@ -7,7 +7,10 @@ use steadfast_engine::{Engine, ExecutionRef, WorkflowDescription};
 use steadfast_wire::{Home, Wire};
 use tonic::Status;
 
-use crate::refusal::{namespace_not_found, status_of};
+use crate::{
+    refusal::{namespace_not_found, status_of},
+    workers::Workers,
+};
 
 /// The engine and how its values are written. Payloads go through as they are: whoever has a codec has it at the client.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(crate) struct Api {
     pub(crate) retention: ProtoDuration,
     /// How long a call waits for something to happen before it answers that nothing did.
     pub(crate) long_poll: Duration,
+    /// The workers of other processes.
+    pub(crate) workers: Workers,
 }
 
 impl Api {

@@ -1,5 +1,5 @@
-//! Temporal's gRPC API in front of an [`Engine`](steadfast_engine::Engine): whatever speaks it (the command line `temporal`, the Web UI, clients of
-//! other languages) works on an embedded file.
+//! Temporal's gRPC API in front of an [`Engine`](steadfast_engine::Engine): whatever speaks it (the command line `temporal`, the Web UI, clients and
+//! workers of other languages) works on an embedded file.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,6 +29,7 @@ mod method;
 mod options;
 mod refusal;
 mod service;
+mod workers;
 
 pub use self::{
     address::Address,

@@ -49,9 +49,14 @@ pub(crate) fn namespace_not_found(namespace: &str) -> Status {
 
 /// Nobody knows such an update.
 pub(crate) fn update_not_found(update_id: &str) -> Status {
+    not_found(format!("update {update_id:?} not found"))
+}
+
+/// There is no such thing.
+pub(crate) fn not_found(message: impl Into<String>) -> Status {
     with_detail(
         Code::NotFound,
-        format!("update {update_id:?} not found"),
+        message,
         &details::NotFoundFailure::default(),
     )
 }
@@ -70,11 +75,7 @@ pub(crate) fn workflow_not_ready() -> Status {
 pub(crate) fn status_of(error: EngineError) -> Status {
     let message = error.to_string();
     match &error {
-        EngineError::NotFound { .. } => with_detail(
-            Code::NotFound,
-            message,
-            &details::NotFoundFailure::default(),
-        ),
+        EngineError::NotFound { .. } => not_found(message),
         EngineError::AlreadyStarted { run_id } => with_detail(
             Code::AlreadyExists,
             message,
@@ -84,8 +85,14 @@ pub(crate) fn status_of(error: EngineError) -> Status {
                 ..Default::default()
             },
         ),
-        EngineError::InvalidArgument { .. } | EngineError::WorkflowTaskRefused { .. } => {
-            Status::invalid_argument(message)
+        EngineError::InvalidArgument { .. } => Status::invalid_argument(message),
+        // A worker looks for the cause at the beginning.
+        EngineError::WorkflowTaskRefused { cause, message } => {
+            let cause = format!("{cause:?}");
+            Status::invalid_argument(match message.starts_with(&cause) {
+                true => message.clone(),
+                false => format!("{cause}: {message}"),
+            })
         }
         EngineError::Failed(failure) => {
             let failure = Wire::default().failure_out(failure.as_ref().clone()).ok();

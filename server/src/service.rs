@@ -27,6 +27,7 @@ use crate::{
     dispatch,
     listener::{self, Listener},
     options::{ServeError, ServeOptions},
+    workers::Workers,
 };
 
 /// How long a connection may be silent before it is asked whether it is still there, and then before it is closed.
@@ -125,6 +126,7 @@ pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Ser
             address: address.to_string(),
             retention: duration_out(retention.unwrap_or(FOR_EVER)),
             long_poll: options.long_poll,
+            workers: Workers::default(),
         }),
         options: Arc::new(options),
         stopped: stopped.clone(),

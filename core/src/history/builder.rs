@@ -248,6 +248,7 @@ impl HistoryBuilder {
             task_queue,
             start_to_close_timeout: WorkflowTimeouts::DEFAULT_TASK_TIMEOUT,
             attempt: 1,
+            normal_queue: None,
         });
         self.task_scheduled
     }

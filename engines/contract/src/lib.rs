@@ -19,6 +19,7 @@ use std::{any::Any, collections::BTreeMap, fmt, time::SystemTime};
 
 use futures_util::future::BoxFuture;
 use steadfast_core::{
+    event::HistoryEvent,
     ids::{Identity, Namespace, RunId, TaskQueue},
     limit::PayloadLimit,
     payload::Payload,
@@ -174,6 +175,13 @@ pub trait Engine: Any + fmt::Debug + Send + Sync {
     /// Reads a part of a history.
     fn workflow_history(&self, request: HistoryRequest) -> EngineFuture<'_, HistoryPage>;
 
+    /// The events of the workflow task that a worker has, if an engine records them only with its answer: they follow
+    /// the last one of the history.
+    fn open_task_events(&self, execution: ExecutionRef) -> EngineFuture<'_, Vec<HistoryEvent>> {
+        let _ = execution;
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     /// Resets a run and returns the new one.
     fn reset_workflow(&self, request: ResetWorkflowRequest) -> EngineFuture<'_, RunId>;
 
@@ -222,6 +230,13 @@ pub trait Engine: Any + fmt::Debug + Send + Sync {
         _worker: Identity,
     ) -> EngineFuture<'_, UntakenTasks> {
         Box::pin(std::future::ready(Ok(UntakenTasks::default())))
+    }
+
+    /// Forgets that a worker has an execution in memory: the next task contains the whole history, and anybody may
+    /// have it. An engine that does not keep workers and executions together has nothing to do.
+    fn reset_sticky_queue(&self, execution: ExecutionRef) -> EngineFuture<'_, ()> {
+        let _ = execution;
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// Answers a workflow task.

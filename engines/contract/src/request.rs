@@ -281,6 +281,9 @@ pub struct PollWorkflowTaskRequest {
     pub task_queue: TaskQueue,
     /// Who polls. Tasks of runs that this worker answered before contain only new events.
     pub worker: Identity,
+    /// Whether the worker is in another process. Then only its [sticky queue](steadfast_core::task::StickyQueue) gives tasks with only new
+    /// events, and a task that brings nothing but questions brings one, as Temporal's protocol has it.
+    pub remote: bool,
 }
 
 /// Polls for an activity task.
@@ -293,6 +296,8 @@ pub struct PollActivityTaskRequest {
     /// How many tasks of the queue all its workers together may be given in a second, for an engine
     /// that more than one process polls.
     pub max_tasks_per_second: Option<f64>,
+    /// Whether the worker is in another process, so that an attempt goes on when this one ends.
+    pub remote: bool,
 }
 
 /// Tasks that came for a worker which polls no more.

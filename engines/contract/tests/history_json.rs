@@ -122,7 +122,7 @@ const DROPPED: &str = "
     acceptedRequest.requestId activityTaskFailed.cause childWorkflowExecutionStarted.header
     input.header markerRecorded.header meta.identity request.requestId
     requestCancelExternalWorkflowExecutionFailed.workflowTaskCompletedEventId
-    signalExternalWorkflowExecutionFailed.workflowTaskCompletedEventId taskQueue.kind
+    signalExternalWorkflowExecutionFailed.workflowTaskCompletedEventId
     workflowExecutionContinuedAsNew.backoffStartInterval workflowExecutionContinuedAsNew.failure
     workflowExecutionContinuedAsNew.initiator workflowExecutionContinuedAsNew.lastCompletionResult
     workflowExecutionSignaled.skipGenerateWorkflowTask
@@ -134,7 +134,7 @@ const DROPPED_EVERYWHERE: &str = "
     binaryChecksum buildIdRedirectCounter control cronSchedule declinedTargetVersionUpgrade
     deployment deploymentVersion eagerExecutionAccepted externalPayloads inheritBuildId
     inheritedAutoUpgradeInfo inheritedBuildId inheritedPinnedVersion initialVersioningBehavior
-    meteringMetadata namespace namespaceId normalName parentInitiatedEventVersion
+    meteringMetadata namespace namespaceId parentInitiatedEventVersion
     parentPinnedWorkerDeploymentVersion parentWorkflowNamespaceId prevAutoResetPoints priority
     propagatedNexusSerializationContext sdkMetadata sourceVersionStamp taskId
     targetWorkerDeploymentVersionChanged useWorkflowBuildId versioningBehavior workerDeploymentName

@@ -92,12 +92,14 @@ async fn work(engine: &EmbeddedEngine, task_queue: &str, commands: Vec<Command>)
     let request = PollWorkflowTaskRequest {
         task_queue: queue(task_queue),
         worker: Identity::new("bench").unwrap(),
+        remote: false,
     };
     let task = engine.poll_workflow_task(request).await.unwrap();
     let completion = WorkflowTaskCompletion {
         commands,
         query_results: Default::default(),
         force_new_workflow_task: false,
+        sticky: None,
     };
     engine
         .complete_workflow_task(task.token, completion)

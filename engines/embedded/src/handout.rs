@@ -6,12 +6,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use steadfast_core::{
     event::HistoryEvent,
     failure::Failure,
-    ids::{EventId, Identity, Namespace, TaskQueue},
+    ids::{EventId, Namespace},
     payload::Payload,
     task::{ActivityTask, TaskToken, WorkflowTask, WorkflowTaskCompletion},
     time::Timestamp,
 };
-use steadfast_engine::{ActivityLease, EngineError, PollWorkflowTaskRequest};
+use steadfast_engine::{
+    ActivityLease, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest,
+};
 
 use super::{
     execution::{Execution, Task},
@@ -53,7 +55,12 @@ impl Core {
             let Some(run) = self.executions.get_mut(&key) else {
                 continue;
             };
+            // Left over from when it waited for a certain worker, or for everybody.
+            if run.stands_in() != queue {
+                continue;
+            }
             run.queued = false;
+            run.leave_sticky_queue();
             if run.query_task.is_some() {
                 continue;
             }
@@ -64,19 +71,23 @@ impl Core {
                 let Some(run) = self.executions.get_mut(&key) else {
                     continue;
                 };
-                run.start_task(&request.worker, serial, now);
+                run.start_task(&request.worker, request.remote, serial, now);
                 run.assign_queries(serial);
                 let suspect = run.is_task_suspect();
                 self.try_task(key, now);
                 self.finish(key, now);
-                let taken = self.hand_out_task(key, serial, &request.worker)?;
+                let taken = self.hand_out_task(key, serial, request)?;
                 let ticket = suspect.then(|| self.ticket());
                 return Some(TakenTask { ticket, ..taken });
             }
             if run.needs_query_task() {
                 run.start_query_task(serial, now);
-                run.assign_queries(serial);
-                let sticky = run.is_open() && run.sticky.as_ref() == Some(&request.worker);
+                if request.remote {
+                    run.assign_query(serial);
+                } else {
+                    run.assign_queries(serial);
+                }
+                let sticky = run.is_open() && run.is_kept_by(request);
                 let task = workflow_task(run, Token::Query { key, serial }, EventId::NONE);
                 let missing_up_to = if sticky { 0 } else { run.last_event_id() };
                 self.finish(key, now);
@@ -93,7 +104,12 @@ impl Core {
     }
 
     /// The task with the events that the worker lacks, as far as they are in memory.
-    fn hand_out_task(&mut self, key: i64, serial: u64, worker: &Identity) -> Option<TakenTask> {
+    fn hand_out_task(
+        &mut self,
+        key: i64,
+        serial: u64,
+        request: &PollWorkflowTaskRequest,
+    ) -> Option<TakenTask> {
         let run = self.executions.get_mut(&key)?;
         let Task::Started(started) = &run.task else {
             return None;
@@ -104,7 +120,7 @@ impl Core {
             .first()
             .map_or(run.next_event_id, |event| event.event_id.0);
         let previous = run.previous_started.0;
-        let sticky = run.sticky.as_ref() == Some(worker) && first <= previous + 1 && previous > 0;
+        let sticky = run.is_kept_by(request) && first <= previous + 1 && previous > 0;
         let missing_up_to = if sticky {
             let seen = usize::try_from(previous + 1 - first).unwrap_or(usize::MAX);
             events.drain(..seen.min(events.len()));
@@ -112,8 +128,7 @@ impl Core {
         } else {
             first - 1
         };
-        events.extend(run.late_scheduled_event(started));
-        events.push(started.started_event());
+        events.extend(run.open_task_events());
         let mut task = workflow_task(run, Token::Workflow { key, serial }, started.started);
         task.events = events;
         Some(TakenTask {
@@ -170,11 +185,11 @@ impl Core {
 
     pub(crate) fn take_activity_task(
         &mut self,
-        queue: &TaskQueue,
-        worker: &Identity,
+        request: &PollActivityTaskRequest,
         namespace: &Namespace,
         now: Timestamp,
     ) -> Option<TakenActivity> {
+        let (queue, worker) = (&request.task_queue, &request.worker);
         self.activity_tasks.polled_by(queue, worker, now);
         while let Some((key, scheduled, attempt)) = self.activity_tasks.pop(queue, &self.paused) {
             let Some(run) = self.executions.get_mut(&key) else {
@@ -187,7 +202,7 @@ impl Core {
                 continue;
             };
             let (execution, workflow_type) = (run.id.clone(), run.start.workflow_type.clone());
-            let Some((activity, notices)) = run.start_activity(scheduled, attempt, worker, now)
+            let Some((activity, notices)) = run.start_activity(scheduled, attempt, request, now)
             else {
                 continue;
             };

@@ -67,7 +67,8 @@ use std::{
 };
 
 use steadfast_core::{
-    ids::{Namespace, RunId, TaskQueue},
+    event::HistoryEvent,
+    ids::{Identity, Namespace, RunId, TaskQueue},
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -80,7 +81,7 @@ use steadfast_engine::{
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
     SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest,
-    StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest, UpdateReply,
+    StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
     UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
 };
 use tokio::sync::oneshot;
@@ -570,6 +571,10 @@ impl Engine for EmbeddedEngine {
         Box::pin(self.shared.history(request))
     }
 
+    fn open_task_events(&self, execution: ExecutionRef) -> EngineFuture<'_, Vec<HistoryEvent>> {
+        Box::pin(self.shared.open_task_events(execution))
+    }
+
     fn reset_workflow(&self, request: ResetWorkflowRequest) -> EngineFuture<'_, RunId> {
         Box::pin(self.shared.reset(request))
     }
@@ -599,6 +604,15 @@ impl Engine for EmbeddedEngine {
         request: PollWorkflowTaskRequest,
     ) -> EngineFuture<'_, WorkflowTask> {
         Box::pin(self.shared.poll_workflow_task(request))
+    }
+
+    fn end_polls(&self, task_queue: TaskQueue, worker: Identity) -> EngineFuture<'_, UntakenTasks> {
+        let ended = self.shared.end_polls(&task_queue, &worker);
+        Box::pin(std::future::ready(ended.map(|()| UntakenTasks::default())))
+    }
+
+    fn reset_sticky_queue(&self, execution: ExecutionRef) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.reset_sticky(execution))
     }
 
     fn complete_workflow_task(

@@ -24,6 +24,8 @@ use super::fast_map::FastMap;
 
 /// For how long it is known who polled a queue, as on a Temporal Service.
 const REMEMBERED: Duration = Duration::from_secs(300);
+/// For how long a worker is expected to poll again, as on a Temporal Service.
+const EXPECTED: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Queues<T> {
@@ -137,6 +139,21 @@ impl<T> Queues<T> {
                 last_access_time: if polling.waits() { now } else { polling.last },
             })
             .collect()
+    }
+
+    /// Whether somebody waits for the tasks of a queue, or is about to poll it again.
+    pub(crate) fn is_served(&self, name: &TaskQueue, now: Timestamp) -> bool {
+        self.queues.get(name).is_some_and(|queue| {
+            let mut pollers = queue.pollers.iter();
+            pollers.any(|polling| polling.waits() || now.since(polling.last) < EXPECTED)
+        })
+    }
+
+    /// A worker polls a queue no more.
+    pub(crate) fn ended_by(&mut self, name: &TaskQueue, worker: &Identity) {
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.pollers.retain(|polling| !polling.is_by(worker));
+        }
     }
 
     pub(crate) fn push(&mut self, name: &TaskQueue, entry: T) {

@@ -543,12 +543,14 @@ mod tests {
         let poll = PollWorkflowTaskRequest {
             task_queue: TaskQueue::new("q").unwrap(),
             worker: fixture::identity(),
+            remote: false,
         };
         let task = engine.poll_workflow_task(poll).await.unwrap();
         let completion = WorkflowTaskCompletion {
             commands,
             query_results: Default::default(),
             force_new_workflow_task: false,
+            sticky: None,
         };
         engine
             .complete_workflow_task(task.token, completion)

@@ -402,7 +402,15 @@ impl Core {
         let ready = run.query_task.is_none() && (run.is_task_ready() || run.needs_query_task());
         if ready && !run.queued {
             run.queued = true;
-            self.workflow_tasks.push(&run.start.task_queue, key);
+            let sticky = run.sticky_queue();
+            if !self.paused.contains(&run.start.task_queue)
+                && sticky.is_some_and(|it| self.workflow_tasks.is_served(&it.task_queue, now))
+            {
+                run.wait_in_sticky_queue(now);
+            } else if sticky.is_some() {
+                run.forget_sticky();
+            }
+            self.workflow_tasks.push(run.stands_in(), key);
         }
         if let Some(due) = run.next_deadline()
             && run.registered_due.is_none_or(|registered| due < registered)

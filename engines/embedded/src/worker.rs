@@ -1,8 +1,8 @@
 //! The worker half: polls, answers and heartbeats.
 
 use steadfast_core::{
-    event::ExecutionStatus,
-    ids::{EventId, TaskQueue},
+    event::{ExecutionStatus, HistoryEvent},
+    ids::{EventId, Identity, TaskQueue},
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -15,9 +15,10 @@ use steadfast_engine::{
 };
 
 use super::{
+    execution::Execution,
     handout::{TakenActivity, TakenTask, activity_run, started_run, task_not_found},
     limits::{check_details, check_outcome},
-    shared::{Locked, Shared},
+    shared::{Found, Locked, Shared, run_not_found},
     store::load_run,
     ticket::Ticket,
     token::Token,
@@ -63,6 +64,68 @@ impl Shared {
                 Err(arrivals) => arrivals.wait().await,
             }
         }
+    }
+
+    /// A worker polls a queue no more. If the queue was for the runs that it has in memory, everybody may have their
+    /// tasks.
+    pub(crate) fn end_polls(
+        &self,
+        queue: &TaskQueue,
+        worker: &Identity,
+    ) -> Result<(), EngineError> {
+        let (mut core, now) = self.enter()?;
+        core.workflow_tasks.ended_by(queue, worker);
+        core.activity_tasks.ended_by(queue, worker);
+        if core.workflow_tasks.is_served(queue, now) {
+            return Ok(());
+        }
+        let left: Vec<i64> = core.workflow_tasks.ready(queue).copied().collect();
+        for key in left {
+            if let Some(run) = core.executions.get_mut(&key)
+                && run.sticky_queue().is_some_and(|it| it.task_queue == *queue)
+            {
+                run.forget_sticky();
+                core.finish(key, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody has a run in memory any more, as far as the next task is concerned.
+    pub(crate) async fn reset_sticky(&self, execution: ExecutionRef) -> Result<(), EngineError> {
+        self.with_run(&execution, false, |core, found, now| {
+            match found {
+                Found::Loaded(key) => {
+                    // Whoever has a task says with the answer where the next one goes.
+                    if let Some(run) = core.executions.get_mut(&key)
+                        && !run.is_task_started()
+                    {
+                        run.forget_sticky();
+                        core.finish(key, now);
+                    }
+                    Ok(())
+                }
+                Found::Closed(_) => Err(EngineError::not_found(EngineError::ALREADY_COMPLETED)),
+                Found::Missing => Err(run_not_found(&execution)),
+            }
+        })
+        .await
+    }
+
+    /// What is recorded with the answer to the task that a worker has.
+    pub(crate) async fn open_task_events(
+        &self,
+        execution: ExecutionRef,
+    ) -> Result<Vec<HistoryEvent>, EngineError> {
+        self.with_run(&execution, false, |core, found, _| match found {
+            Found::Loaded(key) => {
+                let run = core.executions.get(&key);
+                Ok(run.map(Execution::open_task_events).unwrap_or_default())
+            }
+            Found::Closed(_) => Ok(Vec::new()),
+            Found::Missing => Err(run_not_found(&execution)),
+        })
+        .await
     }
 
     /// Reads what the task's history lacks, and waits until the start of a suspected task is durable. If the poll is dropped
@@ -154,7 +217,7 @@ impl Shared {
             let taken = {
                 let (mut core, now) = self.enter()?;
                 let (queue, worker) = (&request.task_queue, &request.worker);
-                core.take_activity_task(queue, worker, &self.namespace, now)
+                core.take_activity_task(&request, &self.namespace, now)
                     .ok_or_else(|| core.activity_tasks.arrivals(queue, worker))
             };
             match taken {

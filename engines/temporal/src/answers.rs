@@ -32,7 +32,7 @@ use temporalio_protos::temporal::api::{
 use super::{
     Connection, limits,
     service::{Patience, is_too_large},
-    status::{answer_error, error_of},
+    status::{answer_error, cause_of, error_of},
     token::{ActivityToken, WorkflowToken},
 };
 
@@ -62,12 +62,18 @@ impl Connection {
             Ok(request) => request,
             // Code and history agree; what they say cannot be written down.
             Err(error) => {
+                let message = error.to_string();
+                let refused = cause_of(&message);
                 let failure = WorkflowTaskFailure {
-                    cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
-                    failure: Failure::application(error.to_string(), "Conversion"),
+                    cause: refused
+                        .unwrap_or(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure),
+                    failure: Failure::application(message.clone(), "Conversion"),
                 };
                 self.fail_workflow_task(token, failure).await?;
-                return Err(error);
+                return Err(match refused {
+                    Some(cause) => EngineError::WorkflowTaskRefused { cause, message },
+                    None => error,
+                });
             }
         };
         ask_eagerly(&mut request.commands, &token.task_queue, eager);

@@ -191,7 +191,9 @@ impl Engine for TemporalEngine {
         &self,
         request: PollWorkflowTaskRequest,
     ) -> EngineFuture<'_, WorkflowTask> {
-        let PollWorkflowTaskRequest { task_queue, worker } = request;
+        let PollWorkflowTaskRequest {
+            task_queue, worker, ..
+        } = request;
         Box::pin(async move {
             loop {
                 let sources = self.sources.of(&self.connection, &task_queue, &worker);
@@ -257,6 +259,7 @@ impl Engine for TemporalEngine {
             task_queue,
             worker,
             max_tasks_per_second,
+            ..
         } = request;
         Box::pin(async move {
             loop {

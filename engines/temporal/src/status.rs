@@ -82,9 +82,12 @@ pub(super) fn answer_error(status: &Status) -> EngineError {
         return error_of(status);
     }
     let message = status.message().to_owned();
-    let name = message.split([':', ' ']).next().unwrap_or_default();
-    let cause = TASK_FAILED_CAUSES
-        .of_name(name)
-        .unwrap_or(WorkflowTaskFailedCause::Unspecified);
+    let cause = cause_of(&message).unwrap_or(WorkflowTaskFailedCause::Unspecified);
     EngineError::WorkflowTaskRefused { cause, message }
+}
+
+/// The cause with which a text begins that refuses commands.
+pub(super) fn cause_of(message: &str) -> Option<WorkflowTaskFailedCause> {
+    let name = message.split([':', ' ']).next().unwrap_or_default();
+    TASK_FAILED_CAUSES.of_name(name)
 }

@@ -10,9 +10,12 @@ use steadfast_core::{
     ids::UpdateId,
     payload::Payload,
 };
-use steadfast_engine::spelling::{
-    enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
-    markers,
+use steadfast_engine::{
+    EngineError,
+    spelling::{
+        enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
+        markers,
+    },
 };
 use temporalio_protos::temporal::api::{
     command::v1::{self as proto, command::Attributes as A},
@@ -108,7 +111,8 @@ impl Wire {
                             activity.timeouts.start_to_close_timeout,
                         ),
                         heartbeat_timeout: timeout_out(activity.timeouts.heartbeat_timeout),
-                        retry_policy: retry_policy_out(activity.retry_policy)?,
+                        retry_policy: retry_policy_out(activity.retry_policy)
+                            .map_err(refused("BadScheduleActivityAttributes"))?,
                         ..proto::ScheduleActivityTaskCommandAttributes::default()
                     },
                 ),
@@ -275,7 +279,9 @@ impl Wire {
             workflow_task_timeout: timeout_out(child.timeouts.task_timeout),
             parent_close_policy: PARENT_CLOSE_POLICIES.number(child.parent_close_policy),
             workflow_id_reuse_policy: REUSE_POLICIES.number(child.workflow_id_reuse_policy),
-            retry_policy: retry_policy_out(child.retry_policy)?,
+            retry_policy: retry_policy_out(child.retry_policy).map_err(refused(
+                "BadStartChildExecutionAttributes: invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand",
+            ))?,
             header: self.header_out(child.header)?,
             memo: self.memo_out(child.memo)?,
             search_attributes: search_attributes_out(child.search_attributes),
@@ -293,7 +299,9 @@ impl Wire {
             input: self.payloads_out(next.input)?,
             workflow_run_timeout: timeout_out(next.timeouts.run_timeout),
             workflow_task_timeout: timeout_out(next.timeouts.task_timeout),
-            retry_policy: retry_policy_out(next.retry_policy)?,
+            retry_policy: retry_policy_out(next.retry_policy).map_err(refused(
+                "BadContinueAsNewAttributes: invalid WorkflowRetryPolicy on ContinueAsNewWorkflowExecutionCommand",
+            ))?,
             initiator: INITIATORS.number(steadfast_core::event::ContinueAsNewInitiator::Workflow),
             header: self.header_out(next.header)?,
             memo: self.memo_out(next.memo.unwrap_or_default())?,
@@ -396,7 +404,13 @@ pub(crate) fn request_of(message: &Message) -> Wired<update::Request> {
         .ok_or_else(|| lacks("request of an update"))
 }
 
-fn any(name: &str, message: &impl prost::Message) -> Any {
+/// What a service says of a command that has a wrong policy.
+fn refused(of_command: &'static str) -> impl Fn(EngineError) -> EngineError {
+    move |why| EngineError::invalid(format!("{of_command}: {why}"))
+}
+
+/// A message about an update, in a message of a protocol.
+pub(crate) fn any(name: &str, message: &impl prost::Message) -> Any {
     Any {
         type_url: format!("type.googleapis.com/temporal.api.update.v1.{name}"),
         value: message.encode_to_vec(),

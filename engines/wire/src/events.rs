@@ -6,7 +6,7 @@ mod executions_out;
 mod messages;
 mod messages_out;
 #[cfg(test)]
-mod tests_out;
+pub(crate) mod tests_out;
 mod updates;
 mod updates_out;
 
@@ -117,6 +117,10 @@ impl Wire {
     fn task_or_timer(&self, attributes: A) -> Tried {
         Ok(Ok(match attributes {
             A::WorkflowTaskScheduledEventAttributes(a) => EventKind::WorkflowTaskScheduled {
+                normal_queue: match &a.task_queue {
+                    Some(queue) => optional_id(&queue.normal_name)?,
+                    None => None,
+                },
                 task_queue: queue_name(a.task_queue)?,
                 start_to_close_timeout: duration_in(a.start_to_close_timeout),
                 attempt: attempt(a.attempt),

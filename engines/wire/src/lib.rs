@@ -6,16 +6,21 @@
 //! What comes in may be anything: nothing here panics, and what cannot be understood is an error that names it.
 
 mod commands;
+mod commands_in;
 mod descriptions;
 mod descriptions_out;
 mod events;
 mod failure;
 pub mod requests;
 mod tasks;
+mod tasks_out;
+#[cfg(test)]
+mod tests_tasks;
 pub mod values;
 
 pub use self::{
     commands::Answer,
+    commands_in::Misunderstood,
     descriptions::pending_child_in,
     descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
     events::{EventReader, Home, read_history},

@@ -1,4 +1,4 @@
-//! What clients ask of a service, as requests to an engine.
+//! What clients and workers ask of a service, as requests to an engine.
 //!
 //! A request is refused as a Temporal Service refuses it, in its words, where an id or a time of it cannot be
 //! expressed. Everything else is for the engine to check: retry policies, the ids of runs, the sizes of values.
@@ -9,6 +9,7 @@
 mod activities;
 mod answers;
 mod checks;
+mod tasks;
 
 use steadfast_core::{
     ids::RequestId,
@@ -25,12 +26,13 @@ use temporalio_protos::temporal::api::{
 };
 
 use self::checks::{
-    caller, checked_policy, checked_queue, checked_timeout, execution_ref, request_id, required,
-    unset, unsupported,
+    checked_policy, checked_queue, checked_timeout, execution_ref, request_id, required, unset,
+    unsupported,
 };
 pub use self::{
     answers::{UpdatePoll, poll_update_in},
-    checks::NOBODY,
+    checks::{NOBODY, caller},
+    tasks::{activity_poll_in, workflow_poll_in},
 };
 use crate::values::{
     Wire, Wired, duration_in, event_id, retry_policy_in, search_attributes_in, timeout_in,

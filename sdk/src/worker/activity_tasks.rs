@@ -102,6 +102,7 @@ impl ActivityTasks {
                 task_queue: self.task_queue.clone(),
                 worker: self.identity.clone(),
                 max_tasks_per_second: self.max_tasks_per_second,
+                remote: false,
             })
         };
         let take = |lease, slot| self.take(lease, slot, &answers);

@@ -131,6 +131,7 @@ mod tests {
         let poll = PollWorkflowTaskRequest {
             task_queue: queue(),
             worker: Identity::new("test").unwrap(),
+            remote: false,
         };
         let task = engine.poll_workflow_task(poll).await.unwrap();
         let slots = Arc::new(Semaphore::new(1));

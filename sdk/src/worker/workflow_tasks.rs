@@ -29,6 +29,7 @@ impl WorkflowTasks {
             self.engine.poll_workflow_task(PollWorkflowTaskRequest {
                 task_queue: self.task_queue.clone(),
                 worker: self.identity.clone(),
+                remote: false,
             })
         };
         let take = |task, slot| self.take(task, slot);

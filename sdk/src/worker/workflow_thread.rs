@@ -351,6 +351,7 @@ impl ThreadWorker {
             commands,
             query_results,
             force_new_workflow_task: heartbeat,
+            sticky: None,
         };
         let ends = forget || run.instance.is_closed();
         let run_id = run.execution.run_id.clone();

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use prost::Message as _;
 use steadfast_core::{
     event::HistoryEvent,
     ids::{EventId, RunId},
 };
 use steadfast_engine::{ExecutionRef, HistoryPage, HistoryRequest, HistoryWait};
-use steadfast_wire::{Wired, requests};
+use steadfast_wire::{requests, values::event_id};
 use temporalio_protos::temporal::api::{
-    enums::v1::HistoryEventFilterType, history::v1::History, workflowservice::v1 as proto,
+    enums::v1::HistoryEventFilterType,
+    history::v1::{self as proto_history, History},
+    workflowservice::v1 as proto,
 };
 use tokio::time::timeout;
 use tonic::Status;
@@ -24,15 +27,21 @@ use crate::{
 /// How many events a page has if nobody says, and at most, as on a service.
 const PAGE: usize = 1_000;
 
+/// How many bytes the events of a page have that a worker gets, but for the first one.
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
+
 /// Where a reader goes on: which run, and the next event.
 struct Token {
     run_id: RunId,
     next: EventId,
+    /// Whether the reader has the workflow task of the run, whose start is not recorded yet.
+    has_task: bool,
 }
 
 impl Token {
     fn write(&self) -> Vec<u8> {
         let mut bytes = self.next.0.to_be_bytes().to_vec();
+        bytes.push(u8::from(self.has_task));
         bytes.extend_from_slice(self.run_id.as_str().as_bytes());
         bytes
     }
@@ -42,11 +51,13 @@ impl Token {
             return Ok(None);
         }
         let wrong = || Status::invalid_argument("Invalid NextPageToken.");
-        let (next, run_id) = bytes.split_first_chunk().ok_or_else(wrong)?;
+        let (next, rest) = bytes.split_first_chunk().ok_or_else(wrong)?;
+        let (has_task, run_id) = rest.split_first().ok_or_else(wrong)?;
         let run_id = std::str::from_utf8(run_id).map_err(|_| wrong())?;
         Ok(Some(Self {
             run_id: RunId::new(run_id).map_err(|_| wrong())?,
             next: EventId(u64::from_be_bytes(*next)),
+            has_task: *has_task == 1,
         }))
     }
 }
@@ -61,6 +72,7 @@ pub(super) async fn get(
     let only_close =
         request.history_event_filter_type == i32::from(HistoryEventFilterType::CloseEvent);
     let mut from = EventId(1);
+    let has_task = token.as_ref().is_some_and(|token| token.has_task);
     if let Some(token) = token {
         execution.run_id = Some(token.run_id);
         execution.first_execution_run_id = None;
@@ -81,7 +93,7 @@ pub(super) async fn get(
     }
     let run_id = execution.run_id.clone();
     let reading = api.engine.workflow_history(HistoryRequest {
-        execution,
+        execution: execution.clone(),
         from,
         page_size: page_size(request.maximum_page_size),
         wait,
@@ -93,7 +105,11 @@ pub(super) async fn get(
             Ok(page) => page,
             // Nothing came: whoever asks again goes on where it was.
             Err(_) => {
-                let token = run_id.map(|run_id| Token { run_id, next: from });
+                let token = run_id.map(|run_id| Token {
+                    run_id,
+                    next: from,
+                    has_task,
+                });
                 return answer(
                     &api,
                     Vec::new(),
@@ -104,8 +120,70 @@ pub(super) async fn get(
         }
     };
     let page = page.map_err(status_of)?;
+    if has_task {
+        return rest_of_task(&api, execution, from, page).await;
+    }
     let next = next_token(&page, wait);
     answer(&api, page.events, next).await
+}
+
+/// A page of the history of a task that a worker has, after the one that came with the task.
+async fn rest_of_task(
+    api: &Api,
+    execution: ExecutionRef,
+    from: EventId,
+    page: HistoryPage,
+) -> Reply<proto::GetWorkflowExecutionHistoryResponse> {
+    let run_id = page.execution.run_id;
+    let is_last = page.next.is_none();
+    let mut events = page.events;
+    if is_last {
+        let next = events.last().map_or(from, |event| event.event_id.next());
+        let open = api.engine.open_task_events(execution).await;
+        let open = open.map_err(status_of)?;
+        // That of another task, if this one has been answered meanwhile.
+        if open.first().is_some_and(|event| event.event_id == next) {
+            events.extend(open);
+        }
+    }
+    let mut history = history(api, events).await?;
+    let mut token = cut_for_worker(run_id.clone(), &mut history.events);
+    if let (true, Some(next)) = (token.is_empty(), page.next) {
+        let token_of_rest = Token {
+            run_id,
+            next,
+            has_task: true,
+        };
+        token = token_of_rest.write();
+    }
+    Ok(proto::GetWorkflowExecutionHistoryResponse {
+        history: Some(history),
+        next_page_token: token,
+        ..proto::GetWorkflowExecutionHistoryResponse::default()
+    })
+}
+
+/// Keeps as many events as a message should have, and says where a worker finds the rest.
+pub(super) fn cut_for_worker(
+    run_id: RunId,
+    events: &mut Vec<proto_history::HistoryEvent>,
+) -> Vec<u8> {
+    let mut bytes = 0;
+    let whole = events.iter().position(|event| {
+        bytes += event.encoded_len();
+        bytes > PAGE_BYTES
+    });
+    let count = whole.unwrap_or(events.len()).clamp(1, PAGE);
+    let Some(next) = events.get(count) else {
+        return Vec::new();
+    };
+    let token = Token {
+        run_id,
+        next: event_id(next.event_id),
+        has_task: true,
+    };
+    events.truncate(count);
+    token.write()
 }
 
 /// Where the next page begins; a run that is open has more to come for whoever waits.
@@ -119,6 +197,7 @@ fn next_token(page: &HistoryPage, wait: HistoryWait) -> Vec<u8> {
     let token = next.map(|next| Token {
         run_id: page.execution.run_id.clone(),
         next,
+        has_task: false,
     });
     token.map(|token| token.write()).unwrap_or_default()
 }
@@ -155,6 +234,7 @@ pub(super) async fn get_reverse(
     let token = (first > 1).then(|| Token {
         run_id: page.execution.run_id.clone(),
         next: EventId(first - 1),
+        has_task: false,
     });
     let mut events = page.events;
     events.reverse();
@@ -196,12 +276,13 @@ async fn last_event(api: &Api, execution: ExecutionRef) -> Reply<HistoryEvent> {
 }
 
 async fn history(api: &Api, events: Vec<HistoryEvent>) -> Reply<History> {
-    let events = events
-        .into_iter()
-        .map(|event| api.wire.event_out(event, &api.home));
-    let mut events: Vec<_> = events.collect::<Wired<_>>().map_err(status_of)?;
-    name_types(api, events.iter_mut().filter_map(of_event).collect()).await?;
-    Ok(History { events })
+    let mut history = api.wire.history_out(events, &api.home).map_err(status_of)?;
+    name_types(
+        api,
+        history.events.iter_mut().filter_map(of_event).collect(),
+    )
+    .await?;
+    Ok(history)
 }
 
 async fn answer(

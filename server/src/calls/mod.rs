@@ -12,6 +12,8 @@ mod search_attributes;
 mod start;
 mod system;
 mod task_queues;
+mod workers;
+mod workflow_tasks;
 
 use crate::method::{Does, Method, unary};
 
@@ -51,11 +53,12 @@ pub(crate) static METHODS: &[Method] = &[
     method!(operator RemoveSearchAttributes Changes search_attributes::remove),
     method!(workflow CountActivityExecutions Looks quiet::count_activity_executions),
     method!(workflow CountSchedules Looks quiet::count_schedules),
-    method!(workflow CountWorkers Looks quiet::count_workers),
+    method!(workflow CountWorkers Looks workers::count),
     method!(workflow CountWorkflowExecutions Looks executions::count),
     method!(workflow DeleteWorkflowExecution Changes messages::delete),
     method!(workflow DescribeNamespace Looks system::describe_namespace),
     method!(workflow DescribeTaskQueue Looks task_queues::describe),
+    method!(workflow DescribeWorker Looks workers::describe),
     method!(workflow DescribeWorkflowExecution Looks executions::describe),
     method!(workflow GetClusterInfo Looks system::get_cluster_info),
     method!(workflow GetSearchAttributes Looks search_attributes::get),
@@ -68,17 +71,29 @@ pub(crate) static METHODS: &[Method] = &[
     method!(workflow ListNamespaces Looks system::list_namespaces),
     method!(workflow ListSchedules Looks quiet::list_schedules),
     method!(workflow ListWorkerDeployments Looks quiet::list_worker_deployments),
-    method!(workflow ListWorkers Looks quiet::list_workers),
+    method!(workflow ListWorkers Looks workers::list),
     method!(workflow ListWorkflowExecutions Looks executions::list),
+    method!(workflow PollActivityTaskQueue ChangesAndWaits activities::poll),
     method!(workflow PollWorkflowExecutionUpdate Waits answers::poll_update),
+    method!(workflow PollWorkflowTaskQueue ChangesAndWaits workflow_tasks::poll),
     method!(workflow QueryWorkflow Waits answers::query),
-    method!(workflow RecordActivityTaskHeartbeatById Changes activities::heartbeat),
+    method!(workflow RecordActivityTaskHeartbeat Changes activities::heartbeat),
+    method!(workflow RecordActivityTaskHeartbeatById Changes activities::heartbeat_by_id),
+    method!(workflow RecordWorkerHeartbeat Changes workers::heartbeat),
     method!(workflow RequestCancelWorkflowExecution Changes messages::request_cancel),
+    method!(workflow ResetStickyTaskQueue Changes workflow_tasks::reset_sticky),
     method!(workflow ResetWorkflowExecution Changes messages::reset),
-    method!(workflow RespondActivityTaskCanceledById Changes activities::cancel),
-    method!(workflow RespondActivityTaskCompletedById Changes activities::complete),
-    method!(workflow RespondActivityTaskFailedById Changes activities::fail),
+    method!(workflow RespondActivityTaskCanceled Changes activities::cancel),
+    method!(workflow RespondActivityTaskCanceledById Changes activities::cancel_by_id),
+    method!(workflow RespondActivityTaskCompleted Changes activities::complete),
+    method!(workflow RespondActivityTaskCompletedById Changes activities::complete_by_id),
+    method!(workflow RespondActivityTaskFailed Changes activities::fail),
+    method!(workflow RespondActivityTaskFailedById Changes activities::fail_by_id),
+    method!(workflow RespondQueryTaskCompleted Changes workflow_tasks::answer_query),
+    method!(workflow RespondWorkflowTaskCompleted Changes workflow_tasks::complete),
+    method!(workflow RespondWorkflowTaskFailed Changes workflow_tasks::fail),
     method!(workflow ScanWorkflowExecutions Looks executions::scan),
+    method!(workflow ShutdownWorker Changes workers::shut_down),
     method!(workflow SignalWithStartWorkflowExecution Changes start::signal_with_start),
     method!(workflow SignalWorkflowExecution Changes messages::signal),
     method!(workflow StartWorkflowExecution Changes start::start),

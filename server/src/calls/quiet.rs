@@ -28,12 +28,10 @@ macro_rules! none {
 none! {
     count_activity_executions: CountActivityExecutionsRequest => CountActivityExecutionsResponse;
     count_schedules: CountSchedulesRequest => CountSchedulesResponse;
-    count_workers: CountWorkersRequest => CountWorkersResponse;
     list_activity_executions: ListActivityExecutionsRequest => ListActivityExecutionsResponse;
     list_batch_operations: ListBatchOperationsRequest => ListBatchOperationsResponse;
     list_schedules: ListSchedulesRequest => ListSchedulesResponse;
     list_worker_deployments: ListWorkerDeploymentsRequest => ListWorkerDeploymentsResponse;
-    list_workers: ListWorkersRequest => ListWorkersResponse;
 }
 
 pub(super) async fn list_nexus_endpoints(

@@ -118,7 +118,9 @@ fn describe(api: &Api) -> workflow::DescribeNamespaceResponse {
             capabilities: Some(namespace_info::Capabilities {
                 sync_update: true,
                 async_update: true,
+                worker_heartbeats: true,
                 reported_problems_search_attribute: true,
+                worker_poll_complete_on_shutdown: true,
                 ..Default::default()
             }),
             limits: Some(namespace_info::Limits {

@@ -9,8 +9,8 @@ use steadfast::{
 use steadfast_engine::conformance::notation;
 
 use crate::harness::{
-    Ctx, Flow, HOUR, MINUTE, REAL_TIME, SECOND, Stage, World, cancelled_by, cases, nobodys,
-    options, saw, told_to_proceed,
+    Ctx, Flow, HOUR, MINUTE, SECOND, Stage, World, cancelled_by, cases, nobodys, options, saw,
+    told_to_proceed,
 };
 
 use ActivityCancellationType::{Abandon, TryCancel, WaitCancellationCompleted};
@@ -565,8 +565,8 @@ async fn an_activity_that_claims_to_be_cancelled(world: &World) {
 }
 
 async fn heartbeats_after_the_cancellation(world: &World) {
-    // A heartbeat is held back for 0.8 times the limit, in the worker's own time: 40 ms.
-    let limit = if REAL_TIME { MINUTE } else { SECOND / 20 };
+    // A heartbeat is held back for 0.8 times the limit, in the worker's own time.
+    let limit = crate::here::SILENCE;
     let flow = telling(world, async move |ctx| {
         let options = cancelled_by(WaitCancellationCompleted).heartbeat_timeout(limit);
         ctx.start_activity(Stage::stall, "act".to_owned(), options)

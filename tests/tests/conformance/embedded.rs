@@ -14,6 +14,15 @@ use tempfile::TempDir;
 
 use crate::engines::{Judged, Open, Time};
 
+/// Whether the engines have a clock that nobody moves.
+pub(crate) const REAL_TIME: bool = false;
+
+/// A time that has to pass.
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// How long an activity is silent in vain, which its worker waits for in its own time.
+pub(crate) const SILENCE: Duration = Duration::from_millis(50);
+
 pub(crate) const ENGINES: [Open; 2] = [
     || {
         let options = EmbeddedOptions::in_memory();

@@ -31,8 +31,5 @@ pub(crate) type Open = fn() -> BoxFuture<'static, Option<Judged>>;
 
 /// Every engine that the scenarios judge. One that is added here is judged by all of them.
 pub(crate) fn engines() -> &'static [Open] {
-    #[cfg(not(feature = "temporal"))]
-    return &crate::embedded::ENGINES;
-    #[cfg(feature = "temporal")]
-    return &crate::temporal::ENGINES;
+    &crate::here::ENGINES
 }

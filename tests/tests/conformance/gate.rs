@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use steadfast::{
     core::{
+        event::HistoryEvent,
         ids::{Identity, Namespace, RunId, TaskQueue},
         limit::PayloadLimit,
         payload::Payload,
@@ -140,6 +141,8 @@ impl Engine for Gated {
         add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> ();
         remove_search_attributes(names: Vec<String>) -> ();
         workflow_history(request: HistoryRequest) -> HistoryPage;
+        open_task_events(execution: ExecutionRef) -> Vec<HistoryEvent>;
+        reset_sticky_queue(execution: ExecutionRef) -> ();
         reset_workflow(request: ResetWorkflowRequest) -> RunId;
         delete_workflow(execution: ExecutionRef) -> ();
         complete_activity(activity: ActivityRef, outcome: ActivityOutcome) -> ();

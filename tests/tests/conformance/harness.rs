@@ -35,7 +35,10 @@ use crate::{
     stage::{Board, EVERYTHING},
 };
 
-pub(crate) use crate::stage::Stage;
+pub(crate) use crate::{
+    here::{MINUTE, REAL_TIME},
+    stage::Stage,
+};
 
 /// Where workflows run.
 pub(crate) const WORKFLOWS: &str = "workflows";
@@ -47,12 +50,7 @@ const ACTIVITIES: &str = "activities";
 pub(crate) const NOBODY: &str = "nobody";
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-/// A time that has to pass: where a clock is not moved, a minute would be long.
-pub(crate) const MINUTE: Duration = Duration::from_secs(if REAL_TIME { 4 } else { 60 });
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
-
-/// Whether the engines that are judged have a clock that nobody moves.
-pub(crate) const REAL_TIME: bool = cfg!(feature = "temporal");
 
 /// Long enough for a busy machine, and short enough to see what hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(if REAL_TIME { 180 } else { 30 });

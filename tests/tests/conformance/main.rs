@@ -9,12 +9,13 @@
 mod activities;
 mod children;
 mod complete;
-#[cfg(not(feature = "temporal"))]
-mod embedded;
 mod engines;
 mod executions;
 mod gate;
 mod harness;
+#[cfg_attr(feature = "temporal", path = "temporal.rs")]
+#[cfg_attr(not(feature = "temporal"), path = "embedded.rs")]
+mod here;
 mod in_flight;
 mod races;
 mod resets;
@@ -23,6 +24,4 @@ mod scopes;
 #[path = "../../service.rs"]
 mod service;
 mod stage;
-#[cfg(feature = "temporal")]
-mod temporal;
 mod workflows;

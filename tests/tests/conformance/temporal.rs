@@ -12,6 +12,15 @@ use crate::{
     service::{DELAY, fresh_engine, variable},
 };
 
+/// Whether the engines have a clock that nobody moves.
+pub(crate) const REAL_TIME: bool = true;
+
+/// A time that has to pass: a minute would be long.
+pub(crate) const MINUTE: Duration = Duration::from_secs(4);
+
+/// How long an activity is silent in vain.
+pub(crate) const SILENCE: Duration = MINUTE;
+
 pub(crate) const ENGINES: [Open; 1] = [|| Box::pin(judged())];
 
 /// What takes longer is judged where the clock can be moved.

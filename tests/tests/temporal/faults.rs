@@ -237,6 +237,7 @@ async fn a_token_is_good_for_one_answer() {
         .poll_workflow_task(PollWorkflowTaskRequest {
             task_queue: task_queue.clone(),
             worker: identity.clone(),
+            remote: false,
         })
         .await
         .unwrap();
@@ -259,6 +260,7 @@ async fn a_token_is_good_for_one_answer() {
         )],
         query_results: std::collections::BTreeMap::new(),
         force_new_workflow_task: false,
+        sticky: None,
     };
     let answer = || engine.complete_workflow_task(task.token.clone(), completion.clone());
     answer().await.unwrap();
@@ -269,6 +271,7 @@ async fn a_token_is_good_for_one_answer() {
             task_queue,
             worker: identity,
             max_tasks_per_second: None,
+            remote: false,
         })
         .await
         .unwrap();

@@ -70,6 +70,7 @@ pub fn completion(commands: Vec<Command>) -> WorkflowTaskCompletion {
         commands,
         query_results: Default::default(),
         force_new_workflow_task: false,
+        sticky: None,
     }
 }
 

@@ -297,6 +297,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                     task_queue: queue(word(0)),
                     worker: identity("worker"),
                     max_tasks_per_second: None,
+                    remote: false,
                 };
                 let lease = self.engine.poll_activity_task(request).await?;
                 if let Some(attempt) = option("attempt") {
@@ -319,6 +320,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                     task_queue: queue(word(0)),
                     worker: identity("worker"),
                     max_tasks_per_second: None,
+                    remote: false,
                 };
                 let poll = self.engine.poll_activity_task(request);
                 assert!(
@@ -331,6 +333,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                 let request = PollWorkflowTaskRequest {
                     task_queue: queue(word(0)),
                     worker: identity("worker"),
+                    remote: false,
                 };
                 let poll = self.engine.poll_workflow_task(request);
                 assert!(
@@ -453,6 +456,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
         let request = PollWorkflowTaskRequest {
             task_queue: queue(id),
             worker: identity("worker"),
+            remote: false,
         };
         let task = self.engine.poll_workflow_task(request).await?;
         check_task(&task);

@@ -78,6 +78,19 @@ impl Object {
         self.message("taskQueue", message)
     }
 
+    /// The queue for the runs that one worker has in memory.
+    pub(super) fn sticky_queue(
+        self,
+        task_queue: &impl AsRef<str>,
+        normal: &impl AsRef<str>,
+    ) -> Self {
+        let message = Self::new()
+            .id("name", task_queue)
+            .value("kind", "TASK_QUEUE_KIND_STICKY")
+            .id("normalName", normal);
+        self.message("taskQueue", message)
+    }
+
     pub(super) fn event_id(self, name: &str, id: EventId) -> Self {
         self.size(name, id.0)
     }

@@ -22,7 +22,7 @@ use steadfast_core::{
     task::ActivityOutcome,
     time::Timestamp,
 };
-use steadfast_engine::{ActivityNotice, EngineError};
+use steadfast_engine::{ActivityNotice, EngineError, PollActivityTaskRequest};
 use tokio::sync::watch;
 
 use super::{Deadline, Effect, Execution};
@@ -231,9 +231,10 @@ impl Execution {
         &mut self,
         scheduled: u64,
         attempt: u32,
-        worker: &Identity,
+        request: &PollActivityTaskRequest,
         now: Timestamp,
     ) -> Option<(&Activity, watch::Receiver<ActivityNotice>)> {
+        let worker = &request.worker;
         let activity = self.activities.get_mut(&scheduled)?;
         if activity.attempt != attempt || !matches!(activity.state, ActivityState::Scheduled) {
             return None;
@@ -251,10 +252,10 @@ impl Execution {
             time,
             last_heartbeat: time,
             notices,
-            handed_over: false,
+            handed_over: request.remote,
         });
-        if activity.counts_attempts() {
-            // On a restart it must be known that this attempt may have happened.
+        if activity.counts_attempts() || request.remote {
+            // On a restart it must be known that this attempt may have happened, or goes on.
             activity.has_row = true;
             let row = activity.row(scheduled, true);
             self.activity_rows.push(row);

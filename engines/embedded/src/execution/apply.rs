@@ -152,6 +152,7 @@ impl Execution {
                 self.status = ExecutionStatus::after(kind).unwrap_or(self.status);
                 self.close_time = Some(time);
                 self.task = Task::Idle;
+                self.forget_sticky();
                 self.deadlines.clear();
                 self.first_task_due = None;
                 self.run_due = None;

@@ -9,7 +9,7 @@ use steadfast_core::{
     time::Timestamp,
 };
 
-use super::{Effect, Execution, Task, TaskKind, time::settle_commands, validate::Refusal};
+use super::{Effect, Execution, Sticky, Task, TaskKind, time::settle_commands, validate::Refusal};
 use crate::attributes::Registry;
 
 impl Execution {
@@ -53,6 +53,7 @@ impl Execution {
                 identity: Some(task.worker.clone()),
             },
         );
+        let sticky = completion.sticky.take();
         let closing = completion.commands.last().is_some_and(Command::is_closing);
         for command in completion.commands {
             self.apply_command(
@@ -67,7 +68,11 @@ impl Execution {
         if self.is_open() {
             // An update that the worker did not answer is offered again.
             self.readmit_updates(&task.updates);
-            self.sticky = Some(task.worker);
+            self.sticky = match sticky {
+                Some(queue) => Some(Sticky::Queue(Box::new(queue))),
+                None if task.remote => None,
+                None => Some(Sticky::Worker(task.worker)),
+            };
             if self.flush_buffered(now) || completion.force_new_workflow_task {
                 self.schedule_task(now);
             } else {

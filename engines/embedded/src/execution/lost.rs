@@ -225,7 +225,7 @@ impl Execution {
              abort, a kill; each time that happens again, the wait before the next attempt is longer",
             "ProcessEnded",
         );
-        self.start_task(worker, 0, now);
+        self.start_task(worker, false, 0, now);
         self.fail_task(
             WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
             failure,

@@ -433,6 +433,14 @@ impl Execution {
         }
     }
 
+    /// Marks the query that has waited longest as taken by a task.
+    pub(crate) fn assign_query(&mut self, serial: u64) {
+        self.queries.retain(|query| !query.reply.is_closed());
+        if let Some(query) = self.queries.iter_mut().find(|query| query.serial.is_none()) {
+            query.serial = Some(serial);
+        }
+    }
+
     /// The queries of tasks that ended without an answer wait again.
     pub(crate) fn reassign_queries(&mut self) {
         for query in &mut self.queries {

@@ -27,6 +27,7 @@ mod message;
 mod problems;
 mod record;
 mod recover;
+mod sticky;
 mod task;
 mod time;
 mod timed_out;
@@ -42,10 +43,7 @@ use std::{
 use steadfast_core::{
     command::{RequestCancelExternalWorkflowExecution, SignalExternalWorkflowExecution},
     event::{EventKind, ExecutionStatus, HistoryEvent, WorkflowExecutionStarted},
-    ids::{
-        ActivityId, EventId, Identity, RequestId, RunId, TaskQueue, TimerId, UpdateId,
-        WorkflowExecution,
-    },
+    ids::{ActivityId, EventId, RequestId, RunId, TaskQueue, TimerId, UpdateId, WorkflowExecution},
     payload::{Payload, PayloadMap},
     time::Timestamp,
 };
@@ -63,6 +61,7 @@ pub(crate) use self::{
     problems::{NOT_YOURS, TaskProblems, claims_problems},
     record::QueuedEvents,
     recover::{Before, RunningAttempts, StoredActivity, StoredState},
+    sticky::Sticky,
     task::{QueryTask, ScheduledTask, Task, TaskKind},
     time::settle_start,
     timed_out::TimedOut,
@@ -122,6 +121,8 @@ pub(crate) enum Deadline {
     TaskTimeout,
     /// The worker that has the queries is late.
     QueryTimeout,
+    /// The worker that has the run in memory does not come for what waits for it.
+    StickyTimeout,
     /// A timer fires; the event that started it.
     Timer(u64),
     /// A retry or a time limit of an activity; the event that scheduled it.
@@ -180,7 +181,9 @@ pub(crate) struct Execution {
     pub(crate) previous_started: EventId,
     last_started: EventId,
     /// The worker that answered the last task, and so has the run in memory.
-    pub(crate) sticky: Option<Identity>,
+    pub(crate) sticky: Option<Sticky>,
+    /// Until when what is ready waits in that worker's own queue, if it stands there.
+    pub(crate) sticky_due: Option<Timestamp>,
     pub(crate) query_task: Option<QueryTask>,
     pub(crate) suspicion: Suspicion,
     /// Whether the store has the run as this process left it, and no longer as an earlier one did.
@@ -265,6 +268,7 @@ impl Execution {
             previous_started: EventId::NONE,
             last_started: EventId::NONE,
             sticky: None,
+            sticky_due: None,
             query_task: None,
             suspicion: Suspicion::default(),
             is_ours: true,

@@ -54,6 +54,11 @@ impl Execution {
                     failure.unwrap_or_else(|| Failure::application(format!("{cause:?}"), ""));
                 ("Failed", format!("{cause:?}"), failure)
             }
+            // That a worker did not come for it is no fault of the task.
+            EventKind::WorkflowTaskTimedOut {
+                timeout_type: TimeoutType::ScheduleToStart,
+                ..
+            } => return,
             EventKind::WorkflowTaskTimedOut { timeout_type, .. } => {
                 let text = "the worker did not answer the workflow task in time";
                 let failure = Failure::timeout(text, TimeoutType::StartToClose);

@@ -55,6 +55,8 @@ pub(crate) struct StartedTask {
     pub(crate) kind: TaskKind,
     pub(crate) serial: u64,
     pub(crate) worker: Identity,
+    /// Whether that worker is in another process.
+    pub(super) remote: bool,
     pub(crate) updates: Vec<UpdateId>,
     pub(crate) scheduled_time: Timestamp,
     deadline: Timestamp,
@@ -109,10 +111,16 @@ impl Execution {
     }
 
     fn task_scheduled_kind(&self, attempt: u32) -> EventKind {
+        let normal = self.start.task_queue.clone();
+        let (task_queue, normal_queue) = match self.sticky_queue() {
+            Some(sticky) => (sticky.task_queue.clone(), Some(normal)),
+            None => (normal, None),
+        };
         EventKind::WorkflowTaskScheduled {
-            task_queue: self.start.task_queue.clone(),
+            task_queue,
             start_to_close_timeout: self.start.timeouts.task_timeout(),
             attempt,
+            normal_queue,
         }
     }
 
@@ -150,7 +158,13 @@ impl Execution {
 
     /// Gives the task to a worker. Nothing is recorded yet, except that a later attempt becomes a
     /// first one when events arrived since (scenario 31).
-    pub(crate) fn start_task(&mut self, worker: &Identity, serial: u64, now: Timestamp) {
+    pub(crate) fn start_task(
+        &mut self,
+        worker: &Identity,
+        remote: bool,
+        serial: u64,
+        now: Timestamp,
+    ) {
         let Task::Scheduled(scheduled) = &self.task else {
             return;
         };
@@ -172,6 +186,7 @@ impl Execution {
             kind,
             serial,
             worker: worker.clone(),
+            remote,
             updates: self.take_admitted_updates(),
             scheduled_time,
             deadline: now.after(self.start.timeouts.task_timeout()),
@@ -196,6 +211,15 @@ impl Execution {
                 kind: self.task_scheduled_kind(self.attempt),
             }),
         }
+    }
+
+    /// What is recorded with the answer to the task, if a worker has it.
+    pub(crate) fn open_task_events(&self) -> Vec<HistoryEvent> {
+        let Task::Started(task) = &self.task else {
+            return Vec::new();
+        };
+        let scheduled = self.late_scheduled_event(task).into_iter();
+        scheduled.chain([task.started_event()]).collect()
     }
 
     /// Takes the task back from a worker that never got it.
@@ -289,7 +313,7 @@ impl Execution {
         let Some(task) = self.take_started_task() else {
             return;
         };
-        self.sticky = None;
+        self.forget_sticky();
         self.readmit_updates(&task.updates);
         match task.kind {
             TaskKind::Normal { .. } => {
@@ -400,9 +424,10 @@ impl Execution {
                 Deadline::TaskTimeout => self.time_out_task(now),
                 Deadline::QueryTimeout => {
                     self.query_task = None;
-                    self.sticky = None;
+                    self.forget_sticky();
                     self.reassign_queries();
                 }
+                Deadline::StickyTimeout => self.time_out_sticky_queue(now),
                 Deadline::Timer(started) => fired |= self.fire_timer(started, now),
                 Deadline::Activity(scheduled) => self.activity_deadline(scheduled, now),
                 Deadline::Run => self.time_out(now),

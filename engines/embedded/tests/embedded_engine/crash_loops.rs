@@ -223,6 +223,7 @@ async fn poll(world: &World, id: &str) -> Option<WorkflowTask> {
     let request = PollWorkflowTaskRequest {
         task_queue: queue(id),
         worker: identity("worker"),
+        remote: false,
     };
     let poll = world.engine.poll_workflow_task(request);
     // A start that has to be durable first takes a moment.
@@ -274,6 +275,7 @@ async fn poll_attempt(world: &World) -> Option<ActivityTask> {
         task_queue: queue("q"),
         worker: identity("worker"),
         max_tasks_per_second: None,
+        remote: false,
     };
     let poll = world.engine.poll_activity_task(request);
     let lease = tokio::time::timeout(Duration::from_millis(20), poll).await;

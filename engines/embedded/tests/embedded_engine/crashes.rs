@@ -86,6 +86,7 @@ async fn work(world: &World) -> Result<bool, EngineError> {
         let poll = world.engine.poll_workflow_task(PollWorkflowTaskRequest {
             task_queue: queue(id),
             worker,
+            remote: false,
         });
         let task = tokio::select! {
             biased;
@@ -112,6 +113,7 @@ async fn work(world: &World) -> Result<bool, EngineError> {
         task_queue: queue("a"),
         worker: identity("worker"),
         max_tasks_per_second: None,
+        remote: false,
     });
     let lease = tokio::select! {
         biased;

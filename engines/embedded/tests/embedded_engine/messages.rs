@@ -74,6 +74,7 @@ async fn poll(world: &World, id: &str, worker: &str) -> WorkflowTask {
     let request = PollWorkflowTaskRequest {
         task_queue: queue(id),
         worker: identity(worker),
+        remote: false,
     };
     let task = world.engine.poll_workflow_task(request).await.unwrap();
     crate::harness::check_task(&task);
@@ -177,6 +178,7 @@ fn a_query_waits_for_the_answer_of_a_task_that_is_out() {
             let request = PollWorkflowTaskRequest {
                 task_queue: queue("w"),
                 worker: identity("worker"),
+                remote: false,
             };
             assert!(
                 world
@@ -583,6 +585,7 @@ fn a_poll_that_is_dropped_loses_no_task() {
             engine.poll_workflow_task(PollWorkflowTaskRequest {
                 task_queue: queue("w"),
                 worker: identity("other"),
+                remote: false,
             })
         };
         let waiting = poll();
@@ -615,6 +618,7 @@ fn a_poll_that_is_dropped_loses_no_task() {
                 task_queue: queue("a"),
                 worker: identity("worker"),
                 max_tasks_per_second: None,
+                remote: false,
             });
             futures_util::pin_mut!(lease);
             assert!((&mut lease).now_or_never().is_none());

@@ -463,6 +463,7 @@ fn a_workflow_cannot_set_a_value_of_another_type() {
         let poll = PollWorkflowTaskRequest {
             task_queue: queue("w"),
             worker: identity("worker"),
+            remote: false,
         };
         let task = world.engine.poll_workflow_task(poll).await.unwrap();
         let set = |json: &[u8]| Command::UpsertWorkflowSearchAttributes {

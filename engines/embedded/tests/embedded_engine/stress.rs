@@ -109,6 +109,7 @@ async fn work(engine: Arc<EmbeddedEngine>, name: String) {
         let request = PollWorkflowTaskRequest {
             task_queue: queue("all"),
             worker: identity(&name),
+            remote: false,
         };
         let Ok(task) = engine.poll_workflow_task(request).await else {
             return;
@@ -137,6 +138,7 @@ async fn act(engine: Arc<EmbeddedEngine>, ran: Arc<Mutex<HashMap<String, usize>>
             task_queue: queue("all"),
             worker: identity("activities"),
             max_tasks_per_second: None,
+            remote: false,
         };
         let Ok(lease) = engine.poll_activity_task(request).await else {
             return;

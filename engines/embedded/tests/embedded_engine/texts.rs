@@ -158,6 +158,7 @@ fn an_activity_that_one_task_cancels_and_whose_run_it_closes_hears_of_the_end() 
             task_queue: queue("a"),
             worker: identity("worker"),
             max_tasks_per_second: None,
+            remote: false,
         };
         let lease = world.engine.poll_activity_task(request).await.unwrap();
         let notices = lease.notices.unwrap();

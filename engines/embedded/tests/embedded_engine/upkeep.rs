@@ -297,6 +297,7 @@ fn poll(name: &str) -> PollWorkflowTaskRequest {
     PollWorkflowTaskRequest {
         task_queue: queue(name),
         worker: identity("worker"),
+        remote: false,
     }
 }
 

@@ -356,6 +356,7 @@ async fn take_task(world: &World) -> WorkflowTask {
     let poll = steadfast_engine::PollWorkflowTaskRequest {
         task_queue: crate::harness::queue("w"),
         worker: identity("worker"),
+        remote: false,
     };
     world.engine.poll_workflow_task(poll).await.unwrap()
 }

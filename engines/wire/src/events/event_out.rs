@@ -22,7 +22,7 @@ use temporalio_protos::temporal::api::{
 
 use crate::values::{
     Wire, Wired, attempt_out, count_out, duration_out, event_id_out, execution_out, normal_queue,
-    text, time_out,
+    sticky_queue, text, time_out,
 };
 
 /// Where the executions live that a service tells of.
@@ -104,8 +104,12 @@ impl EventWriter<'_> {
                 task_queue,
                 start_to_close_timeout,
                 attempt,
+                normal_queue: stands_for,
             } => proto::WorkflowTaskScheduledEventAttributes {
-                task_queue: normal_queue(task_queue),
+                task_queue: match stands_for {
+                    Some(normal) => sticky_queue(task_queue.as_str(), normal.as_str()),
+                    None => normal_queue(task_queue),
+                },
                 start_to_close_timeout: Some(duration_out(start_to_close_timeout)),
                 attempt: attempt_out(attempt),
             }

@@ -1,5 +1,7 @@
 //! The attributes that are commands, and the first event: the largest of them.
 
+use std::collections::{BTreeMap, HashMap};
+
 use steadfast_core::{
     command::{
         ContinueAsNewWorkflowExecution, RecordMarker, RequestCancelExternalWorkflowExecution,
@@ -8,12 +10,13 @@ use steadfast_core::{
     event::{ParentExecution, WorkflowExecutionStarted},
     ids::RunId,
     options::WorkflowTimeouts,
+    payload::Payload,
 };
 use steadfast_engine::spelling::{
     enums::{INITIATORS, PARENT_CLOSE_POLICIES, REUSE_POLICIES},
     markers,
 };
-use temporalio_protos::temporal::api::history::v1 as proto;
+use temporalio_protos::temporal::api::{common::v1::Payloads, history::v1 as proto};
 
 use crate::values::{
     Wire, Wired, activity_timeouts, attempt, duration_in, event_id, id, optional_execution,
@@ -138,20 +141,30 @@ impl Wire {
     }
 
     pub(super) fn marker_in(&self, a: proto::MarkerRecordedEventAttributes) -> Wired<RecordMarker> {
-        let plain = markers::data_key(&a.marker_name);
-        let details = a.details.into_iter().map(|(key, payloads)| {
+        Ok(RecordMarker {
+            details: self.marker_details_in(&a.marker_name, a.details)?,
+            marker_name: a.marker_name,
+            failure: self.optional_failure_in(a.failure)?,
+            user_metadata: None,
+        })
+    }
+
+    /// The values of a marker in the form of a run.
+    pub(crate) fn marker_details_in(
+        &self,
+        name: &str,
+        details: HashMap<String, Payloads>,
+    ) -> Wired<BTreeMap<String, Vec<Payload>>> {
+        let plain = markers::data_key(name);
+        let details = details.into_iter().map(|(key, payloads)| {
             let payloads = match plain == Some(key.as_str()) {
                 true => Self::default().payloads_in(Some(payloads)),
                 false => self.payloads_in(Some(payloads)),
             };
             Ok((key, payloads?))
         });
-        Ok(RecordMarker {
-            details: markers::details_in(&a.marker_name, details.collect::<Wired<_>>()?),
-            marker_name: a.marker_name,
-            failure: self.optional_failure_in(a.failure)?,
-            user_metadata: None,
-        })
+        let details = details.collect::<Wired<_>>()?;
+        Ok(markers::details_in(name, details))
     }
 
     pub(super) fn external_signal_in(

@@ -1,7 +1,7 @@
 //! Every kind of event goes out and comes in as it was.
 
 mod kinds;
-mod parts;
+pub(crate) mod parts;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

@@ -36,7 +36,11 @@ where
 }
 
 /// Who asks.
-pub(super) fn caller(identity: &str) -> Wired<Identity> {
+///
+/// # Errors
+///
+/// When the name is too long.
+pub fn caller(identity: &str) -> Wired<Identity> {
     match identity {
         "" => required(NOBODY, "Identity"),
         identity => required(identity, "Identity"),

@@ -152,6 +152,7 @@ impl Driver {
             let request = PollWorkflowTaskRequest {
                 task_queue: self.task_queue.clone(),
                 worker: self.worker.clone(),
+                remote: false,
             };
             if let Some(task) = self.taken(self.engine.poll_workflow_task(request)).await? {
                 self.run_workflow_task(task?, memory).await?;
@@ -170,6 +171,7 @@ impl Driver {
                 task_queue: self.task_queue.clone(),
                 worker: self.worker.clone(),
                 max_tasks_per_second: None,
+                remote: false,
             };
             let lease = self.taken(self.engine.poll_activity_task(request)).await?;
             if let Some(lease) = lease {
@@ -235,6 +237,7 @@ impl Driver {
             commands: instance.take_commands(),
             query_results: std::collections::BTreeMap::new(),
             force_new_workflow_task: false,
+            sticky: None,
         };
         match self
             .engine

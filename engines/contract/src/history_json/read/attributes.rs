@@ -83,6 +83,7 @@ fn read_workflow_task(name: &str, fields: Fields<'_>) -> Read<Option<EventKind>>
             task_queue: fields.named("taskQueue")?,
             start_to_close_timeout: fields.duration("startToCloseTimeout")?,
             attempt: fields.attempt("attempt")?,
+            normal_queue: fields.message("taskQueue", |queue| queue.optional_id("normalName"))?,
         },
         "WorkflowTaskStarted" => EventKind::WorkflowTaskStarted {
             scheduled_event_id: fields.event_id("scheduledEventId")?,

@@ -15,11 +15,13 @@ pub(super) fn write(kind: &EventKind) -> Read<Object> {
             task_queue,
             start_to_close_timeout,
             attempt,
-        } => Object::new()
-            // Whether it is the sticky queue of one worker is not kept.
-            .named("taskQueue", task_queue)
-            .duration("startToCloseTimeout", *start_to_close_timeout)
-            .count("attempt", *attempt),
+            normal_queue,
+        } => match normal_queue {
+            Some(normal) => Object::new().sticky_queue(task_queue, normal),
+            None => Object::new().task_queue(task_queue),
+        }
+        .duration("startToCloseTimeout", *start_to_close_timeout)
+        .count("attempt", *attempt),
         EventKind::WorkflowTaskStarted {
             scheduled_event_id,
             identity,

@@ -325,6 +325,7 @@ impl Simulation {
         let request = PollWorkflowTaskRequest {
             task_queue: queue(QUEUE),
             worker: identity("worker"),
+            remote: false,
         };
         let engine = Arc::clone(&self.engine);
         self.poll(Kind::Workflow, async move {
@@ -340,6 +341,7 @@ impl Simulation {
             task_queue: queue(QUEUE),
             worker: identity("worker"),
             max_tasks_per_second: None,
+            remote: false,
         };
         let engine = Arc::clone(&self.engine);
         self.poll(Kind::Activity, async move {

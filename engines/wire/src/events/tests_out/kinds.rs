@@ -23,7 +23,7 @@ use super::parts::{Parts, id};
 
 impl Parts {
     /// An event of every kind.
-    pub(super) fn kinds(&self) -> Vec<EventKind> {
+    pub(crate) fn kinds(&self) -> Vec<EventKind> {
         let mut kinds = self.own();
         kinds.extend(self.tasks());
         kinds.extend(self.children());
@@ -31,7 +31,7 @@ impl Parts {
         kinds
     }
 
-    fn named<T>(&self) -> T
+    pub(crate) fn named<T>(&self) -> T
     where
         for<'a> T: TryFrom<&'a str, Error = InvalidId>,
     {
@@ -203,6 +203,7 @@ impl Parts {
                 task_queue: self.named::<TaskQueue>(),
                 start_to_close_timeout: self.wait,
                 attempt: self.number,
+                normal_queue: self.flag.then(|| self.named::<TaskQueue>()),
             },
             EventKind::WorkflowTaskStarted {
                 scheduled_event_id: scheduled,
@@ -429,7 +430,7 @@ impl Parts {
     }
 
     /// An event of a kind.
-    pub(super) fn event(&self, kind: EventKind) -> HistoryEvent {
+    pub(crate) fn event(&self, kind: EventKind) -> HistoryEvent {
         HistoryEvent {
             event_id: self.ids[0],
             event_time: self.time,

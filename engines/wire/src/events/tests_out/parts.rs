@@ -22,37 +22,37 @@ use crate::{failure::tests::failures, values::Wire};
 
 /// What events are made of.
 #[derive(Clone, Debug)]
-pub(super) struct Parts {
-    pub(super) name: String,
-    pub(super) number: u32,
-    pub(super) size: u64,
-    pub(super) flag: bool,
-    pub(super) ids: [EventId; 3],
-    pub(super) time: Timestamp,
-    pub(super) wait: Duration,
-    pub(super) limits: [Option<Duration>; 4],
-    pub(super) identity: Option<Identity>,
-    pub(super) request_id: Option<RequestId>,
-    pub(super) run_id: Option<RunId>,
-    pub(super) namespace: Option<Namespace>,
-    pub(super) execution: WorkflowExecution,
-    pub(super) other: Option<WorkflowExecution>,
-    pub(super) payloads: Vec<Payload>,
-    pub(super) single: Option<Payload>,
-    pub(super) map: PayloadMap,
-    pub(super) failure: Failure,
-    pub(super) maybe_failure: Option<Failure>,
-    pub(super) policy: Option<RetryPolicy>,
-    pub(super) retry_state: RetryState,
-    pub(super) timeout_type: TimeoutType,
-    pub(super) task_cause: WorkflowTaskFailedCause,
-    pub(super) initiator: Option<ContinueAsNewInitiator>,
-    pub(super) close_policy: ParentClosePolicy,
-    pub(super) reuse_policy: WorkflowIdReusePolicy,
+pub(crate) struct Parts {
+    pub(crate) name: String,
+    pub(crate) number: u32,
+    pub(crate) size: u64,
+    pub(crate) flag: bool,
+    pub(crate) ids: [EventId; 3],
+    pub(crate) time: Timestamp,
+    pub(crate) wait: Duration,
+    pub(crate) limits: [Option<Duration>; 4],
+    pub(crate) identity: Option<Identity>,
+    pub(crate) request_id: Option<RequestId>,
+    pub(crate) run_id: Option<RunId>,
+    pub(crate) namespace: Option<Namespace>,
+    pub(crate) execution: WorkflowExecution,
+    pub(crate) other: Option<WorkflowExecution>,
+    pub(crate) payloads: Vec<Payload>,
+    pub(crate) single: Option<Payload>,
+    pub(crate) map: PayloadMap,
+    pub(crate) failure: Failure,
+    pub(crate) maybe_failure: Option<Failure>,
+    pub(crate) policy: Option<RetryPolicy>,
+    pub(crate) retry_state: RetryState,
+    pub(crate) timeout_type: TimeoutType,
+    pub(crate) task_cause: WorkflowTaskFailedCause,
+    pub(crate) initiator: Option<ContinueAsNewInitiator>,
+    pub(crate) close_policy: ParentClosePolicy,
+    pub(crate) reuse_policy: WorkflowIdReusePolicy,
 }
 
 /// An id or a name of any type.
-pub(super) fn id<T>(text: &str) -> T
+pub(crate) fn id<T>(text: &str) -> T
 where
     for<'a> T: TryFrom<&'a str, Error = InvalidId>,
 {
@@ -108,7 +108,7 @@ fn policy() -> impl Strategy<Value = RetryPolicy> {
     )
 }
 
-pub(super) fn parts() -> impl Strategy<Value = Parts> {
+pub(crate) fn parts() -> impl Strategy<Value = Parts> {
     let named = "[a-z]{1,3}";
     let numbers = (
         named,

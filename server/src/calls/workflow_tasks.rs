@@ -1,0 +1,153 @@
+//! Workflow tasks: given to workers of other processes, and answered by them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use prost::Message as _;
+use steadfast_core::{
+    failure::{Failure, FailureKind},
+    payload::Bytes,
+    task::{TaskToken, WorkflowTask, WorkflowTaskCompletion, WorkflowTaskFailure},
+};
+use steadfast_wire::{requests, values::normal_queue};
+use temporalio_protos::temporal::api::{
+    query::v1::WorkflowQueryResult, workflowservice::v1 as proto,
+};
+use tonic::Status;
+
+use super::history;
+use crate::{api::Api, method::Reply, refusal::status_of};
+
+/// What the answer to a task that is only a question has to bring along.
+#[derive(Clone, PartialEq, prost::Message)]
+struct QueryToken {
+    /// The engine's token.
+    #[prost(bytes = "vec", tag = "1")]
+    token: Vec<u8>,
+    /// Which question it is.
+    #[prost(string, tag = "2")]
+    query: String,
+}
+
+pub(super) async fn poll(
+    api: Arc<Api>,
+    request: proto::PollWorkflowTaskQueueRequest,
+) -> Reply<proto::PollWorkflowTaskQueueResponse> {
+    api.check_namespace(&request.namespace)?;
+    let queue = request.task_queue.clone().unwrap_or_default();
+    let poll = requests::workflow_poll_in(request.task_queue, &request.identity);
+    let polling = api.engine.poll_workflow_task(poll.map_err(status_of)?);
+    let polled = api
+        .workers
+        .wait(&request.worker_instance_key, api.long_poll, polling);
+    let Some(task) = polled.await else {
+        return Ok(proto::PollWorkflowTaskQueueResponse::default());
+    };
+    let normal = match queue.normal_name.as_str() {
+        "" => queue.name,
+        _ => queue.normal_name,
+    };
+    task_out(&api, task.map_err(status_of)?, &normal)
+}
+
+/// A task, with as much of its history as a message should have.
+fn task_out(
+    api: &Api,
+    task: WorkflowTask,
+    normal: &str,
+) -> Reply<proto::PollWorkflowTaskQueueResponse> {
+    let run_id = task.execution.run_id.clone();
+    let query = match task.started_event_id.is_some() {
+        true => None,
+        false => task.queries.keys().next().cloned(),
+    };
+    let mut response = api
+        .wire
+        .workflow_task_out(task, &api.home)
+        .map_err(status_of)?;
+    if let Some(query) = query {
+        let token = std::mem::take(&mut response.task_token);
+        response.task_token = QueryToken { token, query }.encode_to_vec();
+    }
+    if let Some(history) = &mut response.history {
+        response.next_page_token = history::cut_for_worker(run_id, &mut history.events);
+    }
+    response.workflow_execution_task_queue = normal_queue(normal);
+    Ok(response)
+}
+
+pub(super) async fn complete(
+    api: Arc<Api>,
+    request: proto::RespondWorkflowTaskCompletedRequest,
+) -> Reply<proto::RespondWorkflowTaskCompletedResponse> {
+    api.check_namespace(&request.namespace)?;
+    let (token, answer) = api.wire.completion_in(request);
+    let completion = match answer {
+        Ok(completion) => completion,
+        Err(misunderstood) => {
+            let message = misunderstood.message;
+            let kind = FailureKind::Server {
+                non_retryable: false,
+            };
+            let failure = WorkflowTaskFailure {
+                cause: misunderstood.cause,
+                failure: Failure::new(message.clone(), kind),
+            };
+            let failed = api.engine.fail_workflow_task(token, failure).await;
+            failed.map_err(status_of)?;
+            return Err(Status::invalid_argument(message));
+        }
+    };
+    api.engine
+        .complete_workflow_task(token, completion)
+        .await
+        .map_err(status_of)?;
+    Ok(proto::RespondWorkflowTaskCompletedResponse::default())
+}
+
+pub(super) async fn fail(
+    api: Arc<Api>,
+    request: proto::RespondWorkflowTaskFailedRequest,
+) -> Reply<proto::RespondWorkflowTaskFailedResponse> {
+    api.check_namespace(&request.namespace)?;
+    let (token, failure) = api.wire.task_failure_in(request).map_err(status_of)?;
+    let failed = api.engine.fail_workflow_task(token, failure).await;
+    failed.map_err(status_of)?;
+    Ok(proto::RespondWorkflowTaskFailedResponse::default())
+}
+
+pub(super) async fn answer_query(
+    api: Arc<Api>,
+    request: proto::RespondQueryTaskCompletedRequest,
+) -> Reply<proto::RespondQueryTaskCompletedResponse> {
+    api.check_namespace(&request.namespace)?;
+    let token = QueryToken::decode(request.task_token.as_slice())
+        .map_err(|_| Status::invalid_argument("Invalid TaskToken."))?;
+    let result = api.wire.query_result_in(WorkflowQueryResult {
+        result_type: request.completed_type,
+        answer: request.query_result,
+        error_message: request.error_message,
+        failure: request.failure,
+    });
+    let results = BTreeMap::from([(token.query, result.map_err(status_of)?)]);
+    let completion = WorkflowTaskCompletion {
+        commands: Vec::new(),
+        query_results: results,
+        force_new_workflow_task: false,
+        sticky: None,
+    };
+    let token = TaskToken(Bytes::from(token.token));
+    let answered = api.engine.complete_workflow_task(token, completion).await;
+    answered.map_err(status_of)?;
+    Ok(proto::RespondQueryTaskCompletedResponse::default())
+}
+
+pub(super) async fn reset_sticky(
+    api: Arc<Api>,
+    request: proto::ResetStickyTaskQueueRequest,
+) -> Reply<proto::ResetStickyTaskQueueResponse> {
+    api.check_namespace(&request.namespace)?;
+    let execution = requests::execution_in(request.execution).map_err(status_of)?;
+    let reset = api.engine.reset_sticky_queue(execution).await;
+    reset.map_err(status_of)?;
+    Ok(proto::ResetStickyTaskQueueResponse::default())
+}
