@@ -229,7 +229,7 @@ proptest! {
                 heartbeat_timeout,
             },
             retry_policy: parts.policy.clone(),
-            heartbeat_details: parts.payloads.clone(),
+            heartbeat_details: parts.payloads,
         };
         let out = Wire::default().activity_task_out(task.clone()).unwrap();
         let out: PollActivityTaskQueueResponse = sent_over(&out);

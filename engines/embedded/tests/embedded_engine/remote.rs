@@ -287,3 +287,35 @@ fn attempts_of_workers_elsewhere_outlive_a_restart() {
         );
     });
 }
+
+/// It is not what this process died of, however often that happens.
+#[test]
+fn nobody_blames_a_worker_elsewhere_for_the_end_of_this_process() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let task = taken(&world, "w").await;
+        let commands = world.commands("schedule a");
+        answered(&world, task, commands).await;
+        let activity = || {
+            let lease = world.engine.poll_activity_task(PollActivityTaskRequest {
+                task_queue: queue("a"),
+                worker: identity("elsewhere"),
+                max_tasks_per_second: None,
+                remote: true,
+            });
+            async { lease.await.unwrap().task }
+        };
+        let first = activity().await;
+        world.run("signal w go").await;
+        for _ in 0..4 {
+            // As if it had crashed.
+            world.engine.restart().await.unwrap();
+            let task = taken(&world, "w").await;
+            assert_eq!(task.attempt, 1);
+        }
+        let done = ActivityOutcome::Completed { result: None };
+        let completed = world.engine.complete_activity_task(first.token, done);
+        completed.await.unwrap();
+    });
+}
