@@ -202,6 +202,7 @@ async fn a_worker_that_shuts_down_has_its_polls_answered_and_is_listed_as_it_sai
     assert!(polled.task_token.is_empty());
     let all = proto::ListWorkersRequest {
         namespace: namespace(),
+        query: "WorkerIdentity=\"elsewhere\"".to_owned(),
         ..proto::ListWorkersRequest::default()
     };
     let listed = client.list_workers(all).await.unwrap().into_inner().workers;
@@ -210,6 +211,13 @@ async fn a_worker_that_shuts_down_has_its_polls_answered_and_is_listed_as_it_sai
         .map(|it| it.worker_identity.as_str())
         .collect();
     assert_eq!(listed, ["elsewhere"]);
+    let none = proto::CountWorkersRequest {
+        namespace: namespace(),
+        query: "TaskQueue=\"others\"".to_owned(),
+        ..proto::CountWorkersRequest::default()
+    };
+    let counted = client.count_workers(none).await.unwrap();
+    assert_eq!(counted.into_inner().count, 0);
 }
 
 #[tokio::test]
