@@ -29,6 +29,7 @@ mod method;
 mod options;
 mod refusal;
 mod service;
+mod worker_query;
 mod workers;
 
 pub use self::{

@@ -122,7 +122,7 @@ const DROPPED: &str = "
     acceptedRequest.requestId activityTaskFailed.cause childWorkflowExecutionStarted.header
     input.header markerRecorded.header meta.identity request.requestId
     requestCancelExternalWorkflowExecutionFailed.workflowTaskCompletedEventId
-    signalExternalWorkflowExecutionFailed.workflowTaskCompletedEventId
+    signalExternalWorkflowExecutionFailed.workflowTaskCompletedEventId taskQueue.normalName
     workflowExecutionContinuedAsNew.backoffStartInterval workflowExecutionContinuedAsNew.failure
     workflowExecutionContinuedAsNew.initiator workflowExecutionContinuedAsNew.lastCompletionResult
     workflowExecutionSignaled.skipGenerateWorkflowTask

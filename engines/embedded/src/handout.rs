@@ -73,8 +73,10 @@ impl Core {
                 };
                 run.start_task(&request.worker, request.remote, serial, now);
                 run.assign_queries(serial);
-                let suspect = run.is_task_suspect();
-                self.try_task(key, now);
+                let suspect = run.is_task_suspect() && !request.remote;
+                if suspect {
+                    self.try_task(key, now);
+                }
                 self.finish(key, now);
                 let taken = self.hand_out_task(key, serial, request)?;
                 let ticket = suspect.then(|| self.ticket());
@@ -231,7 +233,9 @@ impl Core {
                 retry_policy: command.retry_policy.clone(),
                 heartbeat_details: activity.heartbeat.clone(),
             };
-            self.try_attempt(key, scheduled, now);
+            if !request.remote {
+                self.try_attempt(key, scheduled, now);
+            }
             self.finish(key, now);
             let ticket = counted.then(|| self.ticket());
             let lease = ActivityLease {

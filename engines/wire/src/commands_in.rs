@@ -10,7 +10,7 @@ use steadfast_core::{
         SignalExternalWorkflowExecution, StartChildWorkflowExecution,
     },
     event::WorkflowTaskFailedCause as Cause,
-    ids::UpdateId,
+    ids::{TaskQueue, UpdateId},
     options::WorkflowTimeouts,
 };
 use steadfast_engine::{
@@ -20,6 +20,7 @@ use steadfast_engine::{
 use temporalio_protos::temporal::api::{
     command::v1::{self as proto, command::Attributes as A},
     protocol::v1::Message,
+    taskqueue::v1 as taskqueue,
     update::v1 as update,
 };
 
@@ -35,6 +36,26 @@ pub struct Misunderstood {
     pub cause: Cause,
     /// What is wrong.
     pub message: String,
+}
+
+/// What a command may leave out that is as it is in the run that asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnRun {
+    /// The type of the run.
+    pub workflow_type: String,
+    /// The queue of its workflow tasks.
+    pub task_queue: String,
+}
+
+impl OwnRun {
+    fn queue(&self, queue: Option<taskqueue::TaskQueue>) -> Wired<TaskQueue> {
+        let name = queue.unwrap_or_default().name;
+        id(if name.is_empty() {
+            &self.task_queue
+        } else {
+            &name
+        })
+    }
 }
 
 impl Misunderstood {
@@ -57,6 +78,7 @@ impl Wire {
         &self,
         commands: Vec<proto::Command>,
         messages: Vec<Message>,
+        own: &OwnRun,
     ) -> Result<Vec<Command>, Misunderstood> {
         let of_update = Misunderstood::because(Cause::BadUpdateWorkflowExecutionMessage);
         let mut waiting: BTreeMap<String, Command> = BTreeMap::new();
@@ -81,7 +103,7 @@ impl Wire {
                 Some(attributes) => {
                     let cause = cause_of(&attributes);
                     let read = || {
-                        let mut read = self.command_in(attributes)?;
+                        let mut read = self.command_in(attributes, own)?;
                         read.set_user_metadata(self.user_metadata_in(command.user_metadata)?);
                         Ok(read)
                     };
@@ -141,7 +163,7 @@ impl Wire {
     }
 
     /// A command, but for those that are messages.
-    fn command_in(&self, attributes: A) -> Wired<Command> {
+    fn command_in(&self, attributes: A, own: &OwnRun) -> Wired<Command> {
         Ok(match attributes {
             A::ScheduleActivityTaskCommandAttributes(a) => {
                 Command::ScheduleActivityTask(Box::new(self.schedule_in(a)?))
@@ -173,7 +195,7 @@ impl Wire {
             A::ModifyWorkflowPropertiesCommandAttributes(a) => Command::ModifyWorkflowProperties {
                 upserted_memo: self.memo_in(a.upserted_memo)?,
             },
-            other => return self.execution_command_in(other),
+            other => return self.execution_command_in(other, own),
         })
     }
 
@@ -182,10 +204,10 @@ impl Wire {
         deprecated,
         reason = "an engine decides whether it reaches into other namespaces"
     )]
-    fn execution_command_in(&self, attributes: A) -> Wired<Command> {
+    fn execution_command_in(&self, attributes: A, own: &OwnRun) -> Wired<Command> {
         Ok(match attributes {
             A::StartChildWorkflowExecutionCommandAttributes(a) => {
-                Command::StartChildWorkflowExecution(Box::new(self.start_child_in(a)?))
+                Command::StartChildWorkflowExecution(Box::new(self.start_child_in(a, own)?))
             }
             A::RequestCancelExternalWorkflowExecutionCommandAttributes(a) => {
                 Command::RequestCancelExternalWorkflowExecution(Box::new(
@@ -224,7 +246,7 @@ impl Wire {
                 details: self.payloads_in(a.details)?,
             },
             A::ContinueAsNewWorkflowExecutionCommandAttributes(a) => {
-                Command::ContinueAsNewWorkflowExecution(Box::new(self.continue_in(a)?))
+                Command::ContinueAsNewWorkflowExecution(Box::new(self.continue_in(a, own)?))
             }
             _ => {
                 return Err(EngineError::Unsupported {
@@ -258,11 +280,12 @@ impl Wire {
     fn start_child_in(
         &self,
         a: proto::StartChildWorkflowExecutionCommandAttributes,
+        own: &OwnRun,
     ) -> Wired<StartChildWorkflowExecution> {
         Ok(StartChildWorkflowExecution {
             workflow_id: id(&a.workflow_id)?,
             workflow_type: id(&type_name(a.workflow_type))?,
-            task_queue: queue_name(a.task_queue)?,
+            task_queue: own.queue(a.task_queue)?,
             input: self.payloads_in(a.input)?,
             header: self.header_in(a.header)?,
             timeouts: WorkflowTimeouts {
@@ -286,10 +309,17 @@ impl Wire {
     fn continue_in(
         &self,
         a: proto::ContinueAsNewWorkflowExecutionCommandAttributes,
+        own: &OwnRun,
     ) -> Wired<ContinueAsNewWorkflowExecution> {
+        let workflow_type = type_name(a.workflow_type);
+        let is_same = workflow_type.is_empty();
         Ok(ContinueAsNewWorkflowExecution {
-            workflow_type: id(&type_name(a.workflow_type))?,
-            task_queue: queue_name(a.task_queue)?,
+            workflow_type: id(if is_same {
+                &own.workflow_type
+            } else {
+                &workflow_type
+            })?,
+            task_queue: own.queue(a.task_queue)?,
             input: self.payloads_in(a.input)?,
             header: self.header_in(a.header)?,
             timeouts: WorkflowTimeouts {

@@ -20,7 +20,7 @@ pub mod values;
 
 pub use self::{
     commands::Answer,
-    commands_in::Misunderstood,
+    commands_in::{Misunderstood, OwnRun},
     descriptions::pending_child_in,
     descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
     events::{EventReader, Home, read_history},

@@ -20,7 +20,7 @@ use temporalio_protos::temporal::api::{
 };
 
 use crate::{
-    Home, ONLY_QUERY,
+    Home, ONLY_QUERY, OwnRun,
     events::tests_out::parts::{Parts, parts},
     failure::tests::Reverse,
     values::Wire,
@@ -148,6 +148,13 @@ fn task(parts: &Parts) -> WorkflowTask {
     }
 }
 
+fn own() -> OwnRun {
+    OwnRun {
+        workflow_type: "Own".to_owned(),
+        task_queue: "own".to_owned(),
+    }
+}
+
 /// Over the network.
 fn sent_over<T: prost::Message + Default>(message: &T) -> T {
     T::decode(message.encode_to_vec().as_slice()).unwrap()
@@ -179,7 +186,7 @@ proptest! {
         let out = wire.answer_out(commands.clone(), &requests).unwrap();
         let sent: Vec<proto::Command> = out.commands.iter().map(sent_over).collect();
         let messages: Vec<Message> = out.messages.iter().map(sent_over).collect();
-        let came = wire.answer_in(sent, messages).unwrap();
+        let came = wire.answer_in(sent, messages, &own()).unwrap();
         let names: std::collections::BTreeSet<_> = commands.iter().map(Command::name).collect();
         prop_assert_eq!(came, commands);
         prop_assert_eq!(names.len(), 17, "all kinds of commands");
@@ -224,7 +231,7 @@ proptest! {
                 heartbeat_timeout,
             },
             retry_policy: parts.policy.clone(),
-            heartbeat_details: parts.payloads.clone(),
+            heartbeat_details: parts.payloads,
         };
         let out = Wire::default().activity_task_out(task.clone()).unwrap();
         let out: PollActivityTaskQueueResponse = sent_over(&out);
@@ -244,7 +251,7 @@ fn a_command_that_lacks_something_says_which_kind_it_is() {
         )),
         ..proto::Command::default()
     };
-    let refused = wire.answer_in(vec![timer], Vec::new()).unwrap_err();
+    let refused = wire.answer_in(vec![timer], Vec::new(), &own()).unwrap_err();
     assert_eq!(
         refused.cause,
         WorkflowTaskFailedCause::BadStartTimerAttributes
@@ -259,9 +266,45 @@ fn a_command_that_lacks_something_says_which_kind_it_is() {
         protocol_instance_id: "u".to_owned(),
         ..Message::default()
     };
-    let refused = wire.answer_in(Vec::new(), vec![message]).unwrap_err();
+    let refused = wire
+        .answer_in(Vec::new(), vec![message], &own())
+        .unwrap_err();
     assert_eq!(
         refused.cause,
         WorkflowTaskFailedCause::BadUpdateWorkflowExecutionMessage
+    );
+}
+
+/// As the SDKs that share a core leave them out.
+#[test]
+fn the_next_run_and_a_child_are_as_the_run_that_asks_for_them() {
+    use proto::command::Attributes as A;
+    let continued = A::ContinueAsNewWorkflowExecutionCommandAttributes(
+        proto::ContinueAsNewWorkflowExecutionCommandAttributes::default(),
+    );
+    let child = A::StartChildWorkflowExecutionCommandAttributes(
+        proto::StartChildWorkflowExecutionCommandAttributes {
+            workflow_id: "child".to_owned(),
+            workflow_type: crate::values::workflow_type("Child"),
+            ..Default::default()
+        },
+    );
+    let commands = [child, continued].map(|attributes| proto::Command {
+        attributes: Some(attributes),
+        ..proto::Command::default()
+    });
+    let commands = Wire::default().answer_in(commands.into(), Vec::new(), &own());
+    let commands = commands.unwrap();
+    let [
+        Command::StartChildWorkflowExecution(child),
+        Command::ContinueAsNewWorkflowExecution(next),
+    ] = commands.as_slice()
+    else {
+        panic!("they are other commands");
+    };
+    assert_eq!(child.task_queue.as_str(), "own");
+    assert_eq!(
+        (next.workflow_type.as_str(), next.task_queue.as_str()),
+        ("Own", "own")
     );
 }

@@ -14,6 +14,7 @@ use crate::{
     api::Api,
     method::Reply,
     refusal::{not_found, status_of},
+    worker_query::WorkerQuery,
 };
 
 pub(super) async fn shut_down(
@@ -50,8 +51,7 @@ pub(super) async fn list(
     request: proto::ListWorkersRequest,
 ) -> Reply<proto::ListWorkersResponse> {
     api.check_namespace(&request.namespace)?;
-    check_query(&request.query)?;
-    let known = api.workers.known();
+    let known = found(&api, &request.query)?;
     Ok(proto::ListWorkersResponse {
         workers: known.iter().map(listed).collect(),
         workers_info: known.into_iter().map(info).collect(),
@@ -64,8 +64,8 @@ pub(super) async fn count(
     request: proto::CountWorkersRequest,
 ) -> Reply<proto::CountWorkersResponse> {
     api.check_namespace(&request.namespace)?;
-    check_query(&request.query)?;
-    let count = i64::try_from(api.workers.known().len()).unwrap_or(i64::MAX);
+    let count = found(&api, &request.query)?.len();
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
     Ok(proto::CountWorkersResponse { count })
 }
 
@@ -86,13 +86,13 @@ pub(super) async fn describe(
     }
 }
 
-fn check_query(query: &str) -> Result<(), Status> {
-    if query.is_empty() {
-        return Ok(());
-    }
-    Err(Status::unimplemented(
-        "workers are not found by a query here; list all of them",
-    ))
+/// The workers that a query is for.
+fn found(api: &Api, query: &str) -> Result<Vec<WorkerHeartbeat>, Status> {
+    let query = WorkerQuery::read(query)
+        .map_err(|why| Status::invalid_argument(format!("invalid query: {why}")))?;
+    let mut known = api.workers.known();
+    known.retain(|worker| query.is_for(worker));
+    Ok(known)
 }
 
 fn info(heartbeat: WorkerHeartbeat) -> WorkerInfo {

@@ -8,7 +8,7 @@ use steadfast_core::{
     payload::Bytes,
     task::{TaskToken, WorkflowTask, WorkflowTaskCompletion, WorkflowTaskFailure},
 };
-use steadfast_wire::{requests, values::normal_queue};
+use steadfast_wire::{OwnRun, requests, values::normal_queue};
 use temporalio_protos::temporal::api::{
     query::v1::WorkflowQueryResult, workflowservice::v1 as proto,
 };
@@ -17,15 +17,35 @@ use tonic::Status;
 use super::history;
 use crate::{api::Api, method::Reply, refusal::status_of};
 
-/// What the answer to a task that is only a question has to bring along.
+/// What the answer to a task has to bring along.
 #[derive(Clone, PartialEq, prost::Message)]
-struct QueryToken {
+struct Token {
     /// The engine's token.
     #[prost(bytes = "vec", tag = "1")]
     token: Vec<u8>,
-    /// Which question it is.
+    /// Which question it is, if it is only one.
     #[prost(string, tag = "2")]
     query: String,
+    /// The type of the run.
+    #[prost(string, tag = "3")]
+    workflow_type: String,
+    /// The queue of its workflow tasks.
+    #[prost(string, tag = "4")]
+    task_queue: String,
+}
+
+impl Token {
+    fn open(token: &[u8]) -> Reply<Self> {
+        match Self::decode(token) {
+            Ok(token) if !token.token.is_empty() => Ok(token),
+            _ => Err(Status::invalid_argument("Invalid TaskToken.")),
+        }
+    }
+
+    /// What the engine knows the task by.
+    fn of_engine(&self) -> TaskToken {
+        TaskToken(Bytes::from(self.token.clone()))
+    }
 }
 
 pub(super) async fn poll(
@@ -60,14 +80,17 @@ fn task_out(
         true => None,
         false => task.queries.keys().next().cloned(),
     };
+    let token = Token {
+        token: task.token.0.as_slice().to_vec(),
+        query: query.unwrap_or_default(),
+        workflow_type: task.workflow_type.as_str().to_owned(),
+        task_queue: normal.to_owned(),
+    };
     let mut response = api
         .wire
         .workflow_task_out(task, &api.home)
         .map_err(status_of)?;
-    if let Some(query) = query {
-        let token = std::mem::take(&mut response.task_token);
-        response.task_token = QueryToken { token, query }.encode_to_vec();
-    }
+    response.task_token = token.encode_to_vec();
     if let Some(history) = &mut response.history {
         response.next_page_token = history::cut_for_worker(run_id, &mut history.events);
     }
@@ -80,8 +103,13 @@ pub(super) async fn complete(
     request: proto::RespondWorkflowTaskCompletedRequest,
 ) -> Reply<proto::RespondWorkflowTaskCompletedResponse> {
     api.check_namespace(&request.namespace)?;
-    let (token, answer) = api.wire.completion_in(request);
-    let completion = match answer {
+    let token = Token::open(&request.task_token)?;
+    let own = OwnRun {
+        workflow_type: token.workflow_type.clone(),
+        task_queue: token.task_queue.clone(),
+    };
+    let token = token.of_engine();
+    let completion = match api.wire.completion_in(request, &own) {
         Ok(completion) => completion,
         Err(misunderstood) => {
             let message = misunderstood.message;
@@ -109,7 +137,8 @@ pub(super) async fn fail(
     request: proto::RespondWorkflowTaskFailedRequest,
 ) -> Reply<proto::RespondWorkflowTaskFailedResponse> {
     api.check_namespace(&request.namespace)?;
-    let (token, failure) = api.wire.task_failure_in(request).map_err(status_of)?;
+    let token = Token::open(&request.task_token)?.of_engine();
+    let failure = api.wire.task_failure_in(request).map_err(status_of)?;
     let failed = api.engine.fail_workflow_task(token, failure).await;
     failed.map_err(status_of)?;
     Ok(proto::RespondWorkflowTaskFailedResponse::default())
@@ -120,23 +149,24 @@ pub(super) async fn answer_query(
     request: proto::RespondQueryTaskCompletedRequest,
 ) -> Reply<proto::RespondQueryTaskCompletedResponse> {
     api.check_namespace(&request.namespace)?;
-    let token = QueryToken::decode(request.task_token.as_slice())
-        .map_err(|_| Status::invalid_argument("Invalid TaskToken."))?;
+    let token = Token::open(&request.task_token)?;
     let result = api.wire.query_result_in(WorkflowQueryResult {
         result_type: request.completed_type,
         answer: request.query_result,
         error_message: request.error_message,
         failure: request.failure,
     });
-    let results = BTreeMap::from([(token.query, result.map_err(status_of)?)]);
+    let results = BTreeMap::from([(token.query.clone(), result.map_err(status_of)?)]);
     let completion = WorkflowTaskCompletion {
         commands: Vec::new(),
         query_results: results,
         force_new_workflow_task: false,
         sticky: None,
     };
-    let token = TaskToken(Bytes::from(token.token));
-    let answered = api.engine.complete_workflow_task(token, completion).await;
+    let answered = api
+        .engine
+        .complete_workflow_task(token.of_engine(), completion)
+        .await;
     answered.map_err(status_of)?;
     Ok(proto::RespondQueryTaskCompletedResponse::default())
 }

@@ -24,6 +24,8 @@ impl Execution {
             return Ok(());
         };
         let kind = task.kind;
+        // A worker elsewhere would have to be told that what it saw of the task never was.
+        let may_vanish = kind == TaskKind::Speculative && !task.remote;
         let checked = settle_commands(&mut completion.commands)
             .and_then(|()| self.check_commands(kind, &completion.commands, attributes));
         if let Err((cause, message)) = checked {
@@ -37,7 +39,7 @@ impl Execution {
             return Err((cause, message));
         }
         self.acquit_task();
-        if kind == TaskKind::Speculative && leaves_no_trace(&completion) {
+        if may_vanish && leaves_no_trace(&completion) {
             self.discard_speculative_task(completion, now);
             return Ok(());
         }

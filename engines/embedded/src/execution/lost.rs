@@ -140,6 +140,8 @@ impl Execution {
             return;
         }
         let (worker, not_before) = match &self.task {
+            // This process does not die of what another one does.
+            Task::Started(task) if task.remote => (None, None),
             Task::Started(task) => (Some(task.worker.clone()), None),
             Task::Scheduled(task) => (None, task.not_before),
             Task::Idle => (None, None),

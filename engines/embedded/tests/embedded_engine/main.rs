@@ -13,6 +13,7 @@ mod possession;
 mod power_loss;
 mod queries;
 mod query_judge;
+mod remote;
 mod simulation;
 mod smoke;
 mod stress;

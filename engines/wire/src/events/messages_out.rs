@@ -36,7 +36,8 @@ impl EventWriter<'_> {
             header: wire.header_out(started.header)?,
             workflow_execution_timeout: timeout_out(started.timeouts.execution_timeout),
             workflow_run_timeout: timeout_out(started.timeouts.run_timeout),
-            workflow_task_timeout: timeout_out(started.timeouts.task_timeout),
+            // Workers want to be told.
+            workflow_task_timeout: Some(duration_out(started.timeouts.task_timeout())),
             identity: text(started.identity),
             original_execution_run_id: text(Some(started.original_execution_run_id)),
             first_execution_run_id: text(Some(started.first_execution_run_id)),

@@ -19,7 +19,7 @@ use temporalio_protos::temporal::api::{
 
 use super::checks::{caller, checked_queue};
 use crate::{
-    commands_in::Misunderstood,
+    commands_in::{Misunderstood, OwnRun},
     values::{Wire, Wired, duration_in, queue_name},
 };
 
@@ -68,14 +68,17 @@ fn poll(task_queue: Option<ProtoQueue>, identity: &str) -> Wired<(TaskQueue, Ide
 }
 
 impl Wire {
-    /// An answer to a workflow task. What of it cannot be understood is why the task fails.
+    /// An answer to a workflow task, but for its token.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be understood: then the task has failed.
     pub fn completion_in(
         &self,
         request: proto::RespondWorkflowTaskCompletedRequest,
-    ) -> (TaskToken, Result<WorkflowTaskCompletion, Misunderstood>) {
-        let token = token(request.task_token);
-        let answer = self
-            .answer_in(request.commands, request.messages)
+        own: &OwnRun,
+    ) -> Result<WorkflowTaskCompletion, Misunderstood> {
+        self.answer_in(request.commands, request.messages, own)
             .and_then(|commands| {
                 let unspecified = |error| Misunderstood {
                     cause: WorkflowTaskFailedCause::Unspecified,
@@ -89,11 +92,10 @@ impl Wire {
                     force_new_workflow_task: request.force_create_new_workflow_task,
                     sticky: sticky_in(request.sticky_attributes).map_err(unspecified)?,
                 })
-            });
-        (token, answer)
+            })
     }
 
-    /// Why a worker could not carry on a run.
+    /// Why a worker could not carry on a run; the token of the task is not looked at.
     ///
     /// # Errors
     ///
@@ -101,15 +103,12 @@ impl Wire {
     pub fn task_failure_in(
         &self,
         request: proto::RespondWorkflowTaskFailedRequest,
-    ) -> Wired<(TaskToken, WorkflowTaskFailure)> {
+    ) -> Wired<WorkflowTaskFailure> {
         let cause = TASK_FAILED_CAUSES.of_number(request.cause);
         let cause = cause.unwrap_or(WorkflowTaskFailedCause::Unspecified);
         let failure = self.optional_failure_in(request.failure)?;
         let failure = failure.unwrap_or_else(|| Failure::application(format!("{cause:?}"), ""));
-        Ok((
-            token(request.task_token),
-            WorkflowTaskFailure { cause, failure },
-        ))
+        Ok(WorkflowTaskFailure { cause, failure })
     }
 
     /// The answer to a query.

@@ -62,7 +62,10 @@ impl Parts {
             task_queue: self.named(),
             input: self.payloads.clone(),
             header: self.map.clone(),
-            timeouts: self.timeouts(),
+            timeouts: WorkflowTimeouts {
+                task_timeout: Some(self.timeouts().task_timeout()),
+                ..self.timeouts()
+            },
             identity: self.identity.clone(),
             original_execution_run_id: self.execution.run_id.clone(),
             first_execution_run_id: self.named(),

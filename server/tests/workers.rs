@@ -1,0 +1,232 @@
+//! What workers of other processes are answered, asked with the clients of Temporal's messages.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use steadfast_embedded::EmbeddedEngine;
+use steadfast_server::{ServeOptions, Server, serve};
+use temporalio_protos::temporal::api::{
+    command::v1::{
+        Command, CompleteWorkflowExecutionCommandAttributes, command::Attributes as CommandKind,
+    },
+    common::v1::{WorkflowExecution, WorkflowType},
+    enums::v1::EventType,
+    taskqueue::v1::TaskQueue,
+    worker::v1::WorkerHeartbeat,
+    workflowservice::v1::{self as proto, workflow_service_client::WorkflowServiceClient},
+};
+use tonic::{Code, transport::Channel};
+
+type Client = WorkflowServiceClient<Channel>;
+
+async fn serving(options: ServeOptions) -> (Server, Client) {
+    let engine = EmbeddedEngine::in_memory().unwrap();
+    let options = options.listen(([127, 0, 0, 1], 0).into());
+    let server = serve(engine, options).await.unwrap();
+    let client = Client::connect(format!("http://{}", server.address())).await;
+    (server, client.unwrap())
+}
+
+fn namespace() -> String {
+    "default".to_owned()
+}
+
+fn queue() -> Option<TaskQueue> {
+    Some(TaskQueue {
+        name: "orders".to_owned(),
+        ..TaskQueue::default()
+    })
+}
+
+fn start(id: &str) -> proto::StartWorkflowExecutionRequest {
+    proto::StartWorkflowExecutionRequest {
+        namespace: namespace(),
+        workflow_id: id.to_owned(),
+        workflow_type: Some(WorkflowType {
+            name: "Order".to_owned(),
+        }),
+        task_queue: queue(),
+        ..proto::StartWorkflowExecutionRequest::default()
+    }
+}
+
+fn poll() -> proto::PollWorkflowTaskQueueRequest {
+    proto::PollWorkflowTaskQueueRequest {
+        namespace: namespace(),
+        task_queue: queue(),
+        identity: "elsewhere".to_owned(),
+        worker_instance_key: "one".to_owned(),
+        ..proto::PollWorkflowTaskQueueRequest::default()
+    }
+}
+
+fn completes(task_token: Vec<u8>) -> proto::RespondWorkflowTaskCompletedRequest {
+    let complete = CompleteWorkflowExecutionCommandAttributes::default();
+    proto::RespondWorkflowTaskCompletedRequest {
+        namespace: namespace(),
+        task_token,
+        commands: vec![Command {
+            attributes: Some(CommandKind::CompleteWorkflowExecutionCommandAttributes(
+                complete,
+            )),
+            ..Command::default()
+        }],
+        ..proto::RespondWorkflowTaskCompletedRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn a_task_is_given_once_and_answered_once() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    client.start_workflow_execution(start("a")).await.unwrap();
+    let task = client.poll_workflow_task_queue(poll()).await.unwrap();
+    let task = task.into_inner();
+    assert_eq!(
+        (task.previous_started_event_id, task.started_event_id),
+        (0, 3)
+    );
+    let events = task.history.unwrap().events.into_iter();
+    let types: Vec<_> = events.map(|event| event.event_type()).collect();
+    assert_eq!(
+        types,
+        [
+            EventType::WorkflowExecutionStarted,
+            EventType::WorkflowTaskScheduled,
+            EventType::WorkflowTaskStarted
+        ]
+    );
+    let answer = completes(task.task_token);
+    let first = client.respond_workflow_task_completed(answer.clone()).await;
+    first.unwrap();
+    let again = client
+        .respond_workflow_task_completed(answer)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (again.code(), again.message()),
+        (Code::NotFound, "Workflow task not found.")
+    );
+    let nonsense = client
+        .respond_workflow_task_completed(completes(vec![1, 2]))
+        .await;
+    assert_eq!(nonsense.unwrap_err().code(), Code::InvalidArgument);
+}
+
+/// A history that does not fit into the answer to a poll is read on where it ends, up to the start of the task, which is not
+/// recorded yet.
+#[tokio::test]
+async fn a_long_history_comes_in_pages_up_to_the_task() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    client.start_workflow_execution(start("a")).await.unwrap();
+    for _ in 0..2_100 {
+        let signal = proto::SignalWorkflowExecutionRequest {
+            namespace: namespace(),
+            workflow_execution: Some(WorkflowExecution {
+                workflow_id: "a".to_owned(),
+                run_id: String::new(),
+            }),
+            signal_name: "go".to_owned(),
+            ..proto::SignalWorkflowExecutionRequest::default()
+        };
+        client.signal_workflow_execution(signal).await.unwrap();
+    }
+    let task = client.poll_workflow_task_queue(poll()).await.unwrap();
+    let mut task = task.into_inner();
+    let mut events = task.history.take().unwrap().events;
+    let mut pages = 1;
+    while !task.next_page_token.is_empty() {
+        let page =
+            client.get_workflow_execution_history(proto::GetWorkflowExecutionHistoryRequest {
+                namespace: namespace(),
+                execution: task.workflow_execution.clone(),
+                next_page_token: std::mem::take(&mut task.next_page_token),
+                ..proto::GetWorkflowExecutionHistoryRequest::default()
+            });
+        let page = page.await.unwrap().into_inner();
+        events.extend(page.history.unwrap().events);
+        task.next_page_token = page.next_page_token;
+        pages += 1;
+    }
+    assert_eq!(pages, 3);
+    let ids: Vec<_> = events.iter().map(|event| event.event_id).collect();
+    assert_eq!(ids, (1..=task.started_event_id).collect::<Vec<_>>());
+    assert_eq!(
+        events.last().unwrap().event_type(),
+        EventType::WorkflowTaskStarted
+    );
+    let answered = client.respond_workflow_task_completed(completes(task.task_token));
+    answered.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_poll_in_vain_is_answered_with_nothing() {
+    let moment = Duration::from_millis(50);
+    let (_server, mut client) = serving(ServeOptions::default().long_poll(moment)).await;
+    let polled = client.poll_workflow_task_queue(poll()).await.unwrap();
+    assert!(polled.into_inner().task_token.is_empty());
+}
+
+#[tokio::test]
+async fn a_worker_that_shuts_down_has_its_polls_answered_and_is_listed_as_it_said() {
+    let (_server, client) = serving(ServeOptions::default()).await;
+    let mut polling = client.clone();
+    let open = tokio::spawn(async move { polling.poll_workflow_task_queue(poll()).await });
+    let mut client = client;
+    let queue = proto::DescribeTaskQueueRequest {
+        namespace: namespace(),
+        task_queue: queue(),
+        task_queue_type: 1,
+        ..proto::DescribeTaskQueueRequest::default()
+    };
+    loop {
+        let described = client.describe_task_queue(queue.clone()).await.unwrap();
+        let pollers = described.into_inner().pollers;
+        if pollers.iter().any(|poller| poller.identity == "elsewhere") {
+            break;
+        }
+    }
+    let heartbeat = WorkerHeartbeat {
+        worker_instance_key: "one".to_owned(),
+        worker_identity: "elsewhere".to_owned(),
+        ..WorkerHeartbeat::default()
+    };
+    let shutdown = proto::ShutdownWorkerRequest {
+        namespace: namespace(),
+        worker_instance_key: "one".to_owned(),
+        worker_heartbeat: Some(heartbeat),
+        ..proto::ShutdownWorkerRequest::default()
+    };
+    client.shutdown_worker(shutdown).await.unwrap();
+    let polled = open.await.unwrap().unwrap().into_inner();
+    assert!(polled.task_token.is_empty());
+    let all = proto::ListWorkersRequest {
+        namespace: namespace(),
+        query: "WorkerIdentity=\"elsewhere\"".to_owned(),
+        ..proto::ListWorkersRequest::default()
+    };
+    let listed = client.list_workers(all).await.unwrap().into_inner().workers;
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|it| it.worker_identity.as_str())
+        .collect();
+    assert_eq!(listed, ["elsewhere"]);
+    let none = proto::CountWorkersRequest {
+        namespace: namespace(),
+        query: "TaskQueue=\"others\"".to_owned(),
+        ..proto::CountWorkersRequest::default()
+    };
+    let counted = client.count_workers(none).await.unwrap();
+    assert_eq!(counted.into_inner().count, 0);
+}
+
+#[tokio::test]
+async fn a_server_that_is_read_only_gives_no_tasks() {
+    let (_server, mut client) = serving(ServeOptions::default().read_only()).await;
+    let refused = client.poll_workflow_task_queue(poll()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let refused = client
+        .respond_workflow_task_completed(completes(vec![1]))
+        .await;
+    assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
+}
