@@ -9,7 +9,7 @@ use steadfast_core::{
     failure::{Failure, FailureKind},
     ids::EventId,
     options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
-    payload::Payload,
+    payload::{Payload, UserMetadata},
     task::ActivityOutcome,
 };
 use steadfast_engine::{EngineError, ExecutionRef, UpdateStage};
@@ -25,6 +25,7 @@ use temporalio_protos::temporal::api::{
         WorkflowIdConflictPolicy as Conflict,
     },
     query::v1::WorkflowQuery,
+    sdk::v1 as sdk,
     update::v1 as update,
     workflowservice::v1 as proto,
 };
@@ -79,8 +80,16 @@ fn start() -> proto::StartWorkflowExecutionRequest {
         memo: Some(common::Memo {
             fields: [("note".to_owned(), Default::default())].into(),
         }),
+        user_metadata: words("bells"),
         ..Default::default()
     }
+}
+
+fn words(summary: &str) -> Option<sdk::UserMetadata> {
+    let words = UserMetadata::of(Some(json(summary)), None);
+    Wire::default()
+        .user_metadata_out(words.map(|words| *words))
+        .unwrap()
 }
 
 fn signal_with_start() -> proto::SignalWithStartWorkflowExecutionRequest {
@@ -90,6 +99,7 @@ fn signal_with_start() -> proto::SignalWithStartWorkflowExecutionRequest {
         task_queue: normal_queue("shop"),
         signal_name: "add".to_owned(),
         signal_input: payloads("2"),
+        user_metadata: words("balls"),
         ..Default::default()
     }
 }
@@ -112,6 +122,8 @@ fn a_start_is_read_with_all_that_an_engine_takes() {
     );
     assert_eq!(request.id_conflict_policy, WorkflowIdConflictPolicy::Fail);
     assert!(request.memo.contains_key("note"));
+    let summary = request.user_metadata.unwrap().summary;
+    assert_eq!(summary, Some(json("bells")));
 }
 
 /// The Web UI does not say who asks, and a plain call has no request id.
@@ -281,6 +293,8 @@ fn a_signal_with_start_uses_what_exists() {
     assert_eq!(start.request_id, signal.request_id);
     assert_eq!(signal.name.as_str(), "add");
     assert_eq!(signal.input, [json("2")]);
+    let summary = start.user_metadata.unwrap().summary;
+    assert_eq!(summary, Some(json("balls")));
 }
 
 #[test]

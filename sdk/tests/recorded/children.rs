@@ -18,6 +18,7 @@ pub(crate) fn register(replayer: Replayer) -> Replayer {
         .register_workflow::<ContinuingChild>()
         .register_workflow::<ParentOfContinuing>()
         .register_workflow::<Canceller>()
+        .register_workflow::<Words>()
 }
 
 fn child_of<W: WorkflowDefinition>(ctx: &WorkflowContext<W>) -> ChildWorkflowOptionsBuilder {
@@ -194,5 +195,37 @@ impl Canceller {
         let target = ctx.external_workflow(WorkflowId::new(input.wid)?);
         let cancelled = target.cancel(input.reason).await;
         Ok(cancelled.map_or_else(|error| error.to_string(), |()| "ok".to_owned()))
+    }
+}
+
+struct Local;
+
+#[activity_definitions]
+impl Local {
+    #[activity]
+    fn say();
+}
+
+/// Says something of all that it does, in other words than were recorded: they are not compared.
+#[workflow]
+#[derive(Default)]
+struct Words;
+
+#[workflow_methods]
+impl Words {
+    #[run]
+    async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let moment = TimerOptions::new(Duration::from_millis(1));
+        ctx.timer(moment.summary("an hour")).await?;
+        let limit = Duration::from_secs(30);
+        let shout = ActivityOptions::with_start_to_close_timeout(limit).summary("a song");
+        ctx.start_activity(Local::say, (), shout).await?;
+        let whisper = LocalActivityOptions::start_to_close_timeout(limit);
+        ctx.start_local_activity(Local::say, (), whisper).await?;
+        let id = WorkflowId::new("child-of-words")?;
+        let child = ChildWorkflowOptions::with_workflow_id(id).static_details("of silence");
+        ctx.start_child_workflow_by_name("Child", Vec::new(), child)?
+            .await?;
+        Ok(())
     }
 }

@@ -59,11 +59,14 @@ async fn a_codec_hides_payloads_from_the_service() {
     ) else {
         return;
     };
-    let options = fresh_namespace(&address).await.codec(Arc::new(Mask));
+    let options = fresh_namespace(&address).await;
+    let without = Client::new(TemporalEngine::connect(options.clone()).await.unwrap());
+    let options = options.codec(Arc::new(Mask));
     let client = Client::new(TemporalEngine::connect(options).await.unwrap());
     let prices = worker(&client)
         .run_until(async {
             let options = WorkflowStartOptions::new(QUEUE, "order")
+                .static_summary("secret-summary")
                 .memo("note", &"secret-memo")
                 .unwrap();
             let order = client
@@ -74,8 +77,10 @@ async fn a_codec_hides_payloads_from_the_service() {
             assert_eq!(order.count().await.unwrap(), 1);
             assert_eq!(order.add(item("secret-ball")).await.unwrap(), 2);
             assert_eq!(order.count().await.unwrap(), 2);
-            let memo = order.describe().await.unwrap().memo;
-            assert_eq!(memo["note"], to_payload("secret-memo").unwrap());
+            let described = order.describe().await.unwrap();
+            assert_eq!(described.memo["note"], to_payload("secret-memo").unwrap());
+            let summary = described.user_metadata.unwrap().summary;
+            assert_eq!(summary, Some(to_payload("secret-summary").unwrap()));
             order.close().await.unwrap();
             order.result().await.unwrap()
         })
@@ -99,6 +104,11 @@ async fn a_codec_hides_payloads_from_the_service() {
         "{json}"
     );
     assert!(!json.contains("secret"), "{json}");
+    let hidden = without.workflow::<Order>("order").unwrap();
+    let hidden = hidden.describe().await.unwrap();
+    assert_eq!(hidden.memo["note"].encoding, "binary/masked");
+    let summary = hidden.user_metadata.unwrap().summary.unwrap();
+    assert_eq!(summary.encoding, "binary/masked");
 }
 
 #[tokio::test]

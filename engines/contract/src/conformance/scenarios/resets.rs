@@ -38,6 +38,14 @@ macro_rules! __scenarios_of_resets {
         events w run=1: 1 Started · 2 WTScheduled · 3 Signaled(sig) · 4 WTStarted · 5 WTCompleted · 6 ActScheduled(1) · 7 ActStarted(sched=6) · 8 ActCompleted(sched=6, "step1") · 9-11 WT · 12 Signaled(sig) · 13-15 WT · 16 Signaled(finish) · 17-19 WT · 20 Completed
         events w run=2: 1 Started · 2 WTScheduled · 3 Signaled(sig) · 4 WTStarted · 5 WTCompleted · 6 ActScheduled(1) · 7 ActStarted(sched=6) · 8 ActCompleted(sched=6, "step1") · 9 WTScheduled · 10 WTStarted · 11 WTFailed(RESET_WORKFLOW, resetWorkflow "again", identity=history-service, baseRunId,newRunId set) · 12 Signaled(sig) · 13 Signaled(finish) · 14-16 WT · 17 Completed
     "#
+    /// As a Temporal Service has it: the first event is that of the base.
+    a_run_that_was_reset_has_the_words_for_people_of_its_base: r#"
+        start w summary=order details=books
+        task w: timer 1 60s summary=pause
+        reset w 4 again
+        task w: timer 1 60s summary=wait
+        events w run=2: 1 Started summary="order" details="books" · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "again") · 5-7 WT · 8 TimerStarted(1) summary="wait"
+    "#
     signals_are_not_applied_again_when_excluded: r#"
         start w
         task w:
