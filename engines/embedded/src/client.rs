@@ -32,6 +32,10 @@ use super::{
 /// What the termination of a run says in whose place another one starts, as on a Temporal Service.
 const REPLACED_REASON: &str = "TerminateIfRunning WorkflowIdReusePolicy";
 
+/// On a full disk what is written together with what ends or deletes a run may be refused, and both with it; then that is
+/// asked for again, so often at most.
+const ATTEMPTS: u32 = 100;
+
 impl Shared {
     pub(crate) async fn start(
         &self,
@@ -108,16 +112,30 @@ impl Shared {
         request: TerminateWorkflowRequest,
     ) -> Result<(), EngineError> {
         check_termination(&request)?;
-        self.change_open(&request.execution, |run, now| {
-            let reason = if request.reason.is_empty() {
-                TerminateWorkflowRequest::DEFAULT_REASON.to_owned()
-            } else {
-                request.reason
-            };
-            run.terminate(reason, request.details, request.identity, now);
-            Ok(())
-        })
-        .await
+        let TerminateWorkflowRequest {
+            execution,
+            reason,
+            details,
+            identity,
+        } = request;
+        let reason = if reason.is_empty() {
+            TerminateWorkflowRequest::DEFAULT_REASON.to_owned()
+        } else {
+            reason
+        };
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let ticket = self
+                .queue_change(&execution, |run, now| {
+                    run.terminate(reason.clone(), details.clone(), identity.clone(), now);
+                    Ok(())
+                })
+                .await?;
+            if let Some(result) = ticket.unless_others_failed(attempt == ATTEMPTS).await {
+                return result;
+            }
+        }
     }
 
     pub(crate) async fn complete_activity(
@@ -231,34 +249,43 @@ impl Shared {
     }
 
     pub(crate) async fn delete(&self, target: ExecutionRef) -> Result<(), EngineError> {
-        let ticket = self
-            .with_run(&target, false, |core, found, now| {
-                let key = match found {
-                    Found::Closed(info) => info.key,
-                    Found::Missing => return Err(run_not_found(&target)),
-                    Found::Loaded(key) => {
-                        if let Some(run) = core.executions.get_mut(&key)
-                            && run.is_open()
-                        {
-                            let identity = Identity::new("frontend-service")
-                                .map_err(|error| EngineError::invalid(error.to_string()))?;
-                            run.terminate(
-                                "Delete workflow execution".to_owned(),
-                                Vec::new(),
-                                identity,
-                                now,
-                            );
-                            core.finish(key, now);
-                        }
-                        core.forget(key);
-                        key
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let ticket = self.queue_deletion(&target).await?;
+            if let Some(result) = ticket.unless_others_failed(attempt == ATTEMPTS).await {
+                return result;
+            }
+        }
+    }
+
+    async fn queue_deletion(&self, target: &ExecutionRef) -> Result<Ticket, EngineError> {
+        self.with_run(target, false, |core, found, now| {
+            let key = match found {
+                Found::Closed(info) => info.key,
+                Found::Missing => return Err(run_not_found(target)),
+                Found::Loaded(key) => {
+                    if let Some(run) = core.executions.get_mut(&key)
+                        && run.is_open()
+                    {
+                        let identity = Identity::new("frontend-service")
+                            .map_err(|error| EngineError::invalid(error.to_string()))?;
+                        run.terminate(
+                            "Delete workflow execution".to_owned(),
+                            Vec::new(),
+                            identity,
+                            now,
+                        );
+                        core.finish(key, now);
                     }
-                };
-                core.rows.push(Row::Delete { key });
-                Ok(core.ticket())
-            })
-            .await?;
-        ticket.await
+                    core.forget(key);
+                    key
+                }
+            };
+            core.rows.push(Row::Delete { key });
+            Ok(core.ticket())
+        })
+        .await
     }
 
     /// Changes an open run and waits until the change is durable.
@@ -267,19 +294,25 @@ impl Shared {
         target: &ExecutionRef,
         change: impl FnOnce(&mut Execution, Timestamp) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        let ticket: Ticket = self
-            .with_run(target, false, |core, found, now| {
-                let key = open_key(core, &found, target)?;
-                let run = core
-                    .executions
-                    .get_mut(&key)
-                    .ok_or_else(|| run_not_found(target))?;
-                change(run, now)?;
-                core.finish(key, now);
-                Ok(core.ticket())
-            })
-            .await?;
-        ticket.await
+        self.queue_change(target, change).await?.await
+    }
+
+    async fn queue_change(
+        &self,
+        target: &ExecutionRef,
+        change: impl FnOnce(&mut Execution, Timestamp) -> Result<(), EngineError>,
+    ) -> Result<Ticket, EngineError> {
+        self.with_run(target, false, |core, found, now| {
+            let key = open_key(core, &found, target)?;
+            let run = core
+                .executions
+                .get_mut(&key)
+                .ok_or_else(|| run_not_found(target))?;
+            change(run, now)?;
+            core.finish(key, now);
+            Ok(core.ticket())
+        })
+        .await
     }
 }
 

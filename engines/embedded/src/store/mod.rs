@@ -11,12 +11,14 @@
 //! * What a row says is true as soon as, and only if, its transaction is committed.
 
 mod backup;
+mod blocks;
 mod codec;
 mod db;
 mod diagnosis;
 mod disk;
 mod header;
 mod possession;
+mod purge;
 mod read;
 mod rows;
 mod schema;
