@@ -1,5 +1,7 @@
 //! The client half: starting, messages, termination, deletion.
 
+use std::sync::atomic::Ordering;
+
 use steadfast_core::{
     event::WorkflowExecutionStarted,
     ids::{ActivityId, EventId, Identity, RunId},
@@ -9,9 +11,9 @@ use steadfast_core::{
     time::Timestamp,
 };
 use steadfast_engine::{
-    ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, QueryWorkflowRequest, Signal,
-    SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UpdateReply, UpdateWorkflowRequest,
+    ActivityRef, CancelWorkflowRequest, EngineError, EngineFuture, ExecutionRef,
+    QueryWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+    TerminateWorkflowRequest, UpdateReply, UpdateWorkflowRequest,
 };
 use tokio::sync::oneshot;
 
@@ -24,7 +26,7 @@ use super::{
     },
     shared::{Found, Shared, run_not_found},
     state::Core,
-    store::Row,
+    store::{Row, disk_is_full},
     ticket::Ticket,
     worker::heartbeat_reply,
 };
@@ -36,12 +38,29 @@ const REPLACED_REASON: &str = "TerminateIfRunning WorkflowIdReusePolicy";
 /// asked for again, so often at most.
 const ATTEMPTS: u32 = 100;
 
+/// A request that makes room and has the next turn, until this is dropped.
+struct Turn<'a>(&'a Shared);
+
+impl<'a> Turn<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.asked_again.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.asked_again.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
     pub(crate) async fn start(
         &self,
         mut request: StartWorkflowRequest,
         signal: Option<Signal>,
     ) -> Result<StartedWorkflow, EngineError> {
+        self.give_way()?;
         settle_start(&mut request)?;
         check_start(&request, signal.as_ref())?;
         if claims_problems(&request.search_attributes) {
@@ -61,6 +80,7 @@ impl Shared {
     }
 
     pub(crate) async fn signal(&self, request: SignalWorkflowRequest) -> Result<(), EngineError> {
+        self.give_way()?;
         check_signal(&request.signal)?;
         self.change_open(&request.execution, |run, now| {
             run.signal(request.signal, None, now);
@@ -123,19 +143,13 @@ impl Shared {
         } else {
             reason
         };
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let ticket = self
-                .queue_change(&execution, |run, now| {
-                    run.terminate(reason.clone(), details.clone(), identity.clone(), now);
-                    Ok(())
-                })
-                .await?;
-            if let Some(result) = ticket.unless_others_failed(attempt == ATTEMPTS).await {
-                return result;
-            }
-        }
+        let queue = || -> EngineFuture<'_, Ticket> {
+            Box::pin(self.queue_change(&execution, |run, now| {
+                run.terminate(reason.clone(), details.clone(), identity.clone(), now);
+                Ok(())
+            }))
+        };
+        self.until_written(queue).await
     }
 
     pub(crate) async fn complete_activity(
@@ -206,6 +220,7 @@ impl Shared {
         &self,
         request: UpdateWorkflowRequest,
     ) -> Result<UpdateReply, EngineError> {
+        self.give_way()?;
         check_update(&request)?;
         let (reply, answer) = oneshot::channel();
         let update = Update {
@@ -249,13 +264,31 @@ impl Shared {
     }
 
     pub(crate) async fn delete(&self, target: ExecutionRef) -> Result<(), EngineError> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let ticket = self.queue_deletion(&target).await?;
-            if let Some(result) = ticket.unless_others_failed(attempt == ATTEMPTS).await {
-                return result;
+        self.until_written(|| Box::pin(self.queue_deletion(&target)))
+            .await
+    }
+
+    /// Asks for what makes room until it does not fail because of others, to whom nothing is given meanwhile.
+    async fn until_written<'a>(
+        &'a self,
+        queue: impl Fn() -> EngineFuture<'a, Ticket>,
+    ) -> Result<(), EngineError> {
+        let (mut result, mut with_others) = queue().await?.outcome().await;
+        let _turn = with_others.then(|| Turn::new(self));
+        for _ in 1..ATTEMPTS {
+            if !with_others {
+                break;
             }
+            (result, with_others) = queue().await?.outcome().await;
+        }
+        result
+    }
+
+    /// Refuses what others want while something that makes room was refused because of them.
+    fn give_way(&self) -> Result<(), EngineError> {
+        match self.asked_again.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err(disk_is_full()),
         }
     }
 

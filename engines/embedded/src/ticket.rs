@@ -76,14 +76,11 @@ impl Drop for Promise {
 }
 
 impl Ticket {
-    /// How it went, or, with an attempt left, `None` when it failed, perhaps because of what others wanted.
-    pub(crate) async fn unless_others_failed(
-        mut self,
-        is_last: bool,
-    ) -> Option<Result<(), EngineError>> {
+    /// How it went, and whether it failed with, and perhaps because of, what others wanted.
+    pub(crate) async fn outcome(mut self) -> (Result<(), EngineError>, bool) {
         let result = (&mut self).await;
         let with_others = matches!(*lock(&self.outcome), Outcome::FailedWithOthers(_));
-        (is_last || !with_others).then_some(result)
+        (result, with_others)
     }
 }
 

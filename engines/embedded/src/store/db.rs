@@ -230,13 +230,6 @@ impl Db {
             .map_or(Ok(()), |possession| possession.lend_blocks(in_use, end)))
     }
 
-    /// Gives back the blocks of the database behind its end.
-    pub(super) fn cut_database(&self) -> io::Result<()> {
-        self.possession
-            .as_ref()
-            .map_or(Ok(()), Possession::cut_database)
-    }
-
     /// How many pages of the database are free.
     pub(super) fn free_pages(&self) -> rusqlite::Result<u64> {
         self.number("freelist_count")
@@ -269,9 +262,10 @@ impl Db {
     /// Whether the log can be deleted, or has to stay because others would take its blocks.
     fn end_of_log(&self) -> End {
         let is_scarce = self.room().is_some_and(|room| {
+            // What the file system says to be free need not be for everybody.
             let kept = room.kept();
-            room.free < kept.log + kept.database
-                && self.take_blocks(kept.log, 0) != Ok(Blocks::NotGiven)
+            let next = kept.log + kept.database;
+            self.take_blocks(kept.log, next) == Ok(Blocks::DiskFull)
         });
         if !is_scarce {
             return End::LogIsDeleted;

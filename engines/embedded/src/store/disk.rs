@@ -39,12 +39,7 @@ pub(super) struct Disk {
 impl Disk {
     /// Of a file that was just opened.
     pub(super) fn of(db: &Db) -> Self {
-        if !has_room(db, 0).unwrap_or(true) {
-            if let Err(error) = db.cut_database() {
-                tracing::warn!(%error, "what an earlier process kept of the disk could not be taken");
-            }
-            keep(db);
-        }
+        keep(db);
         Self::default()
     }
 
@@ -69,10 +64,11 @@ impl Disk {
             self.allowance = more;
             return Ok(());
         }
-        if has_room(db, all)? {
+        let has_enough = has_room(db, all)?;
+        keep_within(db)?;
+        if has_enough {
             return Ok(());
         }
-        keep_within(db)?;
         if uses_what_is_kept(rows) {
             self.begin_log_anew_in_time(db);
             return Ok(());
@@ -103,6 +99,7 @@ impl Disk {
     /// the blocks that it has.
     pub(super) fn found_full(&mut self, db: &Db) {
         self.allowance = 0;
+        let _ = keep_within(db);
         let begun = if db.take_blocks(0, 0) == Ok(Blocks::NotGiven) {
             // What is written again needs other blocks: those of the log.
             db.empty_log()

@@ -223,10 +223,29 @@ impl Possession {
         Ok(())
     }
 
-    /// Gives back the blocks of the database behind its end.
-    pub(super) fn cut_database(&self) -> io::Result<()> {
-        self.database
-            .unwritten(|| blocks::give_back_behind_end(&self.database.file))
+    /// Makes a log of the blocks that an earlier process kept behind the end of the database: on a full disk not even an empty
+    /// one could be made otherwise.
+    pub(super) fn make_log(&mut self) -> Result<(), EngineError> {
+        let path = log_of(&self.database.path);
+        let made = || {
+            let found = self.database.file.metadata()?;
+            let behind_end = blocks::taken(&self.database.file)?.saturating_sub(found.len());
+            if self.log.is_some() || behind_end < LEAST_TO_MOVE {
+                return Ok(None);
+            }
+            blocks::give_back_behind_end(&self.database.file)?;
+            let log = private().create_new(true).open(&path)?;
+            if let Some(room) = self.room() {
+                blocks::take_most(&log, room.kept().log, room.kept().log);
+            }
+            // As SQLite does it.
+            log.set_permissions(found.permissions())?;
+            Ok(Some(log))
+        };
+        if let Some(log) = made().map_err(|error| unopened(&path, &error))? {
+            self.log = Held::new(&path, log)?;
+        }
+        Ok(())
     }
 
     /// It will be closed in peace. Says what is to be done with the log, which is in the database as a whole.
@@ -568,6 +587,9 @@ pub(super) fn private() -> OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
+
+/// A file system rounds up what a file takes; what was kept is more than that.
+const LEAST_TO_MOVE: u64 = 64 * 1024;
 
 /// What the log's name has more than the database's.
 const LOG: &str = "-wal";

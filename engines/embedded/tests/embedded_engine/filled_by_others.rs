@@ -85,6 +85,47 @@ impl Drop for Greedy {
     }
 }
 
+/// Threads that start runs again and again, whether they are refused or not, until this is joined.
+struct Starters {
+    ends: Arc<AtomicBool>,
+    threads: Vec<thread::JoinHandle<Vec<String>>>,
+}
+
+impl Starters {
+    fn new(engine: &Arc<EmbeddedEngine>, name: &str) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let threads = (0..3).map(|thread| {
+            let (ended, engine) = (Arc::clone(&ends), Arc::clone(engine));
+            let name = format!("{name}-{thread}");
+            thread::spawn(move || {
+                let mut started = Vec::new();
+                for n in 0.. {
+                    if ended.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let id = format!("{name}-{n}");
+                    match start(&engine, &id, 20_000) {
+                        Ok(()) => started.push(id),
+                        Err(error) => assert_full(&error),
+                    }
+                }
+                started
+            })
+        });
+        let threads = threads.collect();
+        Self { ends, threads }
+    }
+
+    fn join(self, known: &mut Known) {
+        self.ends.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            for id in thread.join().unwrap() {
+                known.0.insert(id, (ExecutionStatus::Running, 2));
+            }
+        }
+    }
+}
+
 /// What is known of the runs: their status, and how many events they have at least.
 #[derive(Default)]
 struct Known(BTreeMap<String, (ExecutionStatus, usize)>);
@@ -206,6 +247,9 @@ fn try_one(disk: &Path, seed: u64) {
         let mut ids: Vec<String> = known.0.keys().cloned().collect();
         let kept = dice.below(3);
         let mut deleted = 0;
+        let starters = dice
+            .one_in(3)
+            .then(|| Starters::new(&engine, &format!("{round}-beside")));
         while ids.len() > kept {
             let id = ids.swap_remove(dice.below(ids.len()));
             delete(&engine, &id).unwrap_or_else(|error| panic!("{what}: delete {id}: {error}"));
@@ -217,9 +261,13 @@ fn try_one(disk: &Path, seed: u64) {
                 .parse::<u64>()
                 .unwrap_or(20_000);
         }
+        let nobody_takes_room = greedy.is_none() && starters.is_none();
+        if let Some(starters) = starters {
+            starters.join(&mut known);
+        }
         known.check(&engine, &what);
         // Whoever takes all that becomes free takes this too.
-        if greedy.is_none() && deleted > 2_000_000 {
+        if nobody_takes_room && deleted > 2_000_000 {
             let id = format!("{round}-after");
             start(&engine, &id, 100).unwrap_or_else(|error| panic!("{what}: {error}"));
             known.0.insert(id, (ExecutionStatus::Running, 2));
