@@ -1,5 +1,7 @@
 //! The client half: starting, messages, termination, deletion.
 
+use std::sync::atomic::Ordering;
+
 use steadfast_core::{
     event::WorkflowExecutionStarted,
     ids::{ActivityId, EventId, Identity, RunId},
@@ -9,9 +11,9 @@ use steadfast_core::{
     time::Timestamp,
 };
 use steadfast_engine::{
-    ActivityRef, CancelWorkflowRequest, EngineError, ExecutionRef, QueryWorkflowRequest, Signal,
-    SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-    UpdateReply, UpdateWorkflowRequest,
+    ActivityRef, CancelWorkflowRequest, EngineError, EngineFuture, ExecutionRef,
+    QueryWorkflowRequest, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+    TerminateWorkflowRequest, UpdateReply, UpdateWorkflowRequest,
 };
 use tokio::sync::oneshot;
 
@@ -24,7 +26,7 @@ use super::{
     },
     shared::{Found, Shared, run_not_found},
     state::Core,
-    store::Row,
+    store::{Row, disk_is_full},
     ticket::Ticket,
     worker::heartbeat_reply,
 };
@@ -32,12 +34,33 @@ use super::{
 /// What the termination of a run says in whose place another one starts, as on a Temporal Service.
 const REPLACED_REASON: &str = "TerminateIfRunning WorkflowIdReusePolicy";
 
+/// On a full disk what is written together with what ends or deletes a run may be refused, and both with it; then that is
+/// asked for again, so often at most.
+const ATTEMPTS: u32 = 100;
+
+/// A request that makes room and has the next turn, until this is dropped.
+struct Turn<'a>(&'a Shared);
+
+impl<'a> Turn<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.asked_again.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.asked_again.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
     pub(crate) async fn start(
         &self,
         mut request: StartWorkflowRequest,
         signal: Option<Signal>,
     ) -> Result<StartedWorkflow, EngineError> {
+        self.give_way()?;
         settle_start(&mut request)?;
         check_start(&request, signal.as_ref())?;
         if claims_problems(&request.search_attributes) {
@@ -57,6 +80,7 @@ impl Shared {
     }
 
     pub(crate) async fn signal(&self, request: SignalWorkflowRequest) -> Result<(), EngineError> {
+        self.give_way()?;
         check_signal(&request.signal)?;
         self.change_open(&request.execution, |run, now| {
             run.signal(request.signal, None, now);
@@ -108,16 +132,24 @@ impl Shared {
         request: TerminateWorkflowRequest,
     ) -> Result<(), EngineError> {
         check_termination(&request)?;
-        self.change_open(&request.execution, |run, now| {
-            let reason = if request.reason.is_empty() {
-                TerminateWorkflowRequest::DEFAULT_REASON.to_owned()
-            } else {
-                request.reason
-            };
-            run.terminate(reason, request.details, request.identity, now);
-            Ok(())
-        })
-        .await
+        let TerminateWorkflowRequest {
+            execution,
+            reason,
+            details,
+            identity,
+        } = request;
+        let reason = if reason.is_empty() {
+            TerminateWorkflowRequest::DEFAULT_REASON.to_owned()
+        } else {
+            reason
+        };
+        let queue = || -> EngineFuture<'_, Ticket> {
+            Box::pin(self.queue_change(&execution, |run, now| {
+                run.terminate(reason.clone(), details.clone(), identity.clone(), now);
+                Ok(())
+            }))
+        };
+        self.until_written(queue).await
     }
 
     pub(crate) async fn complete_activity(
@@ -188,6 +220,7 @@ impl Shared {
         &self,
         request: UpdateWorkflowRequest,
     ) -> Result<UpdateReply, EngineError> {
+        self.give_way()?;
         check_update(&request)?;
         let (reply, answer) = oneshot::channel();
         let update = Update {
@@ -231,34 +264,61 @@ impl Shared {
     }
 
     pub(crate) async fn delete(&self, target: ExecutionRef) -> Result<(), EngineError> {
-        let ticket = self
-            .with_run(&target, false, |core, found, now| {
-                let key = match found {
-                    Found::Closed(info) => info.key,
-                    Found::Missing => return Err(run_not_found(&target)),
-                    Found::Loaded(key) => {
-                        if let Some(run) = core.executions.get_mut(&key)
-                            && run.is_open()
-                        {
-                            let identity = Identity::new("frontend-service")
-                                .map_err(|error| EngineError::invalid(error.to_string()))?;
-                            run.terminate(
-                                "Delete workflow execution".to_owned(),
-                                Vec::new(),
-                                identity,
-                                now,
-                            );
-                            core.finish(key, now);
-                        }
-                        core.forget(key);
-                        key
+        self.until_written(|| Box::pin(self.queue_deletion(&target)))
+            .await
+    }
+
+    /// Asks for what makes room until it does not fail because of others, to whom nothing is given meanwhile.
+    async fn until_written<'a>(
+        &'a self,
+        queue: impl Fn() -> EngineFuture<'a, Ticket>,
+    ) -> Result<(), EngineError> {
+        let (mut result, mut with_others) = queue().await?.outcome().await;
+        let _turn = with_others.then(|| Turn::new(self));
+        for _ in 1..ATTEMPTS {
+            if !with_others {
+                break;
+            }
+            (result, with_others) = queue().await?.outcome().await;
+        }
+        result
+    }
+
+    /// Refuses what others want while something that makes room was refused because of them.
+    fn give_way(&self) -> Result<(), EngineError> {
+        match self.asked_again.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err(disk_is_full()),
+        }
+    }
+
+    async fn queue_deletion(&self, target: &ExecutionRef) -> Result<Ticket, EngineError> {
+        self.with_run(target, false, |core, found, now| {
+            let key = match found {
+                Found::Closed(info) => info.key,
+                Found::Missing => return Err(run_not_found(target)),
+                Found::Loaded(key) => {
+                    if let Some(run) = core.executions.get_mut(&key)
+                        && run.is_open()
+                    {
+                        let identity = Identity::new("frontend-service")
+                            .map_err(|error| EngineError::invalid(error.to_string()))?;
+                        run.terminate(
+                            "Delete workflow execution".to_owned(),
+                            Vec::new(),
+                            identity,
+                            now,
+                        );
+                        core.finish(key, now);
                     }
-                };
-                core.rows.push(Row::Delete { key });
-                Ok(core.ticket())
-            })
-            .await?;
-        ticket.await
+                    core.forget(key);
+                    key
+                }
+            };
+            core.rows.push(Row::Delete { key });
+            Ok(core.ticket())
+        })
+        .await
     }
 
     /// Changes an open run and waits until the change is durable.
@@ -267,19 +327,25 @@ impl Shared {
         target: &ExecutionRef,
         change: impl FnOnce(&mut Execution, Timestamp) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        let ticket: Ticket = self
-            .with_run(target, false, |core, found, now| {
-                let key = open_key(core, &found, target)?;
-                let run = core
-                    .executions
-                    .get_mut(&key)
-                    .ok_or_else(|| run_not_found(target))?;
-                change(run, now)?;
-                core.finish(key, now);
-                Ok(core.ticket())
-            })
-            .await?;
-        ticket.await
+        self.queue_change(target, change).await?.await
+    }
+
+    async fn queue_change(
+        &self,
+        target: &ExecutionRef,
+        change: impl FnOnce(&mut Execution, Timestamp) -> Result<(), EngineError>,
+    ) -> Result<Ticket, EngineError> {
+        self.with_run(target, false, |core, found, now| {
+            let key = open_key(core, &found, target)?;
+            let run = core
+                .executions
+                .get_mut(&key)
+                .ok_or_else(|| run_not_found(target))?;
+            change(run, now)?;
+            core.finish(key, now);
+            Ok(core.ticket())
+        })
+        .await
     }
 }
 

@@ -81,14 +81,21 @@ impl WriterWork for Shared {
     }
 
     fn failed(&self, rows: Vec<Row>, error: EngineError) {
-        let (promises, after) = {
+        let (writing, queued, after) = {
             let mut core = self.lock();
             let again = self.clock.now().after(AFTER_FAILURE);
-            let promises = [core.promise_writing.take(), core.promise.take()];
-            (promises, core.discard(&rows, again))
+            let (writing, queued) = (core.promise_writing.take(), core.promise.take());
+            (writing, queued, core.discard(&rows, again))
         };
-        for promise in promises.into_iter().flatten() {
-            promise.tell(Err(error.clone()));
+        if let Some(promise) = writing {
+            if Row::only_make_room(&rows) {
+                promise.tell(Err(error.clone()));
+            } else {
+                promise.tell_failed_with_others(error.clone());
+            }
+        }
+        if let Some(promise) = queued {
+            promise.tell_failed_with_others(error.clone());
         }
         for effect in after {
             acknowledge(effect, Err(error.clone()));

@@ -4,7 +4,7 @@
 use std::{
     ops::{Deref, DerefMut},
     path::PathBuf,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) writer: Mutex<Option<Writer>>,
     /// The name of the log beside it.
     pub(crate) log: Option<PathBuf>,
+    /// How many requests that make room were refused because of others, and are asked again.
+    pub(crate) asked_again: AtomicUsize,
     /// Whether there are no threads.
     pub(crate) driven: bool,
 }
@@ -132,6 +134,7 @@ impl Shared {
             retention,
             log: writer.db().log(),
             writer: Mutex::new(Some(writer)),
+            asked_again: AtomicUsize::new(0),
             driven,
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Ticket {
 enum Outcome {
     Open(Vec<Waker>),
     Known(Result<(), EngineError>),
+    /// It failed with, and perhaps because of, what others wanted to be written.
+    FailedWithOthers(EngineError),
 }
 
 impl Default for Outcome {
@@ -46,14 +48,19 @@ impl Promise {
 
     /// Tells everybody, best without a lock: they are woken.
     pub(crate) fn tell(self, result: Result<(), EngineError>) {
-        self.settle(result);
+        self.settle(Outcome::Known(result));
     }
 
-    fn settle(&self, result: Result<(), EngineError>) {
+    /// Tells everybody that it failed, of whom some may have failed because of others.
+    pub(crate) fn tell_failed_with_others(self, error: EngineError) {
+        self.settle(Outcome::FailedWithOthers(error));
+    }
+
+    fn settle(&self, known: Outcome) {
         let mut outcome = lock(&self.0);
         if let Outcome::Open(wakers) = &mut *outcome {
             let wakers = mem::take(wakers);
-            *outcome = Outcome::Known(result);
+            *outcome = known;
             drop(outcome);
             for waker in wakers {
                 waker.wake();
@@ -64,7 +71,16 @@ impl Promise {
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        self.settle(Err(gone()));
+        self.settle(Outcome::Known(Err(gone())));
+    }
+}
+
+impl Ticket {
+    /// How it went, and whether it failed with, and perhaps because of, what others wanted.
+    pub(crate) async fn outcome(mut self) -> (Result<(), EngineError>, bool) {
+        let result = (&mut self).await;
+        let with_others = matches!(*lock(&self.outcome), Outcome::FailedWithOthers(_));
+        (result, with_others)
     }
 }
 
@@ -75,6 +91,7 @@ impl Future for Ticket {
         let ticket = &mut *self;
         match &mut *lock(&ticket.outcome) {
             Outcome::Known(result) => Poll::Ready(result.clone()),
+            Outcome::FailedWithOthers(error) => Poll::Ready(Err(error.clone())),
             Outcome::Open(wakers) => {
                 if let Some(waker) = ticket.place.and_then(|place| wakers.get_mut(place)) {
                     waker.clone_from(context.waker());

@@ -199,7 +199,8 @@ impl Execution {
             Some(worker) if suspect && !was_ours => self.lose_task(&worker, now),
             _ => {
                 if let Some(due) = stored.not_before.filter(|due| *due > now) {
-                    self.hold_back_task(due);
+                    // A clock that was set back must not hold it back for longer.
+                    self.hold_back_task(due.min(now.after(self.wait_after_deaths())));
                 }
             }
         }
@@ -209,12 +210,7 @@ impl Execution {
     fn lose_task(&mut self, worker: &Identity, now: Timestamp) {
         let deaths = self.suspicion.deaths.saturating_add(1);
         self.suspicion.deaths = deaths;
-        let wait = spread(
-            RetryPolicy::default().backoff_after(deaths),
-            self.key,
-            0,
-            deaths,
-        );
+        let wait = self.wait_after_deaths();
         tracing::warn!(
             workflow_id = %self.id.workflow_id,
             run_id = %self.id.run_id,
@@ -234,6 +230,12 @@ impl Execution {
             now,
         );
         self.hold_back_task(now.after(wait));
+    }
+
+    fn wait_after_deaths(&self) -> Duration {
+        let deaths = self.suspicion.deaths;
+        let least = RetryPolicy::default().backoff_after(deaths);
+        spread(least, self.key, 0, deaths)
     }
 
     fn hold_back_task(&mut self, due: Timestamp) {

@@ -3,8 +3,11 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
     error::Error,
     fmt,
+    fs::File,
+    io,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::PathBuf,
@@ -19,8 +22,10 @@ use steadfast_core::{payload::Payload, text::panic_message};
 use steadfast_engine::{EngineError, codec::PayloadCodec};
 
 use super::{
+    PAGE,
+    blocks::{self, Blocks, Room},
     codec::{decode_value, encode_value},
-    possession::{Possession, Room},
+    possession::{End, Possession, bytes_of},
     stamp,
 };
 
@@ -37,8 +42,10 @@ pub(crate) struct Db {
     connection: Connection,
     /// Dropped after the connection; there is none in memory.
     possession: Option<Possession>,
-    /// How many frames of the log are in use; 0 when that is not known.
+    /// How many frames of the log are in use.
     frames: Arc<AtomicU64>,
+    /// Whether the database was written to from its log since somebody asked.
+    rewritten: Cell<bool>,
     codec: Option<Arc<dyn PayloadCodec>>,
 }
 
@@ -49,7 +56,9 @@ impl Db {
         codec: Option<Arc<dyn PayloadCodec>>,
     ) -> rusqlite::Result<Self> {
         connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        let frames = Arc::new(AtomicU64::new(0));
+        let found: i64 =
+            connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))?;
+        let frames = Arc::new(AtomicU64::new(u64::try_from(found).unwrap_or(0)));
         let seen = Arc::clone(&frames);
         connection.wal_hook(Some(move |_: &mut Wal, frames| {
             seen.store(u64::try_from(frames).unwrap_or(0), Ordering::Relaxed);
@@ -59,6 +68,7 @@ impl Db {
             connection,
             possession,
             frames,
+            rewritten: Cell::new(false),
             codec,
         })
     }
@@ -118,9 +128,30 @@ impl Db {
         written
     }
 
-    /// Puts everything that is in the log into the database, and empties the log.
+    /// Runs what is committed as a whole or not at all.
+    pub(super) fn transaction<E: From<rusqlite::Error>>(
+        &self,
+        act: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let run = |statement: &str| self.prepare_cached(statement)?.execute([]).map(drop);
+        run("BEGIN IMMEDIATE")?;
+        let done = act().and_then(|()| run("COMMIT").map_err(E::from));
+        // SQLite has rolled back by itself after some errors; then this one fails.
+        if done.is_err() && !self.is_autocommit() {
+            run("ROLLBACK")?;
+        }
+        done
+    }
+
+    /// Puts everything that is in the log into the database, and gives the blocks of the log back.
     pub(super) fn empty_log(&self) -> rusqlite::Result<()> {
         self.checkpoint("TRUNCATE")
+    }
+
+    /// Puts everything that is in the log into the database, and begins the log anew, which keeps its blocks.
+    pub(super) fn begin_log_anew(&self) -> rusqlite::Result<()> {
+        self.checkpoint("PASSIVE")?;
+        self.append(|| stamp::mark(self))
     }
 
     fn checkpoint(&self, mode: &str) -> rusqlite::Result<()> {
@@ -130,11 +161,83 @@ impl Db {
         let done = self
             .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
             .query_row([], |_| Ok(()));
-        self.frames.store(0, Ordering::Relaxed);
+        if done.is_ok() {
+            self.frames.store(0, Ordering::Relaxed);
+        }
+        self.rewritten.set(true);
         if let Some(possession) = &self.possession {
             possession.rewritten();
         }
         done
+    }
+
+    /// Whether the database was written to from its log since somebody asked: then it has no blocks behind its end.
+    pub(super) fn was_rewritten(&self) -> bool {
+        self.rewritten.take()
+    }
+
+    /// Gives both files the blocks for so many bytes more than they have in use, as far as the system gives any.
+    pub(super) fn take_blocks(&self, log: u64, database: u64) -> rusqlite::Result<Blocks> {
+        self.blocks(log, database, |file, end, _| blocks::take(file, end))
+    }
+
+    /// [`take_blocks`](Self::take_blocks), or as many of them as there are.
+    pub(super) fn take_most_blocks(&self, log: u64, database: u64) -> rusqlite::Result<Blocks> {
+        self.blocks(log, database, blocks::take_most)
+    }
+
+    fn blocks(
+        &self,
+        log: u64,
+        database: u64,
+        take: impl Fn(&File, u64, u64) -> Blocks,
+    ) -> rusqlite::Result<Blocks> {
+        let Some(possession) = &self.possession else {
+            return Ok(Blocks::NotGiven);
+        };
+        let pages = self.number("page_count")?;
+        let used = pages.saturating_sub(self.number("freelist_count")?);
+        let used = used.saturating_mul(PAGE).saturating_add(database);
+        let of_log = self.log_in_use().saturating_add(log);
+        let of_database = used.max(pages.saturating_mul(PAGE));
+        Ok(possession.take_blocks(
+            |file| take(file, of_log, log),
+            |file| take(file, of_database, database),
+        ))
+    }
+
+    /// How many bytes of the log are in use.
+    pub(super) fn log_in_use(&self) -> u64 {
+        bytes_of(self.frames.load(Ordering::Relaxed))
+    }
+
+    /// Gives back the blocks of the log behind so many bytes that are not in use.
+    pub(super) fn cut_log(&self, kept: u64) -> io::Result<()> {
+        let end = self.log_in_use().saturating_add(kept);
+        self.possession
+            .as_ref()
+            .map_or(Ok(()), |possession| possession.cut_log(end))
+    }
+
+    /// Has the log give the blocks to the database that this lacks for what is in the log.
+    pub(super) fn lend_blocks(&self) -> rusqlite::Result<io::Result<()>> {
+        let end = self.number("page_count")?.saturating_mul(PAGE);
+        // To put it into the database takes a page more.
+        let in_use = self.log_in_use().saturating_add(2 * PAGE);
+        Ok(self
+            .possession
+            .as_ref()
+            .map_or(Ok(()), |possession| possession.lend_blocks(in_use, end)))
+    }
+
+    /// How many pages of the database are free.
+    pub(super) fn free_pages(&self) -> rusqlite::Result<u64> {
+        self.number("freelist_count")
+    }
+
+    fn number(&self, pragma: &str) -> rusqlite::Result<u64> {
+        let number: i64 = self.pragma_query_value(None, pragma, |row| row.get(0))?;
+        Ok(u64::try_from(number).unwrap_or(0))
     }
 
     /// Makes the file smaller by so many free pages, or as many as there are.
@@ -154,6 +257,23 @@ impl Db {
     fn abandon(&self) -> rusqlite::Result<()> {
         self.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         self.empty_log()
+    }
+
+    /// Whether the log can be deleted, or has to stay because others would take its blocks.
+    fn end_of_log(&self) -> End {
+        let is_scarce = self.room().is_some_and(|room| {
+            // What the file system says to be free need not be for everybody.
+            let kept = room.kept();
+            let next = kept.log + kept.database;
+            self.take_blocks(kept.log, next) == Ok(Blocks::DiskFull)
+        });
+        if !is_scarce {
+            return End::LogIsDeleted;
+        }
+        let kept = self
+            .checkpoint("PASSIVE")
+            .and_then(|()| self.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true));
+        kept.map_or(End::Unknown, |_| End::LogIsKept)
     }
 
     /// Lets go of a file that somebody else wrote to, without a change, and keeps its log from what is there now.
@@ -254,10 +374,12 @@ impl Drop for Db {
             if let Err(error) = self.leave(possession) {
                 tracing::warn!(%error, "the log of a file that was overwritten is still beside it; move it away");
             }
-        } else if self.check_place().is_err()
-            && let Err(error) = self.abandon()
-        {
-            tracing::warn!(%error, "what was acknowledged last is not in the file that was moved");
+        } else if self.check_place().is_err() {
+            if let Err(error) = self.abandon() {
+                tracing::warn!(%error, "what was acknowledged last is not in the file that was moved");
+            }
+        } else if let Some(possession) = &self.possession {
+            possession.end(self.end_of_log());
         }
     }
 }

@@ -11,12 +11,14 @@
 //! * What a row says is true as soon as, and only if, its transaction is committed.
 
 mod backup;
+mod blocks;
 mod codec;
 mod db;
 mod diagnosis;
 mod disk;
 mod header;
 mod possession;
+mod purge;
 mod read;
 mod rows;
 mod schema;
@@ -165,6 +167,9 @@ fn open_file(path: &Path, durability: Durability) -> Result<(Connection, Possess
             }));
         }
     };
+    if !is_empty {
+        possession.make_log()?;
+    }
     let connection = connect(possession.path()).map_err(busy_or)?;
     take_possession(&connection, is_empty).map_err(busy_or)?;
     set_up(&connection, &store, durability)?;
@@ -285,6 +290,11 @@ impl fmt::Display for Said<'_> {
             error => error.fmt(f),
         }
     }
+}
+
+/// Why nothing is written while what makes room has its turn.
+pub(crate) fn disk_is_full() -> EngineError {
+    storage_error("the file could not be written", &disk::full())
 }
 
 /// An error of the store, with what to do about it.

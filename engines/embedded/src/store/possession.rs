@@ -24,6 +24,7 @@ use std::{
 use steadfast_engine::EngineError;
 
 use super::{
+    blocks::{self, Blocks, Room},
     diagnosis,
     header::{HEADER_BYTES, Origin, origin},
     stamp::{Left, Telling},
@@ -35,27 +36,29 @@ type Identity = (u64, u64);
 /// What engines of this process have open.
 static OPEN: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
 
-/// How much there is on the disk of a file, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
-    pub(super) all: u64,
-    pub(super) free: u64,
-    /// What the log takes of the rest.
-    pub(super) log: u64,
-}
-
 /// A file that belongs to one engine until this is dropped.
 #[derive(Debug)]
 pub(super) struct Possession {
     database: Held,
     /// The log, once there is one.
     log: Option<Held>,
-    /// Whether there was one before.
+    /// Whether there was one before of which something was in use.
     found_a_log: bool,
     /// How many frames of the log are in use, as far as is known.
     frames: Cell<u64>,
+    end: Cell<End>,
     /// Why nothing may be written any more.
     overwritten: OnceCell<EngineError>,
+}
+
+/// What an engine that ends in peace does with its log.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum End {
+    #[default]
+    Unknown,
+    LogIsDeleted,
+    /// On a full disk: others would take its blocks.
+    LogIsKept,
 }
 
 /// A file with a lock on it, and its name without links.
@@ -102,10 +105,11 @@ impl Possession {
         }
         let log_path = log_of(&database.path);
         // Of a process that did not end in peace; or of one whose database was moved while it had it open.
+        let mut found_a_log = false;
         let log = match private().open(&log_path) {
             Ok(log) => match Held::new(&log_path, log)? {
                 Some(log) => {
-                    log.refuse_what_is_no_log(path)?;
+                    found_a_log = log.is_log_in_use(path)?;
                     Some(log)
                 }
                 None => return Ok(None),
@@ -114,12 +118,12 @@ impl Possession {
             Err(error) => return Err(unopened(&log_path, &error)),
         };
         open.insert(database.identity);
-        let found_a_log = log.is_some();
         Ok(Some(Self {
             database,
             log,
             found_a_log,
             frames: Cell::new(0),
+            end: Cell::default(),
             overwritten: OnceCell::new(),
         }))
     }
@@ -173,9 +177,100 @@ impl Possession {
 
     /// How much room there is, where the operating system tells.
     pub(super) fn room(&self) -> Option<Room> {
-        let log = self.log.as_ref()?.file.metadata().ok()?.len();
-        let (all, free) = space(&self.database.file)?;
-        Some(Room { all, free, log })
+        Room::of(&self.database.file)
+    }
+
+    /// Does what gives blocks to the log, then, if it has all of them, to the database.
+    pub(super) fn take_blocks(
+        &self,
+        log: impl FnOnce(&File) -> Blocks,
+        database: impl FnOnce(&File) -> Blocks,
+    ) -> Blocks {
+        let of_log = self
+            .log
+            .as_ref()
+            .map(|held| held.unwritten(|| Ok(log(&held.file))));
+        match of_log.unwrap_or(Ok(Blocks::Taken)) {
+            Ok(Blocks::Taken) => {
+                let of_database = self
+                    .database
+                    .unwritten(|| Ok(database(&self.database.file)));
+                of_database.unwrap_or(Blocks::NotGiven)
+            }
+            other => other.unwrap_or(Blocks::NotGiven),
+        }
+    }
+
+    /// Gives back the blocks of the log behind an end, which is behind what is in use.
+    pub(super) fn cut_log(&self, end: u64) -> io::Result<()> {
+        let Some(log) = &self.log else { return Ok(()) };
+        log.unwritten(|| {
+            log.file.set_len(end)?;
+            blocks::give_back_behind_end(&log.file)
+        })
+    }
+
+    /// Has the log give as many blocks to the database as that lacks up to an end, if so many are not in use.
+    pub(super) fn lend_blocks(&self, in_use: u64, end: u64) -> io::Result<()> {
+        let Some(log) = &self.log else { return Ok(()) };
+        let lacking = end.saturating_sub(self.database.file.metadata()?.len());
+        let left = blocks::taken(&log.file)?.saturating_sub(lacking);
+        if left > in_use {
+            self.cut_log(left)?;
+            self.database
+                .unwritten(|| Ok(blocks::take(&self.database.file, end)))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a log of the blocks that an earlier process kept behind the end of the database: on a full disk not even an empty
+    /// one could be made otherwise.
+    pub(super) fn make_log(&mut self) -> Result<(), EngineError> {
+        let path = log_of(&self.database.path);
+        let made = || {
+            let found = self.database.file.metadata()?;
+            let behind_end = blocks::taken(&self.database.file)?.saturating_sub(found.len());
+            if self.log.is_some() || behind_end < LEAST_TO_MOVE {
+                return Ok(None);
+            }
+            blocks::give_back_behind_end(&self.database.file)?;
+            let log = private().create_new(true).open(&path)?;
+            if let Some(room) = self.room() {
+                blocks::take_most(&log, room.kept().log, room.kept().log);
+            }
+            // As SQLite does it.
+            log.set_permissions(found.permissions())?;
+            Ok(Some(log))
+        };
+        if let Some(log) = made().map_err(|error| unopened(&path, &error))? {
+            self.log = Held::new(&path, log)?;
+        }
+        Ok(())
+    }
+
+    /// It will be closed in peace. Says what is to be done with the log, which is in the database as a whole.
+    pub(super) fn end(&self, end: End) {
+        self.end.set(end);
+    }
+
+    /// Keeps blocks behind the end of the database for whoever opens it next, and has to make a log.
+    fn keep_blocks(&mut self) {
+        if fs::symlink_metadata(log_of(&self.database.path)).is_ok() {
+            return;
+        }
+        // Its own are free when it is closed.
+        self.log = None;
+        if let (Some(room), Ok(found)) = (self.room(), self.database.file.metadata()) {
+            let kept = room.kept().log + room.kept().database;
+            blocks::take_most(&self.database.file, found.len() + kept, kept);
+        }
+    }
+
+    /// Keeps the log as a file of which nothing is in use.
+    fn keep_log(&self) {
+        if let Some(Err(error)) = self.log.as_ref().map(Held::clear_header) {
+            tracing::warn!(%error, "the log is still there");
+        }
     }
 
     /// Whether both files are still where they were.
@@ -269,7 +364,7 @@ impl Possession {
 }
 
 /// How long a log with so many frames is at least.
-fn bytes_of(frames: u64) -> u64 {
+pub(super) fn bytes_of(frames: u64) -> u64 {
     const HEADER: u64 = 32;
     const FRAME: u64 = 24 + super::PAGE;
     if frames == 0 {
@@ -333,6 +428,11 @@ fn refuse_orphans(path: &Path) -> Result<bool, EngineError> {
 
 impl Drop for Possession {
     fn drop(&mut self) {
+        match self.end.get() {
+            End::Unknown => {}
+            End::LogIsDeleted => self.keep_blocks(),
+            End::LogIsKept => self.keep_log(),
+        }
         OPEN.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&self.database.identity);
@@ -383,18 +483,20 @@ impl Held {
             .map_or(Ok(true), |left| left.holds(&self.file))
     }
 
-    /// Refuses a file that somebody else gave the name of the log: `SQLite` would delete it. Of a log whose beginning has
-    /// not reached the disk that is zeros.
-    fn refuse_what_is_no_log(&self, database: &Path) -> Result<(), EngineError> {
+    /// Refuses a file that somebody else gave the name of the log: `SQLite` would delete it. Says whether something may be in
+    /// use: not of a log that was kept for its blocks, or whose beginning has not reached the disk.
+    fn is_log_in_use(&self, database: &Path) -> Result<bool, EngineError> {
         const MAGIC: [[u8; 4]; 2] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0x83]];
         let mut beginning = Vec::with_capacity(4);
         (&self.file)
             .take(4)
             .read_to_end(&mut beginning)
             .map_err(|error| unopened(&self.path, &error))?;
-        if MAGIC.iter().any(|magic| *magic == *beginning) || beginning.iter().all(|byte| *byte == 0)
-        {
-            return Ok(());
+        if beginning.iter().all(|byte| *byte == 0) {
+            return Ok(false);
+        }
+        if MAGIC.iter().any(|magic| *magic == *beginning) {
+            return Ok(true);
         }
         Err(EngineError::Storage {
             message: format!(
@@ -403,6 +505,31 @@ impl Held {
                 database.display()
             ),
         })
+    }
+
+    /// Makes a log one of which nothing is in use.
+    #[cfg(unix)]
+    fn clear_header(&self) -> io::Result<()> {
+        use std::os::unix::fs::FileExt as _;
+        self.file.write_all_at(&[0; 32], 0)
+    }
+
+    /// Elsewhere no log is kept.
+    #[cfg(not(unix))]
+    fn clear_header(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Does something to the file that changes nothing of what is written in it, and takes note of the time.
+    fn unwritten<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        if !self.is_as_left()? {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        let done = act();
+        if let Some(left) = &self.left {
+            left.note_stamp(&self.file)?;
+        }
+        done
     }
 
     fn is_empty(&self) -> io::Result<bool> {
@@ -461,6 +588,9 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
+/// A file system rounds up what a file takes; what was kept is more than that.
+const LEAST_TO_MOVE: u64 = 64 * 1024;
+
 /// What the log's name has more than the database's.
 const LOG: &str = "-wal";
 
@@ -485,19 +615,6 @@ fn identity(metadata: &Metadata) -> Identity {
 fn links(file: &File) -> io::Result<u64> {
     use std::os::unix::fs::MetadataExt as _;
     Ok(file.metadata()?.nlink())
-}
-
-/// The bytes of the disk that a file is on: all of them, and those that are free for this user.
-#[cfg(unix)]
-fn space(file: &File) -> Option<(u64, u64)> {
-    let disk = rustix::fs::fstatvfs(file).ok()?;
-    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-    Some((bytes(disk.f_blocks), bytes(disk.f_bavail)))
-}
-
-#[cfg(not(unix))]
-fn space(_: &File) -> Option<(u64, u64)> {
-    None
 }
 
 /// Elsewhere `SQLite`'s own locks belong to a descriptor, and hold.

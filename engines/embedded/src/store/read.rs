@@ -391,8 +391,8 @@ pub(crate) fn due_runs(connection: &Db) -> Result<Vec<(i64, i64)>, EngineError> 
 pub(crate) fn highest_key(connection: &Db) -> Result<(i64, i64), EngineError> {
     let (key, job) = connection
         .query_row(
-            "SELECT coalesce((SELECT max(key) FROM execution), 0), coalesce((SELECT max(id) FROM job), \
-             0)",
+            "SELECT max(coalesce((SELECT max(key) FROM execution), 0), coalesce((SELECT max(key) FROM deleted), 0)), \
+             coalesce((SELECT max(id) FROM job), 0)",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )

@@ -1,6 +1,6 @@
 //! What transitions write, as data; the writer thread applies it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use rusqlite::params;
 use steadfast_core::{
@@ -17,6 +17,7 @@ use steadfast_engine::{
 use super::{
     codec::{checksum, encode_value},
     db::{Db, Statements},
+    purge::delete_history,
 };
 use crate::{
     attributes::IndexEntry,
@@ -141,6 +142,16 @@ impl Row {
         matches!(self, Self::Delete { .. } | Self::Close { .. })
     }
 
+    /// Whether rows are about nothing but runs that they end or take away.
+    pub(crate) fn only_make_room(rows: &[Self]) -> bool {
+        let ending: HashSet<_> = rows
+            .iter()
+            .filter(|row| row.makes_room())
+            .map(Self::key)
+            .collect();
+        rows.iter().all(|row| ending.contains(&row.key()))
+    }
+
     /// The run that the row is about.
     pub(crate) fn key(&self) -> Option<i64> {
         match self {
@@ -254,8 +265,8 @@ impl Row {
                 params![key, run_id.as_str()],
             ),
             Self::Delete { key } => {
+                delete_history(statements, *key)?;
                 for statement in [
-                    "DELETE FROM history WHERE key = ?1",
                     "DELETE FROM buffered WHERE key = ?1",
                     "DELETE FROM activity WHERE key = ?1",
                     "DELETE FROM task WHERE key = ?1",

@@ -34,6 +34,10 @@ const MIGRATIONS: &[Migration] = &[
         script: include_str!("v4.sql"),
         fill: Some(index_attributes),
     },
+    Migration {
+        script: include_str!("v5.sql"),
+        fill: None,
+    },
 ];
 
 pub(super) fn of_another_application(store: &Store<'_>) -> EngineError {
@@ -191,7 +195,9 @@ mod tests {
                 .query_row("SELECT count(*) FROM job", [], |row| row.get(0))
                 .unwrap();
             assert_eq!(jobs, i64::from(version > 0));
-            connection.execute_batch("SELECT * FROM task").unwrap();
+            connection
+                .execute_batch("SELECT * FROM task; SELECT * FROM deleted")
+                .unwrap();
         }
     }
 
@@ -214,7 +220,7 @@ mod tests {
         let older = Connection::open(&path).unwrap();
         older
             .execute_batch(
-                "DROP TABLE attribute; DROP TABLE search_attribute; \
+                "DROP TABLE deleted; DROP TABLE attribute; DROP TABLE search_attribute; \
                  ALTER TABLE execution DROP COLUMN execution_time; \
                  ALTER TABLE execution DROP COLUMN root_workflow_id; \
                  ALTER TABLE execution DROP COLUMN root_run_id; \

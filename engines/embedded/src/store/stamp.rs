@@ -78,6 +78,12 @@ impl Left {
         Ok(self.told.replace(told) == told)
     }
 
+    /// Takes note of its size and time only.
+    pub(super) fn note_stamp(&self, file: &File) -> io::Result<()> {
+        self.stamp.set(Stamp::of(file, self.has_times)?);
+        Ok(())
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.stamp.get().size
     }

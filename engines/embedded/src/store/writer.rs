@@ -15,7 +15,7 @@ use steadfast_engine::EngineError;
 use super::{
     backup::BackupRequest,
     db::{Db, Statements},
-    disk::{Disk, full},
+    disk::{Disk, full, is_full},
     rows::Row,
     storage_error,
 };
@@ -113,21 +113,25 @@ struct Progress {
     seen: Option<Instant>,
     unfinished: VecDeque<ReadFn>,
     backups: VecDeque<BackupRequest>,
+    /// Whether deleted runs may have left something.
+    purge: bool,
     /// Whether there may be space to give back.
     reclaim: bool,
 }
 
 impl Writer {
     pub(crate) fn new(db: Db, crash: Option<CrashHook>) -> Self {
+        let disk = Disk::of(&db);
         Self {
             db,
             progress: Progress {
                 crash,
                 ordinal: 0,
-                disk: Disk::default(),
+                disk,
                 seen: None,
                 unfinished: VecDeque::new(),
                 backups: VecDeque::new(),
+                purge: true,
                 reclaim: true,
             },
         }
@@ -142,10 +146,11 @@ impl Writer {
         let Progress {
             unfinished,
             backups,
+            purge,
             reclaim,
             ..
         } = &self.progress;
-        unfinished.is_empty() && backups.is_empty() && !reclaim
+        unfinished.is_empty() && backups.is_empty() && !purge && !reclaim
     }
 
     /// Writes one batch, if there is one. `None` when the engine dies, or there will be no more.
@@ -170,6 +175,11 @@ impl Progress {
         self.batch(db, work)?;
         if let Some(read) = self.unfinished.pop_front() {
             self.slice(db, read);
+        } else if self.purge {
+            self.purge = self.disk.purge(db).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the rest of a deleted history could not be taken away");
+                false
+            });
         } else if self.reclaim {
             self.reclaim = reclaim(db, self.disk.pages_at_once(db)).unwrap_or_else(|error| {
                 tracing::warn!(%error, "free space of the file could not be given back");
@@ -181,10 +191,12 @@ impl Progress {
 
     fn batch(&mut self, db: &Db, work: &impl WriterWork) -> Option<()> {
         let batch = work.take()?;
-        self.reclaim |= batch
+        let deletes = batch
             .rows
             .iter()
             .any(|row| matches!(row, Row::Delete { .. }));
+        self.purge |= deletes;
+        self.reclaim |= deletes;
         self.commit(db, work, batch.rows)?;
         for read in batch.reads {
             self.slice(db, read);
@@ -220,10 +232,25 @@ impl Progress {
         } else {
             self.ordinal += 1;
             let ordinal = self.ordinal;
+            let mut action = None;
+            let mut write = |rows: &[Row]| {
+                let action =
+                    || *action.get_or_insert_with(|| at(ordinal, CrashPoint::BeforeCommit));
+                db.append(|| write(db, rows, action))
+            };
             self.disk
                 .make_room(db, &rows)
                 .and_then(|()| {
-                    db.append(|| write(db, &rows, || at(ordinal, CrashPoint::BeforeCommit)))
+                    let written = write(&rows);
+                    if written.as_ref().is_err_and(is_full) && rows.iter().any(Row::makes_room) {
+                        // What is kept for such a commit is there once the log begins anew.
+                        self.disk.found_full(db);
+                        return parts(&rows).try_fold(true, |all, part| {
+                            self.disk.begin_log_anew_in_time(db);
+                            Ok(write(part)? && all)
+                        });
+                    }
+                    written
                 })
                 .map(|committed| {
                     committed && at(ordinal, CrashPoint::AfterCommit) != CrashAction::Stop
@@ -237,13 +264,18 @@ impl Progress {
             return None;
         }
         match written {
-            Ok(true) => work.committed(rows),
+            Ok(true) => {
+                work.committed(rows);
+                self.disk.committed(db);
+            }
             Ok(false) => {
                 work.crashed();
                 return None;
             }
             Err(error) => {
-                self.disk.commit_failed(db, &error);
+                if is_full(&error) {
+                    self.disk.found_full(db);
+                }
                 let error = storage_error("the file could not be written", &error);
                 tracing::error!(%error, "a commit failed");
                 work.failed(rows, error);
@@ -264,34 +296,39 @@ fn reclaim(db: &Db, pages: u64) -> rusqlite::Result<bool> {
     Ok(number("freelist_count")? < free)
 }
 
+/// What has to be written as a whole: everything, or, when all that is wanted is to delete runs, each for itself.
+fn parts(rows: &[Row]) -> impl Iterator<Item = &[Row]> {
+    let deletes = rows.iter().all(|row| matches!(row, Row::Delete { .. }));
+    rows.chunks(if deletes { 1 } else { rows.len() })
+}
+
 /// Says whether the rows are committed; they are not when the engine dies before.
 fn write(db: &Db, rows: &[Row], action: impl FnOnce() -> CrashAction) -> rusqlite::Result<bool> {
-    let run = |statement: &str| db.prepare_cached(statement)?.execute([]).map(drop);
-    run("BEGIN IMMEDIATE")?;
-    let mut statements = Statements::new(db);
-    let written = rows.iter().try_for_each(|row| row.write(&mut statements));
-    drop(statements);
-    let action = if written.is_ok() {
-        action()
-    } else {
-        CrashAction::Continue
-    };
-    let written = match action {
-        CrashAction::Continue => written,
-        CrashAction::Fail => Err(full()),
-        CrashAction::Stop => {
-            run("ROLLBACK")?;
-            return Ok(false);
+    let written = db.transaction(|| {
+        let mut statements = Statements::new(db);
+        rows.iter().try_for_each(|row| row.write(&mut statements))?;
+        match action() {
+            CrashAction::Continue => Ok(()),
+            CrashAction::Fail => Err(Undone::Failed(full())),
+            CrashAction::Stop => Err(Undone::Crashed),
         }
-    };
-    match written.and_then(|()| run("COMMIT")) {
+    });
+    match written {
         Ok(()) => Ok(true),
-        Err(error) => {
-            // SQLite has rolled back by itself after some errors; then this one fails.
-            if !db.is_autocommit() {
-                run("ROLLBACK")?;
-            }
-            Err(error)
-        }
+        Err(Undone::Crashed) => Ok(false),
+        Err(Undone::Failed(error)) => Err(error),
+    }
+}
+
+/// Why a transaction was rolled back.
+enum Undone {
+    Failed(rusqlite::Error),
+    /// As a test wanted.
+    Crashed,
+}
+
+impl From<rusqlite::Error> for Undone {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error)
     }
 }

@@ -128,6 +128,28 @@ fn a_workflow_task_that_kills_its_process_is_held_back_and_the_history_says_so()
     machine.process("task w: complete\n status w Completed");
 }
 
+/// A clock that was wrong and is set back.
+#[test]
+fn a_clock_that_is_set_back_holds_no_task_back_for_longer() {
+    let mut machine = Machine::new();
+    machine.process("start w\n take w");
+    machine.process("take w");
+    for n in 1..4 {
+        machine.passes_the_wait_after(n);
+        machine.process("take w");
+    }
+    let now = machine.0.clock.now();
+    let hour = Duration::from_secs(3600).as_nanos();
+    let before = now.unix_nanos() - i64::try_from(hour).unwrap();
+    machine.0.clock.set(Timestamp::from_unix_nanos(before));
+    machine.process("");
+    assert!(
+        machine.wait() <= Duration::from_secs(16),
+        "{:?}",
+        machine.wait()
+    );
+}
+
 /// What comes meanwhile waits too, or each signal would kill the next process.
 #[test]
 fn what_arrives_does_not_bring_a_held_back_task_forward() {

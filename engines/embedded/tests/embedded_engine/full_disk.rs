@@ -19,19 +19,19 @@ use steadfast_engine::{Engine as _, EngineError, ListFilter, TerminateWorkflowRe
 use crate::harness::{block_on, current, identity, start_request};
 
 const NAME: &str = "full_disk::process_on_a_small_disk";
-const DISK: &str = "STEADFAST_FULL_DISK";
+pub(crate) const DISK: &str = "STEADFAST_FULL_DISK";
 
-fn start(engine: &EmbeddedEngine, id: &str, bytes: usize) -> Result<(), EngineError> {
+pub(crate) fn start(engine: &EmbeddedEngine, id: &str, bytes: usize) -> Result<(), EngineError> {
     let mut request = start_request(id, id);
     request.input = vec![Payload::binary(vec![7; bytes])];
     block_on(engine.start_workflow(request)).map(drop)
 }
 
-fn count(engine: &EmbeddedEngine) -> u64 {
+pub(crate) fn count(engine: &EmbeddedEngine) -> u64 {
     block_on(engine.count_workflows(ListFilter::default())).unwrap()
 }
 
-fn assert_full(error: &EngineError) {
+pub(crate) fn assert_full(error: &EngineError) {
     let text = error.to_string();
     assert!(
         text.contains("the disk is full; make room and try again"),
@@ -57,7 +57,7 @@ fn fill(engine: &EmbeddedEngine, round: &str) -> u64 {
 }
 
 /// Lets another program take all that is left.
-fn fill_with_something_else(path: &Path) {
+pub(crate) fn fill_with_something_else(path: &Path) {
     let mut file = File::create(path).unwrap();
     for size in [4096, 1] {
         loop {
@@ -153,7 +153,7 @@ fn a_small_disk_is_not_filled_for_good() {
 
 /// Runs one of the tests here in a process of its own, after something that a shell does with the disk `$1`.
 /// Says whether that could be done.
-fn in_process_of_its_own(prepare: &str, name: &str) -> bool {
+pub(crate) fn in_process_of_its_own(prepare: &str, name: &str) -> bool {
     let disk = tempfile::tempdir().unwrap();
     let program = env::current_exe().unwrap();
     let run = |script: &str| {

@@ -6,6 +6,7 @@ mod crash_loops;
 mod crashes;
 mod dice;
 mod durability;
+mod filled_by_others;
 mod full_disk;
 mod harness;
 mod messages;

@@ -1,6 +1,13 @@
 //! What an engine does beside its work: backups, giving space back, lists over many runs.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{
     FutureExt as _,
@@ -9,18 +16,20 @@ use futures_util::{
 use steadfast_core::{
     command::Command,
     event::EventKind,
-    ids::{EventId, WorkflowType},
+    ids::{EventId, RequestId, WorkflowType},
     payload::{MAX_PAYLOAD_BYTES, Payload},
     time::Timestamp,
 };
-use steadfast_embedded::{EmbeddedEngine, EmbeddedOptions, EngineStats, ManualClock};
+use steadfast_embedded::{
+    CrashAction, CrashPoint, EmbeddedEngine, EmbeddedOptions, EngineStats, ManualClock,
+};
 use steadfast_engine::{
     Engine as _, EngineError, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
-    PollWorkflowTaskRequest,
+    PollWorkflowTaskRequest, SignalWorkflowRequest,
 };
 
 use crate::harness::{
-    Lived as _, World, block_on, completion, current, identity, queue, start_request,
+    Lived as _, World, block_on, completion, current, identity, queue, signal, start_request,
 };
 
 fn clock() -> ManualClock {
@@ -279,7 +288,7 @@ fn a_queue_can_be_paused_and_resumed() {
     let mut world = open(&path, &clock);
     block_on(async {
         assert_eq!(world.engine.paused_task_queues().unwrap(), [queue("w")]);
-        let engine = std::sync::Arc::clone(&world.engine);
+        let engine = Arc::clone(&world.engine);
         let waiting = engine.poll_workflow_task(poll("w"));
         tokio::pin!(waiting);
         assert!((&mut waiting).now_or_never().is_none());
@@ -406,4 +415,63 @@ fn what_waits_for_workers_is_counted_with_its_age() {
         assert_eq!(stats.activities_timed_out, 1);
         assert_eq!(stats.workflows_timed_out, 1);
     });
+}
+
+/// E2: a long history goes in several commits, also when the process dies after the first of them, which is the one that
+/// counts; and what is started then has nothing of it.
+#[test]
+fn a_deleted_long_history_is_taken_away_in_parts_also_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let dies = Arc::new(AtomicBool::new(false));
+    let died = Arc::clone(&dies);
+    let options = EmbeddedOptions::file(&path).crash_point(move |_, point| {
+        if point == CrashPoint::AfterCommit && died.load(Ordering::Relaxed) {
+            CrashAction::Stop
+        } else {
+            CrashAction::Continue
+        }
+    });
+    let engine = EmbeddedEngine::open(options).unwrap();
+    block_on(async {
+        engine
+            .start_workflow(start_request("w", "w"))
+            .await
+            .unwrap();
+        for n in 0..700 {
+            let request = SignalWorkflowRequest {
+                execution: current("w"),
+                signal: signal("s", RequestId::new(n.to_string()).unwrap()),
+            };
+            engine.signal_workflow(request).await.unwrap();
+        }
+        dies.store(true, Ordering::Relaxed);
+        engine.delete_workflow(current("w")).await.unwrap_err();
+    });
+    engine.shutdown();
+    let rows = |table: &str| -> i64 {
+        let file = rusqlite::Connection::open(&path).unwrap();
+        let count = format!("SELECT count(*) FROM {table}");
+        file.query_row(&count, [], |row| row.get(0)).unwrap()
+    };
+    assert!(rows("history") > 100);
+    assert_eq!((rows("execution"), rows("deleted")), (0, 1));
+    let engine = EmbeddedEngine::open(&*path).unwrap();
+    block_on(async {
+        engine
+            .start_workflow(start_request("x", "x"))
+            .await
+            .unwrap();
+        let described = engine.describe_workflow(current("x")).await.unwrap();
+        assert_eq!(described.history_length, 2);
+        // A part is taken away after each commit and each question.
+        for _ in 0..10 {
+            engine.settled().await.unwrap();
+        }
+    });
+    engine.shutdown();
+    assert_eq!(
+        (rows("execution"), rows("deleted"), rows("history")),
+        (1, 0, 1)
+    );
 }
