@@ -20,7 +20,7 @@ use steadfast_engine::{
 
 use crate::harness::{Lived as _, World, block_on, completion, identity, queue, start_request};
 
-const PROCESS_ENDED: &str = r#"WTFailed(WorkflowWorkerUnhandledFailure, application,ProcessEnded "the process ended while a worker had this workflow task, perhaps because of it: a stack overflow, an abort, a kill; each time that happens again, the wait before the next attempt is longer")"#;
+const PROCESS_ENDED: &str = r#"WTFailed(WORKFLOW_WORKER_UNHANDLED_FAILURE, application,ProcessEnded "the process ended while a worker had this workflow task, perhaps because of it: a stack overflow, an abort, a kill; each time that happens again, the wait before the next attempt is longer")"#;
 
 /// An engine of which one process after the other dies.
 struct Machine(World);
@@ -84,7 +84,7 @@ fn an_activity_that_kills_its_process_counts_its_attempts_and_waits() {
         act a attempt=14
         done a "at last"
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActStarted(sched=5, attempt=14, lastFailure=timeout,StartToClose "the process ended while the activity was running; it may have done its work") · 7 ActCompleted(sched=5, "at last") · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActStarted(sched=5, attempt=14, lastFailure=timeout,START_TO_CLOSE "the process ended while the activity was running; it may have done its work") · 7 ActCompleted(sched=5, "at last") · 8-10 WT · 11 Completed
         "#,
     );
 }
@@ -93,8 +93,8 @@ fn an_activity_that_kills_its_process_counts_its_attempts_and_waits() {
 #[test]
 fn an_attempt_that_died_with_its_process_is_one_that_timed_out() {
     for (options, state) in [
-        ("attempts=9 overall=3s", "Timeout"),
-        ("attempts=2", "MaximumAttemptsReached"),
+        ("attempts=9 overall=3s", "TIMEOUT"),
+        ("attempts=2", "MAXIMUM_ATTEMPTS_REACHED"),
     ] {
         let mut machine = Machine::new();
         machine.process(&format!("start w\n task w: schedule a {options}\n act a"));
@@ -173,7 +173,7 @@ fn a_task_that_ends_in_another_way_is_not_blamed() {
     machine.process("start w\n start v\n take w\n take v");
     machine.process("take w\n fail w boom\n take v\n terminate v enough\n status v Terminated");
     machine.process("task w: timer t 5s");
-    machine.process("advance 5s\n task w: complete\n events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WorkflowWorkerUnhandledFailure, application,Panic \"boom\") · 5 WTScheduled(attempt=2) · 6 WTStarted · 7 WTCompleted · 8 TimerStarted(t) · 9 TimerFired(t) · 10-12 WT · 13 Completed");
+    machine.process("advance 5s\n task w: complete\n events w: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(WORKFLOW_WORKER_UNHANDLED_FAILURE, application,Panic \"boom\") · 5 WTScheduled(attempt=2) · 6 WTStarted · 7 WTCompleted · 8 TimerStarted(t) · 9 TimerFired(t) · 10-12 WT · 13 Completed");
 }
 
 /// Commits fail while `failing`, and are counted.

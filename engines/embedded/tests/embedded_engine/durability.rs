@@ -204,7 +204,7 @@ fn a_last_attempt_that_died_with_the_process_is_not_run_again() {
         r#"
         idle pay
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5) · 7 ActTimedOut(sched=5, timeout,StartToClose "the process ended while the activity was running; it may have done its work", MaximumAttemptsReached) · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5) · 7 ActTimedOut(sched=5, timeout,START_TO_CLOSE "the process ended while the activity was running; it may have done its work", MAXIMUM_ATTEMPTS_REACHED) · 8-10 WT · 11 Completed
         "#,
     ));
 }
@@ -227,7 +227,7 @@ fn attempts_that_died_with_the_process_count() {
         r#"
         idle pay
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5, attempt=3, lastFailure=timeout,StartToClose "the process ended while the activity was running; it may have done its work") · 7 ActTimedOut(sched=5, timeout,StartToClose "the process ended while the activity was running; it may have done its work" <- timeout,StartToClose "the process ended while the activity was running; it may have done its work", MaximumAttemptsReached) · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(pay) · 6 ActStarted(sched=5, attempt=3, lastFailure=timeout,START_TO_CLOSE "the process ended while the activity was running; it may have done its work") · 7 ActTimedOut(sched=5, timeout,START_TO_CLOSE "the process ended while the activity was running; it may have done its work" <- timeout,START_TO_CLOSE "the process ended while the activity was running; it may have done its work", MAXIMUM_ATTEMPTS_REACHED) · 8-10 WT · 11 Completed
         "#,
     ));
 }
@@ -261,7 +261,7 @@ fn attempts_failures_and_details_survive_a_restart() {
         act a attempt=3 details="most"
         done a "ok"
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActStarted(sched=5, attempt=3, lastFailure=timeout,StartToClose "the process ended while the activity was running; it may have done its work") · 7 ActCompleted(sched=5, "ok") · 8-10 WT · 11 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActStarted(sched=5, attempt=3, lastFailure=timeout,START_TO_CLOSE "the process ended while the activity was running; it may have done its work") · 7 ActCompleted(sched=5, "ok") · 8-10 WT · 11 Completed
         "#,
     ));
 }

@@ -111,7 +111,7 @@ fn a_worker_that_does_not_come_for_its_task_loses_it_to_everybody() {
         assert_eq!(task.attempt, 1, "it is no fault of the task");
         assert_eq!(
             render(&task.events),
-            "1 Started · 2-4 WT · 5 Signaled(go) · 6 WTScheduled · 7 WTTimedOut(ScheduleToStart) · 8 WTScheduled · 9 WTStarted"
+            "1 Started · 2-4 WT · 5 Signaled(go) · 6 WTScheduled · 7 WTTimedOut(SCHEDULE_TO_START) · 8 WTScheduled · 9 WTStarted"
         );
     });
 }

@@ -44,7 +44,7 @@ macro_rules! __scenarios_of_resets {
         task w: timer 1 60s summary=pause
         reset w 4 again
         task w: timer 1 60s summary=wait
-        events w run=2: 1 Started summary="order" details="books" · 2 WTScheduled · 3 WTStarted · 4 WTFailed(ResetWorkflow, resetWorkflow "again") · 5-7 WT · 8 TimerStarted(1) summary="wait"
+        events w run=2: 1 Started summary="order" details="books" · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "again", identity=history-service, baseRunId,newRunId set) · 5-7 WT · 8 TimerStarted(1) summary="wait"
     "#
     signals_are_not_applied_again_when_excluded: r#"
         start w
