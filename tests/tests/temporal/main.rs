@@ -31,4 +31,5 @@ mod tls;
 mod too_large;
 mod tour;
 mod unanswered;
+mod web_ui;
 mod workers;
