@@ -31,5 +31,6 @@ mod tls;
 mod too_large;
 mod tour;
 mod unanswered;
+mod web_ui;
 mod words;
 mod workers;
