@@ -176,6 +176,19 @@ impl<T> Queues<T> {
         Some(entry)
     }
 
+    /// Drops what stands first and is gone, in all queues: an entry stays when what it points at ends.
+    #[expect(
+        clippy::iter_over_hash_type,
+        reason = "each queue is looked at by itself"
+    )]
+    pub(crate) fn drop_gone(&mut self, is_gone: impl Fn(&T) -> bool) {
+        for queue in self.queues.values_mut() {
+            while queue.ready.front().is_some_and(&is_gone) {
+                queue.ready.pop_front();
+            }
+        }
+    }
+
     /// Wakes a poll if there is something for it.
     pub(crate) fn wake(&self, name: &TaskQueue, paused: &Paused) {
         if let Some(queue) = self.queues.get(name)

@@ -49,7 +49,7 @@ pub struct TaskQueueStats {
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Backlog {
-    /// How many. Beyond 4,096 those that were cancelled meanwhile count too.
+    /// How many. Behind the first 4,096 those that ended meanwhile count too, if one that still waits came before them.
     pub tasks: usize,
     /// How long the oldest has waited; zero when there is none.
     pub age: Duration,
@@ -61,7 +61,8 @@ const LOOKED_AT: usize = 4_096;
 impl Shared {
     pub(crate) fn stats(&self) -> Result<EngineStats, EngineError> {
         let log = self.log.as_ref().map_or(0, log_bytes);
-        let (core, now) = self.enter()?;
+        let (mut core, now) = self.enter()?;
+        core.drop_gone();
         Ok(core.stats(now, log))
     }
 
@@ -69,7 +70,8 @@ impl Shared {
         &self,
         queue: &TaskQueue,
     ) -> Result<TaskQueueDescription, EngineError> {
-        let (core, now) = self.enter()?;
+        let (mut core, now) = self.enter()?;
+        core.drop_gone();
         let count = |ready: usize| u64::try_from(ready).ok();
         Ok(TaskQueueDescription {
             workflow_pollers: core.workflow_tasks.pollers(queue, now),
@@ -86,6 +88,18 @@ fn log_bytes(path: &PathBuf) -> u64 {
 }
 
 impl Core {
+    /// Drops entries of runs and activities that ended, so that they are not counted: a poll would do so.
+    fn drop_gone(&mut self) {
+        let executions = &self.executions;
+        self.workflow_tasks
+            .drop_gone(|key| !executions.contains_key(key));
+        self.activity_tasks.drop_gone(|(key, scheduled, _)| {
+            executions
+                .get(key)
+                .is_none_or(|run| !run.activities.contains_key(scheduled))
+        });
+    }
+
     fn stats(&self, now: Timestamp, log_bytes: u64) -> EngineStats {
         let mut names: Vec<_> = self
             .workflow_tasks

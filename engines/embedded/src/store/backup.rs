@@ -63,8 +63,11 @@ fn make(
         }),
         Err(error) => Err(error),
     };
-    // It may have its other name already.
+    // It may have its other name already. SQLite leaves its journal where it could not finish.
     let _ = fs::remove_file(&partial);
+    let mut journal = partial.into_os_string();
+    journal.push("-journal");
+    let _ = fs::remove_file(journal);
     result
 }
 

@@ -11,6 +11,7 @@ use std::{
 
 use futures_util::{
     FutureExt as _,
+    future::try_join_all,
     stream::{self, StreamExt as _},
 };
 use steadfast_core::{
@@ -25,7 +26,7 @@ use steadfast_embedded::{
 };
 use steadfast_engine::{
     Engine as _, EngineError, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
-    PollWorkflowTaskRequest, SignalWorkflowRequest,
+    PollWorkflowTaskRequest, SignalWorkflowRequest, TerminateWorkflowRequest,
 };
 
 use crate::harness::{
@@ -414,6 +415,35 @@ fn what_waits_for_workers_is_counted_with_its_age() {
         assert_eq!(stats.workflow_tasks_timed_out, 1);
         assert_eq!(stats.activities_timed_out, 1);
         assert_eq!(stats.workflows_timed_out, 1);
+    });
+}
+
+/// However many of them there were.
+#[test]
+fn runs_that_ended_do_not_wait_for_workers() {
+    const RUNS: usize = 5_000;
+    let engine = EmbeddedEngine::in_memory().unwrap();
+    block_on(async {
+        let waiting = || engine.stats().unwrap().task_queues[0].workflow_tasks.tasks;
+        let starts = (0..RUNS).map(|run| {
+            let mut request = start_request(&format!("w{run}"), &format!("start {run}"));
+            request.task_queue = queue("q");
+            engine.start_workflow(request)
+        });
+        try_join_all(starts).await.unwrap();
+        assert_eq!(waiting(), RUNS);
+        let ends = (0..RUNS).map(|run| {
+            engine.terminate_workflow(TerminateWorkflowRequest {
+                execution: current(&format!("w{run}")),
+                reason: String::new(),
+                details: Vec::new(),
+                identity: identity("client"),
+            })
+        });
+        try_join_all(ends).await.unwrap();
+        let described = engine.describe_task_queue(queue("q")).await.unwrap();
+        assert_eq!(described.workflow_tasks, Some(0));
+        assert_eq!(waiting(), 0);
     });
 }
 
