@@ -64,7 +64,8 @@ fn said(worker: &WorkerHeartbeat, name: &str) -> Option<String> {
         "BuildId" => version.build_id,
         "SdkName" => worker.sdk_name.clone(),
         "SdkVersion" => worker.sdk_version.clone(),
-        "Status" => match worker.status() {
+        // The Web UI writes the longer name.
+        "Status" | "WorkerStatus" => match worker.status() {
             WorkerStatus::Unspecified => "Unspecified",
             WorkerStatus::Running => "Running",
             WorkerStatus::ShuttingDown => "ShuttingDown",
@@ -192,6 +193,7 @@ mod tests {
             (r#"TaskQueue="orders""#, true),
             (r#"`TaskQueue` != 'orders'"#, false),
             (r#"TaskQueue="orders" AND Status="Shutdown""#, false),
+            (r#"(TaskQueue="orders") AND `WorkerStatus`="Running""#, true),
             (
                 r#"TaskQueue="a" or SdkName='temporal-python' and Status = "Running""#,
                 true,
