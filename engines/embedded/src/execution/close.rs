@@ -191,8 +191,6 @@ impl Execution {
             attempt: self.start.attempt.saturating_add(1),
             first_workflow_task_backoff: due.since(now),
             identity: None,
-            memo: self.memo.clone(),
-            search_attributes: self.search_attributes.clone(),
             user_metadata: None,
             ..(*self.start).clone()
         };

@@ -392,6 +392,47 @@ fn reported_problems_are_the_engines_alone_to_report() {
     });
 }
 
+/// As on a Temporal Service 1.32: what the failed run changed is gone with it.
+#[test]
+fn a_retry_has_the_memo_and_the_search_attributes_of_the_start() {
+    use steadfast_core::{
+        command::Command, failure::Failure, payload::PayloadMap, retry::RetryPolicy,
+    };
+    let with = |name: &str, value: &'static [u8]| {
+        PayloadMap::from([(name.to_owned(), Payload::json(value))])
+    };
+    block_on(async {
+        let world = World::in_memory();
+        let mut request = start_request("w", "start");
+        request.memo = with("note", b"1");
+        request.search_attributes = with("tier", b"1");
+        request.retry_policy = Some(RetryPolicy::default());
+        world.engine.start_workflow(request).await.unwrap();
+        let task = take_task(&world).await;
+        let commands = vec![
+            Command::UpsertWorkflowSearchAttributes {
+                search_attributes: with("tier", b"2"),
+            },
+            Command::ModifyWorkflowProperties {
+                upserted_memo: with("note", b"2"),
+            },
+            Command::FailWorkflowExecution {
+                failure: Box::new(Failure::application("once", "Broken")),
+            },
+        ];
+        let answer = crate::harness::completion(commands);
+        let answered = world.engine.complete_workflow_task(task.token, answer);
+        answered.await.unwrap();
+        let retry = world.engine.describe_workflow(current("w")).await.unwrap();
+        assert_ne!(retry.execution.run_id, task.execution.run_id);
+        assert_eq!(retry.memo, with("note", b"1"));
+        assert_eq!(
+            retry.search_attributes.get("tier").unwrap().data.as_slice(),
+            b"1"
+        );
+    });
+}
+
 /// Keys and policies are kept as values are.
 #[test]
 fn keys_and_policies_count_as_what_they_have() {
