@@ -13,7 +13,13 @@ use rusqlite::backup::{Backup, StepResult};
 use steadfast_engine::EngineError;
 use tokio::sync::oneshot;
 
-use super::{connect, db::Db, diagnosis, possession::private, storage_error};
+use super::{
+    connect,
+    db::Db,
+    diagnosis,
+    possession::{self, private},
+    storage_error,
+};
 
 /// How many pages are copied between two batches: 1 MiB.
 const COPIED_AT_ONCE: i32 = 256;
@@ -65,9 +71,7 @@ fn make(
     };
     // It may have its other name already. SQLite leaves its journal where it could not finish.
     let _ = fs::remove_file(&partial);
-    let mut journal = partial.into_os_string();
-    journal.push("-journal");
-    let _ = fs::remove_file(journal);
+    let _ = fs::remove_file(possession::beside(&partial, possession::JOURNAL));
     result
 }
 

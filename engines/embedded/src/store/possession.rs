@@ -405,7 +405,7 @@ fn refuse_orphans(path: &Path) -> Result<bool, EngineError> {
     }
     // The log is kept beside the file itself, whatever name it is opened by.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    for suffix in [LOG, "-journal"] {
+    for suffix in [LOG, JOURNAL] {
         let orphan = beside(&path, suffix);
         let is_in_use = |log: File| matches!(log.try_lock(), Err(TryLockError::WouldBlock));
         if cfg!(unix) && File::open(&orphan).is_ok_and(is_in_use) {
@@ -593,13 +593,15 @@ const LEAST_TO_MOVE: u64 = 64 * 1024;
 
 /// What the log's name has more than the database's.
 const LOG: &str = "-wal";
+/// What the name of a journal has more, which `SQLite` keeps where it writes without a log.
+pub(super) const JOURNAL: &str = "-journal";
 
 fn log_of(path: &Path) -> PathBuf {
     beside(path, LOG)
 }
 
 /// The name of a file that `SQLite` keeps beside a database.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
