@@ -7,58 +7,26 @@ use std::{os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
 use prost::Message as _;
 use prost_wkt_types::Any;
 use steadfast_embedded::EmbeddedEngine;
-use steadfast_server::{Call, Denied, ServeError, ServeOptions, Server, serve};
+use steadfast_server::{Call, Denied, ServeError, ServeOptions, serve};
 use temporalio_protos::{
     grpc::health::v1::{
         HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
     },
     temporal::api::{
-        common::v1::{Payload, Payloads, SearchAttributes, WorkflowExecution, WorkflowType},
+        common::v1::{Payload, SearchAttributes, WorkflowExecution},
         enums::v1::{EventType, HistoryEventFilterType},
         errordetails::v1 as details,
         history::v1::history_event::Attributes,
         query::v1::WorkflowQuery,
-        taskqueue::v1::TaskQueue,
         update::v1 as update,
-        workflowservice::v1::{self as proto, workflow_service_client::WorkflowServiceClient},
+        workflowservice::v1 as proto,
     },
 };
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 
-type Client = WorkflowServiceClient<Channel>;
+mod asking;
 
-async fn serving(options: ServeOptions) -> (Server, Client) {
-    let engine = EmbeddedEngine::in_memory().unwrap();
-    let options = options.listen(([127, 0, 0, 1], 0).into());
-    let server = serve(engine, options).await.unwrap();
-    let client = Client::connect(format!("http://{}", server.address())).await;
-    (server, client.unwrap())
-}
-
-fn namespace() -> String {
-    "default".to_owned()
-}
-
-fn start(id: &str) -> proto::StartWorkflowExecutionRequest {
-    proto::StartWorkflowExecutionRequest {
-        namespace: namespace(),
-        workflow_id: id.to_owned(),
-        workflow_type: Some(WorkflowType {
-            name: "Order".to_owned(),
-        }),
-        task_queue: Some(TaskQueue {
-            name: "orders".to_owned(),
-            ..TaskQueue::default()
-        }),
-        input: Some(Payloads {
-            payloads: vec![Payload {
-                data: b"1".to_vec(),
-                ..Payload::default()
-            }],
-        }),
-        ..proto::StartWorkflowExecutionRequest::default()
-    }
-}
+use asking::{Client, namespace, serving, start};
 
 fn execution(id: &str) -> Option<WorkflowExecution> {
     Some(WorkflowExecution {

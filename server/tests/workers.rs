@@ -4,51 +4,28 @@
 
 use std::time::Duration;
 
-use steadfast_embedded::EmbeddedEngine;
-use steadfast_server::{ServeOptions, Server, serve};
+use steadfast_server::ServeOptions;
 use temporalio_protos::temporal::api::{
     command::v1::{
         Command, CompleteWorkflowExecutionCommandAttributes, command::Attributes as CommandKind,
     },
-    common::v1::{WorkflowExecution, WorkflowType},
+    common::v1::WorkflowExecution,
     enums::v1::EventType,
     taskqueue::v1::TaskQueue,
     worker::v1::WorkerHeartbeat,
-    workflowservice::v1::{self as proto, workflow_service_client::WorkflowServiceClient},
+    workflowservice::v1 as proto,
 };
-use tonic::{Code, transport::Channel};
+use tonic::Code;
 
-type Client = WorkflowServiceClient<Channel>;
+mod asking;
 
-async fn serving(options: ServeOptions) -> (Server, Client) {
-    let engine = EmbeddedEngine::in_memory().unwrap();
-    let options = options.listen(([127, 0, 0, 1], 0).into());
-    let server = serve(engine, options).await.unwrap();
-    let client = Client::connect(format!("http://{}", server.address())).await;
-    (server, client.unwrap())
-}
-
-fn namespace() -> String {
-    "default".to_owned()
-}
+use asking::{namespace, serving, start};
 
 fn queue() -> Option<TaskQueue> {
     Some(TaskQueue {
         name: "orders".to_owned(),
         ..TaskQueue::default()
     })
-}
-
-fn start(id: &str) -> proto::StartWorkflowExecutionRequest {
-    proto::StartWorkflowExecutionRequest {
-        namespace: namespace(),
-        workflow_id: id.to_owned(),
-        workflow_type: Some(WorkflowType {
-            name: "Order".to_owned(),
-        }),
-        task_queue: queue(),
-        ..proto::StartWorkflowExecutionRequest::default()
-    }
 }
 
 fn poll() -> proto::PollWorkflowTaskQueueRequest {

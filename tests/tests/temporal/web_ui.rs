@@ -44,7 +44,7 @@ const EXPECTED: &str = include_str!("web_ui/expected.txt");
 const SEEN: &str = "STEADFAST_WEB_UI_SEEN";
 
 #[tokio::test]
-#[ignore = "it takes a minute and a browser; `.ci/temporal` runs it"]
+#[ignore = "it takes minutes and a browser; `.ci/temporal` runs it"]
 async fn the_web_ui_shows_here_what_it_shows_on_a_service() {
     let Some(browser) = variable("STEADFAST_BROWSER") else {
         return;

@@ -7,7 +7,7 @@ use steadfast_core::{
     command::Command,
     ids::{EventId, UpdateId},
     payload::Payload,
-    task::{ActivityOutcome, StickyQueue, WorkflowTask, WorkflowTaskCompletion},
+    task::{ActivityOutcome, ActivityTask, StickyQueue, WorkflowTask, WorkflowTaskCompletion},
 };
 use steadfast_engine::{
     Engine as _, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest, UpdateStage,
@@ -68,19 +68,31 @@ async fn answered(world: &World, task: WorkflowTask, commands: Vec<Command>) {
     world.engine.settled().await.unwrap();
 }
 
-/// A run that a worker elsewhere has in memory.
-async fn kept_run(world: &mut World) {
+/// A run that a worker elsewhere has in memory, which looked for its tasks just now.
+async fn kept_run() -> World {
+    let mut world = World::in_memory();
     world.run("start w").await;
-    let task = taken(world, "w").await;
-    answered(world, task, Vec::new()).await;
+    let task = taken(&world, "w").await;
+    answered(&world, task, Vec::new()).await;
+    assert!(polled(&world, STICKY).is_none());
+    world
+}
+
+/// The activity of a run, taken by a worker elsewhere.
+async fn started(world: &World, name: &str) -> ActivityTask {
+    let lease = world.engine.poll_activity_task(PollActivityTaskRequest {
+        task_queue: queue(name),
+        worker: identity("elsewhere"),
+        max_tasks_per_second: None,
+        remote: true,
+    });
+    lease.await.unwrap().task
 }
 
 #[test]
 fn a_task_comes_to_the_sticky_queue_with_what_is_new() {
     block_on(async {
-        let mut world = World::in_memory();
-        kept_run(&mut world).await;
-        assert!(polled(&world, STICKY).is_none());
+        let mut world = kept_run().await;
         world.run("signal w go").await;
         assert!(polled(&world, "w").is_none(), "it waits for its worker");
         let task = polled(&world, STICKY).unwrap();
@@ -100,9 +112,7 @@ fn a_task_comes_to_the_sticky_queue_with_what_is_new() {
 #[test]
 fn a_worker_that_does_not_come_for_its_task_loses_it_to_everybody() {
     block_on(async {
-        let mut world = World::in_memory();
-        kept_run(&mut world).await;
-        assert!(polled(&world, STICKY).is_none());
+        let mut world = kept_run().await;
         world.run("signal w go\n advance 4s").await;
         assert!(polled(&world, "w").is_none());
         world.run("advance 1s").await;
@@ -119,9 +129,7 @@ fn a_worker_that_does_not_come_for_its_task_loses_it_to_everybody() {
 #[test]
 fn nobody_waits_for_a_worker_that_has_not_polled_for_ten_seconds() {
     block_on(async {
-        let mut world = World::in_memory();
-        kept_run(&mut world).await;
-        assert!(polled(&world, STICKY).is_none());
+        let mut world = kept_run().await;
         world.run("advance 10s\n signal w go").await;
         let task = taken(&world, "w").await;
         assert_eq!(
@@ -134,9 +142,7 @@ fn nobody_waits_for_a_worker_that_has_not_polled_for_ten_seconds() {
 #[test]
 fn a_worker_that_shuts_down_leaves_its_tasks_to_everybody() {
     block_on(async {
-        let mut world = World::in_memory();
-        kept_run(&mut world).await;
-        assert!(polled(&world, STICKY).is_none());
+        let mut world = kept_run().await;
         world.run("signal w go").await;
         let ended = world.engine.end_polls(queue(STICKY), identity("elsewhere"));
         ended.await.unwrap();
@@ -148,9 +154,7 @@ fn a_worker_that_shuts_down_leaves_its_tasks_to_everybody() {
 #[test]
 fn a_sticky_queue_can_be_reset() {
     block_on(async {
-        let mut world = World::in_memory();
-        kept_run(&mut world).await;
-        assert!(polled(&world, STICKY).is_none());
+        let mut world = kept_run().await;
         world.run("signal w go").await;
         world.engine.reset_sticky_queue(current("w")).await.unwrap();
         assert!(polled(&world, STICKY).is_none());
@@ -163,8 +167,7 @@ fn a_sticky_queue_can_be_reset() {
 #[test]
 fn a_sticky_poll_that_is_dropped_loses_no_task() {
     block_on(async {
-        let mut world = World::in_memory();
-        kept_run(&mut world).await;
+        let mut world = kept_run().await;
         for _ in 0..3 {
             assert!(polled(&world, STICKY).is_none());
         }
@@ -177,8 +180,7 @@ fn a_sticky_poll_that_is_dropped_loses_no_task() {
 #[test]
 fn a_worker_elsewhere_is_asked_one_question_at_a_time() {
     block_on(async {
-        let mut world = World::in_memory();
-        kept_run(&mut world).await;
+        let world = kept_run().await;
         let answers = async {
             for (from, value) in [(STICKY, "1"), (STICKY, "2"), ("w", "3")] {
                 if from == "w" {
@@ -201,7 +203,6 @@ fn a_worker_elsewhere_is_asked_one_question_at_a_time() {
                     .unwrap();
             }
         };
-        assert!(polled(&world, STICKY).is_none());
         let ask = || world.engine.query_workflow(query("w"));
         let asked = futures_util::future::join3(ask(), ask(), ask());
         let (asked, ()) = join(asked, answers).await;
@@ -215,9 +216,7 @@ fn a_worker_elsewhere_is_asked_one_question_at_a_time() {
 #[test]
 fn an_update_that_a_worker_elsewhere_rejects_leaves_its_task() {
     block_on(async {
-        let mut world = World::in_memory();
-        kept_run(&mut world).await;
-        assert!(polled(&world, STICKY).is_none());
+        let mut world = kept_run().await;
         let rejects = async {
             let task = taken(&world, STICKY).await;
             let failure = steadfast_core::failure::Failure::application("no", "Rejected");
@@ -250,13 +249,7 @@ fn attempts_of_workers_elsewhere_outlive_a_restart() {
         let task = taken(&world, "w").await;
         let commands = world.commands("schedule a");
         answered(&world, task, commands).await;
-        let lease = world.engine.poll_activity_task(PollActivityTaskRequest {
-            task_queue: queue("a"),
-            worker: identity("elsewhere"),
-            max_tasks_per_second: None,
-            remote: true,
-        });
-        let activity = lease.await.unwrap().task;
+        let activity = started(&world, "a").await;
         world.run("signal w go").await;
         let old = taken(&world, "w").await;
         world.engine.restart().await.unwrap();
@@ -297,16 +290,7 @@ fn nobody_blames_a_worker_elsewhere_for_the_end_of_this_process() {
         let task = taken(&world, "w").await;
         let commands = world.commands("schedule a");
         answered(&world, task, commands).await;
-        let activity = || {
-            let lease = world.engine.poll_activity_task(PollActivityTaskRequest {
-                task_queue: queue("a"),
-                worker: identity("elsewhere"),
-                max_tasks_per_second: None,
-                remote: true,
-            });
-            async { lease.await.unwrap().task }
-        };
-        let first = activity().await;
+        let first = started(&world, "a").await;
         world.run("signal w go").await;
         for _ in 0..4 {
             // As if it had crashed.
