@@ -13,7 +13,9 @@ use crate::{
         ActivityId, ActivityType, EventId, Namespace, RunId, SignalName, TaskQueue, TimerId,
         UpdateId, UpdateName, WorkflowId, WorkflowType,
     },
-    options::{ActivityTimeouts, ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
+    options::{
+        ActivityTimeouts, ParentClosePolicy, Priority, WorkflowIdReusePolicy, WorkflowTimeouts,
+    },
     payload::{Payload, PayloadMap, UserMetadata},
     retry::RetryPolicy,
     text::OneLine,
@@ -37,8 +39,12 @@ pub struct ScheduleActivityTask {
     /// When it is tried again; the engine's default applies when absent.
     pub retry_policy: Option<RetryPolicy>,
     /// Words for people about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // Fields are stored by position, so that only the last one may be left out.
+    #[serde(default)]
     pub user_metadata: Option<Box<UserMetadata>>,
+    /// How urgent it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Box<Priority>>,
 }
 
 /// Starts a child workflow.
@@ -67,8 +73,12 @@ pub struct StartChildWorkflowExecution {
     /// Values that executions are found by.
     pub search_attributes: PayloadMap,
     /// Words for people about the child, which has them too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // Fields are stored by position, so that only the last one may be left out.
+    #[serde(default)]
     pub user_metadata: Option<Box<UserMetadata>>,
+    /// How urgent its tasks are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Box<Priority>>,
 }
 
 /// Asks for the cancellation of another execution.

@@ -17,10 +17,11 @@ use crate::{
         EventId, Identity, RequestId, RunId, SignalName, TaskQueue, TimerId, UpdateId, UpdateName,
         WorkflowExecution, WorkflowId, WorkflowType,
     },
-    options::WorkflowTimeouts,
+    options::{Priority, WorkflowTimeouts},
     payload::{Payload, PayloadMap, UserMetadata},
     retry::{RetryPolicy, RetryState},
     time::Timestamp,
+    unmodelled::Unmodelled,
 };
 
 /// One event of a history.
@@ -32,6 +33,22 @@ pub struct HistoryEvent {
     pub event_time: Timestamp,
     /// What happened.
     pub kind: EventKind,
+    /// What was said of it besides, where somebody who speaks Temporal's protocol said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmodelled: Option<Box<Unmodelled>>,
+}
+
+impl HistoryEvent {
+    /// An event of which nothing else was said.
+    #[must_use]
+    pub fn new(event_id: EventId, event_time: Timestamp, kind: EventKind) -> Self {
+        Self {
+            event_id,
+            event_time,
+            kind,
+            unmodelled: None,
+        }
+    }
 }
 
 /// How an execution came to start.
@@ -80,8 +97,12 @@ pub struct WorkflowExecutionStarted {
     /// Values that executions are found by.
     pub search_attributes: PayloadMap,
     /// Words for people about this run. One that continues, retries or repeats it has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // Fields are stored by position, so that only the last one may be left out.
+    #[serde(default)]
     pub user_metadata: Option<Box<UserMetadata>>,
+    /// How urgent its tasks are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Box<Priority>>,
 }
 
 /// Why a run follows another.
@@ -232,6 +253,8 @@ pub enum EventKind {
         name: UpdateName,
         input: Vec<Payload>,
         identity: Option<Identity>,
+        #[serde(default, skip_serializing_if = "PayloadMap::is_empty")]
+        header: PayloadMap,
     },
     WorkflowExecutionUpdateAccepted {
         update_id: UpdateId,
@@ -239,6 +262,8 @@ pub enum EventKind {
         input: Vec<Payload>,
         identity: Option<Identity>,
         accepted_request_sequencing_event_id: EventId,
+        #[serde(default, skip_serializing_if = "PayloadMap::is_empty")]
+        header: PayloadMap,
     },
     WorkflowExecutionUpdateCompleted {
         update_id: UpdateId,

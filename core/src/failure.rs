@@ -29,6 +29,9 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What caused it.
     pub cause: Option<Box<Self>>,
+    /// The message and the stack trace in a form that only whoever has the codec can read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoded_attributes: Option<Box<Payload>>,
 }
 
 /// The kinds of failure that a Temporal history knows.
@@ -96,6 +99,8 @@ pub enum FailureKind {
         /// Whether the operation is tried again.
         retry_behavior: NexusHandlerRetryBehavior,
     },
+    /// A message only: nobody said what kind it is.
+    Unspecified,
 }
 
 /// How much of a failure an application's failure is.
@@ -224,6 +229,7 @@ impl Failure {
             stack_trace: String::new(),
             kind,
             cause: None,
+            encoded_attributes: None,
         }
     }
 

@@ -26,3 +26,4 @@ mod shared;
 pub mod task;
 pub mod text;
 pub mod time;
+pub mod unmodelled;

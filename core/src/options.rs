@@ -54,6 +54,44 @@ pub enum ParentClosePolicy {
     RequestCancel,
 }
 
+/// How urgent tasks are, beside others of their queue. What is not said is as it is for the workflow that asks.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Priority {
+    /// The lower, the sooner, from 1; 0 says nothing.
+    pub priority_key: i32,
+    /// Tasks of different keys share a queue; empty says nothing.
+    pub fairness_key: String,
+    /// How large the share of the key is; 0 says nothing.
+    pub fairness_weight: f32,
+}
+
+impl Priority {
+    /// What it says; `None` if that is nothing.
+    #[must_use]
+    pub fn said(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+
+    /// The priority of something that is asked for with the first by something that has the second.
+    #[must_use]
+    pub fn inherited(own: Option<&Self>, of_caller: Option<&Self>) -> Option<Box<Self>> {
+        let (Some(own), Some(of_caller)) = (own, of_caller) else {
+            return own.or(of_caller).cloned().map(Box::new);
+        };
+        let mut priority = own.clone();
+        if priority.priority_key == 0 {
+            priority.priority_key = of_caller.priority_key;
+        }
+        if priority.fairness_key.is_empty() {
+            priority.fairness_key.clone_from(&of_caller.fairness_key);
+        }
+        if priority.fairness_weight == 0.0 {
+            priority.fairness_weight = of_caller.fairness_weight;
+        }
+        Some(Box::new(priority))
+    }
+}
+
 /// Whether a workflow id may be used again after its execution closed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[expect(

@@ -210,7 +210,8 @@ impl RetryPolicy {
             | FailureKind::ChildWorkflow(_)
             | FailureKind::Reset { .. }
             | FailureKind::NexusOperation(_)
-            | FailureKind::NexusHandler { .. } => true,
+            | FailureKind::NexusHandler { .. }
+            | FailureKind::Unspecified => true,
         }
     }
 }

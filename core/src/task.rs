@@ -12,10 +12,11 @@ use crate::{
         ActivityId, ActivityType, EventId, Identity, Namespace, QueryName, TaskQueue, UpdateId,
         UpdateName, WorkflowExecution, WorkflowType,
     },
-    options::ActivityTimeouts,
+    options::{ActivityTimeouts, Priority},
     payload::{Bytes, Payload, PayloadMap},
     retry::RetryPolicy,
     time::Timestamp,
+    unmodelled::UnmodelledAnswer,
 };
 
 /// Names one attempt at one task; the answer must bring it along. Only the engine can read it.
@@ -88,6 +89,8 @@ pub struct WorkflowTaskCompletion {
     /// Where the next tasks of the run go, because whoever polls there has it in memory. A worker that has the
     /// engine in its own process says nothing: it is known by its identity.
     pub sticky: Option<StickyQueue>,
+    /// What a worker of another SDK says besides.
+    pub unmodelled: UnmodelledAnswer,
 }
 
 /// A task queue for the runs that one worker has in memory.
@@ -143,6 +146,8 @@ pub struct ActivityTask {
     pub retry_policy: Option<RetryPolicy>,
     /// What the last heartbeat of the previous attempt said.
     pub heartbeat_details: Vec<Payload>,
+    /// How urgent it is.
+    pub priority: Option<Box<Priority>>,
 }
 
 /// How an attempt at an activity ended.

@@ -121,7 +121,10 @@ pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Ser
     let service = Calls {
         api: Arc::new(Api {
             engine,
-            wire: Wire::default(),
+            wire: Wire {
+                verbatim: true,
+                ..Wire::default()
+            },
             home,
             address: address.to_string(),
             retention: duration_out(retention.unwrap_or(FOR_EVER)),

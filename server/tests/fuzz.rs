@@ -30,6 +30,7 @@ use steadfast_engine::{
     Engine as _, ExecutionRef, HistoryRequest, HistoryWait, ListFilter, ListWorkflowsRequest,
 };
 use steadfast_server::{ServeOptions, serve};
+use steadfast_wire::DESCRIPTORS;
 use temporalio_protos::temporal::api::{
     common::v1::WorkflowType,
     taskqueue::v1::TaskQueue,
@@ -48,8 +49,6 @@ use tonic::{
 mod dice;
 
 use dice::Dice;
-
-static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 const SERVICES: [&str; 2] = [
     "temporal.api.operatorservice.v1.OperatorService",

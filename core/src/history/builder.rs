@@ -48,6 +48,7 @@ pub fn schedule_activity(activity_id: &str, activity_type: &str) -> Command {
         timeouts: ActivityTimeouts::default(),
         retry_policy: None,
         user_metadata: None,
+        priority: None,
     }))
 }
 
@@ -77,6 +78,7 @@ pub fn start_child(workflow_id: &str, workflow_type: &str) -> StartChildWorkflow
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
         user_metadata: None,
+        priority: None,
     }
 }
 
@@ -162,6 +164,7 @@ impl HistoryBuilder {
                 memo: PayloadMap::new(),
                 search_attributes: PayloadMap::new(),
                 user_metadata: None,
+                priority: None,
             },
         )
     }
@@ -221,11 +224,9 @@ impl HistoryBuilder {
         if event_id != EventId(1) {
             self.now = self.now.after(self.step);
         }
-        self.history.events.push(HistoryEvent {
-            event_id,
-            event_time: self.now,
-            kind,
-        });
+        self.history
+            .events
+            .push(HistoryEvent::new(event_id, self.now, kind));
         event_id
     }
 
@@ -398,6 +399,7 @@ impl HistoryBuilder {
                     input,
                     identity: None,
                     accepted_request_sequencing_event_id: self.task_scheduled,
+                    header: PayloadMap::new(),
                 }
             }
             Command::CompleteUpdate { update_id, outcome } => {
@@ -475,6 +477,7 @@ impl HistoryBuilder {
             name: id(name),
             input: Vec::new(),
             identity: None,
+            header: PayloadMap::new(),
         })
     }
 

@@ -371,6 +371,7 @@ fn describe(line: &mut Line<'_, '_>, kind: &EventKind) -> fmt::Result {
             name,
             input,
             identity,
+            ..
         }
         | EventKind::WorkflowExecutionUpdateAccepted {
             update_id,

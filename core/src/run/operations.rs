@@ -92,6 +92,7 @@ impl Run {
             timeouts: request.timeouts,
             retry_policy: request.retry_policy,
             user_metadata: request.user_metadata,
+            priority: None,
         }));
         let machine = ActivityMachine::new(request.cancellation_type);
         self.begin(id, Machine::Activity(machine, info), Some(command))

@@ -1,6 +1,6 @@
 //! Takes in workflow tasks: finds them among the events, lines up their jobs, and closes them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::{
     Asked, Closing, Lineup, MARKER_LOCAL_ACTIVITY, MARKER_PATCH, MARKER_SIDE_EFFECT, Machine,
@@ -331,12 +331,13 @@ impl Run {
                     name,
                     input,
                     identity,
+                    header,
                     ..
                 } => updates.push(Update {
                     update_id: update_id.clone(),
                     name: name.clone(),
                     input: input.clone(),
-                    header: BTreeMap::new(),
+                    header: header.clone(),
                     identity: identity.clone(),
                 }),
                 _ => {}

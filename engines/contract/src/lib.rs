@@ -13,6 +13,7 @@ pub mod history_json;
 mod request;
 mod search_attributes;
 pub mod spelling;
+pub mod unmodelled;
 mod visibility;
 
 use std::{any::Any, collections::BTreeMap, fmt, time::SystemTime};

@@ -9,10 +9,11 @@ use steadfast_core::{
         ActivityId, EventId, Identity, QueryName, RequestId, RunId, SignalName, TaskQueue,
         UpdateId, UpdateName, WorkflowExecution, WorkflowId, WorkflowType,
     },
-    options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
+    options::{Priority, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
     payload::{Payload, PayloadMap, UserMetadata},
     retry::RetryPolicy,
     task::{ActivityTask, WorkflowTask},
+    unmodelled::Unmodelled,
 };
 use tokio::sync::watch;
 
@@ -82,6 +83,10 @@ pub struct StartWorkflowRequest {
     pub search_attributes: PayloadMap,
     /// Words for people about the first run.
     pub user_metadata: Option<Box<UserMetadata>>,
+    /// How urgent its tasks are.
+    pub priority: Option<Box<Priority>>,
+    /// What a client of another SDK says of the start besides.
+    pub unmodelled: Option<Box<Unmodelled>>,
 }
 
 /// Signals an execution.

@@ -84,6 +84,8 @@ fn start(id: usize, workflow_type: &str, task_queue: &str) -> StartWorkflowReque
         memo: PayloadMap::new(),
         search_attributes,
         user_metadata: None,
+        priority: None,
+        unmodelled: None,
     }
 }
 
@@ -100,6 +102,7 @@ async fn work(engine: &EmbeddedEngine, task_queue: &str, commands: Vec<Command>)
         query_results: Default::default(),
         force_new_workflow_task: false,
         sticky: None,
+        unmodelled: Default::default(),
     };
     engine
         .complete_workflow_task(task.token, completion)

@@ -486,9 +486,13 @@ impl Core {
             memo: request.memo,
             search_attributes: request.search_attributes,
             user_metadata: request.user_metadata,
+            priority: request.priority,
         };
         let request_id = Some(request.request_id);
         self.create(run_id.clone(), Box::new(start), request_id, now, |run| {
+            if let Some(said) = request.unmodelled {
+                run.keep_unmodelled(0, said);
+            }
             if let Some(signal) = signal {
                 // With a start delay the task waits, although there is a signal.
                 run.signal_at_start(signal, now);

@@ -30,6 +30,8 @@ pub(crate) fn start() -> StartWorkflowRequest {
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
         user_metadata: None,
+        priority: None,
+        unmodelled: None,
     }
 }
 

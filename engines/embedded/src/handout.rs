@@ -7,6 +7,7 @@ use steadfast_core::{
     event::HistoryEvent,
     failure::Failure,
     ids::{EventId, Namespace},
+    options::Priority,
     payload::Payload,
     task::{ActivityTask, TaskToken, WorkflowTask, WorkflowTaskCompletion},
     time::Timestamp,
@@ -204,6 +205,7 @@ impl Core {
                 continue;
             };
             let (execution, workflow_type) = (run.id.clone(), run.start.workflow_type.clone());
+            let of_run = run.start.priority.clone();
             let Some((activity, notices)) = run.start_activity(scheduled, attempt, request, now)
             else {
                 continue;
@@ -232,6 +234,7 @@ impl Core {
                 timeouts: command.timeouts.clone(),
                 retry_policy: command.retry_policy.clone(),
                 heartbeat_details: activity.heartbeat.clone(),
+                priority: Priority::inherited(command.priority.as_deref(), of_run.as_deref()),
             };
             if !request.remote {
                 self.try_attempt(key, scheduled, now);

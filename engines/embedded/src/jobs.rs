@@ -7,7 +7,7 @@
 use steadfast_core::{
     event::{ExternalFailedCause, ParentExecution, WorkflowExecutionStarted},
     ids::{EventId, RunId, WorkflowId},
-    options::{ParentClosePolicy, WorkflowIdReusePolicy},
+    options::{ParentClosePolicy, Priority, WorkflowIdReusePolicy},
     time::Timestamp,
 };
 use steadfast_engine::Signal;
@@ -217,6 +217,10 @@ impl Core {
                     memo: command.memo.clone(),
                     search_attributes: command.search_attributes.clone(),
                     user_metadata: command.user_metadata.clone(),
+                    priority: Priority::inherited(
+                        command.priority.as_deref(),
+                        parent.start.priority.as_deref(),
+                    ),
                 };
                 self.create(run_id.clone(), Box::new(start), None, now, |_| {});
                 Some(run_id)

@@ -265,12 +265,14 @@ fn apply_again(run: &mut Execution, chain: &Chain, request: &ResetWorkflowReques
                     name,
                     input,
                     identity,
+                    header,
                 }
                 | EventKind::WorkflowExecutionUpdateAccepted {
                     update_id,
                     name,
                     input,
                     identity,
+                    header,
                     ..
                 } if !request.exclude_updates
                     && !run.updates.contains_key(update_id)
@@ -281,6 +283,7 @@ fn apply_again(run: &mut Execution, chain: &Chain, request: &ResetWorkflowReques
                         name: name.clone(),
                         input: input.clone(),
                         identity: identity.clone(),
+                        header: header.clone(),
                     }
                 }
                 EventKind::ChildWorkflowExecutionCompleted {

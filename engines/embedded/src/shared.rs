@@ -554,6 +554,7 @@ mod tests {
             query_results: Default::default(),
             force_new_workflow_task: false,
             sticky: None,
+            unmodelled: Default::default(),
         };
         engine
             .complete_workflow_task(task.token, completion)

@@ -11,8 +11,8 @@ use steadfast_engine::{
     spelling::enums::{CONFLICT_POLICIES, REUSE_POLICIES},
 };
 use steadfast_wire::values::{
-    event_id_out, execution_out, id, normal_queue, retry_policy_out, search_attributes_out, text,
-    timeout_out, workflow_type,
+    event_id_out, execution_out, id, normal_queue, priority_out, retry_policy_out,
+    search_attributes_out, text, timeout_out, workflow_type,
 };
 use temporalio_protos::temporal::api::{
     enums::v1::ResetReapplyExcludeType, workflowservice::v1 as proto,
@@ -53,6 +53,7 @@ impl Connection {
             request_id: text(Some(request.request_id)),
             workflow_id_reuse_policy: REUSE_POLICIES.number(request.id_reuse_policy),
             workflow_id_conflict_policy: CONFLICT_POLICIES.number(request.id_conflict_policy),
+            priority: priority_out(request.priority),
             retry_policy: retry_policy_out(request.retry_policy)?,
             memo: self.wire.memo_out(request.memo)?,
             search_attributes: search_attributes_out(request.search_attributes),
@@ -99,6 +100,7 @@ impl Connection {
             },
             signal_name: text(Some(signal.name)),
             signal_input: self.wire.payloads_out(signal.input)?,
+            priority: priority_out(start.priority),
             retry_policy: retry_policy_out(start.retry_policy)?,
             memo: self.wire.memo_out(start.memo)?,
             search_attributes: search_attributes_out(start.search_attributes),

@@ -86,7 +86,7 @@ impl Connection {
             _ => self.bookmarks.find(&place),
         }
         .unwrap_or_default();
-        let mut reader = EventReader::new(&self.wire);
+        let mut reader = EventReader::new(&self.wire).keeping();
         let mut events: Vec<HistoryEvent> = Vec::new();
         let page_size = request.page_size.max(1);
         loop {

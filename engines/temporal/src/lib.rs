@@ -130,6 +130,7 @@ impl TemporalEngine {
                 wire: Wire {
                     codec: options.codec,
                     encode_failures: options.encode_failures,
+                    verbatim: false,
                 },
                 namespace: namespace.clone(),
                 sticky_timeout: options.sticky_timeout,

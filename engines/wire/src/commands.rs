@@ -27,8 +27,8 @@ use temporalio_protos::temporal::api::{
 };
 
 use super::values::{
-    Wire, Wired, duration_out, event_id_out, execution_out, lacks, normal_queue, retry_policy_out,
-    search_attributes_out, text, timeout_out, workflow_type,
+    Wire, Wired, duration_out, event_id_out, execution_out, lacks, normal_queue, priority_out,
+    retry_policy_out, search_attributes_out, text, timeout_out, workflow_type,
 };
 
 /// The commands of an answer and the messages that some of them stand for.
@@ -111,6 +111,7 @@ impl Wire {
                             activity.timeouts.start_to_close_timeout,
                         ),
                         heartbeat_timeout: timeout_out(activity.timeouts.heartbeat_timeout),
+                        priority: priority_out(activity.priority),
                         retry_policy: retry_policy_out(activity.retry_policy)
                             .map_err(refused("BadScheduleActivityAttributes"))?,
                         ..proto::ScheduleActivityTaskCommandAttributes::default()
@@ -279,6 +280,7 @@ impl Wire {
             workflow_task_timeout: timeout_out(child.timeouts.task_timeout),
             parent_close_policy: PARENT_CLOSE_POLICIES.number(child.parent_close_policy),
             workflow_id_reuse_policy: REUSE_POLICIES.number(child.workflow_id_reuse_policy),
+            priority: priority_out(child.priority),
             retry_policy: retry_policy_out(child.retry_policy).map_err(refused(
                 "BadStartChildExecutionAttributes: invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand",
             ))?,

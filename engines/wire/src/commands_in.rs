@@ -12,6 +12,7 @@ use steadfast_core::{
     event::WorkflowTaskFailedCause as Cause,
     ids::{TaskQueue, UpdateId},
     options::WorkflowTimeouts,
+    unmodelled::Unmodelled,
 };
 use steadfast_engine::{
     EngineError,
@@ -24,9 +25,12 @@ use temporalio_protos::temporal::api::{
     update::v1 as update,
 };
 
-use crate::values::{
-    Wire, Wired, activity_timeouts, duration_in, event_id, id, lacks, optional_id, queue_name,
-    retry_policy_in, search_attributes_in, target, timeout_in, type_name,
+use crate::{
+    unmodelled::of_command,
+    values::{
+        Wire, Wired, activity_timeouts, duration_in, event_id, id, lacks, optional_id, priority_in,
+        queue_name, retry_policy_in, search_attributes_in, target, timeout_in, type_name,
+    },
 };
 
 /// Why an answer cannot be understood: with this cause the task has failed.
@@ -36,6 +40,14 @@ pub struct Misunderstood {
     pub cause: Cause,
     /// What is wrong.
     pub message: String,
+}
+
+/// What a worker asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Understood {
+    pub(crate) commands: Vec<Command>,
+    /// What is said besides of the event of a command, by the command's index.
+    pub(crate) unmodelled: BTreeMap<usize, Box<Unmodelled>>,
 }
 
 /// What a command may leave out that is as it is in the run that asks.
@@ -74,15 +86,16 @@ impl Wire {
     /// # Errors
     ///
     /// When something that a command must have is not there, or a command of this version is not one.
-    pub fn answer_in(
+    pub(crate) fn answer_in(
         &self,
         commands: Vec<proto::Command>,
         messages: Vec<Message>,
         own: &OwnRun,
-    ) -> Result<Vec<Command>, Misunderstood> {
+    ) -> Result<Understood, Misunderstood> {
         let of_update = Misunderstood::because(Cause::BadUpdateWorkflowExecutionMessage);
         let mut waiting: BTreeMap<String, Command> = BTreeMap::new();
         let mut answer = Vec::new();
+        let mut unmodelled = BTreeMap::new();
         for message in messages {
             let message_id = message.id.clone();
             match self.update_in_answer(message).map_err(&of_update)? {
@@ -102,6 +115,9 @@ impl Wire {
                 }
                 Some(attributes) => {
                     let cause = cause_of(&attributes);
+                    if let Some(said) = of_command(&attributes) {
+                        unmodelled.insert(answer.len(), said);
+                    }
                     let read = || {
                         let mut read = self.command_in(attributes, own)?;
                         read.set_user_metadata(self.user_metadata_in(command.user_metadata)?);
@@ -116,7 +132,10 @@ impl Wire {
             }
         }
         match waiting.pop_first() {
-            None => Ok(answer),
+            None => Ok(Understood {
+                commands: answer,
+                unmodelled,
+            }),
             Some((message_id, _)) => Err(of_update(EngineError::invalid(format!(
                 "no command says when the message {message_id} takes effect"
             )))),
@@ -274,6 +293,7 @@ impl Wire {
             ),
             retry_policy: retry_policy_in(a.retry_policy),
             user_metadata: None,
+            priority: priority_in(a.priority),
         })
     }
 
@@ -282,6 +302,7 @@ impl Wire {
         a: proto::StartChildWorkflowExecutionCommandAttributes,
         own: &OwnRun,
     ) -> Wired<StartChildWorkflowExecution> {
+        no_schedule(&a.cron_schedule)?;
         Ok(StartChildWorkflowExecution {
             workflow_id: id(&a.workflow_id)?,
             workflow_type: id(&type_name(a.workflow_type))?,
@@ -303,6 +324,7 @@ impl Wire {
             memo: self.memo_in(a.memo)?,
             search_attributes: search_attributes_in(a.search_attributes),
             user_metadata: None,
+            priority: priority_in(a.priority),
         })
     }
 
@@ -311,6 +333,14 @@ impl Wire {
         a: proto::ContinueAsNewWorkflowExecutionCommandAttributes,
         own: &OwnRun,
     ) -> Wired<ContinueAsNewWorkflowExecution> {
+        no_schedule(&a.cron_schedule)?;
+        if a.backoff_start_interval
+            .is_some_and(|wait| wait.seconds > 0 || wait.nanos > 0)
+        {
+            return Err(EngineError::Unsupported {
+                message: "a run that waits before it continues as new is not offered here; let the new run wait".to_owned(),
+            });
+        }
         let workflow_type = type_name(a.workflow_type);
         let is_same = workflow_type.is_empty();
         Ok(ContinueAsNewWorkflowExecution {
@@ -337,6 +367,16 @@ impl Wire {
                 .map(|attributes| search_attributes_in(Some(attributes))),
         })
     }
+}
+
+/// A schedule would be left out in silence.
+fn no_schedule(cron: &str) -> Wired<()> {
+    if cron.is_empty() {
+        return Ok(());
+    }
+    Err(EngineError::Unsupported {
+        message: "cron schedules are not offered here".to_owned(),
+    })
 }
 
 /// The cause with which a task fails that brought such a command, if it cannot be understood.

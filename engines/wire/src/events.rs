@@ -32,6 +32,7 @@ use super::{
         Wire, Wired, attempt, count, duration_in, event_id, id, optional_id, queue_name, time_in,
     },
 };
+use crate::unmodelled::left_out;
 
 /// Reads a history in its protobuf form, the message `temporal.api.history.v1.History`.
 ///
@@ -44,7 +45,11 @@ use super::{
 pub fn read_history(bytes: &[u8]) -> Result<History, EngineError> {
     let message = prost::Message::decode(bytes)
         .map_err(|error| EngineError::invalid(format!("this is not a history: {error}")))?;
-    let events = EventReader::new(&Wire::default()).read(Some(message))?;
+    let wire = Wire {
+        verbatim: true,
+        ..Wire::default()
+    };
+    let events = EventReader::new(&wire).keeping().read(Some(message))?;
     History::of_events(events).ok_or_else(|| {
         EngineError::invalid("a history starts with WorkflowExecutionStarted; this one does not")
     })
@@ -55,6 +60,7 @@ pub fn read_history(bytes: &[u8]) -> Result<History, EngineError> {
 pub struct EventReader<'a> {
     wire: &'a Wire,
     admitted: AdmittedUpdates,
+    keeps: bool,
 }
 
 impl<'a> EventReader<'a> {
@@ -63,6 +69,17 @@ impl<'a> EventReader<'a> {
         Self {
             wire,
             admitted: AdmittedUpdates::default(),
+            keeps: false,
+        }
+    }
+
+    /// Keeps with each event what it says and a history has no field for: for whoever shows the history, or tells it
+    /// again. A worker has no use for it, and it costs as much as reading the event.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        Self {
+            keeps: true,
+            ..self
         }
     }
 
@@ -73,6 +90,7 @@ impl<'a> EventReader<'a> {
     }
 
     fn event(&mut self, event: proto::HistoryEvent) -> Wired<HistoryEvent> {
+        let original = self.keeps.then(|| event.clone());
         let number = u64::try_from(event.event_type).unwrap_or(0);
         let event_type =
             event_types::of_number(number).map_or_else(|| number.to_string(), str::to_owned);
@@ -85,11 +103,12 @@ impl<'a> EventReader<'a> {
             event_type,
         });
         kind.set_user_metadata(self.wire.user_metadata_in(event.user_metadata)?);
-        Ok(HistoryEvent {
-            event_id: event_id(event.event_id),
-            event_time: time_in(event.event_time),
-            kind,
-        })
+        let mut read = HistoryEvent::new(event_id(event.event_id), time_in(event.event_time), kind);
+        if let Some(original) = original {
+            let told = self.wire.event_out(read.clone(), &Home::default())?;
+            read.unmodelled = left_out(&original, &told);
+        }
+        Ok(read)
     }
 
     /// `None` if a history does not hold events of the type.

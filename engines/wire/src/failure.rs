@@ -19,7 +19,7 @@ use temporalio_protos::temporal::api::{
 
 use super::values::{
     Wire, Wired, duration_in, event_id, event_id_out, execution_out, id, lacks, optional_id,
-    target, text, timeout_out, type_name, workflow_type,
+    plain_in, plain_out, target, text, timeout_out, type_name, workflow_type,
 };
 
 /// What a failure says whose message went through a codec.
@@ -35,16 +35,16 @@ impl Wire {
             Some(cause) => Some(Box::new(self.failure_out(*cause)?)),
             None => None,
         };
-        let failure_info = Some(self.kind_out(failure.kind)?);
+        let failure_info = self.kind_out(failure.kind)?;
         let mut out = proto::Failure {
             message: failure.message,
             source: failure.source,
             stack_trace: failure.stack_trace,
-            encoded_attributes: None,
+            encoded_attributes: failure.encoded_attributes.map(|it| plain_out(*it)),
             cause,
             failure_info,
         };
-        if self.encode_failures {
+        if self.encode_failures && out.encoded_attributes.is_none() {
             let attributes = json!({ MESSAGE: out.message, STACK_TRACE: out.stack_trace });
             let attributes = Payload::json(attributes.to_string().into_bytes());
             out.encoded_attributes = Some(self.payload_out(attributes)?);
@@ -54,8 +54,8 @@ impl Wire {
         Ok(out)
     }
 
-    fn kind_out(&self, kind: FailureKind) -> Wired<FailureInfo> {
-        Ok(match kind {
+    fn kind_out(&self, kind: FailureKind) -> Wired<Option<FailureInfo>> {
+        Ok(Some(match kind {
             FailureKind::Application {
                 error_type,
                 non_retryable,
@@ -126,7 +126,8 @@ impl Wire {
                 r#type: error_type,
                 retry_behavior: NEXUS_RETRY_BEHAVIORS.number(retry_behavior),
             }),
-        })
+            FailureKind::Unspecified => return Ok(None),
+        }))
     }
 
     pub(crate) fn optional_failure_out(
@@ -156,13 +157,24 @@ impl Wire {
         }
         let mut cause = None;
         for failure in chain.into_iter().rev() {
-            let (message, stack_trace) = self.attributes(&failure);
+            let (message, stack_trace, encoded_attributes) = match self.verbatim {
+                true => (
+                    failure.message,
+                    failure.stack_trace,
+                    failure.encoded_attributes.map(|it| Box::new(plain_in(it))),
+                ),
+                false => {
+                    let (message, stack_trace) = self.attributes(&failure);
+                    (message, stack_trace, None)
+                }
+            };
             cause = Some(Box::new(Failure {
                 message,
                 source: failure.source,
                 stack_trace,
                 kind: self.kind_in(failure.failure_info)?,
                 cause,
+                encoded_attributes,
             }));
         }
         Ok(cause.map(|failure| *failure))
@@ -247,8 +259,8 @@ impl Wire {
                     .of_number(info.retry_behavior)
                     .unwrap_or_default(),
             },
-            // A message only: so says the service why it refused a workflow task.
-            None => Failure::application("", "").kind,
+            // So says the service why it refused a workflow task.
+            None => FailureKind::Unspecified,
         })
     }
 }
@@ -476,7 +488,7 @@ pub(crate) mod tests {
         fn a_failure_goes_through_a_codec_whole(failure in failures(), encode_failures: bool) {
             let failure = Wire::default().failure_in(Some(failure))?;
             let codec: Arc<dyn PayloadCodec> = Arc::new(Reverse);
-            let wire = Wire { codec: Some(codec), encode_failures };
+            let wire = Wire { codec: Some(codec), encode_failures, verbatim: false };
             let out = wire.failure_out(failure.clone())?;
             if encode_failures {
                 prop_assert_eq!(&out.message, ENCODED);

@@ -16,6 +16,7 @@ mod tasks;
 mod tasks_out;
 #[cfg(test)]
 mod tests_tasks;
+mod unmodelled;
 pub mod values;
 
 pub use self::{
@@ -25,5 +26,6 @@ pub use self::{
     descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
     events::{EventReader, Home, read_history},
     tasks::ONLY_QUERY,
+    unmodelled::DESCRIPTORS,
     values::{Wire, Wired},
 };

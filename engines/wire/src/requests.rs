@@ -34,9 +34,12 @@ pub use self::{
     checks::{NOBODY, caller},
     tasks::{activity_poll_in, workflow_poll_in},
 };
-use crate::values::{
-    Wire, Wired, duration_in, event_id, retry_policy_in, search_attributes_in, timeout_in,
-    type_name,
+use crate::{
+    unmodelled,
+    values::{
+        Wire, Wired, duration_in, event_id, priority_in, retry_policy_in, search_attributes_in,
+        timeout_in, type_name,
+    },
 };
 
 /// The number of the deprecated policy that is a conflict policy today.
@@ -111,6 +114,9 @@ impl Wire {
             search_attributes: request.search_attributes,
             user_metadata: request.user_metadata,
             header: request.header,
+            priority: request.priority,
+            versioning_override: request.versioning_override,
+            time_skipping_config: request.time_skipping_config,
             workflow_start_delay: request.workflow_start_delay,
             ..proto::StartWorkflowExecutionRequest::default()
         };
@@ -172,6 +178,11 @@ impl Wire {
             memo: self.memo_in(request.memo)?,
             search_attributes: search_attributes_in(request.search_attributes),
             user_metadata: self.user_metadata_in(request.user_metadata)?,
+            priority: priority_in(request.priority),
+            unmodelled: unmodelled::of_start(
+                request.versioning_override,
+                request.time_skipping_config,
+            ),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::{
     events::EventReader,
     values::{
         Wire, Wired, activity_timeouts, attempt, event_id, execution_in, id, lacks, optional_id,
-        retry_policy_in, time_in, type_name,
+        priority_in, retry_policy_in, time_in, type_name,
     },
 };
 
@@ -104,6 +104,7 @@ impl Wire {
             ),
             retry_policy: retry_policy_in(response.retry_policy),
             heartbeat_details: self.payloads_in(response.heartbeat_details)?,
+            priority: priority_in(response.priority),
         })
     }
 }

@@ -19,8 +19,8 @@ use crate::{
     commands::any,
     events::Home,
     values::{
-        Wire, Wired, attempt_out, event_id_out, execution_out, recorded_policy_out, text, time_out,
-        timeout_out, workflow_type,
+        Wire, Wired, attempt_out, event_id_out, execution_out, priority_out, recorded_policy_out,
+        text, time_out, timeout_out, workflow_type,
     },
 };
 
@@ -145,6 +145,7 @@ impl Wire {
             start_to_close_timeout: timeout_out(task.timeouts.start_to_close_timeout),
             heartbeat_timeout: timeout_out(task.timeouts.heartbeat_timeout),
             retry_policy: task.retry_policy.map(recorded_policy_out),
+            priority: priority_out(task.priority),
             ..PollActivityTaskQueueResponse::default()
         })
     }

@@ -177,7 +177,7 @@ proptest! {
     #[test]
     fn commands_of_every_kind_come_in_as_they_went(parts in parts(), codec: bool) {
         let wire = if codec {
-            Wire { codec: Some(Arc::new(Reverse)), encode_failures: true }
+            Wire { codec: Some(Arc::new(Reverse)), encode_failures: true, verbatim: false }
         } else {
             Wire::default()
         };
@@ -188,7 +188,7 @@ proptest! {
         let messages: Vec<Message> = out.messages.iter().map(sent_over).collect();
         let came = wire.answer_in(sent, messages, &own()).unwrap();
         let names: std::collections::BTreeSet<_> = commands.iter().map(Command::name).collect();
-        prop_assert_eq!(came, commands);
+        prop_assert_eq!(came.commands, commands);
         prop_assert_eq!(names.len(), 17, "all kinds of commands");
     }
 
@@ -232,6 +232,7 @@ proptest! {
             },
             retry_policy: parts.policy.clone(),
             heartbeat_details: parts.payloads,
+            priority: None,
         };
         let out = Wire::default().activity_task_out(task.clone()).unwrap();
         let out: PollActivityTaskQueueResponse = sent_over(&out);
@@ -298,7 +299,7 @@ fn the_next_run_and_a_child_are_as_the_run_that_asks_for_them() {
     let [
         Command::StartChildWorkflowExecution(child),
         Command::ContinueAsNewWorkflowExecution(next),
-    ] = commands.as_slice()
+    ] = commands.commands.as_slice()
     else {
         panic!("they are other commands");
     };

@@ -3,12 +3,18 @@
 //! What comes in may be anything: nothing here panics, and what cannot be understood is an error that
 //! names it.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
+use prost::Message as _;
 use prost_wkt_types::{Duration as ProtoDuration, Timestamp as ProtoTimestamp};
 use steadfast_core::{
     ids::{EventId, InvalidId, RunId, WorkflowExecution, WorkflowId},
-    options::ActivityTimeouts,
+    options::{ActivityTimeouts, Priority},
     payload::{Bytes, Payload, PayloadMap, UserMetadata},
     retry::RetryPolicy,
     time::Timestamp,
@@ -25,6 +31,8 @@ use temporalio_protos::temporal::api::{
 pub type Wired<T> = Result<T, EngineError>;
 
 const ENCODING: &str = "encoding";
+/// The encoding of a value that stands for several: their message `Payloads`.
+const PAYLOADS: &str = "steadfast/payloads";
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 /// The longest duration of protobuf.
 const MAX_SECONDS: u64 = 315_576_000_000;
@@ -36,6 +44,9 @@ pub struct Wire {
     pub codec: Option<Arc<dyn PayloadCodec>>,
     /// Whether the messages of failures go through it too.
     pub encode_failures: bool,
+    /// Whether what a run has in another form stays as it came: some payloads where it has one, and the encoded
+    /// attributes of failures. So does a service, which gives everybody what others said.
+    pub verbatim: bool,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
@@ -86,14 +97,34 @@ impl Wire {
             .collect()
     }
 
-    /// A value as the only one of some payloads.
+    /// A value as the only one of some payloads, unless it stands for some.
     pub fn single_out(&self, payload: Option<Payload>) -> Wired<Option<common::Payloads>> {
-        self.payloads_out(payload.into_iter().collect())
+        match payload {
+            Some(payload) if payload.encoding == PAYLOADS => {
+                let payloads = common::Payloads::decode(payload.data.as_slice());
+                payloads
+                    .map(Some)
+                    .map_err(|_| lacks("payloads that can be read"))
+            }
+            payload => self.payloads_out(payload.into_iter().collect()),
+        }
     }
 
-    /// The first of some payloads: a result is one value.
+    /// The first of some payloads: a result is one value. If they are kept as they came, one that stands for all.
     pub fn single_in(&self, payloads: Option<common::Payloads>) -> Wired<Option<Payload>> {
         let payloads = payloads.map(|payloads| payloads.payloads);
+        if self.verbatim
+            && let Some(payloads) = payloads.as_ref().filter(|payloads| payloads.len() > 1)
+        {
+            let message = common::Payloads {
+                payloads: payloads.clone(),
+            };
+            return Ok(Some(Payload {
+                encoding: Cow::Borrowed(PAYLOADS),
+                data: Bytes::from(message.encode_to_vec()),
+                metadata: BTreeMap::new(),
+            }));
+        }
         let first = payloads.and_then(|payloads| payloads.into_iter().next());
         first.map(|payload| self.payload_in(payload)).transpose()
     }
@@ -196,7 +227,7 @@ pub fn search_attribute_out(payload: Payload) -> common::Payload {
     plain_out(payload)
 }
 
-fn plain_out(payload: Payload) -> common::Payload {
+pub(crate) fn plain_out(payload: Payload) -> common::Payload {
     let mut metadata: HashMap<String, Vec<u8>> = payload
         .metadata
         .into_iter()
@@ -230,6 +261,27 @@ pub fn plain_in(payload: common::Payload) -> Payload {
             .map(|(key, value)| (key, Bytes::from(value)))
             .collect(),
     }
+}
+
+/// A priority; one that says nothing is none.
+pub fn priority_in(priority: Option<common::Priority>) -> Option<Box<Priority>> {
+    let priority = priority?;
+    let said = Priority {
+        priority_key: priority.priority_key,
+        fairness_key: priority.fairness_key,
+        fairness_weight: priority.fairness_weight,
+    };
+    said.said()
+}
+
+/// A priority, if there is one.
+pub fn priority_out(priority: Option<Box<Priority>>) -> Option<common::Priority> {
+    let priority = *priority?;
+    Some(common::Priority {
+        priority_key: priority.priority_key,
+        fairness_key: priority.fairness_key,
+        fairness_weight: priority.fairness_weight,
+    })
 }
 
 /// What a message of the service lacks.

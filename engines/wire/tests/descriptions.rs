@@ -82,38 +82,36 @@ fn description(status: ExecutionStatus) -> WorkflowDescription {
 /// The first event of a run that began to execute 20 seconds after its start.
 fn first() -> HistoryEvent {
     let run = RunId::new("second").unwrap();
-    HistoryEvent {
-        event_id: EventId(1),
-        event_time: at(90),
-        kind: EventKind::WorkflowExecutionStarted(Box::new(WorkflowExecutionStarted {
-            workflow_id: WorkflowId::new("order").unwrap(),
-            workflow_type: WorkflowType::new("Order").unwrap(),
-            task_queue: "shop".try_into().unwrap(),
-            input: Vec::new(),
-            header: PayloadMap::new(),
-            timeouts: WorkflowTimeouts {
-                execution_timeout: seconds(1_000),
-                run_timeout: seconds(500),
-                task_timeout: None,
-            },
-            identity: None,
-            original_execution_run_id: run.clone(),
-            first_execution_run_id: run,
-            continued_execution_run_id: None,
-            initiator: None,
-            continued_failure: None,
-            last_completion_result: None,
-            parent: None,
-            root: Some(execution("shop", "root")),
-            retry_policy: None,
-            attempt: 1,
-            execution_expiration_time: Some(at(600)),
-            first_workflow_task_backoff: Duration::from_secs(20),
-            memo: PayloadMap::new(),
-            search_attributes: PayloadMap::new(),
-            user_metadata: None,
-        })),
-    }
+    let kind = EventKind::WorkflowExecutionStarted(Box::new(WorkflowExecutionStarted {
+        workflow_id: WorkflowId::new("order").unwrap(),
+        workflow_type: WorkflowType::new("Order").unwrap(),
+        task_queue: "shop".try_into().unwrap(),
+        input: Vec::new(),
+        header: PayloadMap::new(),
+        timeouts: WorkflowTimeouts {
+            execution_timeout: seconds(1_000),
+            run_timeout: seconds(500),
+            task_timeout: None,
+        },
+        identity: None,
+        original_execution_run_id: run.clone(),
+        first_execution_run_id: run,
+        continued_execution_run_id: None,
+        initiator: None,
+        continued_failure: None,
+        last_completion_result: None,
+        parent: None,
+        root: Some(execution("shop", "root")),
+        retry_policy: None,
+        attempt: 1,
+        execution_expiration_time: Some(at(600)),
+        first_workflow_task_backoff: Duration::from_secs(20),
+        memo: PayloadMap::new(),
+        search_attributes: PayloadMap::new(),
+        user_metadata: None,
+        priority: None,
+    }));
+    HistoryEvent::new(EventId(1), at(90), kind)
 }
 
 #[test]

@@ -1,20 +1,20 @@
 //! The recorded histories of the other packages: what a service wrote is what a service would write.
 //!
-//! They are read from JSON, which is a way of its own into `core`: what goes out here is checked against what came in
-//! there.
+//! Their JSON is made into messages by descriptors, which knows nothing of `core`.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use prost::Message as _;
+use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor};
 use serde_json::{Value, json};
-use steadfast_core::history::History;
+use steadfast_core::{event::HistoryEvent, history::History};
 use steadfast_engine::history_json::from_json;
-use steadfast_wire::{EventReader, Home, Wire, Wired, read_history};
-use temporalio_protos::temporal::api::{enums::v1::EventType, history::v1 as proto};
+use steadfast_wire::{DESCRIPTORS, EventReader, Home, Wire, Wired, read_history};
+use temporalio_protos::temporal::api::history::v1 as proto;
 
 /// The folders with recordings, and how many there are at least.
 const FOLDERS: [(&str, usize); 4] = [
@@ -39,22 +39,43 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-fn read(file: &Path) -> History {
+fn read_json(file: &Path) -> History {
     let text = fs::read_to_string(file).expect("the file exists");
     from_json(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// A namespace of that name.
-fn home(namespace: &str) -> Home {
+static MESSAGES: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    DescriptorPool::decode(DESCRIPTORS).expect("the descriptors were made for this")
+});
+
+fn descriptor(name: &str) -> MessageDescriptor {
+    let name = format!("temporal.api.history.v1.{name}");
+    let message = MESSAGES.get_message_by_name(&name);
+    message.expect("it is one of Temporal's messages")
+}
+
+/// The messages of a recording.
+fn recorded(file: &Path) -> proto::History {
+    let text = fs::read_to_string(file).expect("the file exists");
+    let mut json = serde_json::Deserializer::from_str(&text);
+    // Fields of a later protocol have no place in these messages.
+    let options = DeserializeOptions::new().deny_unknown_fields(false);
+    let message =
+        DynamicMessage::deserialize_with_options(descriptor("History"), &mut json, &options);
+    let message = message.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    message.transcode_to().expect("it is that message")
+}
+
+fn home() -> Home {
     Home {
-        namespace: namespace.to_owned(),
+        namespace: "default".to_owned(),
         namespace_id: "9bd5c6d4-2d3c-4bd5-a2a8-c4b0dc6ff4a0".to_owned(),
     }
 }
 
-fn written(history: &History, home: &Home) -> proto::History {
-    let events = history.events.iter().cloned();
-    let events = events.map(|event| Wire::default().event_out(event, home));
+fn written(events: Vec<HistoryEvent>) -> proto::History {
+    let events = events.into_iter();
+    let events = events.map(|event| Wire::default().event_out(event, &home()));
     proto::History {
         events: events
             .collect::<Wired<_>>()
@@ -62,193 +83,111 @@ fn written(history: &History, home: &Home) -> proto::History {
     }
 }
 
-#[test]
-fn what_a_service_recorded_goes_out_and_comes_in_as_it_was() {
-    for file in files() {
-        let history = read(&file);
-        let bytes = written(&history, &home("default")).encode_to_vec();
-        let again = read_history(&bytes).unwrap();
-        assert_eq!(again.events, history.events, "{}", file.display());
+/// The events as they are in the file of the embedded engine.
+fn kept(events: &[HistoryEvent]) -> Vec<HistoryEvent> {
+    let bytes: Vec<u8> = events
+        .iter()
+        .flat_map(|event| rmp_serde::to_vec(event).expect("an event has an encoding"))
+        .collect();
+    let mut rest = bytes.as_slice();
+    let mut read = Vec::new();
+    while !rest.is_empty() {
+        read.push(rmp_serde::decode::from_read(&mut rest).expect("what was written can be read"));
     }
+    read
 }
 
-#[test]
-fn what_a_service_tells_is_what_it_would_tell_of_what_was_read() {
-    let home = home("default");
-    for file in files() {
-        let told = written(&read(&file), &home);
-        let wire = Wire::default();
-        let read = EventReader::new(&wire).read(Some(told.clone())).unwrap();
-        let again = read.into_iter().map(|event| wire.event_out(event, &home));
-        let again: Vec<proto::HistoryEvent> = again.collect::<Wired<_>>().unwrap();
-        assert_eq!(again, told.events, "{}", file.display());
-    }
-}
-
-/// What a history has no place for and a service tells all the same: attributes with their names here.
-const ADDED: [(&str, &str); 4] = [
-    ("acceptedRequestMessageId", "accepted_request_message_id"),
-    ("namespace", "namespace"),
-    ("parentWorkflowNamespace", "parent_workflow_namespace"),
-    ("protocolInstanceId", "protocol_instance_id"),
-];
-
-/// What the names of attributes end in.
-const ATTRIBUTES: &str = "EventAttributes";
-
-/// The namespace that the events of a recording name, if they name one.
-fn namespace(events: &[Value]) -> &str {
-    let fields = events.iter().filter_map(Value::as_object).flatten();
-    let mut named = fields
-        .filter(|(name, _)| name.ends_with(ATTRIBUTES))
-        .flat_map(|(_, it)| [&it["namespace"], &it["parentWorkflowNamespace"]])
-        .filter_map(Value::as_str);
-    named.next().unwrap_or("default")
-}
-
-#[test]
-fn what_a_history_does_not_hold_is_told_as_the_service_told_it() {
-    let mut checked = 0;
-    for file in files() {
-        if file.to_string_lossy().contains("constructed") {
-            // Its values are made up.
-            continue;
-        }
-        let text = fs::read_to_string(&file).unwrap();
-        let original: Value = serde_json::from_str(&text).unwrap();
-        let originals = original["events"].as_array().unwrap();
-        let told = written(&read(&file), &home(namespace(originals))).events;
-        assert_eq!(told.len(), originals.len());
-        for (told, original) in told.into_iter().zip(originals) {
-            let place = format!("{}, event {}", file.display(), told.event_id);
-            let event_type = EventType::try_from(told.event_type).unwrap();
-            assert_eq!(original["eventType"], event_type.as_str_name(), "{place}");
-            let Some(attributes) = told.attributes else {
-                continue;
-            };
-            let attributes = format!("{attributes:?}");
-            let mut fields = original.as_object().unwrap().iter();
-            let (_, original) = fields.find(|(name, _)| name.ends_with(ATTRIBUTES)).unwrap();
-            for (name, here) in ADDED {
-                let Some(value) = original[name].as_str() else {
-                    continue;
-                };
-                let expected = format!("{here}: {value:?}");
-                assert!(attributes.contains(&expected), "{place}: {expected}");
-                checked += 1;
-            }
-            if original["taskQueue"]["kind"] == "TASK_QUEUE_KIND_NORMAL" {
-                assert!(attributes.contains("kind: Normal"), "{place}");
-                checked += 1;
-            }
-        }
-    }
-    // The recordings have hundreds of them.
-    assert!(checked > 500, "{checked}");
-}
-
-/// What a service records of an event and would not be told, since a history does not hold it: attributes and field. What is
-/// inside of these fields is compared as `core` has it. (The namespace that is not told is one that was not found.)
-const NOT_TOLD: &str = "
-    activityTaskFailed.cause childWorkflowExecutionStarted.header markerRecorded.header
-    requestCancelExternalWorkflowExecutionFailed.namespace
-    requestCancelExternalWorkflowExecutionFailed.workflowTaskCompletedEventId
-    signalExternalWorkflowExecutionFailed.workflowTaskCompletedEventId
-    workflowExecutionContinuedAsNew.backoffStartInterval workflowExecutionContinuedAsNew.failure
-    workflowExecutionContinuedAsNew.initialVersioningBehavior workflowExecutionContinuedAsNew.initiator
-    workflowExecutionContinuedAsNew.lastCompletionResult workflowExecutionSignaled.skipGenerateWorkflowTask
-    workflowExecutionStarted.declinedTargetVersionUpgrade workflowExecutionStarted.eagerExecutionAccepted
-    workflowExecutionStarted.inheritedAutoUpgradeInfo workflowExecutionStarted.inheritedBuildId
-    workflowExecutionStarted.inheritedPinnedVersion workflowExecutionStarted.parentInitiatedEventVersion
-    workflowExecutionStarted.parentPinnedWorkerDeploymentVersion workflowExecutionStarted.prevAutoResetPoints
-    workflowExecutionStarted.propagatedNexusSerializationContext workflowExecutionStarted.sourceVersionStamp
-    workflowTaskCompleted.binaryChecksum workflowTaskCompleted.deployment workflowTaskCompleted.deploymentVersion
-    workflowTaskCompleted.meteringMetadata workflowTaskCompleted.sdkMetadata
-    workflowTaskCompleted.versioningBehavior workflowTaskCompleted.workerDeploymentName
-    workflowTaskCompleted.workerDeploymentVersion workflowTaskFailed.binaryChecksum
-    workflowTaskFailed.forkEventVersion workflowTaskStarted.suggestContinueAsNewReasons
-    workflowTaskStarted.targetWorkerDeploymentVersionChanged";
-
-/// Those that many attributes have. `namespaceId` is another one where the recording was made in another namespace.
-const NOT_TOLD_ANYWHERE: &str = "
-    buildIdRedirectCounter control cronSchedule inheritBuildId namespaceId priority useWorkflowBuildId workerVersion";
-
-#[test]
-fn a_service_is_told_all_but_what_a_history_does_not_hold() {
-    let mut lost = BTreeSet::new();
-    for file in files() {
-        let text = fs::read_to_string(&file).unwrap();
-        let original: Value = serde_json::from_str(&text).unwrap();
-        let originals = original["events"].as_array().unwrap();
-        let told = written(&read(&file), &home("default")).events;
-        for (told, original) in told.into_iter().zip(originals) {
-            compare("event", original, &format!("{told:?}"), &mut lost);
-            let Some(attributes) = told.attributes else {
-                // An event that this version does not know.
-                continue;
-            };
-            let mut fields = original.as_object().unwrap().iter();
-            let (name, original) = fields.find(|(name, _)| name.ends_with(ATTRIBUTES)).unwrap();
-            let name = name.trim_end_matches(ATTRIBUTES);
-            compare(name, original, &format!("{attributes:?}"), &mut lost);
-        }
-    }
-    let expected: Vec<&str> = NOT_TOLD.split_whitespace().collect();
-    assert_eq!(lost.iter().collect::<Vec<_>>(), expected);
-}
-
-/// Collects the fields of a message that are set in its JSON and not in what is told.
-fn compare(message: &str, original: &Value, told: &str, lost: &mut BTreeSet<String>) {
-    let told = fields(told);
-    let anywhere: Vec<&str> = NOT_TOLD_ANYWHERE.split_whitespace().collect();
-    for (name, value) in original.as_object().expect("a message is an object") {
-        let unset = [json!(""), json!("0"), json!("0s"), json!({}), json!([])];
-        if unset.contains(value) || anywhere.contains(&name.as_str()) || name.ends_with(ATTRIBUTES)
-        {
-            continue;
-        }
-        let unset = ["0", "\"\"", "None", "[]", "{}", "false", "Unspecified"];
-        let told = told.get(&snake(name)).map_or("None", String::as_str);
-        if unset.contains(&told) {
-            lost.insert(format!("{message}.{name}"));
-        }
-    }
-}
-
-/// The fields of a message as it shows itself.
-fn fields(shown: &str) -> BTreeMap<String, String> {
-    let (_, inside) = shown.split_once('{').expect("a message has fields");
-    let mut fields = BTreeMap::new();
-    let (mut field, mut depth, mut quoted, mut escaped) = (String::new(), 0, false, false);
-    for letter in inside.chars() {
-        match letter {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '{' | '[' | '(' if !quoted => depth += 1,
-            '}' | ']' | ')' if !quoted => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 || (depth == 0 && !quoted && letter == ',') {
-            if let Some((name, value)) = field.trim().split_once(": ") {
-                fields.insert(name.to_owned(), value.to_owned());
-            }
-            field.clear();
-        } else {
-            field.push(letter);
-        }
-        if depth < 0 {
-            break;
-        }
-    }
-    fields
-}
-
-/// `eventId` as `event_id`.
-fn snake(name: &str) -> String {
-    let letters = name.chars().map(|letter| match letter {
-        'A'..='Z' => format!("_{}", letter.to_ascii_lowercase()),
-        letter => letter.to_string(),
+/// The JSON of messages in which those are left out that say nothing: protobuf tells them from none, and nobody else.
+fn said(history: proto::History) -> Vec<Value> {
+    let events = history.events.into_iter().map(|mut event| {
+        // The service numbers its tasks.
+        event.task_id = 0;
+        let mut json = message_json(&event);
+        leave_out_nothing(&mut json);
+        json
     });
-    letters.collect()
+    events.collect()
+}
+
+fn message_json(event: &proto::HistoryEvent) -> Value {
+    let mut message = DynamicMessage::new(descriptor("HistoryEvent"));
+    message
+        .merge(event.encode_to_vec().as_slice())
+        .expect("it is that message");
+    serde_json::to_value(message).expect("a message has JSON")
+}
+
+fn leave_out_nothing(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(leave_out_nothing);
+            fields.retain(|_, value| ![json!({}), json!("0s")].contains(value));
+        }
+        Value::Array(items) => items.iter_mut().for_each(leave_out_nothing),
+        _ => {}
+    }
+}
+
+/// Checks that all that was recorded is told, and nothing else.
+fn compare(place: &str, original: &Value, told: &Value) {
+    match (original, told) {
+        (Value::Object(original), Value::Object(told)) => {
+            for (name, value) in original {
+                let place = format!("{place}.{name}");
+                compare(&place, value, told.get(name).unwrap_or(&Value::Null));
+            }
+            for (name, value) in told {
+                assert!(
+                    original.contains_key(name),
+                    "{place}.{name} is told and was not recorded: {value}"
+                );
+            }
+        }
+        (Value::Array(original), Value::Array(told)) => {
+            assert_eq!(original.len(), told.len(), "{place}");
+            for (original, told) in original.iter().zip(told) {
+                compare(place, original, told);
+            }
+        }
+        (original, told) => assert_eq!(original, told, "{place}"),
+    }
+}
+
+/// Issue 15: `proto -> core -> file -> core -> proto` is equal, and so is the way by JSON.
+#[test]
+fn what_a_service_recorded_is_told_as_it_was() {
+    for file in files() {
+        let original = recorded(&file);
+        let read = read_history(&original.encode_to_vec()).expect("a recording is a history");
+        let from_json = read_json(&file).events;
+        let original = said(original);
+        for (way, events) in [("protobuf", read.events), ("JSON", from_json)] {
+            let told = said(written(kept(&events)));
+            assert_eq!(told.len(), original.len());
+            for (told, original) in told.iter().zip(&original) {
+                let place = format!("{} by {way}: {}", file.display(), original["eventId"]);
+                compare(&place, original, told);
+            }
+        }
+    }
+}
+
+/// Both ways into a history come to the same, and what a worker reads of it is that without the rest.
+#[test]
+fn protobuf_and_json_say_the_same() {
+    let wire = Wire::default();
+    for file in files() {
+        let original = recorded(&file);
+        let read = EventReader::new(&wire).read(Some(original)).unwrap();
+        let from_json = read_json(&file).events;
+        assert_eq!(read.len(), from_json.len());
+        for (read, from_json) in read.into_iter().zip(from_json) {
+            assert_eq!(read.unmodelled, None);
+            let modelled = HistoryEvent {
+                unmodelled: None,
+                ..from_json
+            };
+            assert_eq!(read, modelled, "{}", file.display());
+        }
+    }
 }

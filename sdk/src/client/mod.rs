@@ -341,6 +341,8 @@ impl Client {
                 options.static_summary.as_deref(),
                 options.static_details.as_deref(),
             ),
+            priority: None,
+            unmodelled: None,
         })
     }
 

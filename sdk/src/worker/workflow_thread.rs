@@ -21,6 +21,7 @@ use steadfast_core::{
     payload::{Payload, TRACE_HEADER},
     run::Run,
     task::{LocalActivityOutcome, LocalActivityTask, WorkflowTaskCompletion, WorkflowTaskFailure},
+    unmodelled::UnmodelledAnswer,
 };
 use tracing::Instrument as _;
 
@@ -352,6 +353,7 @@ impl ThreadWorker {
             query_results,
             force_new_workflow_task: heartbeat,
             sticky: None,
+            unmodelled: UnmodelledAnswer::default(),
         };
         let ends = forget || run.instance.is_closed();
         let run_id = run.execution.run_id.clone();

@@ -280,6 +280,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
                     options.static_summary.as_deref(),
                     options.static_details.as_deref(),
                 ),
+                priority: None,
             }
         };
         let operation = RawOperation::start(self.cell(), |run, scope| {

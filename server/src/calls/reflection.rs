@@ -3,6 +3,7 @@
 use std::{future::Future, pin::Pin, sync::OnceLock};
 
 use http::{Request, Response};
+use steadfast_wire::DESCRIPTORS;
 use tonic::{Status, body::Body};
 use tonic_reflection::server::Builder;
 use tower_service::Service as _;
@@ -13,8 +14,6 @@ const SHOWN: &[&str] = &[
     "temporal.api.operatorservice.v1.OperatorService",
     "temporal.api.workflowservice.v1.WorkflowService",
 ];
-
-static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 type Answer = Box<dyn Fn(Request<Body>) -> Answering + Send + Sync>;

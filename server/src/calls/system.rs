@@ -40,6 +40,7 @@ pub(super) async fn get_system_info(
             encoded_failure_attributes: true,
             upsert_memo: true,
             count_group_by_execution_status: true,
+            sdk_metadata: true,
             ..Default::default()
         }),
     })

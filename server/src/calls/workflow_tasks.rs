@@ -7,6 +7,7 @@ use steadfast_core::{
     failure::{Failure, FailureKind},
     payload::Bytes,
     task::{TaskToken, WorkflowTask, WorkflowTaskCompletion, WorkflowTaskFailure},
+    unmodelled::UnmodelledAnswer,
 };
 use steadfast_wire::{OwnRun, requests, values::normal_queue};
 use temporalio_protos::temporal::api::{
@@ -162,6 +163,7 @@ pub(super) async fn answer_query(
         query_results: results,
         force_new_workflow_task: false,
         sticky: None,
+        unmodelled: UnmodelledAnswer::default(),
     };
     let answered = api
         .engine

@@ -253,6 +253,7 @@ async fn a_token_is_good_for_one_answer() {
         },
         retry_policy: None,
         user_metadata: None,
+        priority: None,
     };
     let completion = WorkflowTaskCompletion {
         commands: vec![steadfast::core::command::Command::ScheduleActivityTask(
@@ -261,6 +262,7 @@ async fn a_token_is_good_for_one_answer() {
         query_results: std::collections::BTreeMap::new(),
         force_new_workflow_task: false,
         sticky: None,
+        unmodelled: Default::default(),
     };
     let answer = || engine.complete_workflow_task(task.token.clone(), completion.clone());
     answer().await.unwrap();

@@ -936,6 +936,8 @@ async fn inputs_that_cannot_be_read_fail_the_task_and_not_the_workflow() {
             memo: Default::default(),
             search_attributes: Default::default(),
             user_metadata: None,
+            priority: None,
+            unmodelled: None,
         };
         world.client.engine().start_workflow(request).await.unwrap();
         let flow = world.find("shop");

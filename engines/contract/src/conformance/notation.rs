@@ -350,6 +350,7 @@ pub fn short(failure: &Failure) -> String {
         }
         FailureKind::Reset { .. } => "resetWorkflow".to_owned(),
         FailureKind::NexusOperation(_) | FailureKind::NexusHandler { .. } => "nexus".to_owned(),
+        FailureKind::Unspecified => "unspecified".to_owned(),
     };
     let cause = failure
         .cause

@@ -52,6 +52,8 @@ pub fn start_request(id: &str, request: &str) -> StartWorkflowRequest {
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
         user_metadata: None,
+        priority: None,
+        unmodelled: None,
     }
 }
 
@@ -71,6 +73,7 @@ pub fn completion(commands: Vec<Command>) -> WorkflowTaskCompletion {
         query_results: Default::default(),
         force_new_workflow_task: false,
         sticky: None,
+        unmodelled: Default::default(),
     }
 }
 

@@ -608,6 +608,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                     ..policy
                 }),
                 user_metadata: shown(),
+                priority: None,
             })),
             "cancel-act" => Command::RequestCancelActivityTask {
                 scheduled_event_id: EventId(word(1).parse().unwrap()),
@@ -630,6 +631,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                     memo: PayloadMap::new(),
                     search_attributes: PayloadMap::new(),
                     user_metadata: shown(),
+                    priority: None,
                 }))
             }
             "cancel-other" => Command::RequestCancelExternalWorkflowExecution(Box::new(

@@ -39,6 +39,7 @@ fn failure(fields: Fields<'_>, depth: usize) -> Read<Failure> {
         stack_trace: fields.text("stackTrace")?,
         kind: kind(fields)?,
         cause: cause.map(Box::new),
+        encoded_attributes: fields.optional_payload("encodedAttributes")?.map(Box::new),
     })
 }
 
@@ -48,8 +49,8 @@ fn kind(fields: Fields<'_>) -> Read<FailureKind> {
             return Ok(kind);
         }
     }
-    // A message only: so says a service why it refused a workflow task.
-    Ok(Failure::application("", "").kind)
+    // So says a service why it refused a workflow task.
+    Ok(FailureKind::Unspecified)
 }
 
 /// Reads an info.
@@ -167,7 +168,8 @@ fn write(failure: &Failure) -> Read<Value> {
         let message = Object::new()
             .text("message", &failure.message)
             .text("source", &failure.source)
-            .text("stackTrace", &failure.stack_trace);
+            .text("stackTrace", &failure.stack_trace)
+            .payload("encodedAttributes", failure.encoded_attributes.as_deref());
         let message = write_kind(message, &failure.kind);
         cause = Some(match cause {
             Some(cause) => message.value("cause", cause).done(),
@@ -264,6 +266,7 @@ fn write_kind(message: Object, kind: &FailureKind) -> Object {
             );
             ("nexusHandlerFailureInfo", info)
         }
+        FailureKind::Unspecified => return message,
     };
     message.message(name, info)
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use steadfast_core::{
     ids::{EventId, InvalidId, MAX_ID_BYTES, WorkflowExecution},
+    options::Priority,
     retry::{RetryPolicy, RetryState},
     time::Timestamp,
 };
@@ -240,6 +241,19 @@ impl<'a> Fields<'a> {
                 non_retryable_error_types: fields.texts("nonRetryableErrorTypes")?,
             })
         })
+    }
+
+    /// How urgent something is; a message that says nothing is none.
+    pub(super) fn priority(&self) -> Read<Option<Box<Priority>>> {
+        let priority = self.optional_message("priority", |fields| {
+            Ok(Priority {
+                priority_key: i32::try_from(fields.count("priorityKey")?).unwrap_or(i32::MAX),
+                fairness_key: fields.text("fairnessKey")?,
+                // What is written has the precision that it was read with.
+                fairness_weight: fields.number("fairnessWeight")?.unwrap_or_default() as f32,
+            })
+        })?;
+        Ok(priority.and_then(Priority::said))
     }
 
     fn texts(&self, name: &str) -> Read<Vec<String>> {

@@ -8,13 +8,10 @@
 //!
 //! # What is kept
 //!
-//! What was read can be written and read again and is equal, and Temporal's tools take it.
-//!
-//! Of what they write, only what a [`History`] holds is read. These have no place in it: task ids,
-//! namespaces (but for the target of an external request), priorities, cron schedules, worker
-//! versions, the flags of an SDK, callbacks, links, the kind of a task queue, headers of markers
-//! and updates, encoded attributes of failures, and the attributes of unknown events. So a history
-//! of another SDK is replayed in that SDK from the original file, not from what is written here.
+//! What was read can be written and read again and is equal, and Temporal's tools take it. A field for which a
+//! [`History`] has no place (the flags of an SDK, namespaces, versions of workers, the attributes of unknown events) is
+//! kept with its [event](steadfast_core::event::HistoryEvent::unmodelled) and written again as it was; only the numbers
+//! of tasks are not. So a history of another SDK can be replayed in that SDK from what is written here.
 //!
 //! Of what a history holds, these have no place in Temporal's form: the request id of a cancel
 //! request, and the execution timeout and the retry policy of a `WorkflowExecutionContinuedAsNew`.

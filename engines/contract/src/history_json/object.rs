@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use steadfast_core::{
     ids::{EventId, WorkflowExecution},
+    options::Priority,
     payload::{Payload, PayloadMap},
     retry::{RetryPolicy, RetryState},
     time::Timestamp,
@@ -203,6 +204,13 @@ impl Object {
         }
     }
 
+    pub(super) fn payload(self, name: &str, payload: Option<&Payload>) -> Self {
+        match payload {
+            Some(payload) => self.value(name, payload::write(payload)),
+            None => self,
+        }
+    }
+
     pub(super) fn single_payload(self, name: &str, payload: Option<&Payload>) -> Self {
         self.payloads(name, payload.map_or(&[], std::slice::from_ref))
     }
@@ -221,6 +229,21 @@ impl Object {
             Some(payloads) => self.value(name, payload::write_map(entries, payloads)),
             None => self,
         }
+    }
+
+    pub(super) fn priority(self, priority: Option<&Priority>) -> Self {
+        let Some(priority) = priority else {
+            return self;
+        };
+        let mut message = Self::new();
+        if priority.priority_key != 0 {
+            message = message.value("priorityKey", priority.priority_key);
+        }
+        message = message.text("fairnessKey", &priority.fairness_key);
+        if priority.fairness_weight != 0.0 {
+            message = message.number("fairnessWeight", f64::from(priority.fairness_weight));
+        }
+        self.message("priority", message)
     }
 
     pub(super) fn retry_policy(self, name: &str, policy: Option<&RetryPolicy>) -> Self {

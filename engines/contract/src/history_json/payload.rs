@@ -20,15 +20,14 @@ impl Fields<'_> {
         self.read(name, payloads)
     }
 
-    /// The only payload of a field that could have several.
+    /// The first payload of a field that could have several, which are then kept with the event.
     pub(super) fn single_payload(&self, name: &str) -> Read<Option<Payload>> {
-        self.read(name, |value| {
-            let mut payloads = payloads(value)?;
-            match payloads.len() {
-                0 | 1 => Ok(payloads.pop()),
-                count => Err(Problem::text("one payload", format!("{count} payloads"))),
-            }
-        })
+        Ok(self.payloads(name)?.into_iter().next())
+    }
+
+    /// A payload that may be left out.
+    pub(super) fn optional_payload(&self, name: &str) -> Read<Option<Payload>> {
+        self.read(name, |value| value.map(payload).transpose())
     }
 
     /// Named lists of payloads.
@@ -55,8 +54,10 @@ impl Fields<'_> {
     /// Words for people about an event.
     pub(super) fn user_metadata(&self, name: &str) -> Read<Option<Box<UserMetadata>>> {
         let words = self.optional_message(name, |fields| {
-            let optional = |name| fields.read(name, |value| value.map(payload).transpose());
-            Ok(UserMetadata::of(optional("summary")?, optional("details")?))
+            Ok(UserMetadata::of(
+                fields.optional_payload("summary")?,
+                fields.optional_payload("details")?,
+            ))
         })?;
         Ok(words.flatten())
     }
@@ -143,7 +144,8 @@ pub(super) fn write_user_metadata(words: &UserMetadata) -> Value {
     Value::Object(message)
 }
 
-fn write(payload: &Payload) -> Value {
+/// Writes a payload.
+pub(super) fn write(payload: &Payload) -> Value {
     let encode = |bytes: &[u8]| Value::String(base64::encode(bytes));
     let metadata = payload.metadata.iter();
     let mut metadata: Map<String, Value> = metadata

@@ -116,12 +116,14 @@ impl Execution {
                 name,
                 input,
                 identity,
+                header,
             } => {
                 let update = PendingUpdate::admitted_by_event(
                     update_id.clone(),
                     name.clone(),
                     input.clone(),
                     identity.clone(),
+                    header.clone(),
                 );
                 self.admit_update(update);
             }

@@ -237,6 +237,7 @@ impl Execution {
                 .clone()
                 .unwrap_or_else(|| self.search_attributes.clone()),
             user_metadata: None,
+            priority: self.start.priority.clone(),
         };
         Box::new(NewRun {
             run_id,

@@ -5,6 +5,7 @@ use steadfast_core::{
     event::EventKind,
     failure::{Failure, FailureKind},
     ids::{EventId, Identity},
+    payload::PayloadMap,
     task::WorkflowTaskCompletion,
     time::Timestamp,
 };
@@ -47,6 +48,7 @@ impl Execution {
             return Ok(());
         };
         let (scheduled_event_id, started_event_id) = self.record_task_started(&task);
+        let mut unmodelled = std::mem::take(&mut completion.unmodelled);
         let completed = self.record(
             now,
             EventKind::WorkflowTaskCompleted {
@@ -55,9 +57,13 @@ impl Execution {
                 identity: Some(task.worker.clone()),
             },
         );
+        if let Some(said) = unmodelled.completed {
+            self.keep_unmodelled(self.tail.len() - 1, said);
+        }
         let sticky = completion.sticky.take();
         let closing = completion.commands.last().is_some_and(Command::is_closing);
-        for command in completion.commands {
+        for (index, command) in completion.commands.into_iter().enumerate() {
+            let from = self.tail.len();
             self.apply_command(
                 command,
                 completed,
@@ -66,6 +72,9 @@ impl Execution {
                 closing,
                 now,
             );
+            if let Some(said) = unmodelled.commands.remove(&index) {
+                self.keep_unmodelled(from, said);
+            }
         }
         if self.is_open() {
             // An update that the worker did not answer is offered again.
@@ -245,10 +254,13 @@ impl Execution {
                 name,
                 input,
             } => {
-                let identity = self
-                    .updates
-                    .get(&update_id)
-                    .and_then(|pending| pending.update.identity.clone());
+                let (identity, header) = match self.updates.get(&update_id) {
+                    Some(pending) => {
+                        let update = &pending.update;
+                        (update.identity.clone(), update.header.clone())
+                    }
+                    None => (None, PayloadMap::new()),
+                };
                 self.record(
                     now,
                     EventKind::WorkflowExecutionUpdateAccepted {
@@ -257,6 +269,7 @@ impl Execution {
                         input,
                         identity,
                         accepted_request_sequencing_event_id: task_scheduled,
+                        header,
                     },
                 );
             }

@@ -82,12 +82,13 @@ impl PendingUpdate {
         name: UpdateName,
         input: Vec<Payload>,
         identity: Option<Identity>,
+        header: PayloadMap,
     ) -> Self {
         let update = Update {
             update_id,
             name,
             input,
-            header: PayloadMap::new(),
+            header,
             identity,
         };
         Self {

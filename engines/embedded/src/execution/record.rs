@@ -6,6 +6,7 @@ use steadfast_core::{
     event::{EventKind, HistoryEvent},
     ids::EventId,
     time::Timestamp,
+    unmodelled::Unmodelled,
 };
 
 use super::{Execution, Task};
@@ -34,11 +35,7 @@ impl Execution {
         self.next_event_id += 1;
         self.last_event_time = event_time;
         self.apply(event_id, event_time, &kind);
-        let event = HistoryEvent {
-            event_id,
-            event_time,
-            kind,
-        };
+        let event = HistoryEvent::new(event_id, event_time, kind);
         if !self.is_open() {
             self.closing_event = Some(event.clone());
         }
@@ -58,6 +55,23 @@ impl Execution {
         } else {
             self.record(now, kind);
             self.schedule_task(now);
+        }
+    }
+
+    /// Keeps with an event what was said of it besides. The events that are meant are those from an index of the tail on:
+    /// what ends a run is the last of them, anything else the first.
+    pub(crate) fn keep_unmodelled(&mut self, from: usize, said: Box<Unmodelled>) {
+        let ended = !self.is_open();
+        let events = self.tail.get_mut(from..).unwrap_or_default();
+        let event = if ended {
+            events.last_mut()
+        } else {
+            events.first_mut()
+        };
+        let Some(event) = event else { return };
+        event.unmodelled = Some(said);
+        if ended {
+            self.closing_event = Some(event.clone());
         }
     }
 

@@ -71,17 +71,14 @@ pub(crate) struct StartedTask {
 impl StartedTask {
     /// Its `WorkflowTaskStarted`, which is recorded with the answer.
     pub(crate) fn started_event(&self) -> HistoryEvent {
-        HistoryEvent {
-            event_id: self.started,
-            event_time: self.time,
-            kind: EventKind::WorkflowTaskStarted {
-                scheduled_event_id: self.scheduled,
-                identity: Some(self.worker.clone()),
-                request_id: None,
-                history_size_bytes: self.history_bytes,
-                suggest_continue_as_new: self.suggests_continue_as_new,
-            },
-        }
+        let kind = EventKind::WorkflowTaskStarted {
+            scheduled_event_id: self.scheduled,
+            identity: Some(self.worker.clone()),
+            request_id: None,
+            history_size_bytes: self.history_bytes,
+            suggest_continue_as_new: self.suggests_continue_as_new,
+        };
+        HistoryEvent::new(self.started, self.time, kind)
     }
 }
 
@@ -205,11 +202,11 @@ impl Execution {
     pub(crate) fn late_scheduled_event(&self, task: &StartedTask) -> Option<HistoryEvent> {
         match task.kind {
             TaskKind::Normal { .. } => None,
-            TaskKind::Transient { .. } | TaskKind::Speculative => Some(HistoryEvent {
-                event_id: task.scheduled,
-                event_time: task.time,
-                kind: self.task_scheduled_kind(self.attempt),
-            }),
+            TaskKind::Transient { .. } | TaskKind::Speculative => Some(HistoryEvent::new(
+                task.scheduled,
+                task.time,
+                self.task_scheduled_kind(self.attempt),
+            )),
         }
     }
 

@@ -43,6 +43,7 @@ fn activity(n: usize) -> Command {
         // Half of them are recorded as started before a worker has them.
         retry_policy: n.is_multiple_of(2).then(RetryPolicy::once),
         user_metadata: None,
+        priority: None,
     }))
 }
 
@@ -60,6 +61,7 @@ fn child(parent: &str) -> Command {
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
         user_metadata: None,
+        priority: None,
     }))
 }
 

@@ -1,7 +1,7 @@
 //! Events of a history as events of a service.
 //!
-//! What a history does not hold stays empty, but for what a service can say of it: the namespace of what is told, the ids
-//! of an update's messages, and the kind of a task queue. Of what a history holds these have no place in an event of a
+//! What a history has no field for is put back from what was kept with the event. What is not there either stays empty, but for
+//! what a service can say of it: the namespace of what is told, the ids of an update's messages, and the kind of a task queue. Of what a history holds these have no place in an event of a
 //! service: the request id of a cancel request, and the execution timeout and the retry policy of a run that continued as
 //! new.
 
@@ -20,9 +20,12 @@ use temporalio_protos::temporal::api::{
     history::v1::{self as proto, history_event::Attributes as A},
 };
 
-use crate::values::{
-    Wire, Wired, attempt_out, count_out, duration_out, event_id_out, execution_out, normal_queue,
-    sticky_queue, text, time_out,
+use crate::{
+    unmodelled::with,
+    values::{
+        Wire, Wired, attempt_out, count_out, duration_out, event_id_out, execution_out,
+        normal_queue, sticky_queue, text, time_out,
+    },
 };
 
 /// Where the executions live that a service tells of.
@@ -42,7 +45,7 @@ impl Wire {
     /// When the codec refuses a value.
     pub fn event_out(&self, event: HistoryEvent, home: &Home) -> Wired<proto::HistoryEvent> {
         let event_id = event_id_out(event.event_id);
-        Ok(proto::HistoryEvent {
+        let told = proto::HistoryEvent {
             event_id,
             event_time: Some(time_out(event.event_time)),
             event_type: number(event.kind.name()),
@@ -58,6 +61,10 @@ impl Wire {
             ),
             attributes: EventWriter { wire: self, home }.attributes(event.kind)?,
             ..proto::HistoryEvent::default()
+        };
+        Ok(match event.unmodelled {
+            Some(unmodelled) => with(told, &unmodelled),
+            None => told,
         })
     }
 }

@@ -20,8 +20,8 @@ use temporalio_protos::temporal::api::{common::v1::Payloads, history::v1 as prot
 
 use crate::values::{
     Wire, Wired, activity_timeouts, attempt, duration_in, event_id, id, optional_execution,
-    optional_id, optional_time, queue_name, retry_policy_in, search_attributes_in, target,
-    timeout_in, type_name,
+    optional_id, optional_time, priority_in, queue_name, retry_policy_in, search_attributes_in,
+    target, timeout_in, type_name,
 };
 
 impl Wire {
@@ -63,6 +63,7 @@ impl Wire {
             memo: self.memo_in(a.memo)?,
             search_attributes: search_attributes_in(a.search_attributes),
             user_metadata: None,
+            priority: priority_in(a.priority),
         })
     }
 
@@ -109,6 +110,7 @@ impl Wire {
             ),
             retry_policy: retry_policy_in(a.retry_policy),
             user_metadata: None,
+            priority: priority_in(a.priority),
         })
     }
 
@@ -137,6 +139,7 @@ impl Wire {
             memo: self.memo_in(a.memo)?,
             search_attributes: search_attributes_in(a.search_attributes),
             user_metadata: None,
+            priority: priority_in(a.priority),
         })
     }
 

@@ -13,7 +13,7 @@ use temporalio_protos::temporal::api::{common::v1 as common, history::v1 as prot
 
 use super::event_out::{EventWriter, Home, run};
 use crate::values::{
-    Wired, attempt_out, duration_out, event_id_out, execution_out, normal_queue,
+    Wired, attempt_out, duration_out, event_id_out, execution_out, normal_queue, priority_out,
     recorded_policy_out, search_attributes_out, text, time_out, timeout_out, workflow_type,
 };
 
@@ -60,6 +60,7 @@ impl EventWriter<'_> {
             first_workflow_task_backoff: Some(duration_out(started.first_workflow_task_backoff)),
             memo: wire.memo_out(started.memo)?,
             search_attributes: search_attributes_out(started.search_attributes),
+            priority: priority_out(started.priority),
             ..Default::default()
         })
     }
@@ -110,6 +111,7 @@ impl EventWriter<'_> {
             start_to_close_timeout: timeout_out(timeouts.start_to_close_timeout),
             heartbeat_timeout: timeout_out(timeouts.heartbeat_timeout),
             retry_policy: activity.retry_policy.map(recorded_policy_out),
+            priority: priority_out(activity.priority),
             workflow_task_completed_event_id: event_id_out(completed),
             ..Default::default()
         })
@@ -137,6 +139,7 @@ impl EventWriter<'_> {
             retry_policy: child.retry_policy.map(recorded_policy_out),
             memo: self.wire.memo_out(child.memo)?,
             search_attributes: search_attributes_out(child.search_attributes),
+            priority: priority_out(child.priority),
             workflow_task_completed_event_id: event_id_out(completed),
             ..Default::default()
         })

@@ -58,7 +58,7 @@ proptest! {
         parts in parts(),
         encode_failures: bool,
     ) {
-        let wire = Wire { codec: Some(Arc::new(Reverse)), encode_failures };
+        let wire = Wire { codec: Some(Arc::new(Reverse)), encode_failures, verbatim: false };
         for kind in parts.kinds() {
             let event = parts.event(kind);
             prop_assert_eq!(there_and_back(&wire, event.clone()), event);
@@ -93,11 +93,7 @@ proptest! {
 }
 
 fn out(kind: EventKind) -> A {
-    let event = HistoryEvent {
-        event_id: EventId(7),
-        event_time: Timestamp::EPOCH,
-        kind,
-    };
+    let event = HistoryEvent::new(EventId(7), Timestamp::EPOCH, kind);
     let out = Wire::default().event_out(event, &home()).unwrap();
     out.attributes.unwrap()
 }
@@ -111,6 +107,7 @@ fn an_accepted_update_has_the_ids_of_its_request() {
         input: vec![Payload::json(&b"\"the hall\""[..])],
         identity: Some(id("guide")),
         accepted_request_sequencing_event_id: EventId(2),
+        header: PayloadMap::new(),
     });
     let A::WorkflowExecutionUpdateAcceptedEventAttributes(accepted) = attributes else {
         panic!("{attributes:?}");
@@ -205,6 +202,7 @@ fn a_parent_is_told_with_its_namespace() {
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
         user_metadata: None,
+        priority: None,
     };
     let parent = ParentExecution {
         execution: WorkflowExecution {

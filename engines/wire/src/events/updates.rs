@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use steadfast_core::{
     event::EventKind,
     ids::{Identity, UpdateId, UpdateName},
-    payload::Payload,
+    payload::{Payload, PayloadMap},
 };
 use temporalio_protos::temporal::api::{
     history::v1::history_event::Attributes as A, update::v1 as proto,
@@ -25,6 +25,7 @@ struct Request {
     name: UpdateName,
     input: Vec<Payload>,
     identity: Option<Identity>,
+    header: PayloadMap,
 }
 
 impl AdmittedUpdates {
@@ -38,6 +39,7 @@ impl AdmittedUpdates {
                     name: request.name,
                     input: request.input,
                     identity: request.identity,
+                    header: request.header,
                 }
             }
             A::WorkflowExecutionUpdateAcceptedEventAttributes(a) => {
@@ -57,6 +59,7 @@ impl AdmittedUpdates {
                     accepted_request_sequencing_event_id: event_id(
                         a.accepted_request_sequencing_event_id,
                     ),
+                    header: request.header,
                 }
             }
             A::WorkflowExecutionUpdateCompletedEventAttributes(a) => {
@@ -83,5 +86,6 @@ fn request_in(wire: &Wire, request: Option<proto::Request>) -> Wired<Request> {
         name: id(&input.name)?,
         input: wire.payloads_in(input.args)?,
         identity: optional_id(&meta.identity)?,
+        header: wire.header_in(input.header)?,
     })
 }

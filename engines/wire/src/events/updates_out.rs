@@ -3,7 +3,7 @@
 use steadfast_core::{
     event::EventKind,
     ids::{Identity, UpdateId, UpdateName},
-    payload::Payload,
+    payload::{Payload, PayloadMap},
 };
 use temporalio_protos::temporal::api::{
     enums::v1::UpdateAdmittedEventOrigin, history::v1 as proto, update::v1 as update,
@@ -20,8 +20,9 @@ impl EventWriter<'_> {
                 name,
                 input,
                 identity,
+                header,
             } => proto::WorkflowExecutionUpdateAdmittedEventAttributes {
-                request: Some(self.request(&update_id, &name, input, identity)?),
+                request: Some(self.request(&update_id, &name, input, identity, header)?),
                 // An admission is recorded where a reset repeats a request, and nowhere else.
                 origin: UpdateAdmittedEventOrigin::Reapply.into(),
             }
@@ -32,13 +33,14 @@ impl EventWriter<'_> {
                 input,
                 identity,
                 accepted_request_sequencing_event_id,
+                header,
             } => proto::WorkflowExecutionUpdateAcceptedEventAttributes {
                 protocol_instance_id: update_id.as_str().to_owned(),
                 accepted_request_message_id: format!("{update_id}/request"),
                 accepted_request_sequencing_event_id: event_id_out(
                     accepted_request_sequencing_event_id,
                 ),
-                accepted_request: Some(self.request(&update_id, &name, input, identity)?),
+                accepted_request: Some(self.request(&update_id, &name, input, identity, header)?),
             }
             .into(),
             EventKind::WorkflowExecutionUpdateCompleted {
@@ -64,6 +66,7 @@ impl EventWriter<'_> {
         name: &UpdateName,
         input: Vec<Payload>,
         identity: Option<Identity>,
+        header: PayloadMap,
     ) -> Wired<update::Request> {
         Ok(update::Request {
             meta: Some(update::Meta {
@@ -71,7 +74,7 @@ impl EventWriter<'_> {
                 identity: text(identity),
             }),
             input: Some(update::Input {
-                header: None,
+                header: self.wire.header_out(header)?,
                 name: name.as_str().to_owned(),
                 args: self.wire.payloads_out(input)?,
             }),

@@ -6,6 +6,7 @@ use steadfast_core::{
     ids::{Identity, TaskQueue},
     payload::{Bytes, Payload},
     task::{StickyQueue, TaskToken, WorkflowTaskCompletion, WorkflowTaskFailure},
+    unmodelled::UnmodelledAnswer,
 };
 use steadfast_engine::{
     PollActivityTaskRequest, PollWorkflowTaskRequest, spelling::enums::TASK_FAILED_CAUSES,
@@ -20,6 +21,7 @@ use temporalio_protos::temporal::api::{
 use super::checks::{caller, checked_queue};
 use crate::{
     commands_in::{Misunderstood, OwnRun},
+    unmodelled::of_completed,
     values::{Wire, Wired, duration_in, queue_name},
 };
 
@@ -75,11 +77,12 @@ impl Wire {
     /// When it cannot be understood: then the task has failed.
     pub fn completion_in(
         &self,
-        request: proto::RespondWorkflowTaskCompletedRequest,
+        mut request: proto::RespondWorkflowTaskCompletedRequest,
         own: &OwnRun,
     ) -> Result<WorkflowTaskCompletion, Misunderstood> {
+        let completed = of_completed(&mut request);
         self.answer_in(request.commands, request.messages, own)
-            .and_then(|commands| {
+            .and_then(|understood| {
                 let unspecified = |error| Misunderstood {
                     cause: WorkflowTaskFailedCause::Unspecified,
                     message: format!("{error}"),
@@ -87,10 +90,14 @@ impl Wire {
                 let results = request.query_results.into_iter();
                 let results = results.map(|(id, result)| Ok((id, self.query_result_in(result)?)));
                 Ok(WorkflowTaskCompletion {
-                    commands,
+                    commands: understood.commands,
                     query_results: results.collect::<Wired<_>>().map_err(unspecified)?,
                     force_new_workflow_task: request.force_create_new_workflow_task,
                     sticky: sticky_in(request.sticky_attributes).map_err(unspecified)?,
+                    unmodelled: UnmodelledAnswer {
+                        completed,
+                        commands: understood.unmodelled,
+                    },
                 })
             })
     }

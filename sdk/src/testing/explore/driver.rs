@@ -11,6 +11,7 @@ use steadfast_core::{
     ids::{Identity, RunId, TaskQueue, WorkflowId},
     run::Run,
     task::{WorkflowTask, WorkflowTaskCompletion},
+    unmodelled::UnmodelledAnswer,
 };
 use tokio::sync::Semaphore;
 
@@ -238,6 +239,7 @@ impl Driver {
             query_results: std::collections::BTreeMap::new(),
             force_new_workflow_task: false,
             sticky: None,
+            unmodelled: UnmodelledAnswer::default(),
         };
         match self
             .engine

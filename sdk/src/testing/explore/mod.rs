@@ -337,6 +337,8 @@ impl<R: RunDefinition, S: Send + Sync + 'static> Explorer<R, S> {
             memo: PayloadMap::new(),
             search_attributes: PayloadMap::new(),
             user_metadata: None,
+            priority: None,
+            unmodelled: None,
         }
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn started(
         memo: fields.payload_map("memo", "fields")?,
         search_attributes: fields.payload_map("searchAttributes", "indexedFields")?,
         user_metadata: None,
+        priority: fields.priority()?,
     })
 }
 
@@ -95,6 +96,7 @@ pub(super) fn activity(fields: Fields<'_>) -> Read<ScheduleActivityTask> {
         },
         retry_policy: fields.retry_policy("retryPolicy")?,
         user_metadata: None,
+        priority: fields.priority()?,
     })
 }
 
@@ -114,6 +116,7 @@ pub(super) fn child(fields: Fields<'_>) -> Read<StartChildWorkflowExecution> {
         memo: fields.payload_map("memo", "fields")?,
         search_attributes: fields.payload_map("searchAttributes", "indexedFields")?,
         user_metadata: None,
+        priority: fields.priority()?,
     })
 }
 

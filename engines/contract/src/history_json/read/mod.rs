@@ -19,7 +19,7 @@ use super::{
     event_type::{self, attributes_name},
     fields::Fields,
 };
-use crate::spelling::event_types;
+use crate::{history_json::write, spelling::event_types, unmodelled};
 
 /// Reads histories whose ids the caller knows better than the file.
 ///
@@ -110,13 +110,11 @@ impl HistoryReader {
             .map_err(|problem| problem.of_event(event_id))?;
         let words = fields.user_metadata("userMetadata");
         kind.set_user_metadata(words.map_err(|problem| problem.of_event(event_id))?);
-        Ok(HistoryEvent {
-            event_id,
-            event_time: event_time
-                .map_err(|problem| problem.of_event(event_id))?
-                .unwrap_or(Timestamp::EPOCH),
-            kind,
-        })
+        let event_time = event_time.map_err(|problem| problem.of_event(event_id))?;
+        let mut event = HistoryEvent::new(event_id, event_time.unwrap_or(Timestamp::EPOCH), kind);
+        let told = write::event(&event).map_err(|problem| problem.of_event(event_id))?;
+        event.unmodelled = unmodelled::rest(value, &told);
+        Ok(event)
     }
 
     fn kind(&self, fields: Fields<'_>, admitted: &mut AdmittedUpdates) -> Read<EventKind> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use steadfast_core::{
     event::EventKind,
     ids::{Identity, UpdateId, UpdateName},
-    payload::Payload,
+    payload::{Payload, PayloadMap},
 };
 
 use crate::history_json::{
@@ -25,6 +25,7 @@ struct Request {
     name: UpdateName,
     input: Vec<Payload>,
     identity: Option<Identity>,
+    header: PayloadMap,
 }
 
 impl AdmittedUpdates {
@@ -39,6 +40,7 @@ impl AdmittedUpdates {
                     name: request.name,
                     input: request.input,
                     identity: request.identity,
+                    header: request.header,
                 }
             }
             "WorkflowExecutionUpdateAccepted" => {
@@ -50,6 +52,7 @@ impl AdmittedUpdates {
                     identity: request.identity,
                     accepted_request_sequencing_event_id: fields
                         .event_id("acceptedRequestSequencingEventId")?,
+                    header: request.header,
                 }
             }
             "WorkflowExecutionUpdateCompleted" => EventKind::WorkflowExecutionUpdateCompleted {
@@ -87,13 +90,18 @@ fn request(fields: Fields<'_>) -> Read<Request> {
     let (update_id, identity) = fields.message("meta", |meta| {
         Ok((meta.id("updateId")?, meta.optional_id("identity")?))
     })?;
-    let (name, input) = fields.message("input", |input| {
-        Ok((input.id("name")?, input.payloads("args")?))
+    let (name, input, header) = fields.message("input", |input| {
+        Ok((
+            input.id("name")?,
+            input.payloads("args")?,
+            input.payload_map("header", "fields")?,
+        ))
     })?;
     Ok(Request {
         update_id,
         name,
         input,
         identity,
+        header,
     })
 }

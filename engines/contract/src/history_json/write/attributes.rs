@@ -91,8 +91,10 @@ pub(super) fn write(kind: &EventKind) -> Read<Object> {
             name,
             input,
             identity,
+            header,
         } => {
-            let request = messages::update_request(update_id, name, input, identity.as_ref());
+            let request =
+                messages::update_request(update_id, name, input, identity.as_ref(), header);
             Object::new().message("request", request)
         }
         EventKind::WorkflowExecutionUpdateAccepted {
@@ -101,6 +103,7 @@ pub(super) fn write(kind: &EventKind) -> Read<Object> {
             input,
             identity,
             accepted_request_sequencing_event_id,
+            header,
         } => Object::new()
             .id("protocolInstanceId", update_id)
             .text("acceptedRequestMessageId", &format!("{update_id}/request"))
@@ -110,7 +113,7 @@ pub(super) fn write(kind: &EventKind) -> Read<Object> {
             )
             .message(
                 "acceptedRequest",
-                messages::update_request(update_id, name, input, identity.as_ref()),
+                messages::update_request(update_id, name, input, identity.as_ref(), header),
             ),
         EventKind::WorkflowExecutionUpdateCompleted {
             update_id,

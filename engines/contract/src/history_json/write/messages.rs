@@ -8,7 +8,7 @@ use steadfast_core::{
     event::WorkflowExecutionStarted,
     ids::{Identity, UpdateId, UpdateName},
     options::WorkflowTimeouts,
-    payload::Payload,
+    payload::{Payload, PayloadMap},
 };
 
 use crate::history_json::{error::Read, object::Object, payload};
@@ -38,6 +38,7 @@ pub(super) fn started(started: &WorkflowExecutionStarted) -> Read<Object> {
         )
         .optional_execution("rootWorkflowExecution", started.root.as_ref())
         .retry_policy("retryPolicy", started.retry_policy.as_ref())
+        .priority(started.priority.as_deref())
         .count("attempt", started.attempt)
         .duration(
             "firstWorkflowTaskBackoff",
@@ -102,6 +103,7 @@ pub(super) fn activity(activity: &ScheduleActivityTask) -> Object {
         .timeout("startToCloseTimeout", timeouts.start_to_close_timeout)
         .timeout("heartbeatTimeout", timeouts.heartbeat_timeout)
         .retry_policy("retryPolicy", activity.retry_policy.as_ref())
+        .priority(activity.priority.as_deref())
 }
 
 pub(super) fn child(child: &StartChildWorkflowExecution) -> Object {
@@ -122,6 +124,7 @@ pub(super) fn child(child: &StartChildWorkflowExecution) -> Object {
             &REUSE_POLICIES,
         )
         .retry_policy("retryPolicy", child.retry_policy.as_ref())
+        .priority(child.priority.as_deref())
         .payload_map("memo", "fields", &child.memo)
         .payload_map(
             "searchAttributes",
@@ -179,10 +182,14 @@ pub(super) fn update_request(
     name: &UpdateName,
     input: &[Payload],
     identity: Option<&Identity>,
+    header: &PayloadMap,
 ) -> Object {
     let meta = Object::new()
         .id("updateId", update_id)
         .optional_id("identity", identity);
-    let input = Object::new().id("name", name).payloads("args", input);
+    let input = Object::new()
+        .payload_map("header", "fields", header)
+        .id("name", name)
+        .payloads("args", input);
     Object::new().message("meta", meta).message("input", input)
 }

@@ -11,6 +11,8 @@ use steadfast_core::{
     history::History,
 };
 
+use crate::unmodelled::put_back;
+
 use super::{
     error::{HistoryJsonError, Read},
     event_type::{self, attributes_name},
@@ -29,7 +31,16 @@ pub(super) fn to_json(history: &History) -> Result<String, HistoryJsonError> {
     Ok(format!("{history:#}"))
 }
 
-fn write(event: &HistoryEvent) -> Read<Value> {
+fn write(history_event: &HistoryEvent) -> Read<Value> {
+    let mut json = event(history_event)?;
+    if let Some(unmodelled) = &history_event.unmodelled {
+        put_back(&mut json, unmodelled);
+    }
+    Ok(json)
+}
+
+/// What a history has fields for.
+pub(super) fn event(event: &HistoryEvent) -> Read<Value> {
     let object = Object::new()
         .event_id("eventId", event.event_id)
         .time("eventTime", Some(event.event_time));

@@ -163,6 +163,7 @@ fn activity(number: usize) -> Command {
             }),
         },
         user_metadata: None,
+        priority: None,
     }))
 }
 
@@ -188,5 +189,6 @@ fn child(parent: &str, parent_close_policy: ParentClosePolicy) -> Command {
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
         user_metadata: None,
+        priority: None,
     }))
 }

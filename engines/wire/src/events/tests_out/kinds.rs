@@ -15,7 +15,7 @@ use steadfast_core::{
         ActivityId, ActivityType, InvalidId, SignalName, TaskQueue, TimerId, UpdateId, UpdateName,
         WorkflowId, WorkflowType,
     },
-    options::{ActivityTimeouts, WorkflowTimeouts},
+    options::{ActivityTimeouts, Priority, WorkflowTimeouts},
     payload::UserMetadata,
 };
 
@@ -85,7 +85,17 @@ impl Parts {
             memo: self.map.clone(),
             search_attributes: self.map.clone(),
             user_metadata: self.words(),
+            priority: self.priority(),
         }
+    }
+
+    fn priority(&self) -> Option<Box<Priority>> {
+        let priority = Priority {
+            priority_key: i32::try_from(self.number % 6).unwrap_or_default(),
+            fairness_key: self.named::<UpdateName>().as_str().to_owned(),
+            fairness_weight: 0.5,
+        };
+        self.flag.then(|| Box::new(priority))
     }
 
     fn own(&self) -> Vec<EventKind> {
@@ -154,6 +164,7 @@ impl Parts {
                 name: self.named::<UpdateName>(),
                 input: self.payloads.clone(),
                 identity: self.identity.clone(),
+                header: self.map.clone(),
             },
             EventKind::WorkflowExecutionUpdateAccepted {
                 update_id: update_id.clone(),
@@ -161,6 +172,7 @@ impl Parts {
                 input: self.payloads.clone(),
                 identity: self.identity.clone(),
                 accepted_request_sequencing_event_id: first,
+                header: self.map.clone(),
             },
             EventKind::WorkflowExecutionUpdateCompleted {
                 update_id,
@@ -265,6 +277,7 @@ impl Parts {
                     },
                     retry_policy: self.policy.clone(),
                     user_metadata: self.words(),
+                    priority: self.priority(),
                 }),
                 workflow_task_completed_event_id: completed,
             },
@@ -327,6 +340,7 @@ impl Parts {
                     memo: self.map.clone(),
                     search_attributes: self.map.clone(),
                     user_metadata: self.words(),
+                    priority: self.priority(),
                 }),
                 workflow_task_completed_event_id: completed,
             },
@@ -434,10 +448,6 @@ impl Parts {
 
     /// An event of a kind.
     pub(crate) fn event(&self, kind: EventKind) -> HistoryEvent {
-        HistoryEvent {
-            event_id: self.ids[0],
-            event_time: self.time,
-            kind,
-        }
+        HistoryEvent::new(self.ids[0], self.time, kind)
     }
 }
