@@ -9,6 +9,7 @@ use tonic::Status;
 
 use crate::{
     refusal::{namespace_not_found, status_of},
+    time_skipping::TimeSkipping,
     workers::Workers,
 };
 
@@ -27,6 +28,8 @@ pub(crate) struct Api {
     pub(crate) long_poll: Duration,
     /// The workers of other processes.
     pub(crate) workers: Workers,
+    /// How time is skipped, if it is.
+    pub(crate) time_skipping: Option<Arc<TimeSkipping>>,
 }
 
 impl Api {

@@ -29,6 +29,7 @@ mod method;
 mod options;
 mod refusal;
 mod service;
+mod time_skipping;
 mod worker_query;
 mod workers;
 

@@ -5,12 +5,12 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use clap::{Args, Parser, Subcommand};
-use steadfast_core::ids::Namespace;
-use steadfast_embedded::{Durability, EmbeddedEngine, EmbeddedOptions};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+use steadfast_core::{ids::Namespace, time::Timestamp};
+use steadfast_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::Engine as _;
 use steadfast_server::{Address, ServeOptions, serve};
 use tracing_subscriber::EnvFilter;
@@ -26,7 +26,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves the executions of a file to Temporal's command line, Web UI and clients.
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// Serves from memory and skips time, as Temporal's test server is started: a port, then `--enable-time-skipping` or nothing.
+    #[command(external_subcommand)]
+    TestServer(Vec<String>),
 }
 
 #[derive(Args, Debug)]
@@ -37,6 +40,9 @@ struct Serve {
     /// Keeps everything in memory, and nothing after the end.
     #[arg(long)]
     memory: bool,
+    /// Skips time while nobody has anything to do, for tests. It is locked until somebody unlocks it.
+    #[arg(long, requires = "memory")]
+    time_skipping: bool,
     /// The address to listen at.
     #[arg(long, default_value = "127.0.0.1", conflicts_with = "unix_socket")]
     ip: IpAddr,
@@ -83,12 +89,15 @@ struct Serve {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Serve(given) = Cli::parse().command;
+    let (given, locked) = match Cli::parse().command {
+        Command::Serve(given) => (given, true),
+        Command::TestServer(given) => test_server(&given),
+    };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&given.log))
         .with_writer(std::io::stderr)
         .init();
-    match run(given).await {
+    match run(*given, locked).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -97,7 +106,40 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(given: Serve) -> Result<(), Box<dyn std::error::Error>> {
+/// What the SDKs ask of a test server, and whether time is skipped only once it is unlocked.
+fn test_server(given: &[String]) -> (Box<Serve>, bool) {
+    let flags = given.get(1..).unwrap_or_default();
+    let unlocked = flags == ["--enable-time-skipping"];
+    let port = given.first().and_then(|port| port.parse::<u16>().ok());
+    match port {
+        Some(port) if unlocked || flags.is_empty() => {
+            let port = port.to_string();
+            let words = ["serve", "--memory", "--time-skipping", "--port", &port];
+            let Command::Serve(serve) =
+                Cli::parse_from(["steadfast"].into_iter().chain(words)).command
+            else {
+                unreachable!("the first word says so");
+            };
+            (serve, !unlocked)
+        }
+        _ => Cli::command()
+            .error(
+                ErrorKind::InvalidSubcommand,
+                format!("there is no command `{}`", given.join(" ")),
+            )
+            .exit(),
+    }
+}
+
+/// The clock that skips time, if it does.
+type Clock = Option<ManualClock>;
+
+async fn run(given: Serve, locked: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let clock: Clock = given.time_skipping.then(|| {
+        let clock = ManualClock::default();
+        clock.set(now());
+        clock
+    });
     let mut options = ServeOptions::default();
     options = match &given.unix_socket {
         Some(path) => options.listen_at_socket(path),
@@ -112,10 +154,13 @@ async fn run(given: Serve) -> Result<(), Box<dyn std::error::Error>> {
             options = options.client_authorities(read(authorities)?);
         }
     }
+    if let Some(clock) = &clock {
+        options = options.time_skipping(clock.clone(), locked);
+    }
     for key in keys(&given)? {
         options = options.api_key(key);
     }
-    let engine = EmbeddedEngine::connect(engine_options(&given)?).await?;
+    let engine = EmbeddedEngine::connect(engine_options(&given, clock)?).await?;
     let mut server = serve(Arc::clone(&engine) as _, options).await?;
     announce(server.address(), &given);
     let ended = tokio::select! {
@@ -126,12 +171,18 @@ async fn run(given: Serve) -> Result<(), Box<dyn std::error::Error>> {
     Ok(ended?)
 }
 
-fn engine_options(given: &Serve) -> Result<EmbeddedOptions, Box<dyn std::error::Error>> {
+fn engine_options(
+    given: &Serve,
+    clock: Clock,
+) -> Result<EmbeddedOptions, Box<dyn std::error::Error>> {
     let mut options = match &given.file {
         Some(file) => EmbeddedOptions::file(file),
         None => EmbeddedOptions::in_memory(),
     };
     options = options.namespace(Namespace::new(&given.namespace)?);
+    if let Some(clock) = clock {
+        options = options.clock(clock);
+    }
     if let Some(days) = given.retention_days {
         options = options.retention(Duration::from_secs(u64::from(days) * 86_400));
     }
@@ -142,6 +193,13 @@ fn engine_options(given: &Serve) -> Result<EmbeddedOptions, Box<dyn std::error::
         options = options.wait_for_lock(Duration::from_secs(given.wait_for_lock));
     }
     Ok(options)
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::EPOCH.after(since)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

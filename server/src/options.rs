@@ -2,6 +2,7 @@
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use steadfast_embedded::ManualClock;
 use thiserror::Error;
 
 use crate::{address::Address, authorizer::Authorizer, keys::ApiKeys};
@@ -18,6 +19,14 @@ pub struct ServeOptions {
     pub(crate) max_message_bytes: usize,
     pub(crate) long_poll: Duration,
     pub(crate) max_streams: u32,
+    pub(crate) time_skipping: Option<TimeSkippingOptions>,
+}
+
+/// How time is skipped.
+#[derive(Clone, Debug)]
+pub(crate) struct TimeSkippingOptions {
+    pub(crate) clock: ManualClock,
+    pub(crate) locked: bool,
 }
 
 impl Default for ServeOptions {
@@ -32,6 +41,7 @@ impl Default for ServeOptions {
             max_message_bytes: 128 * 1024 * 1024,
             long_poll: Duration::from_secs(20),
             max_streams: 1_000,
+            time_skipping: None,
         }
     }
 }
@@ -47,6 +57,7 @@ impl fmt::Debug for ServeOptions {
             .field("max_message_bytes", &self.max_message_bytes)
             .field("long_poll", &self.long_poll)
             .field("max_streams", &self.max_streams)
+            .field("time_skipping", &self.time_skipping)
             .finish()
     }
 }
@@ -70,6 +81,28 @@ impl ServeOptions {
     /// without.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_keys.add(key.into());
+        self
+    }
+
+    /// Moves the clock that the embedded engine was given: with the real one, and past what nobody does anything in, as Temporal's test
+    /// server does it. Its service `temporal.api.testservice.v1.TestService` is offered, with which the test environments of the SDKs lock
+    /// and unlock that. `locked` says whether time is skipped only after an unlock, which these environments expect.
+    ///
+    /// For tests: whatever waits for a time, also the limits of workflows and activities, may come at once.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use steadfast_embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock};
+    /// use steadfast_server::{ServeOptions, serve};
+    ///
+    /// let clock = ManualClock::default();
+    /// let engine = EmbeddedEngine::connect(EmbeddedOptions::in_memory().clock(clock.clone())).await?;
+    /// let server = serve(engine, ServeOptions::default().time_skipping(clock, true)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn time_skipping(mut self, clock: ManualClock, locked: bool) -> Self {
+        self.time_skipping = Some(TimeSkippingOptions { clock, locked });
         self
     }
 

@@ -27,6 +27,7 @@ use crate::{
     dispatch,
     listener::{self, Listener},
     options::{ServeError, ServeOptions},
+    time_skipping::TimeSkipping,
     workers::Workers,
 };
 
@@ -118,6 +119,10 @@ pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Ser
         namespace: engine.namespace().as_str().to_owned(),
         namespace_id: Api::new_id(),
     };
+    let time_skipping = options.time_skipping.clone().map(|skipping| {
+        let engine = Arc::clone(&engine);
+        Arc::new(TimeSkipping::new(engine, skipping.clock, skipping.locked))
+    });
     let service = Calls {
         api: Arc::new(Api {
             engine,
@@ -130,11 +135,23 @@ pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Ser
             retention: duration_out(retention.unwrap_or(FOR_EVER)),
             long_poll: options.long_poll,
             workers: Workers::default(),
+            time_skipping: time_skipping.clone(),
         }),
         options: Arc::new(options),
         stopped: stopped.clone(),
     };
-    let task = tokio::spawn(run(service, listener, stopped));
+    let task = tokio::spawn(async move {
+        let skipping = async {
+            match time_skipping {
+                Some(time_skipping) => time_skipping.run().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = run(service, listener, stopped) => ended,
+            () = skipping => Ok(()),
+        }
+    });
     tracing::info!(%address, "serves Temporal's API");
     Ok(Server {
         address,

@@ -62,6 +62,13 @@ impl Shared {
 }
 
 impl Shared {
+    /// Whether a task waits in some queue for a worker.
+    pub(crate) fn tasks_wait(&self) -> Result<bool, EngineError> {
+        let (core, _) = self.enter()?;
+        let waits = core.workflow_tasks.has_ready() || core.activity_tasks.has_ready();
+        Ok(waits)
+    }
+
     /// Whether a workflow task and an activity task are ready in a queue.
     pub(crate) fn ready(&self, queue: &TaskQueue) -> Result<(bool, bool), EngineError> {
         let (core, _) = self.enter()?;

@@ -262,6 +262,15 @@ impl EmbeddedEngine {
         self.shared.idle().await
     }
 
+    /// Whether a task waits for a worker. It may have ended while it waited.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is shut down.
+    pub fn tasks_wait(&self) -> Result<bool, EngineError> {
+        self.shared.tasks_wait()
+    }
+
     /// Waits until there were more transitions of executions than a number.
     ///
     /// # Errors

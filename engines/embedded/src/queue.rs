@@ -245,6 +245,11 @@ impl<T> Queues<T> {
             .is_some_and(|queue| !queue.ready.is_empty() && !paused.contains(name))
     }
 
+    /// Whether anything waits in some queue.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.queues.values().any(|queue| !queue.ready.is_empty())
+    }
+
     /// Whether something is there that a poll is about to take.
     #[expect(clippy::iter_over_hash_type, reason = "any of them will do")]
     pub(crate) fn is_being_served(&self, paused: &Paused) -> bool {

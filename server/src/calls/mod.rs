@@ -12,6 +12,7 @@ mod search_attributes;
 mod start;
 mod system;
 mod task_queues;
+mod test_service;
 mod workers;
 mod workflow_tasks;
 
@@ -26,6 +27,16 @@ macro_rules! method {
         Method {
             name: concat!(
                 "temporal.api.workflowservice.v1.WorkflowService/",
+                stringify!($name)
+            ),
+            does: Does::$does,
+            answer: |api, max_bytes, request| unary(api, max_bytes, request, $handler),
+        }
+    };
+    (test $name:ident $does:ident $handler:path) => {
+        Method {
+            name: concat!(
+                "temporal.api.testservice.v1.TestService/",
                 stringify!($name)
             ),
             does: Does::$does,
@@ -51,6 +62,12 @@ pub(crate) static METHODS: &[Method] = &[
     method!(operator ListNexusEndpoints Looks quiet::list_nexus_endpoints),
     method!(operator ListSearchAttributes Looks search_attributes::list),
     method!(operator RemoveSearchAttributes Changes search_attributes::remove),
+    method!(test GetCurrentTime Looks test_service::now),
+    method!(test LockTimeSkipping Changes test_service::lock),
+    method!(test Sleep Waits test_service::sleep),
+    method!(test SleepUntil Waits test_service::sleep_until),
+    method!(test UnlockTimeSkipping Changes test_service::unlock),
+    method!(test UnlockTimeSkippingWithSleep ChangesAndWaits test_service::unlock_while_sleeping),
     method!(workflow CountActivityExecutions Looks quiet::count_activity_executions),
     method!(workflow CountSchedules Looks quiet::count_schedules),
     method!(workflow CountWorkers Looks workers::count),

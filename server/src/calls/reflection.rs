@@ -12,6 +12,7 @@ use tower_service::Service as _;
 const SHOWN: &[&str] = &[
     "grpc.health.v1.Health",
     "temporal.api.operatorservice.v1.OperatorService",
+    "temporal.api.testservice.v1.TestService",
     "temporal.api.workflowservice.v1.WorkflowService",
 ];
 
