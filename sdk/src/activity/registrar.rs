@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use steadfast_core::payload::Payload;
 
 use super::{ActivityContext, ActivityError};
-use crate::definition::{Activities, ActivityDefinition, ActivityImplementation};
+use crate::definition::{ActivityDefinition, ActivityImplementation};
 
 /// Runs an activity of some type.
 pub(crate) type ActivityFn = Arc<
@@ -61,7 +61,7 @@ impl<A> fmt::Debug for ActivityRegistrar<'_, A> {
     }
 }
 
-impl<'a, A: Activities> ActivityRegistrar<'a, A> {
+impl<'a, A: Send + Sync + 'static> ActivityRegistrar<'a, A> {
     pub(crate) fn new(
         implementer: Arc<A>,
         activities: &'a mut BTreeMap<String, ActivityFn>,

@@ -7,14 +7,16 @@
 //! passed around as a value; names and argument encodings are fixed by the definition's type and by
 //! nothing else.
 
+mod handler;
+mod implementation;
 pub mod method;
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use futures_util::future::{BoxFuture, LocalBoxFuture};
+use futures_util::future::LocalBoxFuture;
 
+pub use self::{handler::ActivityImplementation, implementation::Activities};
 use crate::{
-    activity::{ActivityContext, ActivityError, ActivityRegistrar},
     convert::{Arguments, Codec},
     error::WorkflowError,
     workflow::{HandlerSet, WorkflowContext, WorkflowContextView},
@@ -258,28 +260,4 @@ pub trait ActivityDefinition: Copy + 'static {
 
     /// Encodes and decodes the result.
     fn output_codec() -> Codec<Self::Output>;
-}
-
-/// The value behind a method marked `#[activity]` in an `#[activities]` block: what a worker runs.
-pub trait ActivityImplementation: ActivityDefinition {
-    /// The type whose `#[activities]` block contains the method.
-    type Implementer: Activities;
-
-    /// Runs the function.
-    fn execute(
-        implementer: Arc<Self::Implementer>,
-        context: ActivityContext,
-        input: Self::Input,
-    ) -> BoxFuture<'static, Result<Self::Output, ActivityError>>;
-}
-
-/// A type with an `#[activities]` impl block; a worker registers its activities all at once.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no activities",
-    label = "this type has no `#[activities]` impl block",
-    note = "put `#[activities]` on an impl block of `{Self}` and `#[activity]` on its methods"
-)]
-pub trait Activities: Send + Sized + Sync + 'static {
-    /// Adds every activity of the block to a worker.
-    fn register(registrar: &mut ActivityRegistrar<'_, Self>);
 }
