@@ -49,6 +49,12 @@ where
     fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
         <T::Output as ::steadfast::__private::Output>::codec()
     }
+}
+impl<T: Item> ::steadfast::__private::WorkflowImplementation for Batch<T>
+where
+    Batch<T>: Sized,
+    Batch<T>: 'static,
+{
     fn init(
         _: &::steadfast::__private::WorkflowContextView,
         input: Self::Input,

@@ -288,6 +288,8 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
     fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
         <() as ::steadfast::__private::Output>::codec()
     }
+}
+impl ::steadfast::__private::WorkflowImplementation for Trip {
     fn init(
         view: &::steadfast::__private::WorkflowContextView,
         input_0: Self::Input,

@@ -43,6 +43,8 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
     fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
         <String as ::steadfast::__private::Output>::codec()
     }
+}
+impl ::steadfast::__private::WorkflowImplementation for Greeting {
     fn init(
         _: &::steadfast::__private::WorkflowContextView,
         input: Self::Input,

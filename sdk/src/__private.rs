@@ -12,7 +12,7 @@ pub use crate::{
     client::{ClientError, WorkflowHandle},
     convert::{Arguments, Codec, Input, Output},
     definition::{
-        Activities, Handled, WorkflowDefinition, WorkflowName,
+        Activities, Handled, WorkflowDefinition, WorkflowImplementation, WorkflowName,
         method::{
             Activity, ActivityFunction, ActivityMethod, Method, Query, QueryMethod, Run, Signal,
             SignalMethod, Update, UpdateMethod, method,

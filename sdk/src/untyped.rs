@@ -16,7 +16,7 @@ use steadfast_core::payload::Payload;
 use crate::{
     client::WorkflowHandle,
     convert::{Arguments, Codec},
-    definition::{Handled, WorkflowDefinition},
+    definition::{Handled, WorkflowDefinition, WorkflowImplementation},
     error::{WorkflowError, WorkflowResult},
     workflow::{
         BufferedSignal, HandlerSet, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
@@ -185,7 +185,9 @@ impl<D: DynamicWorkflow> WorkflowDefinition for Dynamic<D> {
     fn output_codec() -> Codec<Payload> {
         Codec::of_payloads()
     }
+}
 
+impl<D: DynamicWorkflow> WorkflowImplementation for Dynamic<D> {
     fn init(
         _: &WorkflowContextView,
         input: Vec<Payload>,

@@ -24,6 +24,8 @@ pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
             fn output_codec() -> #private::Codec<()> {
                 ::core::unreachable!()
             }
+        }
+        impl #private::WorkflowImplementation for #self_ty {
             fn init(
                 _: &#private::WorkflowContextView,
                 _: (),

@@ -13,14 +13,11 @@ pub mod method;
 
 use std::fmt;
 
-use futures_util::future::LocalBoxFuture;
-
-pub use self::{handler::ActivityImplementation, implementation::Activities};
-use crate::{
-    convert::{Arguments, Codec},
-    error::WorkflowError,
-    workflow::{HandlerSet, WorkflowContext, WorkflowContextView},
+pub use self::{
+    handler::{ActivityImplementation, Handled, QueryHandler, SignalHandler, UpdateHandler},
+    implementation::{Activities, WorkflowImplementation},
 };
+use crate::convert::{Arguments, Codec};
 
 /// Names a workflow type; implemented by `#[workflow]`.
 #[diagnostic::on_unimplemented(
@@ -33,9 +30,10 @@ pub trait WorkflowName: Sized + 'static {
     const WORKFLOW_TYPE: &'static str;
 }
 
-/// Describes a workflow: its type, input, output, handlers and typed handle.
+/// Describes a workflow: its type, input, output and typed handle.
 ///
-/// Implemented by `#[workflow_methods]` on the workflow's struct.
+/// Implemented by `#[workflow_methods]` on the workflow's struct. What a worker runs is its
+/// [`WorkflowImplementation`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "this type has no `#[workflow_methods]` impl block",
@@ -56,26 +54,6 @@ pub trait WorkflowDefinition: Sized + 'static {
 
     /// Encodes and decodes the result.
     fn output_codec() -> Codec<Self::Output>;
-
-    /// Creates the workflow's state, by `#[init]` or `Default`. An `#[init]` that takes the input
-    /// consumes it; otherwise the input comes back for [`run`](Self::run).
-    ///
-    /// # Errors
-    ///
-    /// What a fallible `#[init]` returns; it ends the execution as failed.
-    fn init(
-        view: &WorkflowContextView,
-        input: Self::Input,
-    ) -> Result<(Self, Option<Self::Input>), WorkflowError>;
-
-    /// Runs the workflow's main function.
-    fn run(
-        context: WorkflowContext<Self>,
-        input: Option<Self::Input>,
-    ) -> LocalBoxFuture<'static, Result<Self::Output, WorkflowError>>;
-
-    /// Lists the signal, query and update handlers.
-    fn handlers() -> HandlerSet<Self>;
 }
 
 /// The value behind `MyWorkflow::run`: says which workflow to start.
@@ -107,9 +85,6 @@ pub trait SignalDefinition: Copy + 'static {
 
     /// Encodes and decodes the arguments, one payload each.
     fn arguments() -> Arguments<Self::Input>;
-
-    /// Calls the handler: at once when it is a plain function, as a future when it is `async`.
-    fn handle(context: WorkflowContext<Self::Workflow>, input: Self::Input) -> Handled<()>;
 }
 
 /// A signal that the workflow `W` takes.
@@ -143,17 +118,6 @@ pub trait QueryDefinition: Copy + 'static {
 
     /// Encodes and decodes the answer.
     fn output_codec() -> Codec<Self::Output>;
-
-    /// Answers from the state, which a query cannot change.
-    ///
-    /// # Errors
-    ///
-    /// What a fallible handler returns; it becomes the caller's error and nothing else.
-    fn handle(
-        state: &Self::Workflow,
-        view: &WorkflowContextView,
-        input: Self::Input,
-    ) -> Result<Self::Output, WorkflowError>;
 }
 
 /// A query that the workflow `W` answers.
@@ -187,27 +151,6 @@ pub trait UpdateDefinition: Copy + 'static {
 
     /// Encodes and decodes the result.
     fn output_codec() -> Codec<Self::Output>;
-
-    /// Says whether the update may run; an update that is refused leaves no trace in history.
-    /// Without an `#[update_validator]` everything is accepted.
-    ///
-    /// # Errors
-    ///
-    /// What the validator returns; the caller gets it as the reason of the rejection.
-    fn validate(
-        state: &Self::Workflow,
-        view: &WorkflowContextView,
-        input: &Self::Input,
-    ) -> Result<(), WorkflowError> {
-        let _ = (state, view, input);
-        Ok(())
-    }
-
-    /// Calls the handler: at once when it is a plain function, as a future when it is `async`.
-    fn handle(
-        context: WorkflowContext<Self::Workflow>,
-        input: Self::Input,
-    ) -> Handled<Self::Output>;
 }
 
 /// An update that the workflow `W` takes.
@@ -217,28 +160,6 @@ pub trait UpdateDefinition: Copy + 'static {
     note = "mark the method with `#[update]` inside the `#[workflow_methods]` impl block of `{W}`, and pass its name as a value"
 )]
 pub trait UpdateOf<W>: UpdateDefinition<Workflow = W> {}
-
-/// What calling a signal or update handler gives.
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a handler is a plain function or an async one"
-)]
-pub enum Handled<T> {
-    /// A plain function ran to its end.
-    Now(Result<T, WorkflowError>),
-    /// An `async` function, to be polled as a task of the workflow.
-    Later(LocalBoxFuture<'static, Result<T, WorkflowError>>),
-}
-
-impl<T> fmt::Debug for Handled<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Now(Ok(_)) => "Now(Ok)",
-            Self::Now(Err(_)) => "Now(Err)",
-            Self::Later(_) => "Later",
-        })
-    }
-}
 
 /// The value behind a method marked `#[activity]`, in an `#[activities]` or an
 /// `#[activity_definitions]` block: what a caller has to know.

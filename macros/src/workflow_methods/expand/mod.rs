@@ -149,7 +149,9 @@ fn workflow(
         #input_codec
 
         #output_codec
-
+    };
+    let definition = scope.implementation("WorkflowDefinition", &items);
+    let items = quote! {
         #init
 
         #run
@@ -160,7 +162,8 @@ fn workflow(
             set
         }
     };
-    scope.implementation("WorkflowDefinition", &items)
+    let implementation = scope.implementation("WorkflowImplementation", &items);
+    quote!(#definition #implementation)
 }
 
 fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
