@@ -9,7 +9,7 @@ pub use steadfast_core::payload::Payload;
 
 pub use crate::{
     activity::{ActivityContext, ActivityError, ActivityRegistrar},
-    client::{ClientError, WorkflowHandle},
+    client::{ClientError, HasHandle, WorkflowHandle},
     convert::{Arguments, Codec, Input, Output},
     definition::{
         Activities, Handled, WorkflowDefinition, WorkflowImplementation, WorkflowName,

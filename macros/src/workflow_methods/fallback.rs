@@ -17,7 +17,6 @@ pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
             const WORKFLOW_TYPE: &'static str = "";
             type Input = ();
             type Output = ();
-            type Handle = #private::WorkflowHandle<Self>;
             fn arguments() -> #private::Arguments<()> {
                 ::core::unreachable!()
             }
@@ -41,6 +40,9 @@ pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
             fn handlers() -> #private::HandlerSet<Self> {
                 ::core::unreachable!()
             }
+        }
+        impl #private::HasHandle for #self_ty {
+            type Handle = #private::WorkflowHandle<Self>;
         }
     }
 }

@@ -11,8 +11,6 @@ mod handler;
 mod implementation;
 pub mod method;
 
-use std::fmt;
-
 pub use self::{
     handler::{ActivityImplementation, Handled, QueryHandler, SignalHandler, UpdateHandler},
     implementation::{Activities, WorkflowImplementation},
@@ -30,10 +28,10 @@ pub trait WorkflowName: Sized + 'static {
     const WORKFLOW_TYPE: &'static str;
 }
 
-/// Describes a workflow: its type, input, output and typed handle.
+/// Describes a workflow: its type, input and output.
 ///
 /// Implemented by `#[workflow_methods]` on the workflow's struct. What a worker runs is its
-/// [`WorkflowImplementation`].
+/// [`WorkflowImplementation`], and what a client talks to is its [handle](crate::client::HasHandle).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "this type has no `#[workflow_methods]` impl block",
@@ -46,8 +44,6 @@ pub trait WorkflowDefinition: Sized + 'static {
     type Input: 'static;
     /// What the run method returns when it succeeds.
     type Output: 'static;
-    /// The typed handle that the macro generated, a wrapper of [`WorkflowHandle`](crate::client::WorkflowHandle).
-    type Handle: From<crate::client::WorkflowHandle<Self>> + fmt::Debug;
 
     /// Encodes and decodes the arguments, one payload each.
     fn arguments() -> Arguments<Self::Input>;

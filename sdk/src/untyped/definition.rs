@@ -8,7 +8,6 @@ use std::{
 use steadfast_core::payload::Payload;
 
 use crate::{
-    client::WorkflowHandle,
     convert::{Arguments, Codec},
     definition::WorkflowDefinition,
 };
@@ -47,7 +46,6 @@ pub struct Elsewhere;
 impl<D: 'static> WorkflowDefinition for Dynamic<D> {
     type Input = Vec<Payload>;
     type Output = Payload;
-    type Handle = WorkflowHandle<Self>;
 
     const WORKFLOW_TYPE: &'static str = "";
 

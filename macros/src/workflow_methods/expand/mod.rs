@@ -142,7 +142,6 @@ fn workflow(
     let items = quote! {
         type Input = #input;
         type Output = #output;
-        type Handle = #handle;
 
         const WORKFLOW_TYPE: &'static str = #workflow_type;
 
@@ -163,7 +162,8 @@ fn workflow(
         }
     };
     let implementation = scope.implementation("WorkflowImplementation", &items);
-    quote!(#definition #implementation)
+    let handle = scope.implementation("HasHandle", &quote!(type Handle = #handle;));
+    quote!(#definition #implementation #handle)
 }
 
 fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
