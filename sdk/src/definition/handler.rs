@@ -1,12 +1,11 @@
-//! The methods that a worker calls: what a [definition](super) says only that there is.
+//! The handlers that a worker calls: what a [definition](super) says only that there is.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use futures_util::future::{BoxFuture, LocalBoxFuture};
+use futures_util::future::LocalBoxFuture;
 
-use super::{ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition};
+use super::{QueryDefinition, SignalDefinition, UpdateDefinition};
 use crate::{
-    activity::{ActivityContext, ActivityError},
     error::WorkflowError,
     workflow::{WorkflowContext, WorkflowContextView},
 };
@@ -90,17 +89,4 @@ impl<T> fmt::Debug for Handled<T> {
             Self::Later(_) => "Later",
         })
     }
-}
-
-/// The value behind a method marked `#[activity]` in an `#[activities]` block: what a worker runs.
-pub trait ActivityImplementation: ActivityDefinition {
-    /// The type whose `#[activities]` block contains the method.
-    type Implementer: Send + Sync + 'static;
-
-    /// Runs the function.
-    fn execute(
-        implementer: Arc<Self::Implementer>,
-        context: ActivityContext,
-        input: Self::Input,
-    ) -> BoxFuture<'static, Result<Self::Output, ActivityError>>;
 }

@@ -1,10 +1,12 @@
-//! What a worker registers: blocks of the methods that it calls.
+//! What a worker registers: a workflow with its code, and a block of activities.
 
-use futures_util::future::LocalBoxFuture;
+use std::sync::Arc;
 
-use super::WorkflowDefinition;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+
+use super::{ActivityDefinition, WorkflowDefinition};
 use crate::{
-    activity::ActivityRegistrar,
+    activity::{ActivityContext, ActivityError, ActivityRegistrar, activity_fn},
     error::WorkflowError,
     workflow::{HandlerSet, WorkflowContext, WorkflowContextView},
 };
@@ -48,4 +50,28 @@ pub trait WorkflowImplementation: WorkflowDefinition {
 pub trait Activities: Send + Sized + Sync + 'static {
     /// Adds every activity of the block to a worker.
     fn register(registrar: &mut ActivityRegistrar<'_, Self>);
+}
+
+/// The value behind a method marked `#[activity]` in an `#[activities]` block: what a worker runs.
+pub trait ActivityImplementation: ActivityDefinition {
+    /// The type whose `#[activities]` block contains the method.
+    type Implementer: Activities;
+
+    /// Runs the function.
+    fn execute(
+        implementer: Arc<Self::Implementer>,
+        context: ActivityContext,
+        input: Self::Input,
+    ) -> BoxFuture<'static, Result<Self::Output, ActivityError>>;
+}
+
+impl<A: Activities> ActivityRegistrar<'_, A> {
+    /// Adds an activity.
+    pub fn add<D: ActivityImplementation<Implementer = A>>(&mut self, _: D) {
+        let implementer = Arc::clone(self.implementer());
+        let run = activity_fn::<D, _, _>(move |context, input| {
+            D::execute(Arc::clone(&implementer), context, input)
+        });
+        self.insert(D::ACTIVITY_TYPE, run);
+    }
 }

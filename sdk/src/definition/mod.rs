@@ -12,8 +12,8 @@ mod implementation;
 pub mod method;
 
 pub use self::{
-    handler::{ActivityImplementation, Handled, QueryHandler, SignalHandler, UpdateHandler},
-    implementation::{Activities, WorkflowImplementation},
+    handler::{Handled, QueryHandler, SignalHandler, UpdateHandler},
+    implementation::{Activities, ActivityImplementation, WorkflowImplementation},
 };
 use crate::convert::{Arguments, Codec};
 
