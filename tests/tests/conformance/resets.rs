@@ -51,7 +51,7 @@ async fn terminate_with_defaults(world: &World) {
     flow.ends(
         Terminated,
         "the workflow was terminated: terminated by user via frontend",
-        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1) · \
+        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, quick) · \
          7 Terminated(reason=terminated by user via frontend, identity=client)",
     )
     .await;
@@ -180,7 +180,7 @@ async fn step_and_wait(ctx: &mut Ctx) -> WorkflowResult<String> {
     Ok("done".to_owned())
 }
 
-const STEP: &str = "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 ActStarted(sched=5) · 7 ActCompleted(sched=5, \"step1\")";
+const STEP: &str = "1 Started · 2-4 WT · 5 ActScheduled(1, quick) · 6 ActStarted(sched=5) · 7 ActCompleted(sched=5, \"step1\")";
 
 /// The failure of a task that a reset leaves.
 fn reset(reason: &str) -> String {
@@ -206,7 +206,7 @@ async fn reset_to_the_first_task(world: &World) {
         Completed,
         "done",
         &format!(
-            "1 Started · 2 WTScheduled · 3 WTStarted · 4 {} · 5-7 WT · 8 ActScheduled(1) · 9 ActStarted(sched=8) · \
+            "1 Started · 2 WTScheduled · 3 WTStarted · 4 {} · 5-7 WT · 8 ActScheduled(1, quick) · 9 ActStarted(sched=8) · \
              10 ActCompleted(sched=8, \"step1\") · 11-13 WT · 14 Signaled(proceed) · 15-17 WT · 18 Completed(\"done\")",
             reset("rsn")
         ),
@@ -389,7 +389,7 @@ async fn reset_with_a_running_activity(world: &World) {
         Completed,
         "act done",
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7 WTScheduled · 8 WTStarted · 9 {} · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 Signaled(proceed) · 7 WTScheduled · 8 WTStarted · 9 {} · \
              10-12 WT · 13 ActStarted(sched=5) · 14 ActCompleted(sched=5, \"act done\") · 15-17 WT · \
              18 Completed(\"act done\")",
             reset("act")
@@ -398,7 +398,7 @@ async fn reset_with_a_running_activity(world: &World) {
     .await;
     base.is(
         Terminated,
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7-9 WT · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 Signaled(proceed) · 7-9 WT · \
          10 Terminated(reason=act, identity=history-resetter)",
     )
     .await;
@@ -438,7 +438,7 @@ async fn reset_with_an_activity_that_is_cancelled(world: &World) {
     new.settle().await;
     world.board.open("act");
     new.reaches("Failed", 1).await;
-    let before = "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7-9 WT · \
+    let before = "1 Started · 2-4 WT · 5 ActScheduled(1, linger) · 6 Signaled(proceed) · 7-9 WT · \
                   10 ActCancelRequested(sched=5) · 11 Signaled(proceed)";
     new.is(
         Failed,
