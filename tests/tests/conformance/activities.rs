@@ -89,7 +89,10 @@ async fn try_cancel_while_the_workflow_stays_open(world: &World) {
     .await;
     world.board.heard("act started").await;
     flow.cancel("stop").await;
-    world.board.heard("act heard Cancelled").await;
+    world
+        .board
+        .heard("act heard: cancelled by the workflow")
+        .await;
     flow.settle().await;
     world.board.open("act");
     flow.reaches("ActCanceled", 1).await;
@@ -127,7 +130,10 @@ async fn wait_for_an_activity_that_heartbeats(world: &World) {
          latestCancelRequested=10) · 13-15 WT · 16 Canceled",
     )
     .await;
-    assert_eq!(world.board.said(), ["act started", "act heard Cancelled"]);
+    assert_eq!(
+        world.board.said(),
+        ["act started", "act heard: cancelled by the workflow"]
+    );
 }
 
 /// The workflow cancels its activity when it is told to, and ends when a timer does.
@@ -177,7 +183,7 @@ async fn an_abandoned_activity_fails_later(world: &World) {
             .await
     })
     .await;
-    world.board.heard("act started").await;
+    world.board.heard("act started 1").await;
     flow.cancel("stop").await;
     flow.reaches("WTCompleted", 2).await;
     world.board.open("act");
@@ -383,7 +389,7 @@ async fn wait_for_an_activity_that_never_heartbeats(world: &World) {
         )
         .await
     });
-    ignored(world, flow.await, "stall").await;
+    ignored(world, flow.await, "ignore").await;
 }
 
 async fn wait_for_an_activity_that_ignores_the_request(world: &World) {
@@ -395,7 +401,7 @@ async fn wait_for_an_activity_that_ignores_the_request(world: &World) {
         )
         .await
     });
-    ignored(world, flow.await, "ignore").await;
+    ignored(world, flow.await, "stall").await;
 }
 
 const SILENT: &str = "timeout,HEARTBEAT \"activity Heartbeat timeout\"";
@@ -445,7 +451,7 @@ async fn wait_for_an_activity_that_fails(world: &World) {
         .await
     })
     .await;
-    world.board.heard("act started").await;
+    world.board.heard("act started 1").await;
     flow.cancel("stop").await;
     let seen = "activity,CANCEL_REQUESTED 'activity failed' <- application,Broken 'act failed' cancelled=false";
     flow.ends(
@@ -467,7 +473,7 @@ async fn try_cancel_between_two_attempts(world: &World) {
     })
     .await;
     world.board.open("act");
-    world.board.heard("act started").await;
+    world.board.heard("act started 1").await;
     world.idle().await;
     flow.cancel("stop").await;
     flow.reaches("WTCompleted", 3).await;
@@ -682,7 +688,7 @@ async fn the_worker_shuts_down(world: &World) {
     world.rest_activities().await;
     assert_eq!(
         world.board.said(),
-        ["act started", "act heard WorkerShutdown"]
+        ["act started", "act heard: the worker is shutting down"]
     );
     let pending = flow.describe().await.pending_activities.remove(0);
     assert_eq!(
@@ -711,7 +717,7 @@ async fn the_heartbeat_timeout_is_told(world: &World) {
     .await;
     world.board.heard("act started").await;
     world.advance(MINUTE).await;
-    world.board.heard("act heard TimedOut").await;
+    world.board.heard("act heard: timed out").await;
     let seen = format!(
         "activity,MAXIMUM_ATTEMPTS_REACHED 'activity timed out' <- {} cancelled=false",
         SILENT.replace('"', "'")
@@ -736,7 +742,10 @@ async fn a_terminated_workflow_under_a_running_activity(world: &World) {
     world.board.heard("act started").await;
     flow.settle().await;
     flow.terminate("gone").await;
-    world.board.heard("act heard NotFound").await;
+    world
+        .board
+        .heard("act heard: no longer wanted: its workflow has closed")
+        .await;
     flow.ends(
         Terminated,
         "the workflow was terminated: gone",

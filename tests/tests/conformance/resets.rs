@@ -67,7 +67,7 @@ async fn terminate_what_is_closed_or_unknown(world: &World) {
     flow.settle().await;
     flow.terminate("once").await;
     let unknown = world.client.workflow::<Script>("unknown").unwrap();
-    let mut execution = flow.execution.clone();
+    let mut execution = flow.execution().await;
     execution.run_id =
         steadfast::core::ids::RunId::new("01890000-0000-7000-8000-000000000000").unwrap();
     let unknown_run = world.client.workflow_run::<Script>(execution);
@@ -116,7 +116,7 @@ async fn terminate_by_the_first_run(world: &World) {
                 .first_execution_run_id(run),
         )
     };
-    let closed = world.client.workflow_run::<Script>(first.execution.clone());
+    let closed = world.client.workflow_run::<Script>(first.execution().await);
     let closed = closed
         .terminate(WorkflowTerminateOptions::default())
         .await
@@ -126,7 +126,9 @@ async fn terminate_by_the_first_run(world: &World) {
         .await
         .unwrap_err();
     assert_eq!(wrong.to_string(), "workflow execution not found");
-    by_first(first.execution.run_id.as_str()).await.unwrap();
+    by_first(first.execution().await.run_id.as_str())
+        .await
+        .unwrap();
     second
         .is(
             Terminated,
@@ -241,7 +243,7 @@ async fn reset_a_completed_workflow(world: &World) {
     .await;
     assert_eq!(
         base.describe().await.reset_run_id,
-        Some(new.execution.run_id)
+        Some(new.execution().await.run_id)
     );
 }
 
@@ -370,7 +372,10 @@ async fn reset_with_a_running_activity(world: &World) {
     base.reaches("WTCompleted", 2).await;
     let new = base.reset(9, "act").await;
     // The old attempt is no longer wanted, and the activity starts again.
-    world.board.heard("act heard NotFound").await;
+    world
+        .board
+        .heard("act heard: no longer wanted: its workflow has closed")
+        .await;
     while world
         .board
         .said()
@@ -422,14 +427,17 @@ async fn reset_with_an_activity_that_is_cancelled(world: &World) {
         base.proceed().await;
         base.reaches("WTCompleted", tasks).await;
     }
-    world.board.heard("act heard Cancelled").await;
+    world
+        .board
+        .heard("act heard: cancelled by the workflow")
+        .await;
     let new = base.reset(14, "rsn").await;
     // It is dispatched again, and told at once.
     while world
         .board
         .said()
         .iter()
-        .filter(|said| *said == "act heard Cancelled")
+        .filter(|said| *said == "act heard: cancelled by the workflow")
         .count()
         < 2
     {
@@ -604,6 +612,6 @@ async fn reset_twice(world: &World) {
     .await;
     assert_eq!(
         run1.describe().await.reset_run_id,
-        Some(run3.execution.run_id)
+        Some(run3.execution().await.run_id)
     );
 }

@@ -406,7 +406,10 @@ async fn compensation_before_the_activity_ends(world: &World) {
         .await;
     world.board.heard("main started").await;
     flow.cancel("undo").await;
-    world.board.heard("main heard Cancelled").await;
+    world
+        .board
+        .heard("main heard: cancelled by the workflow")
+        .await;
     flow.reaches("TimerStarted", 1).await;
     flow.settle().await;
     world.board.open("main");

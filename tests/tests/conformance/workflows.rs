@@ -254,7 +254,7 @@ async fn a_request_to_a_closed_workflow(world: &World) {
     flow.cancel("by id").await;
     let one_run = world
         .client
-        .workflow_run::<crate::harness::Script>(flow.execution.clone());
+        .workflow_run::<crate::harness::Script>(flow.execution().await);
     one_run
         .cancel(WorkflowCancelOptions::builder().reason("by id and run"))
         .await
@@ -295,12 +295,12 @@ async fn the_first_run_guards_the_chain(world: &World) {
     );
     let first = world
         .client
-        .workflow_run::<crate::harness::Script>(flow.execution.clone());
+        .workflow_run::<crate::harness::Script>(flow.execution().await);
     first
         .cancel(WorkflowCancelOptions::builder().reason("run 1"))
         .await
         .unwrap();
-    by_first(flow.execution.run_id.as_str(), "via first run id")
+    by_first(flow.execution().await.run_id.as_str(), "via first run id")
         .await
         .unwrap();
     second
