@@ -88,7 +88,12 @@ impl Flow {
 
     /// The events without numbers and workflow tasks, for where it depends on time how they fall into tasks.
     pub async fn facts(&self) -> String {
-        facts(&self.events().await)
+        let events = self.events().await;
+        let names = events
+            .iter()
+            .map(|event| notation::name(&event.kind))
+            .filter(|name| !name.starts_with("WT"));
+        names.collect::<Vec<_>>().join(" · ")
     }
 
     // What it waits for.
@@ -267,16 +272,6 @@ impl Flow {
             assert_eq!(self.text().await, expected, "at {place}");
         }
     }
-}
-
-/// The events in the notation, without their numbers and workflow tasks.
-#[must_use]
-pub fn facts(events: &[HistoryEvent]) -> String {
-    let names = events
-        .iter()
-        .map(|event| notation::name(&event.kind))
-        .filter(|name| !name.starts_with("WT"));
-    names.collect::<Vec<_>>().join(" · ")
 }
 
 fn one_run(execution: WorkflowExecution) -> ExecutionRef {

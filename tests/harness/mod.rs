@@ -16,9 +16,9 @@ mod world;
 use std::time::Duration;
 
 pub use self::{
-    flow::{Flow, facts},
-    script::{Ctx, Script, ScriptHandle, define, own_body, redefine},
-    stage::{Board, EVERYTHING, Stage},
+    flow::Flow,
+    script::{Ctx, Script, ScriptHandle, define, own_body, redefine, saw, saw_failure},
+    stage::{Board, Stage},
     world::{Time, World},
 };
 

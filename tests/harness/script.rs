@@ -9,7 +9,8 @@ use std::{
 };
 
 use futures_util::future::LocalBoxFuture;
-use steadfast::{prelude::*, workflow::Scope};
+use steadfast::{core::failure::Failure, prelude::*, workflow::Scope};
+use steadfast_engine::conformance::notation;
 
 /// The context of a [`Script`].
 pub type Ctx = WorkflowContext<Script>;
@@ -120,4 +121,19 @@ impl Script {
             scope.cancel(reason);
         }
     }
+}
+
+/// What an activity ended with, as a workflow sees it.
+pub fn saw(result: &Result<String, ActivityExecutionError>) -> String {
+    match result {
+        Ok(value) => value.clone(),
+        Err(error) => saw_failure(error.failure(), error.is_cancelled()),
+    }
+}
+
+/// What something failed with, as a workflow sees it: in the notation, but for the quotation marks, which a history
+/// would show escaped.
+pub fn saw_failure(failure: &Failure, is_cancelled: bool) -> String {
+    let failure = notation::short(failure).replace('"', "'");
+    format!("{failure} cancelled={is_cancelled}")
 }

@@ -51,7 +51,7 @@ impl Board {
 }
 
 /// Lets every activity go on.
-pub const EVERYTHING: &str = "*";
+pub(super) const EVERYTHING: &str = "*";
 
 /// Activities that a test holds and lets go. Each says `<name> started` when it starts.
 #[derive(Clone, Debug)]

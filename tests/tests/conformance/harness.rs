@@ -16,7 +16,7 @@ use crate::{
     gate::{Gate, Gated},
 };
 
-pub(crate) use steadfast_tests::harness::{Ctx, Flow, HOUR, SECOND, Script, Stage, define};
+pub(crate) use steadfast_tests::harness::{Ctx, Flow, HOUR, SECOND, Script, Stage, define, saw};
 
 pub(crate) use crate::here::{MINUTE, REAL_TIME};
 
@@ -88,18 +88,6 @@ pub(crate) fn continue_as_new(ctx: &Ctx) -> WorkflowResult<String> {
 
 pub(crate) fn is_first_run(ctx: &Ctx) -> bool {
     ctx.view().continued_run_id().is_none()
-}
-
-/// What an activity ended with, as a workflow sees it.
-pub(crate) fn saw(result: &Result<String, ActivityExecutionError>) -> String {
-    match result {
-        Ok(value) => value.clone(),
-        Err(error) => format!(
-            "{} cancelled={}",
-            notation::short(error.failure()).replace('"', "'"),
-            error.is_cancelled()
-        ),
-    }
 }
 
 fn task_queue(name: &str) -> TaskQueue {
