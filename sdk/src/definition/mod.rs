@@ -1,7 +1,11 @@
 //! Says what a workflow, an activity, a signal, a query and an update are to the rest of the SDK.
 //!
 //! The attribute macros implement these traits; user code names them only in bounds. No module
-//! below this one knows a user's type, and this one runs nothing: it describes.
+//! below this one knows a user's type.
+//!
+//! What ends in `Definition` describes, which is all that a caller needs: it names no context and no handle. What a
+//! worker calls is a [`SignalHandler`], [`QueryHandler`], [`UpdateHandler`] or [`ActivityImplementation`], and what it
+//! registers is a [`WorkflowImplementation`] or [`Activities`].
 //!
 //! Invariants: a definition is `Copy`, so that a constant such as `Bookings::book_hotel` can be
 //! passed around as a value; names and argument encodings are fixed by the definition's type and by
