@@ -1,1 +1,3 @@
-//! Holds the tests of the workspace that need a package of their own; see `tests/`.
+//! What tests of the workspace stand on that need a package of their own; the tests are in `tests/`.
+
+pub mod harness;

@@ -39,7 +39,6 @@ where
 {
     type Input = T;
     type Output = T::Output;
-    type Handle = BatchHandle<T, Batch<T>>;
     const WORKFLOW_TYPE: &'static str = <Batch<
         T,
     > as ::steadfast::__private::WorkflowName>::WORKFLOW_TYPE;
@@ -49,6 +48,12 @@ where
     fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
         <T::Output as ::steadfast::__private::Output>::codec()
     }
+}
+impl<T: Item> ::steadfast::__private::WorkflowImplementation for Batch<T>
+where
+    Batch<T>: Sized,
+    Batch<T>: 'static,
+{
     fn init(
         _: &::steadfast::__private::WorkflowContextView,
         input: Self::Input,
@@ -80,6 +85,13 @@ where
         let set = ::steadfast::__private::HandlerSet::new();
         set
     }
+}
+impl<T: Item> ::steadfast::__private::HasHandle for Batch<T>
+where
+    Batch<T>: Sized,
+    Batch<T>: 'static,
+{
+    type Handle = BatchHandle<T, Batch<T>>;
 }
 /**Refers to an execution of the workflow `Batch`, with a method for each of its signals, queries and updates.
 

@@ -280,7 +280,6 @@ impl ::steadfast::__private::UpdateMethod<
 impl ::steadfast::__private::WorkflowDefinition for Trip {
     type Input = u32;
     type Output = ();
-    type Handle = TripHandle<Trip>;
     const WORKFLOW_TYPE: &'static str = <Trip as ::steadfast::__private::WorkflowName>::WORKFLOW_TYPE;
     fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
         <u32 as ::steadfast::__private::Input>::arguments()
@@ -288,6 +287,8 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
     fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
         <() as ::steadfast::__private::Output>::codec()
     }
+}
+impl ::steadfast::__private::WorkflowImplementation for Trip {
     fn init(
         view: &::steadfast::__private::WorkflowContextView,
         input_0: Self::Input,
@@ -319,6 +320,9 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
         let set = set.update(Self::change);
         set
     }
+}
+impl ::steadfast::__private::HasHandle for Trip {
+    type Handle = TripHandle<Trip>;
 }
 /**Refers to an execution of the workflow `Trip`, with a method for each of its signals, queries and updates.
 

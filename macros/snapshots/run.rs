@@ -35,7 +35,6 @@ impl Greeting {
 impl ::steadfast::__private::WorkflowDefinition for Greeting {
     type Input = String;
     type Output = String;
-    type Handle = GreetingHandle<Greeting>;
     const WORKFLOW_TYPE: &'static str = <Greeting as ::steadfast::__private::WorkflowName>::WORKFLOW_TYPE;
     fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
         <String as ::steadfast::__private::Input>::arguments()
@@ -43,6 +42,8 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
     fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
         <String as ::steadfast::__private::Output>::codec()
     }
+}
+impl ::steadfast::__private::WorkflowImplementation for Greeting {
     fn init(
         _: &::steadfast::__private::WorkflowContextView,
         input: Self::Input,
@@ -77,6 +78,9 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
         let set = ::steadfast::__private::HandlerSet::new();
         set
     }
+}
+impl ::steadfast::__private::HasHandle for Greeting {
+    type Handle = GreetingHandle<Greeting>;
 }
 /**Refers to an execution of the workflow `Greeting`, with a method for each of its signals, queries and updates.
 

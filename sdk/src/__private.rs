@@ -9,10 +9,10 @@ pub use steadfast_core::payload::Payload;
 
 pub use crate::{
     activity::{ActivityContext, ActivityError, ActivityRegistrar},
-    client::{ClientError, WorkflowHandle},
+    client::{ClientError, HasHandle, WorkflowHandle},
     convert::{Arguments, Codec, Input, Output},
     definition::{
-        Activities, Handled, WorkflowDefinition, WorkflowName,
+        Activities, Handled, WorkflowDefinition, WorkflowImplementation, WorkflowName,
         method::{
             Activity, ActivityFunction, ActivityMethod, Method, Query, QueryMethod, Run, Signal,
             SignalMethod, Update, UpdateMethod, method,

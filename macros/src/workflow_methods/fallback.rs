@@ -17,13 +17,14 @@ pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
             const WORKFLOW_TYPE: &'static str = "";
             type Input = ();
             type Output = ();
-            type Handle = #private::WorkflowHandle<Self>;
             fn arguments() -> #private::Arguments<()> {
                 ::core::unreachable!()
             }
             fn output_codec() -> #private::Codec<()> {
                 ::core::unreachable!()
             }
+        }
+        impl #private::WorkflowImplementation for #self_ty {
             fn init(
                 _: &#private::WorkflowContextView,
                 _: (),
@@ -39,6 +40,9 @@ pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
             fn handlers() -> #private::HandlerSet<Self> {
                 ::core::unreachable!()
             }
+        }
+        impl #private::HasHandle for #self_ty {
+            type Handle = #private::WorkflowHandle<Self>;
         }
     }
 }

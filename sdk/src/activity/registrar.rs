@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use steadfast_core::payload::Payload;
 
 use super::{ActivityContext, ActivityError};
-use crate::definition::{Activities, ActivityDefinition, ActivityImplementation};
+use crate::definition::ActivityDefinition;
 
 /// Runs an activity of some type.
 pub(crate) type ActivityFn = Arc<
@@ -61,7 +61,7 @@ impl<A> fmt::Debug for ActivityRegistrar<'_, A> {
     }
 }
 
-impl<'a, A: Activities> ActivityRegistrar<'a, A> {
+impl<'a, A> ActivityRegistrar<'a, A> {
     pub(crate) fn new(
         implementer: Arc<A>,
         activities: &'a mut BTreeMap<String, ActivityFn>,
@@ -73,18 +73,14 @@ impl<'a, A: Activities> ActivityRegistrar<'a, A> {
         }
     }
 
-    /// Adds an activity.
-    pub fn add<D: ActivityImplementation<Implementer = A>>(&mut self, _: D) {
-        let implementer = Arc::clone(&self.implementer);
-        let run = activity_fn::<D, _, _>(move |context, input| {
-            D::execute(Arc::clone(&implementer), context, input)
-        });
-        if self
-            .activities
-            .insert(D::ACTIVITY_TYPE.to_owned(), run)
-            .is_some()
-        {
-            self.duplicates.push(D::ACTIVITY_TYPE.to_owned());
+    pub(crate) fn implementer(&self) -> &Arc<A> {
+        &self.implementer
+    }
+
+    pub(crate) fn insert(&mut self, activity_type: &str, run: ActivityFn) {
+        let before = self.activities.insert(activity_type.to_owned(), run);
+        if before.is_some() {
+            self.duplicates.push(activity_type.to_owned());
         }
     }
 

@@ -23,9 +23,27 @@ use crate::{
         QueryWorkflowRequest, Signal, SignalWorkflowRequest, TerminateWorkflowRequest, UpdateStage,
         UpdateWorkflowRequest, WorkflowDescription,
     },
+    untyped::Dynamic,
 };
 
 const PAGE: usize = 1_000;
+
+/// A workflow whose executions a client starts and finds: it says which handle it gives of them.
+///
+/// Implemented by `#[workflow_methods]` on the workflow's struct.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a workflow",
+    label = "this type has no `#[workflow_methods]` impl block",
+    note = "mark the struct with `#[workflow]` and its impl block with `#[workflow_methods]`"
+)]
+pub trait HasHandle: WorkflowDefinition {
+    /// The typed handle that the macro generated, a wrapper of [`WorkflowHandle`].
+    type Handle: From<WorkflowHandle<Self>> + fmt::Debug;
+}
+
+impl<D: 'static> HasHandle for Dynamic<D> {
+    type Handle = WorkflowHandle<Self>;
+}
 
 /// Talks to one execution. The handle that `#[workflow_methods]` generates has all of this and a
 /// method for every signal, query and update.

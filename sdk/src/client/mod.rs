@@ -18,7 +18,7 @@ use tracing::Instrument as _;
 pub use self::{
     async_activity::{AsyncActivityHandle, AsyncActivityTarget},
     error::{ClientError, WorkflowExecutionError},
-    handle::WorkflowHandle,
+    handle::{HasHandle, WorkflowHandle},
     options::{
         WorkflowCancelOptions, WorkflowCancelOptionsBuilder, WorkflowStartOptions,
         WorkflowStartOptionsBuilder, WorkflowTerminateOptions, WorkflowTerminateOptionsBuilder,
@@ -195,12 +195,12 @@ impl Client {
         clippy::needless_pass_by_value,
         reason = "arguments are given away, as in a call"
     )]
-    pub fn start_workflow<R: RunDefinition>(
+    pub fn start_workflow<R: RunDefinition<Workflow: HasHandle>>(
         &self,
         _run: R,
         input: <R::Workflow as WorkflowDefinition>::Input,
         options: impl Into<WorkflowStartOptions>,
-    ) -> BoxFuture<'_, Result<<R::Workflow as WorkflowDefinition>::Handle, ClientError>> {
+    ) -> BoxFuture<'_, Result<<R::Workflow as HasHandle>::Handle, ClientError>> {
         let input = R::Workflow::arguments().encode(&input);
         let options = options.into();
         Box::pin(async move {
@@ -225,7 +225,7 @@ impl Client {
             .await
     }
 
-    async fn start<W: WorkflowDefinition>(
+    async fn start<W: HasHandle>(
         &self,
         workflow_type: &str,
         input: Vec<Payload>,
@@ -256,9 +256,9 @@ impl Client {
         options: impl Into<WorkflowStartOptions>,
         _signal: S,
         signal_input: S::Input,
-    ) -> Result<<R::Workflow as WorkflowDefinition>::Handle, ClientError>
+    ) -> Result<<R::Workflow as HasHandle>::Handle, ClientError>
     where
-        R: RunDefinition,
+        R: RunDefinition<Workflow: HasHandle>,
         S: SignalDefinition<Workflow = R::Workflow>,
     {
         let mut request = self.start_request(
@@ -279,11 +279,7 @@ impl Client {
         Ok(self.handle_of::<R::Workflow>(workflow_id, started.run_id))
     }
 
-    fn handle_of<W: WorkflowDefinition>(
-        &self,
-        workflow_id: WorkflowId,
-        run_id: RunId,
-    ) -> W::Handle {
+    fn handle_of<W: HasHandle>(&self, workflow_id: WorkflowId, run_id: RunId) -> W::Handle {
         let execution = ExecutionRef {
             workflow_id,
             run_id: None,
@@ -352,7 +348,7 @@ impl Client {
     /// # Errors
     ///
     /// When the id is not valid.
-    pub fn workflow<W: WorkflowDefinition>(
+    pub fn workflow<W: HasHandle>(
         &self,
         workflow_id: impl AsRef<str>,
     ) -> Result<W::Handle, ClientError> {
@@ -365,7 +361,7 @@ impl Client {
 
     /// Finds one run of an id.
     #[must_use]
-    pub fn workflow_run<W: WorkflowDefinition>(&self, execution: WorkflowExecution) -> W::Handle {
+    pub fn workflow_run<W: HasHandle>(&self, execution: WorkflowExecution) -> W::Handle {
         let WorkflowExecution {
             workflow_id,
             run_id,

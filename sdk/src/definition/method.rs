@@ -15,8 +15,9 @@ use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 use futures_util::future::BoxFuture;
 
 use super::{
-    Activities, ActivityDefinition, ActivityImplementation, Handled, QueryDefinition, QueryOf,
-    RunDefinition, SignalDefinition, SignalOf, UpdateDefinition, UpdateOf, WorkflowDefinition,
+    Activities, ActivityDefinition, ActivityImplementation, Handled, QueryDefinition, QueryHandler,
+    QueryOf, RunDefinition, SignalDefinition, SignalHandler, SignalOf, UpdateDefinition,
+    UpdateHandler, UpdateOf, WorkflowDefinition,
 };
 use crate::{
     activity::{ActivityContext, ActivityError},
@@ -154,7 +155,14 @@ where
     fn arguments() -> Arguments<Self::Input> {
         <W as SignalMethod<NAME, F>>::arguments()
     }
+}
 
+#[diagnostic::do_not_recommend]
+impl<W, const NAME: u32, F> SignalHandler for Method<W, Signal, NAME, F>
+where
+    W: SignalMethod<NAME, F> + WorkflowDefinition,
+    F: Copy + 'static,
+{
     fn handle(context: WorkflowContext<W>, input: Self::Input) -> Handled<()> {
         context
             .call_sync(|state, context| <W as SignalMethod<NAME, F>>::handle(state, context, input))
@@ -218,7 +226,14 @@ where
     fn output_codec() -> Codec<Self::Output> {
         <W as QueryMethod<NAME, F>>::output_codec()
     }
+}
 
+#[diagnostic::do_not_recommend]
+impl<W, const NAME: u32, F> QueryHandler for Method<W, Query, NAME, F>
+where
+    W: QueryMethod<NAME, F> + WorkflowDefinition,
+    F: Copy + 'static,
+{
     fn handle(
         state: &W,
         view: &WorkflowContextView,
@@ -297,7 +312,14 @@ where
     fn output_codec() -> Codec<Self::Output> {
         <W as UpdateMethod<NAME, F>>::output_codec()
     }
+}
 
+#[diagnostic::do_not_recommend]
+impl<W, const NAME: u32, F> UpdateHandler for Method<W, Update, NAME, F>
+where
+    W: UpdateMethod<NAME, F> + WorkflowDefinition,
+    F: Copy + 'static,
+{
     fn validate(
         state: &W,
         view: &WorkflowContextView,

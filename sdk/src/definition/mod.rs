@@ -1,24 +1,25 @@
 //! Says what a workflow, an activity, a signal, a query and an update are to the rest of the SDK.
 //!
 //! The attribute macros implement these traits; user code names them only in bounds. No module
-//! below this one knows a user's type, and this one runs nothing: it describes.
+//! below this one knows a user's type.
+//!
+//! What ends in `Definition` describes, which is all that a caller needs: it names no context and no handle. What a
+//! worker calls is a [`SignalHandler`], [`QueryHandler`], [`UpdateHandler`] or [`ActivityImplementation`], and what it
+//! registers is a [`WorkflowImplementation`] or [`Activities`].
 //!
 //! Invariants: a definition is `Copy`, so that a constant such as `Bookings::book_hotel` can be
 //! passed around as a value; names and argument encodings are fixed by the definition's type and by
 //! nothing else.
 
+mod handler;
+mod implementation;
 pub mod method;
 
-use std::{fmt, sync::Arc};
-
-use futures_util::future::{BoxFuture, LocalBoxFuture};
-
-use crate::{
-    activity::{ActivityContext, ActivityError, ActivityRegistrar},
-    convert::{Arguments, Codec},
-    error::WorkflowError,
-    workflow::{HandlerSet, WorkflowContext, WorkflowContextView},
+pub use self::{
+    handler::{Handled, QueryHandler, SignalHandler, UpdateHandler},
+    implementation::{Activities, ActivityImplementation, WorkflowImplementation},
 };
+use crate::convert::{Arguments, Codec};
 
 /// Names a workflow type; implemented by `#[workflow]`.
 #[diagnostic::on_unimplemented(
@@ -31,9 +32,10 @@ pub trait WorkflowName: Sized + 'static {
     const WORKFLOW_TYPE: &'static str;
 }
 
-/// Describes a workflow: its type, input, output, handlers and typed handle.
+/// Describes a workflow: its type, input and output.
 ///
-/// Implemented by `#[workflow_methods]` on the workflow's struct.
+/// Implemented by `#[workflow_methods]` on the workflow's struct. What a worker runs is its
+/// [`WorkflowImplementation`], and what a client talks to is its [handle](crate::client::HasHandle).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "this type has no `#[workflow_methods]` impl block",
@@ -46,34 +48,12 @@ pub trait WorkflowDefinition: Sized + 'static {
     type Input: 'static;
     /// What the run method returns when it succeeds.
     type Output: 'static;
-    /// The typed handle that the macro generated, a wrapper of [`WorkflowHandle`](crate::client::WorkflowHandle).
-    type Handle: From<crate::client::WorkflowHandle<Self>> + fmt::Debug;
 
     /// Encodes and decodes the arguments, one payload each.
     fn arguments() -> Arguments<Self::Input>;
 
     /// Encodes and decodes the result.
     fn output_codec() -> Codec<Self::Output>;
-
-    /// Creates the workflow's state, by `#[init]` or `Default`. An `#[init]` that takes the input
-    /// consumes it; otherwise the input comes back for [`run`](Self::run).
-    ///
-    /// # Errors
-    ///
-    /// What a fallible `#[init]` returns; it ends the execution as failed.
-    fn init(
-        view: &WorkflowContextView,
-        input: Self::Input,
-    ) -> Result<(Self, Option<Self::Input>), WorkflowError>;
-
-    /// Runs the workflow's main function.
-    fn run(
-        context: WorkflowContext<Self>,
-        input: Option<Self::Input>,
-    ) -> LocalBoxFuture<'static, Result<Self::Output, WorkflowError>>;
-
-    /// Lists the signal, query and update handlers.
-    fn handlers() -> HandlerSet<Self>;
 }
 
 /// The value behind `MyWorkflow::run`: says which workflow to start.
@@ -105,9 +85,6 @@ pub trait SignalDefinition: Copy + 'static {
 
     /// Encodes and decodes the arguments, one payload each.
     fn arguments() -> Arguments<Self::Input>;
-
-    /// Calls the handler: at once when it is a plain function, as a future when it is `async`.
-    fn handle(context: WorkflowContext<Self::Workflow>, input: Self::Input) -> Handled<()>;
 }
 
 /// A signal that the workflow `W` takes.
@@ -141,17 +118,6 @@ pub trait QueryDefinition: Copy + 'static {
 
     /// Encodes and decodes the answer.
     fn output_codec() -> Codec<Self::Output>;
-
-    /// Answers from the state, which a query cannot change.
-    ///
-    /// # Errors
-    ///
-    /// What a fallible handler returns; it becomes the caller's error and nothing else.
-    fn handle(
-        state: &Self::Workflow,
-        view: &WorkflowContextView,
-        input: Self::Input,
-    ) -> Result<Self::Output, WorkflowError>;
 }
 
 /// A query that the workflow `W` answers.
@@ -185,27 +151,6 @@ pub trait UpdateDefinition: Copy + 'static {
 
     /// Encodes and decodes the result.
     fn output_codec() -> Codec<Self::Output>;
-
-    /// Says whether the update may run; an update that is refused leaves no trace in history.
-    /// Without an `#[update_validator]` everything is accepted.
-    ///
-    /// # Errors
-    ///
-    /// What the validator returns; the caller gets it as the reason of the rejection.
-    fn validate(
-        state: &Self::Workflow,
-        view: &WorkflowContextView,
-        input: &Self::Input,
-    ) -> Result<(), WorkflowError> {
-        let _ = (state, view, input);
-        Ok(())
-    }
-
-    /// Calls the handler: at once when it is a plain function, as a future when it is `async`.
-    fn handle(
-        context: WorkflowContext<Self::Workflow>,
-        input: Self::Input,
-    ) -> Handled<Self::Output>;
 }
 
 /// An update that the workflow `W` takes.
@@ -215,28 +160,6 @@ pub trait UpdateDefinition: Copy + 'static {
     note = "mark the method with `#[update]` inside the `#[workflow_methods]` impl block of `{W}`, and pass its name as a value"
 )]
 pub trait UpdateOf<W>: UpdateDefinition<Workflow = W> {}
-
-/// What calling a signal or update handler gives.
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a handler is a plain function or an async one"
-)]
-pub enum Handled<T> {
-    /// A plain function ran to its end.
-    Now(Result<T, WorkflowError>),
-    /// An `async` function, to be polled as a task of the workflow.
-    Later(LocalBoxFuture<'static, Result<T, WorkflowError>>),
-}
-
-impl<T> fmt::Debug for Handled<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Now(Ok(_)) => "Now(Ok)",
-            Self::Now(Err(_)) => "Now(Err)",
-            Self::Later(_) => "Later",
-        })
-    }
-}
 
 /// The value behind a method marked `#[activity]`, in an `#[activities]` or an
 /// `#[activity_definitions]` block: what a caller has to know.
@@ -258,28 +181,4 @@ pub trait ActivityDefinition: Copy + 'static {
 
     /// Encodes and decodes the result.
     fn output_codec() -> Codec<Self::Output>;
-}
-
-/// The value behind a method marked `#[activity]` in an `#[activities]` block: what a worker runs.
-pub trait ActivityImplementation: ActivityDefinition {
-    /// The type whose `#[activities]` block contains the method.
-    type Implementer: Activities;
-
-    /// Runs the function.
-    fn execute(
-        implementer: Arc<Self::Implementer>,
-        context: ActivityContext,
-        input: Self::Input,
-    ) -> BoxFuture<'static, Result<Self::Output, ActivityError>>;
-}
-
-/// A type with an `#[activities]` impl block; a worker registers its activities all at once.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no activities",
-    label = "this type has no `#[activities]` impl block",
-    note = "put `#[activities]` on an impl block of `{Self}` and `#[activity]` on its methods"
-)]
-pub trait Activities: Send + Sized + Sync + 'static {
-    /// Adds every activity of the block to a worker.
-    fn register(registrar: &mut ActivityRegistrar<'_, Self>);
 }

@@ -4,7 +4,7 @@ use steadfast_core::{history::History, ids::WorkflowType, limit::PayloadLimit, r
 use thiserror::Error;
 
 use crate::{
-    definition::WorkflowDefinition,
+    definition::WorkflowImplementation,
     history_json::{self, HistoryJsonError},
     worker::Registry,
     workflow::instance::InstanceError,
@@ -61,7 +61,7 @@ impl Replayer {
 
     /// Adds a workflow.
     #[must_use]
-    pub fn register_workflow<W: WorkflowDefinition>(mut self) -> Self {
+    pub fn register_workflow<W: WorkflowImplementation>(mut self) -> Self {
         self.registry.add_workflow::<W>();
         self
     }

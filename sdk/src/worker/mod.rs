@@ -43,7 +43,7 @@ use self::{
 use crate::{
     activity::{ActivityContext, ActivityError},
     client::Client,
-    definition::{Activities, ActivityDefinition, WorkflowDefinition},
+    definition::{Activities, ActivityDefinition, WorkflowImplementation},
     engine::EngineError,
     untyped::DynamicWorkflow,
 };
@@ -122,7 +122,7 @@ impl fmt::Debug for WorkerBuilder {
 
 impl WorkerBuilder {
     /// Adds a workflow.
-    pub fn register_workflow<W: WorkflowDefinition>(mut self) -> Self {
+    pub fn register_workflow<W: WorkflowImplementation>(mut self) -> Self {
         self.registry.add_workflow::<W>();
         self
     }

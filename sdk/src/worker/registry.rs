@@ -13,7 +13,7 @@ use crate::{
         ActivityContext, ActivityError, ActivityFn, ActivityRegistrar, activity_fn,
         dynamic_activity_fn,
     },
-    definition::{Activities, ActivityDefinition, WorkflowDefinition},
+    definition::{Activities, ActivityDefinition, WorkflowImplementation},
     untyped::{Dynamic, DynamicWorkflow},
     workflow::instance::{Instance, WorkflowInstance},
 };
@@ -33,7 +33,7 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    pub(crate) fn add_workflow<W: WorkflowDefinition>(&mut self) {
+    pub(crate) fn add_workflow<W: WorkflowImplementation>(&mut self) {
         let new: NewInstance = |run| Box::new(Instance::<W>::new(run));
         if self
             .workflows

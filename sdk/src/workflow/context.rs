@@ -657,16 +657,6 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
             .map_err(ConvertError::from)?;
         Err(WorkflowError::continue_as_new(next))
     }
-
-    /// Runs steps with compensations: what was done is undone if the body ends with an error,
-    /// a cancellation included (G1 to G6). See [`Saga`](super::Saga).
-    pub fn saga<'a, T: 'a, E: Into<WorkflowError> + 'a>(
-        &self,
-        body: impl AsyncFnOnce(&mut super::Saga<W>) -> Result<T, E> + 'a,
-    ) -> LocalBoxFuture<'a, WorkflowResult<T>> {
-        let saga = super::Saga::new(self.clone());
-        Box::pin(saga.run(body))
-    }
 }
 
 const INITIALIZED: &str = "a context exists only after the workflow's state was made";

@@ -8,9 +8,7 @@ use steadfast_core::payload::Payload;
 use super::{WorkflowContext, WorkflowContextView};
 use crate::{
     convert::ConvertError,
-    definition::{
-        Handled, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
-    },
+    definition::{Handled, QueryHandler, SignalHandler, UpdateHandler, WorkflowDefinition},
     error::WorkflowError,
 };
 
@@ -84,7 +82,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
 
     /// Adds a signal handler.
     #[must_use]
-    pub fn signal<S: SignalDefinition<Workflow = W>>(mut self, _: S) -> Self {
+    pub fn signal<S: SignalHandler<Workflow = W>>(mut self, _: S) -> Self {
         let function: SignalFn<W> =
             |context, _, payloads| Ok(S::handle(context, S::arguments().decode(payloads)?));
         self.signals
@@ -94,7 +92,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
 
     /// Adds a query handler.
     #[must_use]
-    pub fn query<Q: QueryDefinition<Workflow = W>>(mut self, _: Q) -> Self {
+    pub fn query<Q: QueryHandler<Workflow = W>>(mut self, _: Q) -> Self {
         let function: QueryFn<W> = |state, view, _, payloads| {
             let output = Q::handle(state, view, Q::arguments().decode(payloads)?)?;
             Ok(Q::output_codec().encode(&output)?)
@@ -106,7 +104,7 @@ impl<W: WorkflowDefinition> HandlerSet<W> {
 
     /// Adds an update handler.
     #[must_use]
-    pub fn update<U: UpdateDefinition<Workflow = W>>(mut self, _: U) -> Self {
+    pub fn update<U: UpdateHandler<Workflow = W>>(mut self, _: U) -> Self {
         let function: UpdateFn<W> = |context, _, payloads, validate| {
             let input = U::arguments().decode(payloads)?;
             if validate {

@@ -28,7 +28,7 @@ use super::{
     task_id::TaskId,
 };
 use crate::{
-    definition::{Handled, WorkflowDefinition},
+    definition::{Handled, WorkflowDefinition, WorkflowImplementation},
     error::WorkflowError,
 };
 
@@ -144,7 +144,7 @@ pub(crate) trait WorkflowInstance {
 }
 
 /// A run of a workflow in memory.
-pub(crate) struct Instance<W: WorkflowDefinition> {
+pub(crate) struct Instance<W: WorkflowImplementation> {
     cell: Rc<RunCell>,
     shared: Rc<Shared<W>>,
     context: WorkflowContext<W>,
@@ -153,7 +153,7 @@ pub(crate) struct Instance<W: WorkflowDefinition> {
     input: Option<W::Input>,
 }
 
-impl<W: WorkflowDefinition> Instance<W> {
+impl<W: WorkflowImplementation> Instance<W> {
     pub(crate) fn new(run: Run) -> Self {
         let cell = RunCell::new(run);
         let shared = Rc::new(Shared {
@@ -476,7 +476,7 @@ fn signal_ended(cell: &RunCell, name: &str, result: Result<(), WorkflowError>) {
     }
 }
 
-impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
+impl<W: WorkflowImplementation> WorkflowInstance for Instance<W> {
     fn handle_task(
         &mut self,
         events: Vec<HistoryEvent>,
@@ -552,7 +552,7 @@ impl<W: WorkflowDefinition> WorkflowInstance for Instance<W> {
     }
 }
 
-impl<W: WorkflowDefinition> Drop for Instance<W> {
+impl<W: WorkflowImplementation> Drop for Instance<W> {
     fn drop(&mut self) {
         // What is dropped with the run is not cancelled: it goes on from its history (O5).
         self.cell.evict();

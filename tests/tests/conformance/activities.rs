@@ -89,7 +89,10 @@ async fn try_cancel_while_the_workflow_stays_open(world: &World) {
     .await;
     world.board.heard("act started").await;
     flow.cancel("stop").await;
-    world.board.heard("act heard Cancelled").await;
+    world
+        .board
+        .heard("act heard: cancelled by the workflow")
+        .await;
     flow.settle().await;
     world.board.open("act");
     flow.reaches("ActCanceled", 1).await;
@@ -99,7 +102,7 @@ async fn try_cancel_while_the_workflow_stays_open(world: &World) {
         Completed,
         CANCELLED,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, linger) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
              10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActCanceled(sched=5, started=11, \
              latestCancelRequested=10) · 13-15 WT · 16 Signaled(proceed) · 17-19 WT · 20 Completed(\"{CANCELLED}\")"
         ),
@@ -122,12 +125,15 @@ async fn wait_for_an_activity_that_heartbeats(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled: stop",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
          10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActCanceled(sched=5, started=11, \
          latestCancelRequested=10) · 13-15 WT · 16 Canceled",
     )
     .await;
-    assert_eq!(world.board.said(), ["act started", "act heard Cancelled"]);
+    assert_eq!(
+        world.board.said(),
+        ["act started", "act heard: cancelled by the workflow"]
+    );
 }
 
 /// The workflow cancels its activity when it is told to, and ends when a timer does.
@@ -161,7 +167,7 @@ async fn an_abandoned_activity_completes_later(world: &World) {
         Completed,
         CANCELLED,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7-9 WT · 10 TimerStarted(1) · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 Signaled(proceed) · 7-9 WT · 10 TimerStarted(1) · \
              11 ActStarted(sched=5) · 12 ActCompleted(sched=5, \"act done\") · 13-15 WT · 16 TimerFired(1) · \
              17-19 WT · 20 Completed(\"{CANCELLED}\")"
         ),
@@ -177,7 +183,7 @@ async fn an_abandoned_activity_fails_later(world: &World) {
             .await
     })
     .await;
-    world.board.heard("act started").await;
+    world.board.heard("act started 1").await;
     flow.cancel("stop").await;
     flow.reaches("WTCompleted", 2).await;
     world.board.open("act");
@@ -188,7 +194,7 @@ async fn an_abandoned_activity_fails_later(world: &World) {
         Completed,
         CANCELLED,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, fail) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
              10 ActStarted(sched=5) · 11 ActFailed(sched=5, application,Broken \"act failed\", \
              MAXIMUM_ATTEMPTS_REACHED) · 12-14 WT · 15 Signaled(proceed) · 16-18 WT · 19 Completed(\"{CANCELLED}\")"
         ),
@@ -218,7 +224,7 @@ async fn an_abandoned_activity_times_out_later(world: &World) {
         Completed,
         CANCELLED,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
              10 ActStarted(sched=5) · 11 ActTimedOut(sched=5, timeout,START_TO_CLOSE \"activity StartToClose timeout\", \
              MAXIMUM_ATTEMPTS_REACHED) · 12-14 WT · 15 Signaled(proceed) · 16-18 WT · 19 Completed(\"{CANCELLED}\")"
         ),
@@ -240,7 +246,7 @@ async fn try_cancel_of_what_has_not_started(world: &World) {
         Completed,
         CANCELLED,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
              10 ActCancelRequested(sched=5) · 11 ActCanceled(sched=5, started=none, latestCancelRequested=10, \
              details=\"ACTIVITY_ID_NOT_STARTED\") · 12-14 WT · 15 Signaled(proceed) · 16-18 WT · \
              19 Completed(\"{CANCELLED}\")"
@@ -264,7 +270,7 @@ async fn wait_for_what_has_not_started(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled: stop",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
          10 ActCancelRequested(sched=5) · 11 ActCanceled(sched=5, started=none, latestCancelRequested=10, \
          details=\"ACTIVITY_ID_NOT_STARTED\") · 12-14 WT · 15 Canceled",
     )
@@ -282,7 +288,7 @@ async fn try_cancel_of_what_has_not_started_and_return(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(identity=client) · 7-9 WT · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 CancelRequested(identity=client) · 7-9 WT · \
          10 ActCancelRequested(sched=5) · 11 Canceled",
     )
     .await;
@@ -302,7 +308,7 @@ async fn cancel_what_has_not_started_and_complete(world: &World) {
     flow.ends(
         Completed,
         "done",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7-9 WT · 10 ActCancelRequested(sched=5) · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 Signaled(proceed) · 7-9 WT · 10 ActCancelRequested(sched=5) · \
          11 Completed(\"done\")",
     )
     .await;
@@ -346,7 +352,7 @@ async fn three_activities_cancelled_in_one_task(world: &World) {
     flow.ends(
         Completed,
         "3",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 ActScheduled(2) · 7 ActScheduled(3) · 8 Signaled(proceed) · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, linger) · 6 ActScheduled(2, hold) · 7 ActScheduled(3, hold) · 8 Signaled(proceed) · \
          9-11 WT · 12 ActCancelRequested(sched=5) · 13 ActCancelRequested(sched=6) · 14 ActCancelRequested(sched=7) · \
          15 ActCanceled(sched=6, started=none, latestCancelRequested=13, details=\"ACTIVITY_ID_NOT_STARTED\") · \
          16 ActCanceled(sched=7, started=none, latestCancelRequested=14, details=\"ACTIVITY_ID_NOT_STARTED\") · \
@@ -357,7 +363,7 @@ async fn three_activities_cancelled_in_one_task(world: &World) {
 }
 
 /// What a workflow whose cancelled activity goes on all the same looks like.
-async fn ignored(world: &World, flow: Flow) {
+async fn ignored(world: &World, flow: Flow, activity: &str) {
     world.board.heard("act started").await;
     flow.cancel("stop").await;
     flow.reaches("ActCancelRequested", 1).await;
@@ -365,9 +371,11 @@ async fn ignored(world: &World, flow: Flow) {
     flow.ends(
         Completed,
         "act done",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
-         10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActCompleted(sched=5, \"act done\") · 13-15 WT · \
-         16 Completed(\"act done\")",
+        &format!(
+            "1 Started · 2-4 WT · 5 ActScheduled(1, {activity}) · 6 CancelRequested(cause=stop, identity=client) · \
+             7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActCompleted(sched=5, \"act done\") · \
+             13-15 WT · 16 Completed(\"act done\")"
+        ),
     )
     .await;
 }
@@ -381,7 +389,7 @@ async fn wait_for_an_activity_that_never_heartbeats(world: &World) {
         )
         .await
     });
-    ignored(world, flow.await).await;
+    ignored(world, flow.await, "ignore").await;
 }
 
 async fn wait_for_an_activity_that_ignores_the_request(world: &World) {
@@ -393,7 +401,7 @@ async fn wait_for_an_activity_that_ignores_the_request(world: &World) {
         )
         .await
     });
-    ignored(world, flow.await).await;
+    ignored(world, flow.await, "stall").await;
 }
 
 const SILENT: &str = "timeout,HEARTBEAT \"activity Heartbeat timeout\"";
@@ -412,11 +420,11 @@ async fn wait_until_the_heartbeat_timeout(world: &World) {
     flow.cancel("stop").await;
     flow.reaches("ActCancelRequested", 1).await;
     world.advance(MINUTE).await;
-    times_out(&flow).await;
+    times_out(&flow, "ignore").await;
 }
 
 /// What a workflow whose cancelled activity falls silent looks like.
-async fn times_out(flow: &Flow) {
+async fn times_out(flow: &Flow, activity: &str) {
     let seen = format!(
         "activity,CANCEL_REQUESTED 'activity timed out' <- {} cancelled=false",
         SILENT.replace('"', "'")
@@ -425,7 +433,7 @@ async fn times_out(flow: &Flow) {
         Completed,
         &seen,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, {activity}) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
              10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActTimedOut(sched=5, {SILENT}, \
              CANCEL_REQUESTED) · 13-15 WT · 16 Completed(\"{seen}\")"
         ),
@@ -443,14 +451,14 @@ async fn wait_for_an_activity_that_fails(world: &World) {
         .await
     })
     .await;
-    world.board.heard("act started").await;
+    world.board.heard("act started 1").await;
     flow.cancel("stop").await;
     let seen = "activity,CANCEL_REQUESTED 'activity failed' <- application,Broken 'act failed' cancelled=false";
     flow.ends(
         Completed,
         seen,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, fail) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
              10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActFailed(sched=5, application,Broken \
              \"act failed\", CANCEL_REQUESTED) · 13-15 WT · 16 Completed(\"{seen}\")"
         ),
@@ -465,7 +473,7 @@ async fn try_cancel_between_two_attempts(world: &World) {
     })
     .await;
     world.board.open("act");
-    world.board.heard("act started").await;
+    world.board.heard("act started 1").await;
     world.idle().await;
     flow.cancel("stop").await;
     flow.reaches("WTCompleted", 3).await;
@@ -474,7 +482,7 @@ async fn try_cancel_between_two_attempts(world: &World) {
         Completed,
         CANCELLED,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, fail) · 6 CancelRequested(cause=stop, identity=client) · 7-9 WT · \
              10 ActCancelRequested(sched=5) · 11 ActCanceled(sched=5, started=none, latestCancelRequested=10, \
              details=\"ACTIVITY_ID_NOT_STARTED\") · 12-14 WT · 15 Signaled(proceed) · 16-18 WT · \
              19 Completed(\"{CANCELLED}\")"
@@ -501,7 +509,7 @@ async fn cancel_during_the_second_attempt(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(identity=client) · 7-9 WT · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, resume) · 6 CancelRequested(identity=client) · 7-9 WT · \
          10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5, attempt=2, lastFailure=application,Retry \
          \"attempt 1 fails\") · 12 ActCanceled(sched=5, started=11, latestCancelRequested=10, \
          details=\"stopped at attempt 2\") · 13-15 WT · 16 Canceled",
@@ -529,7 +537,7 @@ async fn cancel_the_activity_and_not_the_workflow(world: &World) {
         Completed,
         CANCELLED,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7-9 WT · 10 ActCancelRequested(sched=5) · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 Signaled(proceed) · 7-9 WT · 10 ActCancelRequested(sched=5) · \
              11 ActStarted(sched=5) · 12 ActCanceled(sched=5, started=11, latestCancelRequested=10) · 13-15 WT · \
              16 Completed(\"{CANCELLED}\")"
         ),
@@ -557,7 +565,7 @@ async fn an_activity_that_claims_to_be_cancelled(world: &World) {
         Completed,
         &seen,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 ActStarted(sched=5) · 7 ActFailed(sched=5, {failure}, \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, give_up) · 6 ActStarted(sched=5) · 7 ActFailed(sched=5, {failure}, \
              MAXIMUM_ATTEMPTS_REACHED) · 8-10 WT · 11 Completed(\"{seen}\")"
         ),
     )
@@ -588,7 +596,7 @@ async fn heartbeats_after_the_cancellation(world: &World) {
         tokio::task::yield_now().await;
     }
     world.pass(limit).await;
-    times_out(&flow).await;
+    times_out(&flow, "stall").await;
 }
 
 async fn an_activity_answers_after_the_workflow_closed(world: &World) {
@@ -606,7 +614,7 @@ async fn an_activity_answers_after_the_workflow_closed(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(identity=client) · 7-9 WT · 10 Canceled",
+        "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 CancelRequested(identity=client) · 7-9 WT · 10 Canceled",
     )
     .await;
 }
@@ -634,7 +642,7 @@ async fn the_order_of_cancel_commands(world: &World) {
     };
     let expected = [
         "1 Started · 2-4 WT".to_owned(),
-        numbered(5, &|n| format!("ActScheduled({})", n + 1)),
+        numbered(5, &|n| format!("ActScheduled({}, hold)", n + 1)),
         numbered(15, &|n| format!("TimerStarted({})", n + 1)),
         "25 CancelRequested(identity=client) · 26-28 WT".to_owned(),
         numbered(29, &|n| format!("ActCancelRequested(sched={})", n + 5)),
@@ -662,7 +670,7 @@ async fn details_reach_the_next_attempt(world: &World) {
     flow.ends(
         Completed,
         "resumed from progress-4",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 ActStarted(sched=5, attempt=2, lastFailure=application,Retry \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, resume) · 6 ActStarted(sched=5, attempt=2, lastFailure=application,Retry \
          \"attempt 1 fails\") · 7 ActCompleted(sched=5, \"resumed from progress-4\") · 8-10 WT · \
          11 Completed(\"resumed from progress-4\")",
     )
@@ -680,7 +688,7 @@ async fn the_worker_shuts_down(world: &World) {
     world.rest_activities().await;
     assert_eq!(
         world.board.said(),
-        ["act started", "act heard WorkerShutdown"]
+        ["act started", "act heard: the worker is shutting down"]
     );
     let pending = flow.describe().await.pending_activities.remove(0);
     assert_eq!(
@@ -695,7 +703,7 @@ async fn the_worker_shuts_down(world: &World) {
     flow.ends(
         Terminated,
         "the workflow was terminated: x",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Terminated(reason=x, identity=client)",
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 Terminated(reason=x, identity=client)",
     )
     .await;
 }
@@ -709,7 +717,7 @@ async fn the_heartbeat_timeout_is_told(world: &World) {
     .await;
     world.board.heard("act started").await;
     world.advance(MINUTE).await;
-    world.board.heard("act heard TimedOut").await;
+    world.board.heard("act heard: timed out").await;
     let seen = format!(
         "activity,MAXIMUM_ATTEMPTS_REACHED 'activity timed out' <- {} cancelled=false",
         SILENT.replace('"', "'")
@@ -718,7 +726,7 @@ async fn the_heartbeat_timeout_is_told(world: &World) {
         Completed,
         &seen,
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 ActStarted(sched=5) · 7 ActTimedOut(sched=5, {SILENT}, \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, silent) · 6 ActStarted(sched=5) · 7 ActTimedOut(sched=5, {SILENT}, \
              MAXIMUM_ATTEMPTS_REACHED) · 8-10 WT · 11 Completed(\"{seen}\")"
         ),
     )
@@ -734,11 +742,14 @@ async fn a_terminated_workflow_under_a_running_activity(world: &World) {
     world.board.heard("act started").await;
     flow.settle().await;
     flow.terminate("gone").await;
-    world.board.heard("act heard NotFound").await;
+    world
+        .board
+        .heard("act heard: no longer wanted: its workflow has closed")
+        .await;
     flow.ends(
         Terminated,
         "the workflow was terminated: gone",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Terminated(reason=gone, identity=client)",
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 Terminated(reason=gone, identity=client)",
     )
     .await;
 }
@@ -760,7 +771,7 @@ async fn a_request_reaches_an_activity_that_does_not_heartbeat(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(identity=client) · 7-9 WT · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, listen) · 6 CancelRequested(identity=client) · 7-9 WT · \
          10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActCanceled(sched=5, started=11, \
          latestCancelRequested=10) · 13-15 WT · 16 Canceled",
     )

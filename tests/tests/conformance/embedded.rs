@@ -10,9 +10,10 @@ use steadfast::{
         embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock},
     },
 };
+use steadfast_tests::harness::Time;
 use tempfile::TempDir;
 
-use crate::engines::{Judged, Open, Time};
+use crate::engines::{Judged, Open};
 
 /// Whether the engines have a clock that nobody moves.
 pub(crate) const REAL_TIME: bool = false;

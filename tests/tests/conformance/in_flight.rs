@@ -183,12 +183,12 @@ async fn an_activity_completes_while_a_task_cancels_it(world: &World) {
     world.board.open("act");
     // Its worker ends when the activity's answer was given.
     world.rest_activities().await;
-    flow.is(Running, "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7 WTScheduled · 8 WTStarted").await;
+    flow.is(Running, "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 Signaled(proceed) · 7 WTScheduled · 8 WTStarted").await;
     world.gate.open();
     flow.ends(
         Completed,
         "act done",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7-9 WT · 10 ActCancelRequested(sched=5) · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 Signaled(proceed) · 7-9 WT · 10 ActCancelRequested(sched=5) · \
          11 ActStarted(sched=5) · 12 ActCompleted(sched=5, \"act done\") · 13-15 WT · 16 Completed(\"act done\")",
     )
     .await;

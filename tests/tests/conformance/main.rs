@@ -23,5 +23,4 @@ mod scopes;
 #[cfg(feature = "temporal")]
 #[path = "../../service.rs"]
 mod service;
-mod stage;
 mod workflows;

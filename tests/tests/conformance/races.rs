@@ -48,7 +48,7 @@ async fn of_completion_and_request_wait_gives_the_result(world: &World) {
     flow.ends(
         Completed,
         "act done",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 ActStarted(sched=5) · 7 ActCompleted(sched=5, \"act done\") · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 ActStarted(sched=5) · 7 ActCompleted(sched=5, \"act done\") · \
          8 WTScheduled · 9 CancelRequested(identity=client) · 10 WTStarted · 11 WTCompleted · 12 Completed(\"act done\")",
     )
     .await;
@@ -63,7 +63,7 @@ async fn of_request_and_completion_wait_gives_the_result(world: &World) {
     flow.ends(
         Completed,
         "act done",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(identity=client) · 7 WTScheduled · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 CancelRequested(identity=client) · 7 WTScheduled · \
          8 ActStarted(sched=5) · 9 ActCompleted(sched=5, \"act done\") · 10 WTStarted · 11 WTCompleted · \
          12 Completed(\"act done\")",
     )
@@ -81,7 +81,7 @@ async fn of_request_and_completion_try_cancel_gives_the_cancellation(world: &Wor
     flow.ends(
         Cancelled,
         "the workflow was cancelled",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(identity=client) · 7 WTScheduled · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 CancelRequested(identity=client) · 7 WTScheduled · \
          8 ActStarted(sched=5) · 9 ActCompleted(sched=5, \"act done\") · 10 WTStarted · 11 WTCompleted · 12 Canceled",
     )
     .await;

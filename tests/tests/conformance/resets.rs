@@ -51,7 +51,7 @@ async fn terminate_with_defaults(world: &World) {
     flow.ends(
         Terminated,
         "the workflow was terminated: terminated by user via frontend",
-        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1) · \
+        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, quick) · \
          7 Terminated(reason=terminated by user via frontend, identity=client)",
     )
     .await;
@@ -67,7 +67,7 @@ async fn terminate_what_is_closed_or_unknown(world: &World) {
     flow.settle().await;
     flow.terminate("once").await;
     let unknown = world.client.workflow::<Script>("unknown").unwrap();
-    let mut execution = flow.execution.clone();
+    let mut execution = flow.execution().await;
     execution.run_id =
         steadfast::core::ids::RunId::new("01890000-0000-7000-8000-000000000000").unwrap();
     let unknown_run = world.client.workflow_run::<Script>(execution);
@@ -116,7 +116,7 @@ async fn terminate_by_the_first_run(world: &World) {
                 .first_execution_run_id(run),
         )
     };
-    let closed = world.client.workflow_run::<Script>(first.execution.clone());
+    let closed = world.client.workflow_run::<Script>(first.execution().await);
     let closed = closed
         .terminate(WorkflowTerminateOptions::default())
         .await
@@ -126,7 +126,9 @@ async fn terminate_by_the_first_run(world: &World) {
         .await
         .unwrap_err();
     assert_eq!(wrong.to_string(), "workflow execution not found");
-    by_first(first.execution.run_id.as_str()).await.unwrap();
+    by_first(first.execution().await.run_id.as_str())
+        .await
+        .unwrap();
     second
         .is(
             Terminated,
@@ -180,7 +182,7 @@ async fn step_and_wait(ctx: &mut Ctx) -> WorkflowResult<String> {
     Ok("done".to_owned())
 }
 
-const STEP: &str = "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 ActStarted(sched=5) · 7 ActCompleted(sched=5, \"step1\")";
+const STEP: &str = "1 Started · 2-4 WT · 5 ActScheduled(1, quick) · 6 ActStarted(sched=5) · 7 ActCompleted(sched=5, \"step1\")";
 
 /// The failure of a task that a reset leaves.
 fn reset(reason: &str) -> String {
@@ -206,7 +208,7 @@ async fn reset_to_the_first_task(world: &World) {
         Completed,
         "done",
         &format!(
-            "1 Started · 2 WTScheduled · 3 WTStarted · 4 {} · 5-7 WT · 8 ActScheduled(1) · 9 ActStarted(sched=8) · \
+            "1 Started · 2 WTScheduled · 3 WTStarted · 4 {} · 5-7 WT · 8 ActScheduled(1, quick) · 9 ActStarted(sched=8) · \
              10 ActCompleted(sched=8, \"step1\") · 11-13 WT · 14 Signaled(proceed) · 15-17 WT · 18 Completed(\"done\")",
             reset("rsn")
         ),
@@ -241,7 +243,7 @@ async fn reset_a_completed_workflow(world: &World) {
     .await;
     assert_eq!(
         base.describe().await.reset_run_id,
-        Some(new.execution.run_id)
+        Some(new.execution().await.run_id)
     );
 }
 
@@ -370,7 +372,10 @@ async fn reset_with_a_running_activity(world: &World) {
     base.reaches("WTCompleted", 2).await;
     let new = base.reset(9, "act").await;
     // The old attempt is no longer wanted, and the activity starts again.
-    world.board.heard("act heard NotFound").await;
+    world
+        .board
+        .heard("act heard: no longer wanted: its workflow has closed")
+        .await;
     while world
         .board
         .said()
@@ -389,7 +394,7 @@ async fn reset_with_a_running_activity(world: &World) {
         Completed,
         "act done",
         &format!(
-            "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7 WTScheduled · 8 WTStarted · 9 {} · \
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 Signaled(proceed) · 7 WTScheduled · 8 WTStarted · 9 {} · \
              10-12 WT · 13 ActStarted(sched=5) · 14 ActCompleted(sched=5, \"act done\") · 15-17 WT · \
              18 Completed(\"act done\")",
             reset("act")
@@ -398,7 +403,7 @@ async fn reset_with_a_running_activity(world: &World) {
     .await;
     base.is(
         Terminated,
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7-9 WT · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 Signaled(proceed) · 7-9 WT · \
          10 Terminated(reason=act, identity=history-resetter)",
     )
     .await;
@@ -422,14 +427,17 @@ async fn reset_with_an_activity_that_is_cancelled(world: &World) {
         base.proceed().await;
         base.reaches("WTCompleted", tasks).await;
     }
-    world.board.heard("act heard Cancelled").await;
+    world
+        .board
+        .heard("act heard: cancelled by the workflow")
+        .await;
     let new = base.reset(14, "rsn").await;
     // It is dispatched again, and told at once.
     while world
         .board
         .said()
         .iter()
-        .filter(|said| *said == "act heard Cancelled")
+        .filter(|said| *said == "act heard: cancelled by the workflow")
         .count()
         < 2
     {
@@ -438,7 +446,7 @@ async fn reset_with_an_activity_that_is_cancelled(world: &World) {
     new.settle().await;
     world.board.open("act");
     new.reaches("Failed", 1).await;
-    let before = "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 Signaled(proceed) · 7-9 WT · \
+    let before = "1 Started · 2-4 WT · 5 ActScheduled(1, linger) · 6 Signaled(proceed) · 7-9 WT · \
                   10 ActCancelRequested(sched=5) · 11 Signaled(proceed)";
     new.is(
         Failed,
@@ -604,6 +612,6 @@ async fn reset_twice(world: &World) {
     .await;
     assert_eq!(
         run1.describe().await.reset_run_id,
-        Some(run3.execution.run_id)
+        Some(run3.execution().await.run_id)
     );
 }

@@ -101,7 +101,7 @@ async fn a_time_limit_passes_and_the_activity_is_waited_for(world: &World) {
     flow.ends(
         Completed,
         "timed out after 1s",
-        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1) · 7 TimerFired(1) · 8-10 WT · \
+        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, hold) · 7 TimerFired(1) · 8-10 WT · \
          11 ActCancelRequested(sched=6) · 12 ActStarted(sched=6) · 13 ActCanceled(sched=6, started=12, \
          latestCancelRequested=11) · 14-16 WT · 17 Completed(\"timed out after 1s\")",
     )
@@ -122,7 +122,7 @@ async fn a_time_limit_is_not_reached(world: &World) {
     flow.ends(
         Completed,
         "fast",
-        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1) · 7 ActStarted(sched=6) · \
+        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, quick) · 7 ActStarted(sched=6) · \
          8 ActCompleted(sched=6, \"fast\") · 9-11 WT · 12 TimerCanceled(1) · 13 Completed(\"fast\")",
     )
     .await;
@@ -232,8 +232,8 @@ async fn cleanup_in_a_disconnected_scope(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(identity=client) · 7-9 WT · \
-         10 ActCancelRequested(sched=5) · 11 ActScheduled(2) · 12 ActStarted(sched=11) · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, linger) · 6 CancelRequested(identity=client) · 7-9 WT · \
+         10 ActCancelRequested(sched=5) · 11 ActScheduled(2, quick) · 12 ActStarted(sched=11) · \
          13 ActCompleted(sched=11, \"cleanup\") · 14-16 WT · 17 Canceled",
     )
     .await;
@@ -324,7 +324,7 @@ async fn started_in_a_disconnected_scope_and_awaited_outside(world: &World) {
     flow.ends(
         Completed,
         "act done",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(identity=client) · 7-9 WT · 10 ActStarted(sched=5) · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 CancelRequested(identity=client) · 7-9 WT · 10 ActStarted(sched=5) · \
          11 ActCompleted(sched=5, \"act done\") · 12-14 WT · 15 Completed(\"act done\")",
     )
     .await;
@@ -355,7 +355,7 @@ async fn a_scope_is_cancelled_twice(world: &World) {
     flow.ends(
         Completed,
         "once",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 TimerStarted(1) · 7 TimerFired(1) · 8-10 WT · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 TimerStarted(1) · 7 TimerFired(1) · 8-10 WT · \
          11 ActCancelRequested(sched=5) · 12 ActStarted(sched=5) · 13 ActCanceled(sched=5, started=12, \
          latestCancelRequested=11) · 14-16 WT · 17 Completed(\"once\")",
     )
@@ -406,7 +406,10 @@ async fn compensation_before_the_activity_ends(world: &World) {
         .await;
     world.board.heard("main started").await;
     flow.cancel("undo").await;
-    world.board.heard("main heard Cancelled").await;
+    world
+        .board
+        .heard("main heard: cancelled by the workflow")
+        .await;
     flow.reaches("TimerStarted", 1).await;
     flow.settle().await;
     world.board.open("main");
@@ -416,8 +419,8 @@ async fn compensation_before_the_activity_ends(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled: undo",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=undo, identity=client) · 7-9 WT · \
-         10 ActCancelRequested(sched=5) · 11 ActScheduled(2) · 12 ActStarted(sched=11) · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, linger) · 6 CancelRequested(cause=undo, identity=client) · 7-9 WT · \
+         10 ActCancelRequested(sched=5) · 11 ActScheduled(2, quick) · 12 ActStarted(sched=11) · \
          13 ActCompleted(sched=11, \"compensate\") · 14-16 WT · 17 TimerStarted(1) · 18 ActStarted(sched=5) · \
          19 ActCanceled(sched=5, started=18, latestCancelRequested=10) · 20-22 WT · 23 TimerFired(1) · 24-26 WT · \
          27 Canceled",
@@ -442,9 +445,9 @@ async fn compensation_after_the_activity_ends(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled: undo",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 CancelRequested(cause=undo, identity=client) · 7-9 WT · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 CancelRequested(cause=undo, identity=client) · 7-9 WT · \
          10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · 12 ActCanceled(sched=5, started=11, \
-         latestCancelRequested=10) · 13-15 WT · 16 ActScheduled(2) · 17 ActStarted(sched=16) · \
+         latestCancelRequested=10) · 13-15 WT · 16 ActScheduled(2, quick) · 17 ActStarted(sched=16) · \
          18 ActCompleted(sched=16, \"compensate\") · 19-21 WT · 22 Canceled",
     )
     .await;
@@ -472,12 +475,12 @@ async fn a_saga(world: &World) {
     flow.ends(
         Cancelled,
         "the workflow was cancelled",
-        "1 Started · 2-4 WT · 5 ActScheduled(1) · 6 ActStarted(sched=5) · 7 ActCompleted(sched=5, \"step1\") · 8-10 WT · \
-         11 ActScheduled(2) · 12 ActStarted(sched=11) · 13 ActCompleted(sched=11, \"step2\") · 14-16 WT · \
-         17 ActScheduled(3) · 18 CancelRequested(identity=client) · 19-21 WT · 22 ActCancelRequested(sched=17) · \
+        "1 Started · 2-4 WT · 5 ActScheduled(1, quick) · 6 ActStarted(sched=5) · 7 ActCompleted(sched=5, \"step1\") · 8-10 WT · \
+         11 ActScheduled(2, quick) · 12 ActStarted(sched=11) · 13 ActCompleted(sched=11, \"step2\") · 14-16 WT · \
+         17 ActScheduled(3, hold) · 18 CancelRequested(identity=client) · 19-21 WT · 22 ActCancelRequested(sched=17) · \
          23 ActStarted(sched=17) · 24 ActCanceled(sched=17, started=23, latestCancelRequested=22) · 25-27 WT · \
-         28 ActScheduled(4) · 29 ActStarted(sched=28) · 30 ActCompleted(sched=28, \"undo2\") · 31-33 WT · \
-         34 ActScheduled(5) · 35 ActStarted(sched=34) · 36 ActCompleted(sched=34, \"undo1\") · 37-39 WT · 40 Canceled",
+         28 ActScheduled(4, quick) · 29 ActStarted(sched=28) · 30 ActCompleted(sched=28, \"undo2\") · 31-33 WT · \
+         34 ActScheduled(5, quick) · 35 ActStarted(sched=34) · 36 ActCompleted(sched=34, \"undo1\") · 37-39 WT · 40 Canceled",
     )
     .await;
 }

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use steadfast_tests::harness::Time;
 use tokio::time::sleep;
 
 use crate::{
-    engines::{Judged, Open, Time},
+    engines::{Judged, Open},
     service::{DELAY, fresh_engine, variable},
 };
 

@@ -254,7 +254,7 @@ async fn a_request_to_a_closed_workflow(world: &World) {
     flow.cancel("by id").await;
     let one_run = world
         .client
-        .workflow_run::<crate::harness::Script>(flow.execution.clone());
+        .workflow_run::<crate::harness::Script>(flow.execution().await);
     one_run
         .cancel(WorkflowCancelOptions::builder().reason("by id and run"))
         .await
@@ -295,12 +295,12 @@ async fn the_first_run_guards_the_chain(world: &World) {
     );
     let first = world
         .client
-        .workflow_run::<crate::harness::Script>(flow.execution.clone());
+        .workflow_run::<crate::harness::Script>(flow.execution().await);
     first
         .cancel(WorkflowCancelOptions::builder().reason("run 1"))
         .await
         .unwrap();
-    by_first(flow.execution.run_id.as_str(), "via first run id")
+    by_first(flow.execution().await.run_id.as_str(), "via first run id")
         .await
         .unwrap();
     second
@@ -507,7 +507,7 @@ async fn a_later_cancellation_escapes_after_the_first_was_swallowed(world: &Worl
         Cancelled,
         "the workflow was cancelled",
         "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(identity=client) · 7-9 WT · 10 TimerCanceled(1) · \
-         11 ActScheduled(1) · 12 TimerStarted(2) · 13 TimerFired(2) · 14-16 WT · 17 ActCancelRequested(sched=11) · \
+         11 ActScheduled(1, hold) · 12 TimerStarted(2) · 13 TimerFired(2) · 14-16 WT · 17 ActCancelRequested(sched=11) · \
          18 Canceled",
     )
     .await;
@@ -594,7 +594,7 @@ async fn a_time_limit_passes_around_an_activity(world: &World) {
     flow.ends(
         Completed,
         "timed out after 1s",
-        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1) · 7 TimerFired(1) · 8-10 WT · \
+        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, hold) · 7 TimerFired(1) · 8-10 WT · \
          11 ActCancelRequested(sched=6) · 12 Completed(\"timed out after 1s\")",
     )
     .await;
@@ -613,7 +613,7 @@ async fn a_time_limit_is_not_reached(world: &World) {
     flow.ends(
         Completed,
         "fast",
-        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1) · 7 ActStarted(sched=6) · \
+        "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, quick) · 7 ActStarted(sched=6) · \
          8 ActCompleted(sched=6, \"fast\") · 9-11 WT · 12 TimerCanceled(1) · 13 Completed(\"fast\")",
     )
     .await;

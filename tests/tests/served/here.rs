@@ -12,8 +12,9 @@ use steadfast::{
     },
 };
 use steadfast_server::{Address, ServeOptions, Server, serve};
+use steadfast_tests::harness::Time;
 
-use crate::engines::{Judged, Open, Time};
+use crate::engines::{Judged, Open};
 
 /// Whether the engines have a clock that nobody moves.
 pub(crate) const REAL_TIME: bool = false;

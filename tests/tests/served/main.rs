@@ -33,7 +33,5 @@ mod resets;
 #[path = "../conformance/scopes.rs"]
 mod scopes;
 mod scripts;
-#[path = "../conformance/stage.rs"]
-mod stage;
 #[path = "../conformance/workflows.rs"]
 mod workflows;

@@ -8,6 +8,7 @@ use steadfast::{
     engine::{ActivityRef, ExecutionRef},
     prelude::*,
 };
+use steadfast_engine::conformance::notation::short;
 use tokio::test;
 
 use crate::{
@@ -16,7 +17,6 @@ use crate::{
         scenario,
     },
     logs,
-    notation::{render, short},
 };
 
 /// Activities with habits of their own.
@@ -207,7 +207,11 @@ async fn an_activity_that_claims_to_be_cancelled_uninvited_has_failed() {
             })
             .await;
         let failure = flow.failure().await;
-        assert_eq!(short(&failure), "activity <- UnexpectedCancel");
+        assert_eq!(
+            short(&failure),
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity failed\" <- application,UnexpectedCancel \"the activity \
+             ended as cancelled, but nobody asked it to stop\""
+        );
     })
     .await;
 }
@@ -242,8 +246,9 @@ async fn the_last_heartbeat_details_reach_the_next_attempt() {
         world.advance(SECOND).await;
         assert_eq!(flow.result().await, "from 4 in attempt 2");
         flow.has(
-            "Started · WT · ActScheduled(resumes) · ActStarted(attempt=2) · \
-             ActCompleted(\"from 4 in attempt 2\") · WT · Completed(\"from 4 in attempt 2\")",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, resumes) · \
+             6 ActStarted(sched=5, attempt=2, lastFailure=application,&str \"attempt 1 fails\") · \
+             7 ActCompleted(sched=5, \"from 4 in attempt 2\") · 8-10 WT · 11 Completed(\"from 4 in attempt 2\")",
         )
         .await;
     })
@@ -307,7 +312,11 @@ async fn a_panic_in_an_activity_is_a_failure() {
             })
             .await;
         let failure = flow.failure().await;
-        assert_eq!(short(&failure), "activity <- Panic");
+        assert_eq!(
+            short(&failure),
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity failed\" <- application,Panic \"the activity panicked: an \
+             activity's bug\""
+        );
         assert!(
             failure.to_string().contains("an activity's bug"),
             "{failure}"
@@ -403,8 +412,8 @@ async fn an_activity_that_ends_elsewhere_outlives_the_process_and_is_not_started
         assert_eq!(flow.result().await, "much later");
         assert_eq!(world.board.said().len(), 2, "handed over once");
         flow.has(
-            "Started · WT · ActScheduled(ends_elsewhere) · ActStarted · ActCompleted(\"much later\") · WT · \
-             Completed(\"much later\")",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, ends_elsewhere) · 6 ActStarted(sched=5) · \
+             7 ActCompleted(sched=5, \"much later\") · 8-10 WT · 11 Completed(\"much later\")",
         )
         .await;
     })
@@ -463,8 +472,9 @@ async fn an_activity_hears_of_the_workers_shutdown_and_is_tried_again_elsewhere(
         world.clock.advance(SECOND);
         assert_eq!(flow.result().await, "held done");
         flow.has(
-            "Started · WT · ActScheduled(hold) · ActStarted(attempt=2) · ActCompleted(\"held done\") · WT · \
-             Completed(\"held done\")",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 ActStarted(sched=5, attempt=2, \
+             lastFailure=application,WorkerShutdown \"the worker is shutting down and this activity did not \
+             complete in time\") · 7 ActCompleted(sched=5, \"held done\") · 8-10 WT · 11 Completed(\"held done\")",
         )
         .await;
     })
@@ -488,7 +498,11 @@ async fn an_activity_hears_that_its_time_is_over() {
         world.board.heard("held started").await;
         world.advance(MINUTE).await;
         world.board.heard("held heard: timed out").await;
-        assert_eq!(short(&*flow.failure().await), "activity <- StartToClose");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity timed out\" <- timeout,START_TO_CLOSE \"activity \
+             StartToClose timeout\""
+        );
     })
     .await;
 }
@@ -588,11 +602,17 @@ async fn an_activity_is_tried_again_by_its_policy() {
             world.advance(2 * SECOND).await;
         }
         let failure = flow.failure().await;
-        assert_eq!(short(&failure), "activity <- Broken");
+        assert_eq!(
+            short(&failure),
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity failed\" <- application,Broken \"broken failed\""
+        );
         assert_eq!(world.board.said().len(), 3);
-        let history = render(&flow.events().await);
+        let history = flow.text().await;
         assert!(
-            history.contains("ActStarted(attempt=3) · ActFailed(Broken, MaximumAttemptsReached)"),
+            history.contains(
+                "ActStarted(sched=5, attempt=3, lastFailure=application,Broken \"broken failed\") · \
+                 7 ActFailed(sched=5, application,Broken \"broken failed\", MAXIMUM_ATTEMPTS_REACHED)"
+            ),
             "{history}"
         );
     })
@@ -634,8 +654,9 @@ async fn an_activity_is_cancelled_by_its_handle_while_the_workflow_goes_on() {
         world.advance(3 * SECOND).await;
         assert_eq!(flow.result().await, "done");
         flow.has(
-            "Started · WT · ActScheduled(hold) · TimerStarted(1) · TimerFired(1) · WT · ActCancelRequested · \
-             ActStarted · ActCanceled · WT · Completed(\"done\")",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 TimerStarted(1) · 7 TimerFired(1) · 8-10 WT · \
+             11 ActCancelRequested(sched=5) · 12 ActStarted(sched=5) · \
+             13 ActCanceled(sched=5, started=12, latestCancelRequested=11) · 14-16 WT · 17 Completed(\"done\")",
         )
         .await;
     })

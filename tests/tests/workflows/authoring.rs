@@ -11,6 +11,7 @@ use steadfast::{
     prelude::*,
     workflow::{join, join_all, try_join, try_join_all},
 };
+use steadfast_engine::conformance::notation::{render, short};
 use tokio::test;
 
 use crate::{
@@ -19,7 +20,6 @@ use crate::{
         own_body, redefine, scenario, scenario_without_worker,
     },
     logs,
-    notation::{render, short},
 };
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -193,7 +193,7 @@ async fn an_init_that_fails_ends_the_workflow_as_failed() {
         );
         assert_eq!(
             render(&handle.history().await.unwrap().events),
-            "Started · WT · Failed(EmptyOrder)"
+            "1 Started · 2-4 WT · 5 Failed(application,EmptyOrder \"nothing was ordered\", RETRY_POLICY_NOT_SET)"
         );
     })
     .await;
@@ -254,7 +254,7 @@ async fn signals_before_the_first_task_are_handled_before_run() {
                 .split(" · ")
                 .take(3)
                 .collect::<Vec<_>>(),
-            ["Started", "Signaled(close)", "WT"]
+            ["1 Started", "2 Signaled(close)", "3-5 WT"]
         );
     })
     .await;
@@ -457,8 +457,11 @@ async fn a_patch_is_taken_by_new_runs_and_not_by_old_ones() {
         world.advance(MINUTE).await;
         world.advance(MINUTE).await;
         assert_eq!(old.result().await, "old");
-        let history = render(&new.events().await);
-        assert!(history.starts_with("Started · WT · Marker("), "{history}");
+        let history = new.text().await;
+        assert!(
+            history.starts_with("1 Started · 2-4 WT · 5 MarkerRecorded("),
+            "{history}"
+        );
     })
     .await;
 }
@@ -502,7 +505,11 @@ async fn changed_code_fails_the_task_and_names_both_sides() {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
-        assert!(render(&flow.events().await).contains("WTFailed(NonDeterministicError)"));
+        assert!(
+            flow.text()
+                .await
+                .contains("WTFailed(NON_DETERMINISTIC_ERROR, ")
+        );
     })
     .await;
 }
@@ -734,10 +741,10 @@ async fn try_join_stops_at_the_first_error_and_cancels_the_rest() {
             })
             .await;
         world.advance(SECOND).await;
-        assert_eq!(short(&*flow.failure().await), "Broken");
+        assert_eq!(short(&*flow.failure().await), "application,Broken \"no\"");
         flow.has(
-            "Started · WT · TimerStarted(1) · TimerStarted(2) · TimerFired(1) · WT · TimerCanceled(2) · \
-             Failed(Broken)",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 TimerStarted(2) · 7 TimerFired(1) · 8-10 WT · \
+             11 TimerCanceled(2) · 12 Failed(application,Broken \"no\", RETRY_POLICY_NOT_SET)",
         )
         .await;
     })
@@ -789,7 +796,7 @@ async fn search_attributes_and_memo_are_started_changed_and_found() {
             .unwrap();
         let flow = world.start_with(&body, options).await;
         flow.settle().await;
-        flow.has("Started · WT · SearchAttributes · Memo · TimerStarted(1)")
+        flow.has("1 Started · 2-4 WT · 5 SearchAttributes · 6 Memo · 7 TimerStarted(1)")
             .await;
         let described = flow.handle.describe().await.unwrap();
         assert_eq!(described.memo["note"].data.as_slice(), b"\"changed\"");
@@ -817,7 +824,7 @@ async fn a_start_delay_delays_the_first_task() {
         let body = define(async |_| Ok("started".to_owned()));
         let options = WorkflowStartOptions::new(QUEUE, "delayed").start_delay(MINUTE);
         let flow = world.start_with(&body, options).await;
-        flow.has("Started").await;
+        flow.has("1 Started").await;
         world.clock.advance(MINUTE);
         assert_eq!(flow.result().await, "started");
     })

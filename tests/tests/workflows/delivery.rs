@@ -41,8 +41,9 @@ async fn an_operation_belongs_to_the_running_scope_whichever_context_starts_it()
         world.advance(MINUTE).await;
         assert_eq!(flow.result().await, "helper, false");
         flow.has(
-            "Started · WT · TimerStarted(1) · TimerStarted(2) · TimerFired(2) · WT · TimerCanceled(1) · \
-             ActScheduled(quick) · ActStarted · ActCompleted(\"helper\") · WT · Completed(\"helper, false\")",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 TimerStarted(2) · 7 TimerFired(2) · 8-10 WT · \
+             11 TimerCanceled(1) · 12 ActScheduled(1, quick) · 13 ActStarted(sched=12) · \
+             14 ActCompleted(sched=12, \"helper\") · 15-17 WT · 18 Completed(\"helper, false\")",
         )
         .await;
     })
@@ -76,9 +77,10 @@ async fn a_request_cancels_everything_unfinished_in_creation_order() {
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
         flow.has(
-            "Started · WT · ActScheduled(quick) · TimerStarted(1) · ActScheduled(quick) · TimerStarted(2) · \
-             CancelRequested(stop) · WT · ActCancelRequested · TimerCanceled(1) · ActCancelRequested · \
-             TimerCanceled(2) · Canceled",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, quick) · 6 TimerStarted(1) · 7 ActScheduled(2, quick) · \
+             8 TimerStarted(2) · 9 CancelRequested(cause=stop, identity=tester) · 10-12 WT · \
+             13 ActCancelRequested(sched=5) · 14 TimerCanceled(1) · 15 ActCancelRequested(sched=7) · \
+             16 TimerCanceled(2) · 17 Canceled",
         )
         .await;
     })
@@ -117,10 +119,11 @@ async fn in_a_cancelled_scope_nothing_starts_and_the_error_says_what_to_do() {
         let text = flow.result().await;
         assert!(text.contains("disconnected"), "{text}");
         assert_eq!(world.board.said(), [""; 0]);
-        let history = crate::notation::render(&flow.events().await);
+        let history = flow.text().await;
         assert!(
             history.starts_with(
-                "Started · WT · TimerStarted(1) · CancelRequested(stop) · WT · TimerCanceled(1) · Completed"
+                "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=stop, identity=tester) · 7-9 WT · \
+                 10 TimerCanceled(1) · 11 Completed"
             ),
             "{history}"
         );
@@ -161,8 +164,9 @@ async fn whoever_waits_on_cancelled_takes_the_request_and_nothing_else_happens()
         world.advance(HOUR).await;
         assert_eq!(flow.result().await, "stop, after");
         flow.has(
-            "Started · WT · TimerStarted(1) · CancelRequested(stop) · WT · ActScheduled(quick) · ActStarted · \
-             ActCompleted(\"after\") · WT · TimerFired(1) · WT · Completed(\"stop, after\")",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=stop, identity=tester) · 7-9 WT · \
+             10 ActScheduled(1, quick) · 11 ActStarted(sched=10) · 12 ActCompleted(sched=10, \"after\") · \
+             13-15 WT · 16 TimerFired(1) · 17-19 WT · 20 Completed(\"stop, after\")",
         )
         .await;
     })
@@ -216,8 +220,8 @@ async fn accepting_later_lets_new_operations_start_and_what_was_cancelled_stays_
         world.advance(SECOND).await;
         assert_eq!(flow.cancelled().await, "stop");
         flow.has(
-            "Started · WT · TimerStarted(1) · CancelRequested(stop) · WT · TimerCanceled(1) · TimerStarted(2) · \
-             TimerFired(2) · WT · Canceled",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=stop, identity=tester) · 7-9 WT · \
+             10 TimerCanceled(1) · 11 TimerStarted(2) · 12 TimerFired(2) · 13-15 WT · 16 Canceled",
         )
         .await;
     })
@@ -361,7 +365,7 @@ async fn a_cancellation_from_code_wakes_who_waits_in_the_same_task() {
             })
             .await;
         assert_eq!(flow.result().await, "mine, the task's");
-        flow.has("Started · WT · Completed(\"mine, the task's\")")
+        flow.has("1 Started · 2-4 WT · 5 Completed(\"mine, the task's\")")
             .await;
     })
     .await;
@@ -436,8 +440,10 @@ async fn a_request_waits_for_what_is_to_be_waited_for() {
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
         flow.has(
-            "Started · WT · ActScheduled(hold) · TimerStarted(1) · CancelRequested(stop) · WT · \
-             ActCancelRequested · TimerCanceled(1) · ActStarted · ActCanceled · WT · Canceled",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 TimerStarted(1) · \
+             7 CancelRequested(cause=stop, identity=tester) · 8-10 WT · 11 ActCancelRequested(sched=5) · \
+             12 TimerCanceled(1) · 13 ActStarted(sched=5) · \
+             14 ActCanceled(sched=5, started=13, latestCancelRequested=11) · 15-17 WT · 18 Canceled",
         )
         .await;
     })

@@ -13,14 +13,12 @@ use steadfast::{
     core::{event::ExecutionStatus, failure::FailureKind},
     prelude::*,
 };
+use steadfast_engine::conformance::notation::short;
 use tokio::test;
 
-use crate::{
-    harness::{
-        HOUR, MINUTE, QUEUE, SECOND, Stage, define, nobodys, options, redefine, scenario,
-        scenario_without_worker,
-    },
-    notation::{render, short},
+use crate::harness::{
+    HOUR, MINUTE, QUEUE, SECOND, Stage, define, nobodys, options, redefine, scenario,
+    scenario_without_worker,
 };
 
 // F2, F4
@@ -71,8 +69,9 @@ async fn a_cancellation_that_nobody_requested_of_the_execution_fails_it() {
             })
             .await;
         let failure = flow.failure().await;
-        assert_eq!(short(&failure), "canceled");
-        flow.has("Started · WT · Failed(canceled)").await;
+        assert_eq!(short(&failure), "canceled \"cancelled\"");
+        flow.has("1 Started · 2-4 WT · 5 Failed(canceled \"cancelled\", RETRY_POLICY_NOT_SET)")
+            .await;
     })
     .await;
 }
@@ -155,10 +154,16 @@ async fn an_error_of_ones_own_fails_the_workflow_under_the_name_of_its_type() {
         let number = world
             .start(async |_| Ok("x".parse::<u32>()?.to_string()))
             .await;
-        assert_eq!(short(&*own.failure().await), "NoRoom");
+        assert_eq!(
+            short(&*own.failure().await),
+            "application,NoRoom \"no room left\""
+        );
         assert_eq!(own.failure().await.message, "no room left");
         assert_eq!(text.failure().await.message, "just text");
-        assert_eq!(short(&*number.failure().await), "ParseIntError");
+        assert_eq!(
+            short(&*number.failure().await),
+            "application,ParseIntError \"invalid digit found in string\""
+        );
     })
     .await;
 }
@@ -186,12 +191,13 @@ async fn a_panic_fails_the_task_and_the_workflow_goes_on_after_the_repair() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(flow.cancelled().await, "stop");
-        let history = render(&flow.events().await);
+        let history = flow.text().await;
         assert!(
             history.starts_with(
-                "Started · WT · TimerStarted(1) · CancelRequested(stop) · WTScheduled · WTStarted · \
-                 WTFailed(WorkflowWorkerUnhandledFailure) · "
-            ) && history.ends_with("WTStarted · WTCompleted · TimerCanceled(1) · Canceled"),
+                "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=stop, identity=tester) · \
+                 7 WTScheduled · 8 WTStarted · 9 WTFailed(WORKFLOW_WORKER_UNHANDLED_FAILURE, application,Panic \
+                 \"workflow code panicked: a bug while handling the cancellation\") · "
+            ) && history.ends_with("11 WTStarted · 12 WTCompleted · 13 TimerCanceled(1) · 14 Canceled"),
             "{history}"
         );
         let failure = flow.events().await.iter().find_map(|event| match &event.kind {
@@ -256,8 +262,8 @@ async fn a_result_that_crosses_a_signal_is_not_lost_and_neither_is_the_signal() 
     assert_eq!(flow.result().await, "done");
     assert_eq!(heard.load(Ordering::SeqCst), 1);
     flow.has(
-        "Started · WTScheduled · WTStarted · WTFailed(UnhandledCommand) · Signaled(say) · WT · \
-         Completed(\"done\")",
+        "1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(UNHANDLED_COMMAND, server \"UnhandledCommand\") · \
+         5 Signaled(say) · 6-8 WT · 9 Completed(\"done\")",
     )
     .await;
     world.rest().await;
@@ -340,7 +346,8 @@ async fn run_and_execution_timeouts_close_the_workflow() {
                 ),
                 "{error}"
             );
-            flow.has("Started · WT · TimerStarted(1) · TimedOut").await;
+            flow.has("1 Started · 2-4 WT · 5 TimerStarted(1) · 6 TimedOut")
+                .await;
         }
     })
     .await;

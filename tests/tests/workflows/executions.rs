@@ -1,19 +1,21 @@
 //! Children and other executions: O1, O5, O7, F6, F7 with parent-close policies.
 
 use steadfast::{core::event::ExecutionStatus, prelude::*};
+use steadfast_engine::conformance::notation::short;
+use steadfast_tests::harness::saw_failure;
 use tokio::test;
 
-use crate::{
-    harness::{
-        Ctx, Flow, HOUR, MINUTE, SECOND, Script, Stage, World, define, options, own_body, scenario,
-        scenario_without_worker,
-    },
-    notation::short,
+use crate::harness::{
+    Ctx, Flow, HOUR, MINUTE, SECOND, Script, Stage, World, define, options, own_body, scenario,
+    scenario_without_worker,
 };
 
 use ChildWorkflowCancellationType::{
     Abandon, TryCancel, WaitCancellationCompleted, WaitCancellationRequested,
 };
+
+const CHILD_CANCELLED: &str = "childWorkflowExecution,NON_RETRYABLE_FAILURE 'child workflow cancelled' <- canceled 'cancelled' \
+                               cancelled=true";
 
 fn child_options(id: &str) -> steadfast::workflow::ChildWorkflowOptionsBuilder {
     ChildWorkflowOptions::with_workflow_id(WorkflowId::new(id).unwrap())
@@ -45,11 +47,7 @@ async fn parent(
                 .await
             {
                 Ok(value) => value,
-                Err(error) => format!(
-                    "{} cancelled={}",
-                    short(error.failure()),
-                    error.is_cancelled()
-                ),
+                Err(error) => saw_failure(error.failure(), error.is_cancelled()),
             };
             ctx.disconnected(async |ctx| ctx.wait_condition(|state| !state.heard.is_empty()).await)
                 .await?;
@@ -72,7 +70,7 @@ async fn a_child_gives_its_result_to_its_parent() {
         assert_eq!(flow.result().await, "child of w1");
         world
             .find("child")
-            .has("Started · WT · Completed(\"child of w1\")")
+            .has("1 Started · 2-4 WT · 5 Completed(\"child of w1\")")
             .await;
     })
     .await;
@@ -119,15 +117,18 @@ async fn by_default_a_parent_waits_until_its_cancelled_child_has_ended() {
         world.advance(SECOND).await;
         assert_eq!(flow.cancelled().await, "stop parent");
         flow.has(
-            "Started · WT · ChildInitiated(Terminate) · ChildStarted · WT · CancelRequested(stop parent) · WT · \
-             ExtCancelInitiated · ExtCancelRequested · WT · ChildCanceled · WT · Canceled",
+            "1 Started · 2-4 WT · 5 ChildInitiated(TERMINATE) · 6 ChildStarted(init=5) · 7-9 WT · \
+             10 CancelRequested(cause=stop parent, identity=tester) · 11-13 WT · \
+             14 ExtCancelInitiated(childWorkflowOnly) · 15 ExtCancelRequested(init=14) · 16-18 WT · \
+             19 ChildCanceled(init=5) · 20-22 WT · 23 Canceled",
         )
         .await;
         world
             .find("child")
             .has(
-                "Started · WT · TimerStarted(1) · CancelRequested(stop parent) · WT · TimerCanceled(1) · \
-                 TimerStarted(2) · TimerFired(2) · WT · Canceled",
+                "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=stop parent, \
+                 identity=history-service, externalInitiatedEventId=14, externalWorkflowExecution=w1) · 7-9 WT · \
+                 10 TimerCanceled(1) · 11 TimerStarted(2) · 12 TimerFired(2) · 13-15 WT · 16 Canceled",
             )
             .await;
     })
@@ -151,8 +152,8 @@ async fn waiting_for_the_request_resolves_when_the_child_has_it() {
         flow.settle().await;
         flow.say("go").await;
         // The child is still cleaning up.
-        assert_eq!(flow.result().await, "child <- canceled cancelled=true");
-        let history = crate::notation::render(&flow.events().await);
+        assert_eq!(flow.result().await, CHILD_CANCELLED);
+        let history = flow.text().await;
         assert!(!history.contains("ChildCanceled"), "{history}");
     })
     .await;
@@ -176,8 +177,9 @@ async fn a_request_to_a_child_is_not_lost_by_the_parents_end() {
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
         flow.has(
-            "Started · WT · ChildInitiated(Abandon) · ChildStarted · WT · CancelRequested(stop) · WT · \
-             ExtCancelInitiated · ExtCancelRequested · WT · Canceled",
+            "1 Started · 2-4 WT · 5 ChildInitiated(ABANDON) · 6 ChildStarted(init=5) · 7-9 WT · \
+             10 CancelRequested(cause=stop, identity=tester) · 11-13 WT · \
+             14 ExtCancelInitiated(childWorkflowOnly) · 15 ExtCancelRequested(init=14) · 16-18 WT · 19 Canceled",
         )
         .await;
         let child = world.find("child");
@@ -198,15 +200,20 @@ async fn an_abandoned_child_runs_on() {
                 let options = child_options("child")
                     .cancellation_type(Abandon)
                     .parent_close_policy(ParentClosePolicy::Abandon);
-                Ok(ctx.start_child_workflow(Script::run, child.clone(), options).await?)
+                Ok(ctx
+                    .start_child_workflow(Script::run, child.clone(), options)
+                    .await?)
             })
             .await;
         flow.reaches("ChildStarted", 1).await;
         world.settle().await;
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
-        flow.has("Started · WT · ChildInitiated(Abandon) · ChildStarted · WT · CancelRequested(stop) · WT · Canceled")
-            .await;
+        flow.has(
+            "1 Started · 2-4 WT · 5 ChildInitiated(ABANDON) · 6 ChildStarted(init=5) · 7-9 WT · \
+             10 CancelRequested(cause=stop, identity=tester) · 11-13 WT · 14 Canceled",
+        )
+        .await;
         world.advance(HOUR).await;
         assert_eq!(world.find("child").result().await, "slept");
     })
@@ -253,8 +260,8 @@ async fn a_child_that_continued_as_new_is_cancelled_too() {
         flow.reaches("ChildStarted", 1).await;
         let run = world.find("child");
         loop {
-            let history = crate::notation::render(&run.events().await);
-            if history == "Started · WT · TimerStarted(1)" {
+            let history = run.text().await;
+            if history == "1 Started · 2-4 WT · 5 TimerStarted(1)" {
                 break;
             }
             world.settle().await;
@@ -263,7 +270,7 @@ async fn a_child_that_continued_as_new_is_cancelled_too() {
         flow.reaches("ChildCanceled", 1).await;
         flow.settle().await;
         flow.say("go").await;
-        assert_eq!(flow.result().await, "child <- canceled cancelled=true");
+        assert_eq!(flow.result().await, CHILD_CANCELLED);
     })
     .await;
 }
@@ -299,9 +306,11 @@ async fn a_child_that_others_cancel_or_terminate_fails_its_parent() {
                     .unwrap();
             }
             let expected = if how == "cancel" {
-                "child <- canceled"
+                "childWorkflowExecution,NON_RETRYABLE_FAILURE \"child workflow cancelled\" <- canceled \
+                 \"cancelled\""
             } else {
-                "child <- terminated"
+                "childWorkflowExecution,NON_RETRYABLE_FAILURE \"child workflow terminated\" <- terminated \
+                 \"terminated\""
             };
             assert_eq!(short(&*flow.failure().await), expected);
         }
@@ -321,7 +330,10 @@ async fn a_failing_child_hands_its_failure_to_its_parent() {
                     .await?)
             })
             .await;
-        assert_eq!(short(&*flow.failure().await), "child <- Broken");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "childWorkflowExecution,RETRY_POLICY_NOT_SET \"child workflow failed\" <- application,Broken \"no\""
+        );
     })
     .await;
 }
@@ -386,9 +398,10 @@ async fn children_of_a_closed_parent_are_treated_by_their_policy() {
             world.find("terminate").status().await,
             ExecutionStatus::Terminated
         );
-        let history = crate::notation::render(&world.find("terminate").events().await);
+        let history = world.find("terminate").text().await;
         assert!(
-            history.ends_with("Terminated(by parent close policy)"),
+            history
+                .ends_with("Terminated(reason=by parent close policy, identity=history-service)"),
             "{history}"
         );
     })
@@ -417,7 +430,10 @@ async fn another_execution_is_cancelled_with_a_reason() {
         assert_eq!(canceller.result().await, "ok");
         assert!(target.cancelled().await.contains("told to"));
         canceller
-            .has("Started · WT · ExtCancelInitiated · ExtCancelRequested · WT · Completed(\"ok\")")
+            .has(
+                "1 Started · 2-4 WT · 5 ExtCancelInitiated(reason=told to) · 6 ExtCancelRequested(init=5) · \
+                 7-9 WT · 10 Completed(\"ok\")",
+            )
             .await;
     })
     .await;
@@ -472,7 +488,7 @@ async fn a_signal_that_is_taken_back_in_its_task_is_never_sent() {
             })
             .await;
         assert_eq!(flow.result().await, "true");
-        flow.has("Started · WT · Completed(\"true\")").await;
+        flow.has("1 Started · 2-4 WT · 5 Completed(\"true\")").await;
         world.advance(HOUR).await;
         assert_eq!(target.result().await, "0");
     })

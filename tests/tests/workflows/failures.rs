@@ -19,12 +19,10 @@ use steadfast::{
     },
     prelude::*,
 };
+use steadfast_engine::conformance::notation::short;
 use tokio::test;
 
-use crate::{
-    harness::{HOUR, MINUTE, SECOND, World, define, scenario_without_worker},
-    notation::short,
-};
+use crate::harness::{HOUR, MINUTE, SECOND, World, define, scenario_without_worker};
 
 /// An error of a user, with what led to it.
 #[derive(Debug)]
@@ -255,7 +253,11 @@ async fn context_around_an_activitys_error_keeps_its_type_and_not_whether_to_try
             panic!("{failure:?}");
         };
         assert_eq!((error_type.as_str(), *non_retryable), ("Stolen", false));
-        assert_eq!(short(&failure), "Stolen <- activity <- Stolen <- Stolen");
+        assert_eq!(
+            short(&failure),
+            "application,Stolen \"while paying\" <- activity,NON_RETRYABLE_FAILURE \"activity failed\" <- \
+             application,Stolen \"while charging\" <- application,Stolen \"the card was stolen\""
+        );
     })
     .await;
 }

@@ -5,11 +5,8 @@ use std::{sync::Arc, time::Duration};
 use steadfast::{core::failure::TimeoutType, prelude::*, worker::WorkerBuilder};
 use tokio::test;
 
-use crate::{
-    harness::{
-        Board, Flow, HOUR, QUEUE, SECOND, World, define, many, once, scenario_without_worker,
-    },
-    notation::render,
+use crate::harness::{
+    Board, Flow, HOUR, QUEUE, SECOND, World, define, many, once, scenario_without_worker,
 };
 
 /// Activities that run in the worker.
@@ -134,9 +131,11 @@ async fn a_wait_that_a_task_cannot_have_is_a_timer_and_the_attempts_count_on() {
         assert_eq!(flow.result().await, "attempt 3 after 7200s");
         assert_eq!(world.board.said(), ["attempt 1", "attempt 2", "attempt 3"]);
         flow.has(
-            "Started · WT · Marker(core_local_activity, Later) · TimerStarted(1) · TimerFired(1) · \
-             WT · Marker(core_local_activity, Later) · TimerStarted(2) · TimerFired(2) · \
-             WT · Marker(core_local_activity) · Completed(\"attempt 3 after 7200s\")",
+            "1 Started · 2-4 WT · 5 MarkerRecorded(core_local_activity, application,Later \"not yet\") · \
+             6 TimerStarted(1) · 7 TimerFired(1) · 8-10 WT · \
+             11 MarkerRecorded(core_local_activity, application,Later \"not yet\") · 12 TimerStarted(2) · \
+             13 TimerFired(2) · 14-16 WT · 17 MarkerRecorded(core_local_activity) · \
+             18 Completed(\"attempt 3 after 7200s\")",
         )
         .await;
     })
@@ -162,7 +161,7 @@ async fn a_local_activity_that_waits_for_its_next_attempt_is_cancelled_with_its_
         flow.settle().await;
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
-        assert!(render(&flow.events().await).contains("TimerCanceled(1)"));
+        assert!(flow.text().await.contains("TimerCanceled(1)"));
         assert_eq!(world.board.said(), ["attempt 1"]);
     })
     .await;
@@ -245,7 +244,7 @@ async fn a_local_activity_hears_that_the_worker_stops_and_the_next_worker_runs_i
         world.rest().await;
         assert_eq!(world.board.said(), ["started 1", "told WorkerShutdown"]);
         // No task failed for it.
-        assert!(!render(&flow.events().await).contains("WTFailed"));
+        assert!(!flow.text().await.contains("WTFailed"));
         world.work_with(knows(world));
         while world.board.said().len() < 3 {
             tokio::task::yield_now().await;
@@ -346,7 +345,7 @@ async fn a_local_activity_that_runs_is_waited_for_in_the_task_that_started_it() 
         let flow = world.start_named(&body).await;
         flow.result().await;
         assert_eq!(world.board.said(), ["started 1", "told Cancelled"]);
-        let history = render(&flow.events().await);
+        let history = flow.text().await;
         assert_eq!(history.matches("Marker").count(), 3, "{history}");
     })
     .await;

@@ -23,7 +23,6 @@ mod local;
 mod logs;
 mod messages;
 mod nondeterminism;
-mod notation;
 mod operations;
 mod requests;
 mod sagas;

@@ -576,8 +576,9 @@ async fn a_request_later_in_the_task_in_which_a_run_ends_with_a_cancellation_cou
         world.work();
         flow.handle.result().await.unwrap_err();
         flow.has(
-            "Started · WT · TimerStarted(1) · Signaled(say) · WTScheduled · CancelRequested(stop) · \
-             WTStarted · WTCompleted · TimerCanceled(1) · Canceled",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 Signaled(say) · 7 WTScheduled · \
+             8 CancelRequested(cause=stop, identity=tester) · 9 WTStarted · 10 WTCompleted · 11 TimerCanceled(1) · \
+             12 Canceled",
         )
         .await;
     })

@@ -4,29 +4,24 @@
 use std::time::Duration;
 
 use steadfast::{core::failure::TimeoutType, prelude::*};
+use steadfast_engine::conformance::notation::short;
+use steadfast_tests::harness::saw;
 use tokio::test;
 
-use crate::{
-    harness::{
-        Ctx, Flow, HOUR, MINUTE, QUEUE, SECOND, Stage, World, cancelled_by, define, nobodys,
-        options, scenario,
-    },
-    notation::{render, short},
+use crate::harness::{
+    Ctx, Flow, HOUR, MINUTE, QUEUE, SECOND, Stage, World, cancelled_by, define, nobodys, options,
+    scenario,
 };
 
 use ActivityCancellationType::{Abandon, TryCancel, WaitCancellationCompleted};
 
-/// What an activity ended with, in a few words.
-fn ended(result: &Result<String, ActivityExecutionError>) -> String {
-    match result {
-        Ok(value) => value.clone(),
-        Err(error) => format!(
-            "{} cancelled={}",
-            short(error.failure()),
-            error.is_cancelled()
-        ),
-    }
-}
+const CANCELLED: &str =
+    "activity,CANCEL_REQUESTED 'activity cancelled' <- canceled 'cancelled' cancelled=true";
+const CANCELLED_HERE: &str =
+    "activity,CANCEL_REQUESTED 'local activity cancelled' <- canceled 'cancelled' cancelled=true";
+const BROKEN: &str = "activity,CANCEL_REQUESTED 'activity failed' <- application,Broken 'broken failed' cancelled=false";
+const SILENT: &str = "activity,CANCEL_REQUESTED 'activity timed out' <- timeout,HEARTBEAT 'activity Heartbeat timeout' \
+                      cancelled=false";
 
 /// A workflow that runs an activity, says how it ended, and then waits for a word.
 async fn lingering(
@@ -36,7 +31,7 @@ async fn lingering(
     world
         .start(async move |ctx| {
             let result = activity(ctx).await;
-            let seen = ended(&result);
+            let seen = saw(&result);
             ctx.disconnected(async |ctx| ctx.wait_condition(|state| !state.heard.is_empty()).await)
                 .await?;
             Ok(seen)
@@ -57,12 +52,14 @@ async fn try_cancel_resolves_at_once_and_the_activity_ends_later() {
         flow.reaches("ActCanceled", 1).await;
         flow.settle().await;
         flow.say("go").await;
-        assert_eq!(flow.result().await, "activity <- canceled cancelled=true");
+        assert_eq!(flow.result().await, CANCELLED);
         assert!(world.board.said().contains(&"held heard: cancelled by the workflow".to_owned()));
-        flow.has(
-            "Started · WT · ActScheduled(hold) · CancelRequested(stop) · WT · ActCancelRequested · ActStarted · \
-             ActCanceled · WT · Signaled(say) · WT · Completed(\"activity <- canceled cancelled=true\")",
-        )
+        flow.has(&format!(
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 CancelRequested(cause=stop, identity=tester) · \
+             7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · \
+             12 ActCanceled(sched=5, started=11, latestCancelRequested=10) · 13-15 WT · 16 Signaled(say) · \
+             17-19 WT · 20 Completed(\"{CANCELLED}\")"
+        ))
         .await;
     })
     .await;
@@ -82,8 +79,9 @@ async fn wait_resolves_when_the_activity_says_that_it_stopped() {
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
         flow.has(
-            "Started · WT · ActScheduled(hold) · CancelRequested(stop) · WT · ActCancelRequested · ActStarted · \
-             ActCanceled · WT · Canceled",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 CancelRequested(cause=stop, identity=tester) · \
+             7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · \
+             12 ActCanceled(sched=5, started=11, latestCancelRequested=10) · 13-15 WT · 16 Canceled",
         )
         .await;
     })
@@ -106,8 +104,9 @@ async fn wait_gives_the_result_of_an_activity_that_ignores_the_request() {
         world.board.open("deaf");
         assert_eq!(flow.result().await, "deaf done");
         flow.has(
-            "Started · WT · ActScheduled(ignore) · CancelRequested(stop) · WT · ActCancelRequested · ActStarted · \
-             ActCompleted(\"deaf done\") · WT · Completed(\"deaf done\")",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 CancelRequested(cause=stop, identity=tester) · \
+             7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · \
+             12 ActCompleted(sched=5, \"deaf done\") · 13-15 WT · 16 Completed(\"deaf done\")",
         )
         .await;
     })
@@ -128,12 +127,13 @@ async fn wait_gives_the_failure_of_an_activity_and_it_is_not_tried_again() {
         flow.reaches("ActFailed", 1).await;
         flow.settle().await;
         flow.say("go").await;
-        assert_eq!(flow.result().await, "activity <- Broken cancelled=false");
-        flow.has(
-            "Started · WT · ActScheduled(fail) · CancelRequested(stop) · WT · ActCancelRequested · ActStarted · \
-             ActFailed(Broken, CancelRequested) · WT · Signaled(say) · WT · \
-             Completed(\"activity <- Broken cancelled=false\")",
-        )
+        assert_eq!(flow.result().await, BROKEN);
+        flow.has(&format!(
+            "1 Started · 2-4 WT · 5 ActScheduled(1, fail) · 6 CancelRequested(cause=stop, identity=tester) · \
+             7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · \
+             12 ActFailed(sched=5, application,Broken \"broken failed\", CANCEL_REQUESTED) · 13-15 WT · \
+             16 Signaled(say) · 17-19 WT · 20 Completed(\"{BROKEN}\")"
+        ))
         .await;
     })
     .await;
@@ -159,12 +159,13 @@ async fn wait_gives_the_heartbeat_timeout_of_an_activity_that_never_answers() {
         flow.settle().await;
         flow.say("go").await;
         world.board.open("deaf");
-        assert_eq!(flow.result().await, "activity <- Heartbeat cancelled=false");
-        flow.has(
-            "Started · WT · ActScheduled(ignore) · CancelRequested(stop) · WT · ActCancelRequested · ActStarted · \
-             ActTimedOut(Heartbeat, CancelRequested) · WT · Signaled(say) · WT · \
-             Completed(\"activity <- Heartbeat cancelled=false\")",
-        )
+        assert_eq!(flow.result().await, SILENT);
+        flow.has(&format!(
+            "1 Started · 2-4 WT · 5 ActScheduled(1, ignore) · 6 CancelRequested(cause=stop, identity=tester) · \
+             7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActStarted(sched=5) · \
+             12 ActTimedOut(sched=5, timeout,HEARTBEAT \"activity Heartbeat timeout\", CANCEL_REQUESTED) · \
+             13-15 WT · 16 Signaled(say) · 17-19 WT · 20 Completed(\"{SILENT}\")"
+        ))
         .await;
     })
     .await;
@@ -201,17 +202,23 @@ async fn an_abandoned_activity_may_complete_fail_or_time_out_later() {
             flow.reaches("ActStarted", 1).await;
             flow.settle().await;
             flow.say("go").await;
-            assert_eq!(flow.result().await, "activity <- canceled cancelled=true");
+            assert_eq!(flow.result().await, CANCELLED);
             world.board.open("late");
             let end = match late {
-                "ignore" => "ActCompleted(\"late done\")",
-                "fail" => "ActFailed(Broken, MaximumAttemptsReached)",
-                _ => "ActTimedOut(StartToClose, MaximumAttemptsReached)",
+                "ignore" => "ActCompleted(sched=5, \"late done\")",
+                "fail" => {
+                    "ActFailed(sched=5, application,Broken \"late failed\", MAXIMUM_ATTEMPTS_REACHED)"
+                }
+                _ => {
+                    "ActTimedOut(sched=5, timeout,START_TO_CLOSE \"activity StartToClose timeout\", \
+                     MAXIMUM_ATTEMPTS_REACHED)"
+                }
             };
             let activity = if late == "fail" { "fail" } else { "ignore" };
             flow.has(&format!(
-                "Started · WT · ActScheduled({activity}) · CancelRequested(stop) · WT · ActStarted · {end} · WT · \
-                 Signaled(say) · WT · Completed(\"activity <- canceled cancelled=true\")"
+                "1 Started · 2-4 WT · 5 ActScheduled(1, {activity}) · 6 CancelRequested(cause=stop, identity=tester) · \
+                 7-9 WT · 10 ActStarted(sched=5) · 11 {end} · 12-14 WT · 15 Signaled(say) · 16-18 WT · \
+                 19 Completed(\"{CANCELLED}\")"
             ))
             .await;
         })
@@ -232,12 +239,13 @@ async fn an_activity_that_no_worker_has_is_cancelled_by_the_engine() {
             flow.cancel("stop").await;
             flow.reaches("WTCompleted", 3).await;
             flow.say("go").await;
-            assert_eq!(flow.result().await, "activity <- canceled cancelled=true");
-            flow.has(
-                "Started · WT · ActScheduled(quick) · CancelRequested(stop) · WT · ActCancelRequested · \
-                 ActCanceled(not started) · WT · Signaled(say) · WT · \
-                 Completed(\"activity <- canceled cancelled=true\")",
-            )
+            assert_eq!(flow.result().await, CANCELLED);
+            flow.has(&format!(
+                "1 Started · 2-4 WT · 5 ActScheduled(1, quick) · 6 CancelRequested(cause=stop, identity=tester) · \
+                 7-9 WT · 10 ActCancelRequested(sched=5) · 11 ActCanceled(sched=5, started=none, \
+                 latestCancelRequested=10, details=\"ACTIVITY_ID_NOT_STARTED\") · 12-14 WT · 15 Signaled(say) · \
+                 16-18 WT · 19 Completed(\"{CANCELLED}\")"
+            ))
             .await;
         })
         .await;
@@ -254,7 +262,10 @@ async fn the_engine_writes_no_end_of_an_activity_when_the_workflow_closes_in_tha
         flow.settle().await;
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
-        flow.has("Started · WT · ActScheduled(quick) · CancelRequested(stop) · WT · ActCancelRequested · Canceled")
+        flow.has(
+            "1 Started · 2-4 WT · 5 ActScheduled(1, quick) · 6 CancelRequested(cause=stop, identity=tester) · \
+             7-9 WT · 10 ActCancelRequested(sched=5) · 11 Canceled",
+        )
             .await;
     })
     .await;
@@ -291,12 +302,13 @@ async fn an_activity_between_two_attempts_is_cancelled_by_the_engine() {
         flow.cancel("stop").await;
         flow.reaches("WTCompleted", 3).await;
         flow.say("go").await;
-        assert_eq!(flow.result().await, "activity <- canceled cancelled=true");
-        flow.has(
-            "Started · WT · ActScheduled(fail) · CancelRequested(stop) · WT · ActCancelRequested · \
-             ActCanceled(not started) · WT · Signaled(say) · WT · \
-             Completed(\"activity <- canceled cancelled=true\")",
-        )
+        assert_eq!(flow.result().await, CANCELLED);
+        flow.has(&format!(
+            "1 Started · 2-4 WT · 5 ActScheduled(1, fail) · 6 CancelRequested(cause=stop, identity=tester) · \
+             7-9 WT · 10 ActCancelRequested(sched=5) · \
+             11 ActCanceled(sched=5, started=none, latestCancelRequested=10, details=\"ACTIVITY_ID_NOT_STARTED\") · \
+             12-14 WT · 15 Signaled(say) · 16-18 WT · 19 Completed(\"{CANCELLED}\")"
+        ))
         .await;
     })
     .await;
@@ -364,9 +376,9 @@ async fn what_is_started_and_cancelled_in_one_task_leaves_no_trace() {
             })
             .await;
         flow.result().await;
-        let history = render(&flow.events().await);
+        let history = flow.text().await;
         assert!(
-            history.starts_with("Started · WT · Completed("),
+            history.starts_with("1 Started · 2-4 WT · 5 Completed("),
             "{history}"
         );
     })
@@ -395,8 +407,9 @@ async fn cancelling_twice_or_too_late_does_nothing() {
         flow.say("go").await;
         flow.result().await;
         flow.has(
-            "Started · WT · ActScheduled(quick) · ActStarted · ActCompleted(\"done\") · WT · TimerStarted(1) · \
-             Signaled(say) · WT · TimerCanceled(1) · Completed(\"\")",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, quick) · 6 ActStarted(sched=5) · \
+             7 ActCompleted(sched=5, \"done\") · 8-10 WT · 11 TimerStarted(1) · 12 Signaled(say) · 13-15 WT · \
+             16 TimerCanceled(1) · 17 Completed(\"\")",
         )
         .await;
     })
@@ -426,9 +439,10 @@ async fn the_loser_of_a_select_is_cancelled() {
         world.advance(SECOND).await;
         assert_eq!(flow.result().await, "heard");
         flow.has(
-            "Started · WT · ActScheduled(hold) · TimerStarted(1) · Signaled(say) · WT · TimerCanceled(1) · \
-             ActCancelRequested · TimerStarted(2) · ActStarted · ActCanceled · WT · TimerFired(2) · WT · \
-             Completed(\"heard\")",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 TimerStarted(1) · 7 Signaled(say) · 8-10 WT · \
+             11 TimerCanceled(1) · 12 ActCancelRequested(sched=5) · 13 TimerStarted(2) · 14 ActStarted(sched=5) · \
+             15 ActCanceled(sched=5, started=14, latestCancelRequested=12) · 16-18 WT · 19 TimerFired(2) · \
+             20-22 WT · 23 Completed(\"heard\")",
         )
         .await;
     })
@@ -454,8 +468,9 @@ async fn a_detached_operation_runs_on() {
         world.advance(MINUTE).await;
         assert_eq!(flow.result().await, "done");
         flow.has(
-            "Started · WT · ActScheduled(hold) · TimerStarted(1) · TimerStarted(2) · ActStarted · \
-             ActCompleted(\"held done\") · WT · TimerFired(2) · WT · Completed(\"done\")",
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · 6 TimerStarted(1) · 7 TimerStarted(2) · \
+             8 ActStarted(sched=5) · 9 ActCompleted(sched=5, \"held done\") · 10-12 WT · 13 TimerFired(2) · \
+             14-16 WT · 17 Completed(\"done\")",
         )
         .await;
     })
@@ -484,7 +499,7 @@ async fn a_workflow_that_leaves_memory_cancels_nothing() {
         world.work();
         world.board.heard("held started").await;
         flow.settle().await;
-        assert!(!render(&flow.events().await).contains("Cancel"));
+        assert!(!flow.text().await.contains("Cancel"));
     })
     .await;
 }
@@ -509,7 +524,11 @@ async fn a_start_to_close_timeout_is_told_with_its_kind() {
             .await;
         world.board.heard("slow started").await;
         world.advance(MINUTE).await;
-        assert_eq!(short(&*flow.failure().await), "activity <- StartToClose");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity timed out\" <- timeout,START_TO_CLOSE \"activity \
+             StartToClose timeout\""
+        );
         world.board.open("slow");
     })
     .await;
@@ -539,8 +558,8 @@ async fn a_local_activity_is_one_marker() {
         assert_eq!(flow.result().await, "ab");
         // A replay takes the results from history.
         assert_eq!(world.board.said(), ["a", "b"]);
-        let history = render(&flow.events().await);
-        assert_eq!(history.matches("Marker(").count(), 2, "{history}");
+        let history = flow.text().await;
+        assert_eq!(history.matches("MarkerRecorded(").count(), 2, "{history}");
     })
     .await;
 }
@@ -563,11 +582,11 @@ async fn a_local_activity_is_cancelled_in_the_worker_by_every_type() {
                 let cancel = ctx.wait_condition(|state| !state.heard.is_empty());
                 let mut held = held;
                 select! {
-                    result = &mut held => return Ok(ended(&result)),
+                    result = &mut held => return Ok(saw(&result)),
                     heard = cancel => heard?,
                 }
                 held.cancel();
-                Ok(ended(&held.await))
+                Ok(saw(&held.await))
             });
             // The task that waits for the local activity is answered before its time is over, and
             // only then the signal can be seen.
@@ -576,7 +595,7 @@ async fn a_local_activity_is_cancelled_in_the_worker_by_every_type() {
             let flow = world.start_with(&body, options).await;
             world.board.heard("held started").await;
             flow.say("go").await;
-            assert_eq!(flow.result().await, "activity <- canceled cancelled=true");
+            assert_eq!(flow.result().await, CANCELLED_HERE);
             if told {
                 world
                     .board
@@ -586,7 +605,7 @@ async fn a_local_activity_is_cancelled_in_the_worker_by_every_type() {
             world.board.open("held");
         })
         .await;
-        assert!(histories[0].contains("Marker("), "{histories:?}");
+        assert!(histories[0].contains("MarkerRecorded("), "{histories:?}");
     }
 }
 
@@ -605,11 +624,11 @@ async fn a_condition_with_a_timeout_says_whether_it_holds() {
         flow.settle().await;
         flow.say("go").await;
         assert_eq!(flow.result().await, "false true true");
-        let history = render(&flow.events().await);
+        let history = flow.text().await;
         assert_eq!(
             history,
-            "Started · WT · TimerStarted(1) · TimerFired(1) · WT · TimerStarted(2) · Signaled(say) · WT · \
-             TimerCanceled(2) · Completed(\"false true true\")"
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 TimerFired(1) · 7-9 WT · 10 TimerStarted(2) · \
+             11 Signaled(say) · 12-14 WT · 15 TimerCanceled(2) · 16 Completed(\"false true true\")"
         );
     })
     .await;
@@ -628,7 +647,10 @@ async fn a_condition_in_a_cancelled_scope_is_an_error_and_its_timer_is_cancelled
         flow.settle().await;
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
-        flow.has("Started · WT · TimerStarted(1) · CancelRequested(stop) · WT · TimerCanceled(1) · Canceled")
+        flow.has(
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=stop, identity=tester) · 7-9 WT · \
+             10 TimerCanceled(1) · 11 Canceled",
+        )
             .await;
     })
     .await;

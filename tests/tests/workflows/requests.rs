@@ -20,7 +20,10 @@ async fn a_cancelled_sleep_that_escapes_ends_the_workflow_as_cancelled() {
         flow.settle().await;
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
-        flow.has("Started · WT · TimerStarted(1) · CancelRequested(stop) · WT · TimerCanceled(1) · Canceled")
+        flow.has(
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=stop, identity=tester) · 7-9 WT · \
+             10 TimerCanceled(1) · 11 Canceled",
+        )
             .await;
         assert_eq!(flow.status().await, ExecutionStatus::Cancelled);
     })
@@ -41,8 +44,8 @@ async fn a_workflow_that_ignores_the_request_completes() {
         flow.cancel("stop").await;
         assert_eq!(flow.result().await, "swallowed");
         flow.has(
-            "Started · WT · TimerStarted(1) · CancelRequested(stop) · WT · TimerCanceled(1) · \
-             Completed(\"swallowed\")",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=stop, identity=tester) · 7-9 WT · \
+             10 TimerCanceled(1) · 11 Completed(\"swallowed\")",
         )
         .await;
     })
@@ -66,7 +69,10 @@ async fn a_second_request_records_nothing_and_the_first_reason_stays() {
         flow.cancel("second").await;
         flow.say("go").await;
         assert_eq!(flow.result().await, "first");
-        flow.has("Started · WT · CancelRequested(first) · WT · Signaled(say) · WT · Completed(\"first\")")
+        flow.has(
+            "1 Started · 2-4 WT · 5 CancelRequested(cause=first, identity=tester) · 6-8 WT · 9 Signaled(say) · \
+             10-12 WT · 13 Completed(\"first\")",
+        )
             .await;
     })
     .await;
@@ -79,7 +85,7 @@ async fn a_closed_execution_is_cancelled_without_effect_and_terminated_with_an_e
         let flow = world.start(async |_| Ok("done".to_owned())).await;
         flow.result().await;
         flow.cancel("late").await;
-        flow.has("Started · WT · Completed(\"done\")").await;
+        flow.has("1 Started · 2-4 WT · 5 Completed(\"done\")").await;
 
         let error = flow
             .handle
@@ -123,7 +129,10 @@ async fn a_request_before_the_first_task_is_seen_at_the_first_await() {
         world.work();
         for flow in [&sleeps, &calls] {
             assert_eq!(flow.cancelled().await, "early");
-            flow.has("Started · WTScheduled · CancelRequested(early) · WTStarted · WTCompleted · Canceled")
+            flow.has(
+                "1 Started · 2 WTScheduled · 3 CancelRequested(cause=early, identity=tester) · 4 WTStarted · \
+                 5 WTCompleted · 6 Canceled",
+            )
                 .await;
         }
     })
@@ -146,8 +155,8 @@ async fn a_signal_before_the_first_task_is_heard_before_the_request() {
         world.work();
         assert_eq!(flow.result().await, "1 true");
         flow.has(
-            "Started · WTScheduled · Signaled(say) · CancelRequested(stop) · WTStarted · WTCompleted · \
-             Completed(\"1 true\")",
+            "1 Started · 2 WTScheduled · 3 Signaled(say) · 4 CancelRequested(cause=stop, identity=tester) · \
+             5 WTStarted · 6 WTCompleted · 7 Completed(\"1 true\")",
         )
         .await;
     })
@@ -168,7 +177,9 @@ async fn a_request_does_not_wait_for_the_start_delay() {
         world.clock.advance(SECOND);
         flow.cancel("during delay").await;
         assert_eq!(flow.cancelled().await, "during delay");
-        flow.has("Started · CancelRequested(during delay) · WT · Canceled")
+        flow.has(
+            "1 Started · 2 CancelRequested(cause=during delay, identity=tester) · 3-5 WT · 6 Canceled",
+        )
             .await;
     })
     .await;
@@ -190,7 +201,7 @@ async fn a_request_does_not_travel_to_the_run_that_continues() {
         let flow = world.start_named(&body).await;
         flow.settle().await;
         flow.cancel("before").await;
-        let first = world.executions(None).await.remove(0);
+        let first = world.executions(None).await.remove(0).execution;
         let second = world.find("w1");
         loop {
             let now = second.execution().await;
@@ -200,7 +211,7 @@ async fn a_request_does_not_travel_to_the_run_that_continues() {
             world.settle().await;
         }
         second.settle().await;
-        second.has("Started · WT · TimerStarted(1)").await;
+        second.has("1 Started · 2-4 WT · 5 TimerStarted(1)").await;
         second.cancel("again").await;
         assert_eq!(second.cancelled().await, "again");
     })
@@ -226,7 +237,9 @@ async fn a_terminated_workflow_gets_no_chance_and_nothing_follows() {
         let options = WorkflowTerminateOptions::builder().reason("emergency");
         flow.handle.terminate(options).await.unwrap();
         world.clock.advance(2 * HOUR);
-        flow.has("Started · WT · TimerStarted(1) · Terminated(emergency)")
+        flow.has(
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 Terminated(reason=emergency, identity=tester)",
+        )
             .await;
         assert_eq!(world.board.said(), [""; 0]);
         assert_eq!(flow.status().await, ExecutionStatus::Terminated);
@@ -257,8 +270,11 @@ async fn an_activity_of_a_terminated_workflow_hears_that_nobody_wants_it() {
             .board
             .heard("held heard: no longer wanted: its workflow has closed")
             .await;
-        flow.has("Started · WT · ActScheduled(hold) · Terminated(terminated by user via frontend)")
-            .await;
+        flow.has(
+            "1 Started · 2-4 WT · 5 ActScheduled(1, hold) · \
+             6 Terminated(reason=terminated by user via frontend, identity=tester)",
+        )
+        .await;
     })
     .await;
 }

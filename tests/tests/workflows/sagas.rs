@@ -5,14 +5,11 @@ use steadfast::{
     prelude::*,
     workflow::{Saga, SagaReport},
 };
+use steadfast_engine::conformance::notation::short;
 use tokio::test;
 
-use crate::{
-    harness::{
-        Ctx, Flow, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, define, options,
-        scenario,
-    },
-    notation::{render, short},
+use crate::harness::{
+    Ctx, Flow, HOUR, MINUTE, SECOND, Script, Stage, World, cancelled_by, define, options, scenario,
 };
 
 /// Two steps that end at once, and then whatever a test wants.
@@ -51,12 +48,13 @@ async fn a_cancelled_workflow_is_compensated_last_step_first() {
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
         assert_eq!(world.board.said(), ["hotel", "flight", "undo flight", "undo hotel"]);
-        let history = render(&flow.events().await);
+        let history = flow.text().await;
         assert!(
             history.ends_with(
-                "TimerStarted(1) · CancelRequested(stop) · WT · TimerCanceled(1) · ActScheduled(quick) · \
-                 ActStarted · ActCompleted(\"undo flight\") · WT · ActScheduled(quick) · ActStarted · \
-                 ActCompleted(\"undo hotel\") · WT · Canceled"
+                "17 TimerStarted(1) · 18 CancelRequested(cause=stop, identity=tester) · 19-21 WT · \
+                 22 TimerCanceled(1) · 23 ActScheduled(3, quick) · 24 ActStarted(sched=23) · \
+                 25 ActCompleted(sched=23, \"undo flight\") · 26-28 WT · 29 ActScheduled(4, quick) · \
+                 30 ActStarted(sched=29) · 31 ActCompleted(sched=29, \"undo hotel\") · 32-34 WT · 35 Canceled"
             ),
             "{history}"
         );
@@ -86,7 +84,7 @@ async fn a_failing_workflow_is_compensated_and_its_error_stays() {
         let failure = flow.failure().await;
         assert_eq!(
             (failure.message.as_str(), short(&failure).as_str()),
-            ("no visa", "Visa")
+            ("no visa", "application,Visa \"no visa\"")
         );
         assert_eq!(
             world.board.said(),
@@ -198,7 +196,10 @@ async fn a_step_that_says_it_failed_is_not_compensated() {
             })
             .await;
         world.board.open("charge");
-        assert_eq!(short(&*flow.failure().await), "activity <- Broken");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity failed\" <- application,Broken \"charge failed\""
+        );
         assert_eq!(world.board.said(), ["charge started 1"]);
     })
     .await;
@@ -223,7 +224,11 @@ async fn a_step_that_timed_out_is_compensated() {
             .await;
         world.board.heard("charge started").await;
         world.advance(MINUTE).await;
-        assert_eq!(short(&*flow.failure().await), "activity <- StartToClose");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity timed out\" <- timeout,START_TO_CLOSE \"activity \
+             StartToClose timeout\""
+        );
         assert_eq!(world.board.said(), ["charge started", "refund"]);
         world.board.open("charge");
     })
@@ -399,7 +404,7 @@ async fn compensations_can_be_any_code_and_sagas_nest() {
             .await;
         flow.reaches("TimerStarted", 1).await;
         world.advance(SECOND).await;
-        assert_eq!(short(&*flow.failure().await), "Broken");
+        assert_eq!(short(&*flow.failure().await), "application,Broken \"no\"");
         assert_eq!(
             world.board.said(),
             ["inner", "undo inner", "undone by a child"]
@@ -462,7 +467,10 @@ async fn a_child_workflow_that_completed_as_a_step_is_compensated() {
     scenario(async |world| {
         let child = define(async |_| Ok("done".to_owned()));
         let flow = step_of_a_child(world, child, "child").await;
-        assert_eq!(short(&*flow.failure().await), "Visa");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "application,Visa \"no visa\""
+        );
         assert_eq!(world.board.said(), ["undo child"]);
     })
     .await;
@@ -479,13 +487,21 @@ async fn a_child_workflow_that_failed_or_never_started_is_not_compensated() {
         });
         world.board.open("inside");
         let flow = step_of_a_child(world, child, "child").await;
-        assert_eq!(short(&*flow.failure().await), "child <- activity <- Broken");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "childWorkflowExecution,RETRY_POLICY_NOT_SET \"child workflow failed\" <- \
+             activity,MAXIMUM_ATTEMPTS_REACHED \"activity failed\" <- application,Broken \"inside failed\""
+        );
         assert_eq!(world.board.said(), ["inside started 1"]);
 
         let child = define(async |_| Ok(String::new()));
         // Its own id is in use: by the parent.
         let flow = step_of_a_child(world, child, "w2").await;
-        assert!(short(&*flow.failure().await).starts_with("child <- "));
+        assert_eq!(
+            short(&*flow.failure().await),
+            "childWorkflowExecution,NON_RETRYABLE_FAILURE \"child workflow did not start\" <- \
+             application,WorkflowAlreadyExists \"workflow id `w2` is in use\""
+        );
         assert_eq!(world.board.said(), ["inside started 1"]);
     })
     .await;
@@ -543,7 +559,11 @@ async fn a_step_that_failed_once_and_then_timed_out_is_compensated() {
         world.board.heard("charge started 2").await;
         world.advance(MINUTE).await;
         let failure = flow.failure().await;
-        assert_eq!(short(&failure), "activity <- StartToClose <- Broken");
+        assert_eq!(
+            short(&failure),
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity timed out\" <- timeout,START_TO_CLOSE \"activity \
+             StartToClose timeout\" <- application,Broken \"charge failed\""
+        );
         assert_eq!(world.board.said().last().unwrap(), "refund");
         world.board.open("charge again");
     })
@@ -590,7 +610,10 @@ async fn what_a_nested_saga_did_is_undone_with_the_outer_one() {
     scenario(async |world| {
         let fails = || Err(ApplicationFailure::new("no visa", "Visa").into());
         let flow = nested(world, || Ok(()), fails).await;
-        assert_eq!(short(&*flow.failure().await), "Visa");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "application,Visa \"no visa\""
+        );
         assert_eq!(
             world.board.said(),
             ["a", "b", "c", "d", "undo d", "undo c", "undo b", "undo a"]

@@ -6,14 +6,12 @@ use steadfast::{
     prelude::*,
     workflow::{Saga, try_join},
 };
+use steadfast_engine::conformance::notation::short;
 use tokio::test;
 
-use crate::{
-    harness::{
-        Board, Ctx, Flow, MINUTE, SECOND, Script, Stage, World, many, none, once, options,
-        scenario, scenario_without_worker,
-    },
-    notation::short,
+use crate::harness::{
+    Board, Ctx, Flow, MINUTE, SECOND, Script, Stage, World, many, none, once, options, scenario,
+    scenario_without_worker,
 };
 
 fn attempts(maximum_attempts: u32) -> ActivityOptions {
@@ -69,7 +67,10 @@ async fn a_step_that_loses_a_select_is_waited_for_and_undone() {
             .await
         })
         .await;
-        assert_eq!(short(&*flow.failure().await), "Slow");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "application,Slow \"too slow\""
+        );
     })
     .await;
 }
@@ -90,7 +91,10 @@ async fn a_step_that_try_join_drops_is_undone() {
             .await
         })
         .await;
-        assert_eq!(short(&*flow.failure().await), "Slow");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "application,Slow \"too slow\""
+        );
     })
     .await;
 }
@@ -130,7 +134,10 @@ async fn a_step_under_a_time_limit_is_undone() {
             .await
         })
         .await;
-        assert_eq!(short(&*flow.failure().await), "Slow");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "application,Slow \"too slow\""
+        );
     })
     .await;
 }
@@ -250,7 +257,10 @@ async fn a_nested_saga_that_is_dropped_is_undone_with_the_one_above() {
         world.board.heard("inner").await;
         flow.settle().await;
         world.advance(MINUTE).await;
-        assert_eq!(short(&*flow.failure().await), "Slow");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "application,Slow \"too slow\""
+        );
         assert_eq!(
             world.board.said(),
             ["outer", "inner", "undo inner", "undo outer"]
@@ -324,7 +334,10 @@ async fn a_failure_after_an_attempt_that_was_never_heard_of_means_nothing_unless
             }
             world.advance(MINUTE).await;
             world.clock.advance(2 * SECOND);
-            assert_eq!(short(&*flow.failure().await), "activity <- Declined");
+            assert_eq!(
+                short(&*flow.failure().await),
+                format!("activity,NON_RETRYABLE_FAILURE \"activity failed\" <- application,Declined \"{then}\"")
+            );
             assert_eq!(world.board.said()[before..], said);
         }
     })
@@ -345,7 +358,10 @@ async fn a_step_whose_first_attempt_failed_has_not_happened() {
                 .await
             })
             .await;
-        assert_eq!(short(&*flow.failure().await), "activity <- Declined");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "activity,NON_RETRYABLE_FAILURE \"activity failed\" <- application,Declined \"declined\""
+        );
         assert_eq!(world.board.said(), [""; 0]);
     })
     .await;
@@ -383,7 +399,11 @@ async fn a_step_that_is_undone_with_its_output_can_be_looked_up() {
             }
             world.advance(MINUTE).await;
             let failure = flow.failure().await;
-            assert_eq!(short(&failure), "activity <- StartToClose");
+            assert_eq!(
+                short(&failure),
+                "activity,MAXIMUM_ATTEMPTS_REACHED \"activity timed out\" <- timeout,START_TO_CLOSE \"activity \
+                 StartToClose timeout\""
+            );
             assert_eq!(world.board.said()[before..], said);
             assert!(
                 !failure.to_string().contains("may have happened"),

@@ -5,12 +5,10 @@ use steadfast::{
     prelude::*,
     workflow::{Saga, try_join},
 };
+use steadfast_engine::conformance::notation::short;
 use tokio::test;
 
-use crate::{
-    harness::{Ctx, HOUR, MINUTE, SECOND, Script, Stage, options, scenario},
-    notation::short,
-};
+use crate::harness::{Ctx, HOUR, MINUTE, SECOND, Script, Stage, options, scenario};
 
 fn once() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(MINUTE)
@@ -93,7 +91,7 @@ async fn a_step_that_outlives_its_nested_saga_is_undone() {
             flow.settle().await;
             world.board.open("charge");
             if fails_later {
-                assert_eq!(short(&*flow.failure().await), "No");
+                assert_eq!(short(&*flow.failure().await), "application,No \"no visa\"");
             } else {
                 assert_eq!(flow.result().await, "ended");
             }
@@ -282,7 +280,7 @@ async fn a_nested_saga_that_is_dropped_while_it_is_undone_is_waited_for() {
         let so_far = ["hotel", "flight", "undo flight started"];
         assert_eq!(world.board.said(), so_far);
         world.board.open("undo flight");
-        assert_eq!(short(&*flow.failure().await), "No");
+        assert_eq!(short(&*flow.failure().await), "application,No \"sold out\"");
         assert_eq!(world.board.said()[so_far.len()..], ["undo hotel"]);
     })
     .await;

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use steadfast::{prelude::*, workflow::Saga};
+use steadfast_engine::conformance::notation::short;
 use tokio::test;
 
-use crate::{
-    harness::{
-        Board, Ctx, Flow, HOUR, MINUTE, SECOND, Script, Stage, World, define, options,
-        scenario_without_worker,
-    },
-    notation::short,
+use crate::harness::{
+    Board, Ctx, Flow, HOUR, MINUTE, SECOND, Script, Stage, World, define, options,
+    scenario_without_worker,
 };
 
 /// Charges, and has no way to say so.
@@ -139,7 +137,11 @@ async fn an_activity_whose_result_cannot_be_read_is_undone() {
     at_the_till(async |world| {
         let step = refunded!(saga: saga.step(Misread::quick, "charged".to_owned(), once()));
         let flow = saga_of(world, step).await;
-        assert_eq!(short(&*flow.failure().await), "ConvertError <- Error");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "application,ConvertError \"cannot decode a payload as `u32`\" <- application,Error \"invalid type: \
+             string \"charged\", expected u32 at line 1 column 9\""
+        );
         assert_eq!(world.board.said(), ["charged", "refund"]);
     })
     .await;
@@ -151,7 +153,12 @@ async fn an_activity_whose_result_cannot_be_written_is_undone() {
     at_the_till(async |world| {
         let step = refunded!(saga: saga.step(Till::unwritable, (), options()));
         let flow = saga_of(world, step).await;
-        assert_eq!(short(&*flow.failure().await), "activity <- ConvertError");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "activity,NON_RETRYABLE_FAILURE \"activity failed\" <- application,ConvertError \"cannot encode a value \
+             of type `f64`: a number in it is not finite (NaN or infinite); use an `Option`, or an enum that says \
+             what it means\""
+        );
         assert_eq!(world.board.said(), ["charged", "refund"]);
     })
     .await;
@@ -165,7 +172,9 @@ async fn an_activity_whose_result_is_too_large_is_undone() {
         let flow = saga_of(world, step).await;
         assert_eq!(
             short(&*flow.failure().await),
-            "activity <- PayloadsTooLarge"
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity failed\" <- application,PayloadsTooLarge \"the activity's \
+             result: 3145740 bytes of payload, and the limit is 2097152; keep large values elsewhere and pass a \
+             reference\""
         );
         assert_eq!(world.board.said(), ["charged", "refund"]);
     })
@@ -178,7 +187,11 @@ async fn an_activity_that_panics_is_undone() {
     at_the_till(async |world| {
         let step = refunded!(saga: saga.step(Till::panics, (), once()));
         let flow = saga_of(world, step).await;
-        assert_eq!(short(&*flow.failure().await), "activity <- Panic");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity failed\" <- application,Panic \"the activity panicked: \
+             out of paper\""
+        );
         assert_eq!(world.board.said(), ["charged", "refund"]);
     })
     .await;
@@ -192,13 +205,17 @@ async fn a_step_whose_input_is_refused_is_not_undone() {
         let flow = saga_of(world, step).await;
         assert_eq!(
             short(&*flow.failure().await),
-            "activity <- PayloadsTooLarge"
+            "activity,NON_RETRYABLE_FAILURE \"activity not scheduled\" <- application,PayloadsTooLarge \
+             \"ScheduleActivityTask  activity_type `quick`  activity_id `1`: 3145740 bytes of payload, and the \
+             limit is 2097152; keep large values elsewhere and pass a reference\""
         );
         let step = refunded!(saga: saga.step(Misread::takes_a_number, "one".to_owned(), once()));
         let flow = saga_of(world, step).await;
         assert_eq!(
             short(&*flow.failure().await),
-            "activity <- ConvertError <- Error"
+            "activity,MAXIMUM_ATTEMPTS_REACHED \"activity failed\" <- application,ConvertError \"cannot decode a \
+             payload as `u32`\" <- application,Error \"invalid type: string \"one\", expected u32 at line 1 column \
+             5\""
         );
         assert_eq!(world.board.said(), [""; 0]);
     })
@@ -242,14 +259,23 @@ async fn a_child_workflow_whose_result_does_not_arrive_is_undone() {
             MisreadScript::run, child.clone(), ChildWorkflowOptions::builder(),
         ));
         let flow = saga_of(world, step).await;
-        assert_eq!(short(&*flow.failure().await), "ConvertError <- Error");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "application,ConvertError \"cannot decode a payload as `u32`\" <- application,Error \"invalid type: \
+             string \"done\", expected u32 at line 1 column 6\""
+        );
         assert_eq!(world.board.said(), ["refund"]);
 
         let step = refunded!(saga: saga.child_workflow(
             Unwritable::run, (), ChildWorkflowOptions::builder(),
         ));
         let flow = saga_of(world, step).await;
-        assert_eq!(short(&*flow.failure().await), "child <- ConvertError");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "childWorkflowExecution,RETRY_POLICY_NOT_SET \"child workflow failed\" <- application,ConvertError \
+             \"cannot encode a value of type `f64`: a number in it is not finite (NaN or infinite); use an \
+             `Option`, or an enum that says what it means\""
+        );
         assert_eq!(world.board.said(), ["refund", "refund"]);
 
         let child = define(async |_| Ok("x".repeat(3 << 20)));
@@ -257,7 +283,12 @@ async fn a_child_workflow_whose_result_does_not_arrive_is_undone() {
             Script::run, child.clone(), ChildWorkflowOptions::builder(),
         ));
         let flow = saga_of(world, step).await;
-        assert_eq!(short(&*flow.failure().await), "child <- PayloadsTooLarge");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "childWorkflowExecution,RETRY_POLICY_NOT_SET \"child workflow failed\" <- application,PayloadsTooLarge \
+             \"the workflow's result: 3145740 bytes of payload, and the limit is 2097152; keep large values \
+             elsewhere and pass a reference\""
+        );
         assert_eq!(world.board.said(), ["refund", "refund", "refund"]);
     })
     .await;
@@ -288,7 +319,11 @@ async fn a_child_workflow_that_failed_after_a_run_that_timed_out_is_undone() {
             tokio::task::yield_now().await;
         }
         world.clock.advance(2 * SECOND);
-        assert_eq!(short(&*flow.failure().await), "child <- Declined");
+        assert_eq!(
+            short(&*flow.failure().await),
+            "childWorkflowExecution,NON_RETRYABLE_FAILURE \"child workflow failed\" <- application,Declined \
+             \"already charged\""
+        );
         assert_eq!(world.board.said(), ["refund"]);
     })
     .await;

@@ -5,6 +5,7 @@ use steadfast::{
     prelude::*,
     workflow::{join, join3},
 };
+use steadfast_engine::conformance::notation;
 use tokio::test;
 
 use crate::harness::{HOUR, MINUTE, SECOND, Stage, cancelled_by, options, scenario};
@@ -31,8 +32,8 @@ async fn a_cancelled_scope_leaves_its_parent_and_its_siblings_alone() {
         world.advance(MINUTE).await;
         assert_eq!(flow.result().await, "true false false false");
         flow.has(
-            "Started · WT · TimerStarted(1) · TimerStarted(2) · TimerStarted(3) · TimerFired(3) · WT · \
-             TimerCanceled(1) · TimerFired(2) · WT · Completed(\"true false false false\")",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 TimerStarted(2) · 7 TimerStarted(3) · 8 TimerFired(3) · \
+             9-11 WT · 12 TimerCanceled(1) · 13 TimerFired(2) · 14-16 WT · 17 Completed(\"true false false false\")",
         )
         .await;
     })
@@ -162,8 +163,8 @@ async fn the_timer_of_a_scope_with_a_timeout_is_cancelled_when_its_body_ends() {
             .await;
         assert_eq!(flow.result().await, "fast");
         flow.has(
-            "Started · WT · TimerStarted(1) · ActScheduled(quick) · ActStarted · ActCompleted(\"fast\") · WT · \
-             TimerCanceled(1) · Completed(\"fast\")",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, quick) · 7 ActStarted(sched=6) · \
+             8 ActCompleted(sched=6, \"fast\") · 9-11 WT · 12 TimerCanceled(1) · 13 Completed(\"fast\")",
         )
         .await;
     })
@@ -193,11 +194,12 @@ async fn a_scope_that_times_out_says_so_and_not_that_it_was_cancelled() {
         world.advance(SECOND).await;
         let failure = flow.failure().await;
         assert_eq!(failure.message, "timed out after 1s");
-        let history = crate::notation::render(&flow.events().await);
+        let history = flow.text().await;
         assert_eq!(
             history,
-            "Started · WT · TimerStarted(1) · ActScheduled(hold) · TimerFired(1) · WT · ActCancelRequested · \
-             Failed(StartToClose)"
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, hold) · 7 TimerFired(1) · 8-10 WT · \
+             11 ActCancelRequested(sched=6) · 12 Failed(timeout,START_TO_CLOSE \"timed out after 1s\", \
+             RETRY_POLICY_NOT_SET)"
         );
     })
     .await;
@@ -220,8 +222,10 @@ async fn a_scope_that_times_out_waits_for_what_is_to_be_waited_for() {
         world.advance(SECOND).await;
         assert_eq!(flow.result().await, "timed out after 1s");
         flow.has(
-            "Started · WT · TimerStarted(1) · ActScheduled(hold) · TimerFired(1) · WT · ActCancelRequested · \
-             ActStarted · ActCanceled · WT · Completed(\"timed out after 1s\")",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, hold) · 7 TimerFired(1) · 8-10 WT · \
+             11 ActCancelRequested(sched=6) · 12 ActStarted(sched=6) · \
+             13 ActCanceled(sched=6, started=12, latestCancelRequested=11) · 14-16 WT · \
+             17 Completed(\"timed out after 1s\")",
         )
         .await;
     })
@@ -246,8 +250,9 @@ async fn a_cancellation_from_above_says_cancelled_even_if_the_time_ends_later() 
         flow.cancel("stop").await;
         assert_eq!(flow.cancelled().await, "stop");
         flow.has(
-            "Started · WT · TimerStarted(1) · TimerStarted(2) · CancelRequested(stop) · WT · TimerCanceled(2) · \
-             TimerCanceled(1) · Canceled",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 TimerStarted(2) · \
+             7 CancelRequested(cause=stop, identity=tester) · 8-10 WT · 11 TimerCanceled(2) · 12 TimerCanceled(1) · \
+             13 Canceled",
         )
         .await;
     })
@@ -275,8 +280,9 @@ async fn of_nested_timeouts_the_outer_one_ends_the_inner_one() {
         world.advance(SECOND).await;
         assert_eq!(flow.result().await, "cancelled=true, timed out after 1s");
         flow.has(
-            "Started · WT · TimerStarted(1) · TimerStarted(2) · TimerStarted(3) · TimerFired(1) · WT · \
-             TimerCanceled(3) · TimerCanceled(2) · Completed(\"cancelled=true, timed out after 1s\")",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 TimerStarted(2) · 7 TimerStarted(3) · 8 TimerFired(1) · \
+             9-11 WT · 12 TimerCanceled(3) · 13 TimerCanceled(2) · \
+             14 Completed(\"cancelled=true, timed out after 1s\")",
         )
         .await;
     })
@@ -306,8 +312,8 @@ async fn a_kept_scope_is_cancelled_from_a_signal_handler() {
             .unwrap();
         assert_eq!(flow.result().await, "the customer called, false");
         flow.has(
-            "Started · WT · TimerStarted(1) · Signaled(cancel_scope) · WT · TimerCanceled(1) · \
-             Completed(\"the customer called, false\")",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 Signaled(cancel_scope) · 7-9 WT · 10 TimerCanceled(1) · \
+             11 Completed(\"the customer called, false\")",
         )
         .await;
     })
@@ -362,9 +368,10 @@ async fn cleanups_run_last_first_before_a_cancelled_workflow_closes() {
         assert_eq!(flow.cancelled().await, "stop");
         assert_eq!(world.board.said(), ["second", "first"]);
         flow.has(
-            "Started · WT · TimerStarted(1) · CancelRequested(stop) · WT · TimerCanceled(1) · ActScheduled(quick) · \
-             ActStarted · ActCompleted(\"second\") · WT · ActScheduled(quick) · ActStarted · \
-             ActCompleted(\"first\") · WT · Canceled",
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 CancelRequested(cause=stop, identity=tester) · 7-9 WT · \
+             10 TimerCanceled(1) · 11 ActScheduled(1, quick) · 12 ActStarted(sched=11) · \
+             13 ActCompleted(sched=11, \"second\") · 14-16 WT · 17 ActScheduled(2, quick) · \
+             18 ActStarted(sched=17) · 19 ActCompleted(sched=17, \"first\") · 20-22 WT · 23 Canceled",
         )
         .await;
     })
@@ -422,11 +429,11 @@ async fn a_dropped_scope_cancels_what_is_in_it() {
         world.board.heard("held started").await;
         world.advance(SECOND).await;
         assert_eq!(flow.result().await, "time");
-        let history = crate::notation::render(&flow.events().await);
+        let history = flow.text().await;
         assert_eq!(
             history,
-            "Started · WT · TimerStarted(1) · ActScheduled(hold) · TimerFired(1) · WT · ActCancelRequested · \
-             Completed(\"time\")"
+            "1 Started · 2-4 WT · 5 TimerStarted(1) · 6 ActScheduled(1, hold) · 7 TimerFired(1) · 8-10 WT · \
+             11 ActCancelRequested(sched=6) · 12 Completed(\"time\")"
         );
     })
     .await;
@@ -451,7 +458,7 @@ async fn errors_leave_a_scope_unchanged() {
             })
             .await;
         let failure = flow.failure().await;
-        assert_eq!(crate::notation::short(&failure), "Mine");
+        assert_eq!(notation::short(&failure), "application,Mine \"seven\"");
         assert_eq!(failure.message, "seven");
     })
     .await;

@@ -135,7 +135,13 @@ pub fn name(kind: &EventKind) -> String {
             format!("WTTimedOut({})", shout(timeout_type))
         }
         EventKind::ActivityTaskScheduled { activity, .. } => {
-            format!("ActScheduled({})", activity.activity_id)
+            let (id, activity_type) = (&activity.activity_id, &activity.activity_type);
+            // Those of the scripts are of one type.
+            if activity_type.as_str() == "Act" {
+                format!("ActScheduled({id})")
+            } else {
+                format!("ActScheduled({id}, {activity_type})")
+            }
         }
         EventKind::ActivityTaskStarted {
             scheduled_event_id,

@@ -142,14 +142,15 @@ fn workflow(
     let items = quote! {
         type Input = #input;
         type Output = #output;
-        type Handle = #handle;
 
         const WORKFLOW_TYPE: &'static str = #workflow_type;
 
         #input_codec
 
         #output_codec
-
+    };
+    let definition = scope.implementation("WorkflowDefinition", &items);
+    let items = quote! {
         #init
 
         #run
@@ -160,7 +161,9 @@ fn workflow(
             set
         }
     };
-    scope.implementation("WorkflowDefinition", &items)
+    let implementation = scope.implementation("WorkflowImplementation", &items);
+    let handle = scope.implementation("HasHandle", &quote!(type Handle = #handle;));
+    quote!(#definition #implementation #handle)
 }
 
 fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {

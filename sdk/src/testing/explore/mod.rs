@@ -23,7 +23,9 @@ use self::{driver::Driver, gate::Gate};
 use super::environment::START;
 use crate::{
     client::{Client, ClientError, WorkflowHandle},
-    definition::{Activities, RunDefinition, SignalDefinition, WorkflowDefinition},
+    definition::{
+        Activities, RunDefinition, SignalDefinition, WorkflowDefinition, WorkflowImplementation,
+    },
     engine::{
         Engine as _, ExecutionRef, Signal, StartWorkflowRequest,
         embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock},
@@ -63,7 +65,7 @@ type Check<S, W> = Box<dyn Fn(&S, &Outcome<W>) -> Result<(), String>>;
     clippy::needless_pass_by_value,
     reason = "arguments are given away, as in a call"
 )]
-pub fn explore<R: RunDefinition, S: 'static>(
+pub fn explore<R: RunDefinition<Workflow: WorkflowImplementation>, S: 'static>(
     run: R,
     input: <R::Workflow as WorkflowDefinition>::Input,
     world: impl Fn() -> S + 'static,
@@ -123,7 +125,7 @@ impl<W: WorkflowDefinition> fmt::Debug for Outcome<W> {
 
 impl<R: RunDefinition, S: Send + Sync + 'static> Explorer<R, S> {
     /// Adds another workflow, such as a child.
-    pub fn workflow<W: WorkflowDefinition>(mut self) -> Self {
+    pub fn workflow<W: WorkflowImplementation>(mut self) -> Self {
         self.register
             .push(Box::new(|_, registry| registry.add_workflow::<W>()));
         self

@@ -13,6 +13,7 @@ mod words;
 
 use std::{fmt, rc::Rc, time::Duration};
 
+use futures_util::future::LocalBoxFuture;
 use steadfast_core::options::{ActivityCancellationType, ChildWorkflowCancellationType};
 
 use self::ledger::{Entry, Heir, Ledger, boxed};
@@ -39,7 +40,7 @@ impl<W: WorkflowDefinition> fmt::Debug for Saga<W> {
 }
 
 impl<W: WorkflowDefinition> Saga<W> {
-    pub(crate) fn new(context: WorkflowContext<W>) -> Self {
+    fn new(context: WorkflowContext<W>) -> Self {
         Self(Ledger::new(context))
     }
 
@@ -151,7 +152,7 @@ impl<W: WorkflowDefinition> Saga<W> {
         self.0.undo_all().await
     }
 
-    pub(crate) async fn run<T, E: Into<WorkflowError>>(
+    async fn run<T, E: Into<WorkflowError>>(
         self,
         body: impl AsyncFnOnce(&mut Self) -> Result<T, E>,
     ) -> WorkflowResult<T> {
@@ -183,6 +184,18 @@ impl<W: WorkflowDefinition> Saga<W> {
         } else {
             Err(SagaError::new(error, &report).into())
         }
+    }
+}
+
+impl<W: WorkflowDefinition> WorkflowContext<W> {
+    /// Runs steps with compensations: what was done is undone if the body ends with an error,
+    /// a cancellation included (G1 to G6). See [`Saga`].
+    pub fn saga<'a, T: 'a, E: Into<WorkflowError> + 'a>(
+        &self,
+        body: impl AsyncFnOnce(&mut Saga<W>) -> Result<T, E> + 'a,
+    ) -> LocalBoxFuture<'a, WorkflowResult<T>> {
+        let saga = Saga::new(self.clone());
+        Box::pin(saga.run(body))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Activities that a scenario holds and lets go.
+//! Activities that a test holds and lets go.
 
 use std::sync::Arc;
 
@@ -7,27 +7,30 @@ use tokio::sync::watch;
 
 /// What activities said, and which of them may go on.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub struct Board {
     said: watch::Sender<Vec<String>>,
     open: watch::Sender<Vec<String>>,
 }
 
 impl Board {
-    pub(crate) fn new() -> Arc<Self> {
+    /// A board on which nothing is written.
+    pub fn new() -> Arc<Self> {
         let (said, open) = (watch::channel(Vec::new()).0, watch::channel(Vec::new()).0);
         Arc::new(Self { said, open })
     }
 
-    pub(crate) fn say(&self, what: impl Into<String>) {
+    /// Writes something down.
+    pub fn say(&self, what: impl Into<String>) {
         self.said.send_modify(|said| said.push(what.into()));
     }
 
-    pub(crate) fn said(&self) -> Vec<String> {
+    /// Everything that was said.
+    pub fn said(&self) -> Vec<String> {
         self.said.borrow().clone()
     }
 
     /// Waits until something was said.
-    pub(crate) async fn heard(&self, what: &str) {
+    pub async fn heard(&self, what: &str) {
         let mut said = self.said.subscribe();
         said.wait_for(|said| said.iter().any(|said| said == what))
             .await
@@ -35,7 +38,7 @@ impl Board {
     }
 
     /// Lets an activity go on.
-    pub(crate) fn open(&self, name: &str) {
+    pub fn open(&self, name: &str) {
         self.open.send_modify(|open| open.push(name.to_owned()));
     }
 
@@ -48,34 +51,30 @@ impl Board {
 }
 
 /// Lets every activity go on.
-pub(crate) const EVERYTHING: &str = "*";
+pub(super) const EVERYTHING: &str = "*";
 
-/// Activities that a scenario holds and lets go. Each says `<name> started` when it starts.
+/// Activities that a test holds and lets go. Each says `<name> started` when it starts.
 #[derive(Clone, Debug)]
-pub(crate) struct Stage(pub(crate) Arc<Board>);
+pub struct Stage(pub Arc<Board>);
 
 #[activities]
 impl Stage {
     /// Ends at once with its name.
     #[activity]
-    pub(crate) async fn quick(&self, name: String) -> Result<String, ActivityError> {
+    pub async fn quick(&self, name: String) -> Result<String, ActivityError> {
         self.0.say(&name);
         Ok(name)
     }
 
     /// Heartbeats, and runs until it is let go or told to stop.
     #[activity(auto_heartbeat)]
-    pub(crate) async fn hold(
-        &self,
-        ctx: ActivityContext,
-        name: String,
-    ) -> Result<String, ActivityError> {
+    pub async fn hold(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
         ctx.heartbeat(&name)?;
         self.0.say(format!("{name} started"));
         tokio::select! {
             () = self.0.opened(&name) => Ok(format!("{name} done")),
             cause = ctx.cancelled() => {
-                self.0.say(format!("{name} heard {cause:?}"));
+                self.0.say(format!("{name} heard: {cause}"));
                 Err(ActivityError::cancelled())
             }
         }
@@ -83,7 +82,7 @@ impl Stage {
 
     /// Heartbeats once, and stops when it is told to.
     #[activity]
-    pub(crate) async fn silent(
+    pub async fn silent(
         &self,
         ctx: ActivityContext,
         name: String,
@@ -91,26 +90,26 @@ impl Stage {
         ctx.heartbeat(&name)?;
         self.0.say(format!("{name} started"));
         let cause = ctx.cancelled().await;
-        self.0.say(format!("{name} heard {cause:?}"));
+        self.0.say(format!("{name} heard: {cause}"));
         Err(ActivityError::cancelled())
     }
 
     /// Never calls `heartbeat`, and stops when it is told to.
     #[activity(auto_heartbeat)]
-    pub(crate) async fn listen(
+    pub async fn listen(
         &self,
         ctx: ActivityContext,
         name: String,
     ) -> Result<String, ActivityError> {
         self.0.say(format!("{name} started"));
         let cause = ctx.cancelled().await;
-        self.0.say(format!("{name} heard {cause:?}"));
+        self.0.say(format!("{name} heard: {cause}"));
         Err(ActivityError::cancelled())
     }
 
     /// Stops as it is told to, but only when it is let go.
     #[activity(auto_heartbeat)]
-    pub(crate) async fn linger(
+    pub async fn linger(
         &self,
         ctx: ActivityContext,
         name: String,
@@ -118,14 +117,14 @@ impl Stage {
         ctx.heartbeat(&name)?;
         self.0.say(format!("{name} started"));
         let cause = ctx.cancelled().await;
-        self.0.say(format!("{name} heard {cause:?}"));
+        self.0.say(format!("{name} heard: {cause}"));
         self.0.opened(&name).await;
         Err(ActivityError::cancelled())
     }
 
     /// Ends with a result when it is told to stop.
     #[activity(auto_heartbeat)]
-    pub(crate) async fn swallow(
+    pub async fn swallow(
         &self,
         ctx: ActivityContext,
         name: String,
@@ -138,18 +137,15 @@ impl Stage {
 
     /// Heartbeats before and after it is told to stop, and then no more.
     #[activity]
-    pub(crate) async fn stall(
-        &self,
-        ctx: ActivityContext,
-        name: String,
-    ) -> Result<String, ActivityError> {
+    pub async fn stall(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+        let silence = ctx.info().timeouts.heartbeat_timeout.unwrap();
         ctx.heartbeat(&"before")?;
         self.0.say(format!("{name} started"));
         loop {
             tokio::select! {
                 _ = ctx.cancelled() => break,
                 // A service tells only those that heartbeat.
-                () = tokio::time::sleep(crate::harness::MINUTE / 4) => ctx.heartbeat(&"before")?,
+                () = tokio::time::sleep(silence / 4) => ctx.heartbeat(&"before")?,
             };
         }
         ctx.heartbeat(&"after")?;
@@ -159,21 +155,18 @@ impl Stage {
 
     /// Listens to nothing, and ends when it is let go.
     #[activity]
-    pub(crate) async fn ignore(&self, name: String) -> Result<String, ActivityError> {
+    pub async fn ignore(&self, name: String) -> Result<String, ActivityError> {
         self.0.say(format!("{name} started"));
         self.0.opened(&name).await;
         Ok(format!("{name} done"))
     }
 
-    /// Fails when it is let go or told to stop.
+    /// Fails when it is let go or told to stop. It says `<name> started <attempt>`.
     #[activity(auto_heartbeat)]
-    pub(crate) async fn fail(
-        &self,
-        ctx: ActivityContext,
-        name: String,
-    ) -> Result<String, ActivityError> {
+    pub async fn fail(&self, ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
         ctx.heartbeat(&name)?;
-        self.0.say(format!("{name} started"));
+        let attempt = ctx.info().attempt;
+        self.0.say(format!("{name} started {attempt}"));
         tokio::select! {
             () = self.0.opened(&name) => {}
             _ = ctx.cancelled() => {}
@@ -181,9 +174,25 @@ impl Stage {
         Err(ApplicationFailure::new(format!("{name} failed"), "Broken").into())
     }
 
+    /// Fails once, and then runs until it is let go, whatever happens.
+    #[activity]
+    pub async fn fail_then_ignore(
+        &self,
+        ctx: ActivityContext,
+        name: String,
+    ) -> Result<String, ActivityError> {
+        let attempt = ctx.info().attempt;
+        self.0.say(format!("{name} started {attempt}"));
+        if attempt == 1 {
+            return Err(ApplicationFailure::new(format!("{name} failed"), "Broken").into());
+        }
+        self.0.opened(&format!("{name} again")).await;
+        Ok(format!("{name} done"))
+    }
+
     /// Heartbeats and fails; its second attempt goes on where the first stopped.
     #[activity(auto_heartbeat)]
-    pub(crate) async fn resume(
+    pub async fn resume(
         &self,
         ctx: ActivityContext,
         name: String,
@@ -208,7 +217,7 @@ impl Stage {
     /// Says that it was cancelled though nobody asked.
     #[activity]
     #[expect(deprecated, reason = "it is the point: nobody asked")]
-    pub(crate) async fn give_up(&self) -> Result<String, ActivityError> {
+    pub async fn give_up(&self) -> Result<String, ActivityError> {
         Err(ActivityError::cancelled())
     }
 }

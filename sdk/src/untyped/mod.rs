@@ -4,19 +4,16 @@
 //! What can be typed is better typed: `#[activity_definitions]` gives activities of another language
 //! their types, and a `#[workflow]` needs no code of its own to be started.
 
-use std::{
-    fmt,
-    future::Future,
-    ops::{Deref, DerefMut},
-};
+mod definition;
+
+use std::future::Future;
 
 use futures_util::future::LocalBoxFuture;
 use steadfast_core::payload::Payload;
 
+pub use self::definition::{Dynamic, Elsewhere, UntypedWorkflow};
 use crate::{
-    client::WorkflowHandle,
-    convert::{Arguments, Codec},
-    definition::{Handled, WorkflowDefinition},
+    definition::{Handled, WorkflowImplementation},
     error::{WorkflowError, WorkflowResult},
     workflow::{
         BufferedSignal, HandlerSet, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
@@ -128,64 +125,7 @@ fn no_handler(kind: &str, name: &str) -> WorkflowError {
     WorkflowError::from(format!("{kind} `{name}` has no handler"))
 }
 
-/// The definition of a [`DynamicWorkflow`], and its state.
-pub struct Dynamic<D>(D);
-
-impl<D> Deref for Dynamic<D> {
-    type Target = D;
-
-    fn deref(&self) -> &D {
-        &self.0
-    }
-}
-
-impl<D> DerefMut for Dynamic<D> {
-    fn deref_mut(&mut self) -> &mut D {
-        &mut self.0
-    }
-}
-
-/// A workflow of which nothing is known but its name: it runs elsewhere.
-pub type UntypedWorkflow = Dynamic<Elsewhere>;
-
-/// What runs where nobody here knows its code.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Elsewhere;
-
-impl DynamicWorkflow for Elsewhere {
-    async fn run(
-        ctx: &mut WorkflowContext<Dynamic<Self>>,
-        _: Vec<Payload>,
-    ) -> WorkflowResult<Payload> {
-        let workflow_type = ctx.view().workflow_type().clone();
-        Err(WorkflowError::from(format!(
-            "workflow `{workflow_type}` runs elsewhere"
-        )))
-    }
-}
-
-impl<D> fmt::Debug for Dynamic<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Dynamic")
-    }
-}
-
-impl<D: DynamicWorkflow> WorkflowDefinition for Dynamic<D> {
-    type Input = Vec<Payload>;
-    type Output = Payload;
-    type Handle = WorkflowHandle<Self>;
-
-    const WORKFLOW_TYPE: &'static str = "";
-
-    fn arguments() -> Arguments<Vec<Payload>> {
-        Arguments::new(|input| Ok(input.clone()), |payloads| Ok(payloads.to_vec()))
-    }
-
-    fn output_codec() -> Codec<Payload> {
-        Codec::of_payloads()
-    }
-
+impl<D: DynamicWorkflow> WorkflowImplementation for Dynamic<D> {
     fn init(
         _: &WorkflowContextView,
         input: Vec<Payload>,
