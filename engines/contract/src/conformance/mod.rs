@@ -59,6 +59,7 @@
 pub mod notation;
 pub mod requests;
 mod scenarios;
+mod updates;
 mod world;
 
 pub use self::world::{Time, World, check_order, check_task};
