@@ -73,6 +73,7 @@ macro_rules! conformance_tests {
         $crate::__scenarios_of_resets!($crate::__conformance_test, $judge);
         $crate::__scenarios_of_runs!($crate::__conformance_test, $judge);
         $crate::__scenarios_of_times!($crate::__conformance_test, $judge);
+        $crate::__scenarios_of_updates!($crate::__conformance_test, $judge);
         $crate::__scenarios_of_workflows!($crate::__conformance_test, $judge);
     };
 }
