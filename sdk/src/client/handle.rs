@@ -32,12 +32,19 @@ const PAGE: usize = 1_000;
 pub struct WorkflowHandle<W> {
     pub(super) client: Client,
     pub(super) execution: ExecutionRef,
+    /// The run that was found when this was made, for whatever run is the current one.
+    pub(super) found: Option<RunId>,
     _workflow: PhantomData<fn() -> W>,
 }
 
 impl<W> Clone for WorkflowHandle<W> {
     fn clone(&self) -> Self {
-        Self::new(self.client.clone(), self.execution.clone())
+        Self {
+            client: self.client.clone(),
+            execution: self.execution.clone(),
+            found: self.found.clone(),
+            _workflow: PhantomData,
+        }
     }
 }
 
@@ -54,6 +61,7 @@ impl<W> WorkflowHandle<W> {
         Self {
             client,
             execution,
+            found: None,
             _workflow: PhantomData,
         }
     }
@@ -82,10 +90,9 @@ impl<W> WorkflowHandle<W> {
     /// ```
     #[must_use]
     pub fn with_answer_timeout(&self, timeout: Duration) -> Self {
-        Self::new(
-            self.client.clone().with_answer_timeout(timeout),
-            self.execution.clone(),
-        )
+        let mut patient = self.clone();
+        patient.client = patient.client.with_answer_timeout(timeout);
+        patient
     }
 
     /// The execution's id.
@@ -94,14 +101,15 @@ impl<W> WorkflowHandle<W> {
         &self.execution.workflow_id
     }
 
-    /// The run that this handle was made for: the one that was started, or one that was asked for.
-    /// `None` when it follows whatever run is the current one.
+    /// The run that this handle was made for: the one that was started, or that a start found open, or one that was asked
+    /// for. `None` when it was made for whatever run is the current one.
     #[must_use]
     pub fn run_id(&self) -> Option<&RunId> {
         self.execution
             .run_id
             .as_ref()
             .or(self.execution.first_execution_run_id.as_ref())
+            .or(self.found.as_ref())
     }
 
     /// Asks for the cancellation of the execution (R1). Nothing is stopped by force: the workflow's

@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use steadfast_core::{
-    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
+    ids::{Identity, RequestId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
     payload::Payload,
 };
 use tracing::Instrument as _;
@@ -30,7 +30,7 @@ use crate::{
     definition::{RunDefinition, SignalDefinition, WorkflowDefinition},
     engine::{
         Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, Signal,
-        StartWorkflowRequest, WorkflowCount, WorkflowDescription,
+        StartWorkflowRequest, StartedWorkflow, WorkflowCount, WorkflowDescription,
     },
     tracing_context::{Propagation, TracePropagator},
     untyped::UntypedWorkflow,
@@ -240,7 +240,7 @@ impl Client {
             .start_workflow(request)
             .instrument(span)
             .await?;
-        Ok(self.handle_of::<W>(workflow_id, started.run_id))
+        Ok(self.handle_of::<W>(workflow_id, started))
     }
 
     /// Signals the open execution of an id, starting one first if there is none: one step, in which
@@ -276,20 +276,23 @@ impl Client {
             .signal_with_start_workflow(request, signal)
             .instrument(span)
             .await?;
-        Ok(self.handle_of::<R::Workflow>(workflow_id, started.run_id))
+        Ok(self.handle_of::<R::Workflow>(workflow_id, started))
     }
 
     fn handle_of<W: WorkflowDefinition>(
         &self,
         workflow_id: WorkflowId,
-        run_id: RunId,
+        started: StartedWorkflow,
     ) -> W::Handle {
-        let execution = ExecutionRef {
-            workflow_id,
-            run_id: None,
-            first_execution_run_id: Some(run_id),
-        };
-        W::Handle::from(WorkflowHandle::new(self.clone(), execution))
+        let execution = ExecutionRef::current(workflow_id);
+        let mut handle = WorkflowHandle::new(self.clone(), execution);
+        if started.started {
+            handle.execution.first_execution_run_id = Some(started.run_id);
+        } else {
+            // It may not be the first of its chain.
+            handle.found = Some(started.run_id);
+        }
+        W::Handle::from(handle)
     }
 
     pub(crate) fn signal<S: SignalDefinition>(
