@@ -3,7 +3,11 @@
 //!
 //! `STEADFAST_UPDATE_PROGRAMS` and `STEADFAST_UPDATE_SEED` make it more of them, and others.
 
-use std::{collections::BTreeMap, env, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    env,
+    fmt::Write as _,
+};
 
 use steadfast_engine::EngineError;
 
@@ -81,8 +85,8 @@ impl Model {
     /// The update is put to the open run.
     fn put(&mut self, update: u64) {
         let run = self.open().unwrap();
-        if !run.updates.contains_key(&update) {
-            run.updates.insert(update, Update::Admitted);
+        if let Entry::Vacant(entry) = run.updates.entry(update) {
+            entry.insert(Update::Admitted);
             run.arrived.push(update);
             run.has_task = true;
         }
