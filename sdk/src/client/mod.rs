@@ -5,6 +5,7 @@ mod error;
 mod handle;
 mod options;
 mod reset;
+mod update;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ pub use self::{
         WorkflowStartOptionsBuilder, WorkflowTerminateOptions, WorkflowTerminateOptionsBuilder,
     },
     reset::{ResetChoice, ResetOptions, ResetPoint, ResetTask},
+    update::{UpdateHandle, UpdateOptions, UpdateOptionsBuilder},
 };
 use crate::{
     convert,
@@ -485,6 +487,14 @@ impl Client {
 
 pub(crate) fn new_request_id() -> Result<RequestId, ClientError> {
     Ok(RequestId::new(uuid::Uuid::new_v4().to_string())?)
+}
+
+/// What the workflow's code refused is told apart from what the engine did.
+fn refused(error: EngineError) -> ClientError {
+    match error {
+        EngineError::Failed(failure) => ClientError::Refused(failure),
+        other => ClientError::Engine(other),
+    }
 }
 
 fn start_span(request: &StartWorkflowRequest) -> tracing::Span {

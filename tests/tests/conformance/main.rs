@@ -24,4 +24,5 @@ mod scopes;
 #[path = "../../service.rs"]
 mod service;
 mod stage;
+mod updates;
 mod workflows;

@@ -35,5 +35,7 @@ mod scopes;
 mod scripts;
 #[path = "../conformance/stage.rs"]
 mod stage;
+#[path = "../conformance/updates.rs"]
+mod updates;
 #[path = "../conformance/workflows.rs"]
 mod workflows;
