@@ -193,7 +193,8 @@ pub struct UpdateWorkflowRequest {
     pub header: PayloadMap,
     /// Who asks.
     pub identity: Identity,
-    /// How far the update must have come before the engine answers.
+    /// How far the update must have come before the engine answers. A Temporal Service refuses to answer at once, when it is
+    /// only [`Admitted`](UpdateStage::Admitted).
     pub wait_for: UpdateStage,
     /// How long to wait until the update is accepted or rejected, by the engine's clock; `Duration::MAX`
     /// for as long as it takes. Once it is accepted, its outcome may take any time.

@@ -198,6 +198,9 @@ fn an_update_is_asked_about_by_its_id_at_each_stage() {
         let reply = now("u").await.unwrap();
         assert_eq!(reply.stage, UpdateStage::Completed);
         assert!(reply.outcome.unwrap().is_ok());
+        let at_once = engine.update_workflow(update("w", "v", UpdateStage::Admitted));
+        assert_eq!(at_once.await.unwrap().stage, UpdateStage::Admitted);
+        assert_eq!(now("v").await.unwrap().stage, UpdateStage::Admitted);
     });
 }
 
