@@ -13,11 +13,12 @@ pub use steadfast_engine::{
     ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, Engine, EngineError,
     EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
     ListWorkflowsRequest, PendingActivity, PendingActivityState, PendingChild, PendingTimer,
-    PendingWorkflowTask, PollActivityTaskRequest, PollWorkflowTaskRequest, Poller,
-    QueryWorkflowRequest, REPORTED_PROBLEMS, ResetWorkflowRequest, SearchAttributeType,
+    PendingWorkflowTask, PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest,
+    Poller, QueryWorkflowRequest, REPORTED_PROBLEMS, ResetWorkflowRequest, SearchAttributeType,
     SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
     TaskQueueDescription, TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage,
-    UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowGroup, WorkflowPage,
+    UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowGroup,
+    WorkflowPage,
 };
 #[cfg(feature = "temporal")]
 #[doc(inline)]

@@ -79,10 +79,11 @@ use steadfast_core::{
 use crate::engine::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
-    PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest,
-    StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
-    UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
+    PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+    ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
+    StartWorkflowRequest, StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest,
+    UntakenTasks, UpdateReply, UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount,
+    WorkflowDescription, WorkflowPage,
 };
 
 /// An engine whose use is measured. Clients and workers made with it are measured too.
@@ -280,6 +281,9 @@ impl Engine for Measured {
         terminate_workflow(request: TerminateWorkflowRequest) -> () = "TerminateWorkflowExecution";
         query_workflow(request: QueryWorkflowRequest) -> Payload = "QueryWorkflow";
         update_workflow(request: UpdateWorkflowRequest) -> UpdateReply = "UpdateWorkflowExecution";
+        update_with_start_workflow(start: StartWorkflowRequest, update: UpdateWorkflowRequest) -> UpdateWithStartReply
+            = "ExecuteMultiOperation";
+        poll_update(request: PollUpdateRequest) -> UpdateReply = "PollWorkflowExecutionUpdate";
         describe_workflow(execution: ExecutionRef) -> WorkflowDescription = "DescribeWorkflowExecution";
         describe_task_queue(task_queue: TaskQueue) -> TaskQueueDescription = "DescribeTaskQueue";
         list_workflows(request: ListWorkflowsRequest) -> WorkflowPage = "ListWorkflowExecutions";

@@ -4,7 +4,10 @@ use prost::{Message as _, Name};
 use prost_wkt_types::Any;
 use steadfast_engine::EngineError;
 use steadfast_wire::Wire;
-use temporalio_protos::temporal::api::errordetails::v1 as details;
+use temporalio_protos::temporal::api::{
+    errordetails::v1::{self as details, multi_operation_execution_failure::OperationStatus},
+    failure::v1::MultiOperationExecutionAborted,
+};
 use tonic::{Code, Status};
 
 /// `google.rpc.Status`, which carries the details of an error.
@@ -28,12 +31,45 @@ pub(crate) fn with_detail<T: prost::Message + Name>(
     let status = RpcStatus {
         code: code.into(),
         message: message.clone(),
-        details: vec![Any {
-            type_url: format!("type.googleapis.com/{}", T::full_name()),
-            value: detail.encode_to_vec(),
-        }],
+        details: vec![any(detail)],
     };
     Status::with_details(code, message, status.encode_to_vec().into())
+}
+
+fn any<T: prost::Message + Name>(message: &T) -> Any {
+    Any {
+        type_url: format!("type.googleapis.com/{}", T::full_name()),
+        value: message.encode_to_vec(),
+    }
+}
+
+/// Of operations that are done together, one that was not done because of another.
+pub(crate) fn operation_aborted() -> Status {
+    with_detail(
+        Code::Aborted,
+        "Operation was aborted.",
+        &MultiOperationExecutionAborted {},
+    )
+}
+
+/// Not all of the operations that were to be done together were: what became of each, and first of that which failed.
+pub(crate) fn update_with_start_failed(failed: &Status, operations: [&Status; 2]) -> Status {
+    let statuses = operations.map(|status| {
+        // A status with details carries itself in them.
+        let written = RpcStatus::decode(status.details()).unwrap_or_default();
+        OperationStatus {
+            code: status.code().into(),
+            message: status.message().to_owned(),
+            details: written.details,
+        }
+    });
+    with_detail(
+        failed.code(),
+        "Update-with-Start could not be executed.",
+        &details::MultiOperationExecutionFailure {
+            statuses: statuses.into(),
+        },
+    )
 }
 
 /// There is only one namespace.
@@ -45,11 +81,6 @@ pub(crate) fn namespace_not_found(namespace: &str) -> Status {
             namespace: namespace.to_owned(),
         },
     )
-}
-
-/// Nobody knows such an update.
-pub(crate) fn update_not_found(update_id: &str) -> Status {
-    not_found(format!("update {update_id:?} not found"))
 }
 
 /// There is no such thing.

@@ -14,7 +14,10 @@ use temporalio_protos::{
     },
     temporal::api::{
         common::v1::{Payload, SearchAttributes, WorkflowExecution},
-        enums::v1::{EventType, HistoryEventFilterType},
+        enums::v1::{
+            EventType, HistoryEventFilterType, UpdateWorkflowExecutionLifecycleStage as Stage,
+            WorkflowExecutionStatus,
+        },
         errordetails::v1 as details,
         history::v1::history_event::Attributes,
         query::v1::WorkflowQuery,
@@ -330,14 +333,10 @@ async fn a_request_that_is_repeated_has_no_second_effect() {
     assert_eq!(first.into_inner().run_id, second.into_inner().run_id);
 }
 
-#[tokio::test]
-async fn an_update_that_nobody_takes_is_admitted_and_asked_for_again() {
-    let options = ServeOptions::default().long_poll(Duration::from_millis(50));
-    let (_server, mut client) = serving(options).await;
-    client.start_workflow_execution(start("a")).await.unwrap();
-    let request = proto::UpdateWorkflowExecutionRequest {
+fn update_of(id: &str) -> proto::UpdateWorkflowExecutionRequest {
+    proto::UpdateWorkflowExecutionRequest {
         namespace: namespace(),
-        workflow_execution: execution("a"),
+        workflow_execution: execution(id),
         request: Some(update::Request {
             meta: Some(update::Meta {
                 update_id: "u".to_owned(),
@@ -350,11 +349,152 @@ async fn an_update_that_nobody_takes_is_admitted_and_asked_for_again() {
             ..update::Request::default()
         }),
         ..proto::UpdateWorkflowExecutionRequest::default()
+    }
+}
+
+fn both(
+    start: proto::StartWorkflowExecutionRequest,
+    update: proto::UpdateWorkflowExecutionRequest,
+) -> proto::ExecuteMultiOperationRequest {
+    use proto::execute_multi_operation_request::{Operation, operation::Operation as One};
+    let operations = [One::StartWorkflow(start), One::UpdateWorkflow(update)];
+    proto::ExecuteMultiOperationRequest {
+        namespace: namespace(),
+        operations: operations
+            .map(|operation| Operation {
+                operation: Some(operation),
+            })
+            .into(),
+        ..proto::ExecuteMultiOperationRequest::default()
+    }
+}
+
+/// What became of the start and of the update, by their codes.
+fn of_operations(status: &Status) -> Vec<(Code, String)> {
+    assert_eq!(status.message(), "Update-with-Start could not be executed.");
+    let failure: details::MultiOperationExecutionFailure = detail(status);
+    let statuses = failure.statuses.into_iter();
+    statuses
+        .map(|status| {
+            let code = Code::from(status.code);
+            let aborted =
+                "type.googleapis.com/temporal.api.failure.v1.MultiOperationExecutionAborted";
+            let is_aborted = status.details.iter().any(|it| it.type_url == aborted);
+            assert_eq!(is_aborted, code == Code::Aborted, "{status:?}");
+            (code, status.message)
+        })
+        .collect()
+}
+
+/// The answers are those of Temporal Server 1.32.
+#[tokio::test]
+async fn a_start_and_an_update_that_nobody_takes_are_asked_for_again() {
+    use proto::execute_multi_operation_response::response::Response;
+    let options = ServeOptions::default().long_poll(Duration::from_millis(50));
+    let (_server, mut client) = serving(options).await;
+    let mut request = start("a");
+    request.request_id = "same".to_owned();
+    let request = both(request, update_of("a"));
+    let mut runs = Vec::new();
+    for is_new in [true, false] {
+        let reply = client.execute_multi_operation(request.clone()).await;
+        let responses = reply.unwrap().into_inner().responses;
+        let [
+            Some(Response::StartWorkflow(start)),
+            Some(Response::UpdateWorkflow(update)),
+        ] = [0, 1].map(|index: usize| responses[index].response.clone())
+        else {
+            panic!("{responses:?}");
+        };
+        assert_eq!(start.started, is_new);
+        assert_eq!(start.status(), WorkflowExecutionStatus::Running);
+        assert_eq!(update.stage(), Stage::Admitted);
+        assert_eq!(update.outcome, None);
+        let reference = update.update_ref.unwrap();
+        assert_eq!(reference.update_id, "u");
+        assert_eq!(reference.workflow_execution.unwrap().run_id, start.run_id);
+        runs.push(start.run_id);
+    }
+    assert_eq!(runs[0], runs[1], "E10");
+
+    let refused = client
+        .execute_multi_operation(both(start("a"), {
+            let mut other = update_of("a");
+            let meta = other.request.as_mut().and_then(|it| it.meta.as_mut());
+            meta.unwrap().update_id = "another".to_owned();
+            other
+        }))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::AlreadyExists);
+    let [(start_code, _), (update_code, aborted)] = &of_operations(&refused)[..] else {
+        panic!("{refused:?}");
     };
+    assert_eq!(*start_code, Code::AlreadyExists);
+    assert_eq!(*update_code, Code::Aborted);
+    assert_eq!(aborted, "Operation was aborted.");
+
+    let refused = client
+        .execute_multi_operation(both(start("b"), update_of("a")))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let text = "WorkflowId is not consistent with previous operation(s).";
+    assert_eq!(
+        of_operations(&refused),
+        [
+            (Code::Aborted, "Operation was aborted.".to_owned()),
+            (Code::InvalidArgument, text.to_owned()),
+        ]
+    );
+    let nothing = client.get_workflow_execution_history(history("b")).await;
+    assert_eq!(nothing.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_start_whose_run_closes_before_it_has_the_update_is_told_so() {
+    let (_server, client) = serving(ServeOptions::default()).await;
+    let (mut sender, mut closer) = (client.clone(), client);
+    let sent = sender.execute_multi_operation(both(start("a"), update_of("a")));
+    let close = async {
+        while closer
+            .terminate_workflow_execution(terminate("a"))
+            .await
+            .is_err()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    let (refused, ()) = tokio::join!(sent, close);
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    let text = "workflow update was aborted by closing workflow";
+    assert_eq!(
+        of_operations(&refused),
+        [(Code::Ok, String::new()), (Code::NotFound, text.to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn an_update_that_nobody_takes_is_admitted_and_asked_for_again() {
+    let options = ServeOptions::default().long_poll(Duration::from_millis(50));
+    let (_server, mut client) = serving(options).await;
+    client.start_workflow_execution(start("a")).await.unwrap();
+    let request = update_of("a");
     let reply = client.update_workflow_execution(request).await.unwrap();
     let reply = reply.into_inner();
     assert_eq!(reply.update_ref.unwrap().update_id, "u");
     assert!(reply.outcome.is_none());
+    let known = proto::PollWorkflowExecutionUpdateRequest {
+        namespace: namespace(),
+        update_ref: Some(update::UpdateRef {
+            workflow_execution: execution("a"),
+            update_id: "u".to_owned(),
+        }),
+        ..proto::PollWorkflowExecutionUpdateRequest::default()
+    };
+    let known = client.poll_workflow_execution_update(known).await.unwrap();
+    assert_eq!(known.into_inner().stage(), Stage::Admitted);
     let poll = proto::PollWorkflowExecutionUpdateRequest {
         namespace: namespace(),
         update_ref: Some(update::UpdateRef {

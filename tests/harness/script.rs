@@ -108,6 +108,21 @@ impl Script {
         self.proceeds
     }
 
+    /// Waits until it was let go on so often.
+    #[update]
+    pub async fn proceeded(ctx: &mut WorkflowContext<Self>, times: usize) -> WorkflowResult<usize> {
+        ctx.wait_condition(|state| state.proceeds >= times).await?;
+        Ok(ctx.state(|state| state.proceeds))
+    }
+
+    #[update_validator(proceeded)]
+    fn check(&self, times: &usize) -> Result<(), String> {
+        match times {
+            0 => Err("it was let go on so often before it began".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     /// How often it was let go on.
     #[query]
     pub fn proceeds(&self) -> usize {

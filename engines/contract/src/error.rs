@@ -83,6 +83,8 @@ pub enum EngineError {
 impl EngineError {
     /// The text with which every engine refuses a request for a closed execution.
     pub const ALREADY_COMPLETED: &'static str = "workflow execution already completed";
+    /// The text with which every engine gives up an update that no worker had accepted when its run closed.
+    pub const UPDATE_ABORTED: &'static str = "workflow update was aborted by closing workflow";
     /// The text with which every engine refuses an answer to a task that is no longer its turn.
     pub const TASK_NOT_FOUND: &'static str = "Workflow task not found.";
 

@@ -39,10 +39,10 @@ pub use self::{
     error::EngineError,
     request::{
         ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, ExecutionRef,
-        HistoryPage, HistoryRequest, HistoryWait, PollActivityTaskRequest, PollWorkflowTaskRequest,
-        QueryWorkflowRequest, ResetWorkflowRequest, Signal, SignalWorkflowRequest,
-        StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
-        UpdateStage, UpdateWorkflowRequest,
+        HistoryPage, HistoryRequest, HistoryWait, PollActivityTaskRequest, PollUpdateRequest,
+        PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest, Signal,
+        SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
+        UntakenTasks, UpdateReply, UpdateStage, UpdateWithStartReply, UpdateWorkflowRequest,
     },
     search_attributes::{REPORTED_PROBLEMS, SearchAttributeType, SearchAttributes},
     visibility::{ListFilter, ListWorkflowsRequest, WorkflowCount, WorkflowGroup, WorkflowPage},
@@ -124,6 +124,37 @@ pub trait Engine: Any + fmt::Debug + Send + Sync {
 
     /// Sends an update and waits until it has come as far as the request says.
     fn update_workflow(&self, request: UpdateWorkflowRequest) -> EngineFuture<'_, UpdateReply>;
+
+    /// Sends an update to the open execution of a workflow id, starting one first if there is none, and waits until the update
+    /// has come as far as the request says.
+    ///
+    /// * What happens while an execution is open the conflict policy of the start says:
+    ///   [`UseExisting`](steadfast_core::options::WorkflowIdConflictPolicy::UseExisting) updates it,
+    ///   [`Fail`](steadfast_core::options::WorkflowIdConflictPolicy::Fail) is [`EngineError::AlreadyStarted`],
+    ///   [`TerminateExisting`](steadfast_core::options::WorkflowIdConflictPolicy::TerminateExisting) ends it and starts another.
+    /// * Whatever the policies say, a request that is repeated has no second effect (E10): the request id of the start finds its
+    ///   run while that is open, the update id finds the update while its run is the last of the workflow id, with the
+    ///   outcome if that run is closed.
+    /// * The first workflow task of a run that was started brings the update; none comes before it. The start survives a
+    ///   crash (E2) before any worker sees either. The update does so once a worker has accepted it: of a process that
+    ///   ends before, the run stays without it, and nobody was told anything. So whoever got no answer repeats the request
+    ///   with both ids, which brings the update to the same run.
+    /// * If the open run closes before it has accepted the update, the start is tried again. A run that this request started
+    ///   and that closes so is [`EngineError::NotFound`].
+    /// * What is refused before is refused whole: nothing is started. A run that was started stays so whatever becomes of
+    ///   the update: rejected, which is an outcome, or [`EngineError::Unanswered`].
+    ///
+    /// The update is for the current run of the id that the start has, and the start has no delay; everything else is
+    /// [`EngineError::InvalidArgument`].
+    fn update_with_start_workflow(
+        &self,
+        start: StartWorkflowRequest,
+        update: UpdateWorkflowRequest,
+    ) -> EngineFuture<'_, UpdateWithStartReply>;
+
+    /// Waits until an update that was sent before has come as far as the request says. An update that nobody knows is
+    /// [`EngineError::NotFound`]: it was never sent, was rejected, or was not accepted before its process ended.
+    fn poll_update(&self, request: PollUpdateRequest) -> EngineFuture<'_, UpdateReply>;
 
     /// Says where an execution stands.
     fn describe_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, WorkflowDescription>;

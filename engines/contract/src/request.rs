@@ -17,6 +17,8 @@ use steadfast_core::{
 };
 use tokio::sync::watch;
 
+use crate::error::EngineError;
+
 /// Points at an execution: its current run, or a certain one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ExecutionRef {
@@ -87,6 +89,21 @@ pub struct StartWorkflowRequest {
     pub priority: Option<Box<Priority>>,
     /// What a client of another SDK says of the start besides.
     pub unmodelled: Option<Box<Unmodelled>>,
+}
+
+impl StartWorkflowRequest {
+    /// Whether an update can come with the start.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::InvalidArgument`] when it cannot, in the words of a Temporal Service: nobody would look at the update
+    /// while the start is delayed.
+    pub fn check_with_update(&self) -> Result<(), EngineError> {
+        if self.start_delay.is_zero() {
+            return Ok(());
+        }
+        Err(EngineError::invalid("WorkflowStartDelay is not supported."))
+    }
 }
 
 /// Signals an execution.
@@ -181,20 +198,62 @@ pub struct UpdateWorkflowRequest {
     pub header: PayloadMap,
     /// Who asks.
     pub identity: Identity,
-    /// How far the update must have come before the engine answers.
+    /// How far the update must have come before the engine answers. A Temporal Service refuses to answer at once, when it is
+    /// only [`Admitted`](UpdateStage::Admitted).
     pub wait_for: UpdateStage,
     /// How long to wait until the update is accepted or rejected, by the engine's clock; `Duration::MAX`
     /// for as long as it takes. Once it is accepted, its outcome may take any time.
     pub answer_timeout: Duration,
 }
 
+impl UpdateWorkflowRequest {
+    /// Whether the update can come with the start of a workflow id: it is for the current run of the same id, whichever that
+    /// will be.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::InvalidArgument`] when it is not, in the words of a Temporal Service.
+    pub fn check_with_start(&self, workflow_id: &WorkflowId) -> Result<(), EngineError> {
+        let ExecutionRef {
+            workflow_id: target,
+            run_id,
+            first_execution_run_id,
+        } = &self.execution;
+        if first_execution_run_id.is_some() {
+            return Err(EngineError::invalid("FirstExecutionRunId is not allowed."));
+        }
+        if run_id.is_some() {
+            return Err(EngineError::invalid("RunId is not allowed."));
+        }
+        if target != workflow_id {
+            return Err(EngineError::invalid(
+                "WorkflowId is not consistent with previous operation(s).",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Asks how far an update has come that somebody sent before.
+#[derive(Clone, Debug)]
+pub struct PollUpdateRequest {
+    /// The execution that it was sent to.
+    pub execution: ExecutionRef,
+    /// The update.
+    pub update_id: UpdateId,
+    /// How far it must have come before the engine answers; [`Admitted`](UpdateStage::Admitted) waits for nothing.
+    pub wait_for: UpdateStage,
+}
+
 /// How far an update has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "these are the stages that can be waited for"
+    reason = "these are the stages of a Temporal Service"
 )]
 pub enum UpdateStage {
+    /// The engine has it, and no worker has accepted it yet. It is in memory only, and goes with the process that has it.
+    Admitted,
     /// Its handler runs.
     Accepted,
     /// Its handler ended.
@@ -206,8 +265,19 @@ pub enum UpdateStage {
 pub struct UpdateReply {
     /// The run that took it.
     pub execution: WorkflowExecution,
+    /// How far it has come. One that was rejected is completed.
+    pub stage: UpdateStage,
     /// The outcome, once it is known. A rejection is an outcome too.
     pub outcome: Option<Result<Payload, Failure>>,
+}
+
+/// What an update with a start led to.
+#[derive(Clone, Debug)]
+pub struct UpdateWithStartReply {
+    /// The run that was found or made. A request that is repeated finds it.
+    pub started: StartedWorkflow,
+    /// What the update led to.
+    pub update: UpdateReply,
 }
 
 impl UpdateReply {

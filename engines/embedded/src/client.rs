@@ -60,23 +60,32 @@ impl Shared {
         mut request: StartWorkflowRequest,
         signal: Option<Signal>,
     ) -> Result<StartedWorkflow, EngineError> {
-        self.give_way()?;
-        settle_start(&mut request)?;
-        check_start(&request, signal.as_ref())?;
-        if claims_problems(&request.search_attributes) {
-            return Err(EngineError::invalid(NOT_YOURS));
-        }
+        self.prepare_start(&mut request, signal.as_ref())?;
         let target = ExecutionRef::current(request.workflow_id.clone());
         let (started, ticket) = self
             .with_run(&target, false, |core, found, now| {
-                let attributes = core.attributes.check(&request.search_attributes);
-                attributes.map_err(|error| EngineError::invalid(error.to_string()))?;
+                core.check_attributes(&request)?;
                 let started = core.start(request, signal, found, now)?;
                 Ok((started, core.ticket()))
             })
             .await?;
         ticket.await?;
         Ok(started)
+    }
+
+    /// Refuses a start that is refused whatever there is, and fills in what it leaves to the engine.
+    pub(super) fn prepare_start(
+        &self,
+        request: &mut StartWorkflowRequest,
+        signal: Option<&Signal>,
+    ) -> Result<(), EngineError> {
+        self.give_way()?;
+        settle_start(request)?;
+        check_start(request, signal)?;
+        if claims_problems(&request.search_attributes) {
+            return Err(EngineError::invalid(NOT_YOURS));
+        }
+        Ok(())
     }
 
     pub(crate) async fn signal(&self, request: SignalWorkflowRequest) -> Result<(), EngineError> {
@@ -223,30 +232,25 @@ impl Shared {
         self.give_way()?;
         check_update(&request)?;
         let (reply, answer) = oneshot::channel();
-        let update = Update {
-            update_id: request.update_id,
-            name: request.name,
-            input: request.input,
-            header: request.header,
-            identity: Some(request.identity),
-        };
-        let target = &request.execution;
+        let target = &request.execution.clone();
         // What a closed run knows of the same update is told too (M3).
         self.with_run(target, true, |core, found, now| {
             let Found::Loaded(key) = found else {
                 return Err(run_not_found(target));
             };
             if let Some(run) = core.executions.get_mut(&key) {
-                let wait = Wait::new(request.answer_timeout, now);
-                run.update(update, (request.wait_for, wait), reply, now);
+                let waiter = (request.wait_for, Wait::new(request.answer_timeout, now));
+                run.update(update_of(request), waiter, reply, now);
                 core.finish(key, now);
             }
             Ok(())
         })
         .await?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(self.dropped("the update", "send it again with the same id")))
+        answer.await.unwrap_or_else(|_| Err(self.update_dropped()))
+    }
+
+    pub(super) fn update_dropped(&self) -> EngineError {
+        self.dropped("the update", "send it again with the same id")
     }
 
     /// What somebody hears whose request went with the state of its run.
@@ -349,6 +353,17 @@ impl Shared {
     }
 }
 
+/// What a worker gets of a request.
+pub(super) fn update_of(request: UpdateWorkflowRequest) -> Update {
+    Update {
+        update_id: request.update_id,
+        name: request.name,
+        input: request.input,
+        header: request.header,
+        identity: Some(request.identity),
+    }
+}
+
 fn pending_activity(run: &Execution, activity_id: &ActivityId) -> Result<u64, EngineError> {
     run.activity_by_id(activity_id).ok_or_else(|| {
         EngineError::not_found(format!(
@@ -369,7 +384,16 @@ fn open_key(core: &Core, found: &Found, target: &ExecutionRef) -> Result<i64, En
 }
 
 impl Core {
-    fn start(
+    /// Refuses a start whose search attributes are not what they should be.
+    pub(super) fn check_attributes(
+        &self,
+        request: &StartWorkflowRequest,
+    ) -> Result<(), EngineError> {
+        let checked = self.attributes.check(&request.search_attributes);
+        checked.map_err(|error| EngineError::invalid(error.to_string()))
+    }
+
+    pub(super) fn start(
         &mut self,
         request: StartWorkflowRequest,
         signal: Option<Signal>,

@@ -49,6 +49,7 @@ mod ticket;
 mod timeouts;
 mod timers;
 mod token;
+mod updates;
 mod url;
 mod visibility;
 mod waits;
@@ -79,10 +80,11 @@ use steadfast_core::{
 use steadfast_engine::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
-    PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest,
-    StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
-    UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
+    PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+    ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
+    StartWorkflowRequest, StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest,
+    UntakenTasks, UpdateReply, UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount,
+    WorkflowDescription, WorkflowPage,
 };
 use tokio::sync::oneshot;
 
@@ -538,6 +540,18 @@ impl Engine for EmbeddedEngine {
 
     fn update_workflow(&self, request: UpdateWorkflowRequest) -> EngineFuture<'_, UpdateReply> {
         Box::pin(self.shared.update(request))
+    }
+
+    fn update_with_start_workflow(
+        &self,
+        start: StartWorkflowRequest,
+        update: UpdateWorkflowRequest,
+    ) -> EngineFuture<'_, UpdateWithStartReply> {
+        Box::pin(self.shared.update_with_start(start, update))
+    }
+
+    fn poll_update(&self, request: PollUpdateRequest) -> EngineFuture<'_, UpdateReply> {
+        Box::pin(self.shared.poll_update(request))
     }
 
     fn describe_workflow(&self, execution: ExecutionRef) -> EngineFuture<'_, WorkflowDescription> {

@@ -272,9 +272,13 @@ impl Shared {
             }
             Found::Missing => {}
         }
+        let loaded = match &found {
+            Found::Loaded(key) => Some(*key),
+            Found::Closed(_) | Found::Missing => None,
+        };
         let result = act(&mut core, found, now);
         core.run_jobs(now);
-        pin.release(&mut core);
+        pin.release(&mut core, loaded);
         result
     }
 
@@ -343,7 +347,11 @@ impl Shared {
             (None, Read::Missing) => Target::Missing,
         };
         act(&mut core, &target, now);
-        pin.release(&mut core);
+        let loaded = match &target {
+            Target::Loaded(key) => Some(*key),
+            Target::Closed(_) | Target::Missing => None,
+        };
+        pin.release(&mut core, loaded);
         Ok(())
     }
 
@@ -504,9 +512,10 @@ impl<'a> Pin<'a> {
         }
     }
 
-    fn release(mut self, core: &mut Core) {
+    /// Lets go of what was loaded, unless somebody else reads about it.
+    fn release(mut self, core: &mut Core, loaded: Option<i64>) {
         if let Some(workflow_id) = self.workflow_id.take() {
-            core.unpin(&workflow_id);
+            core.unpin(&workflow_id, loaded);
         }
     }
 }
@@ -514,7 +523,7 @@ impl<'a> Pin<'a> {
 impl Drop for Pin<'_> {
     fn drop(&mut self) {
         if let Some(workflow_id) = self.workflow_id.take() {
-            self.shared.lock().unpin(&workflow_id);
+            self.shared.lock().unpin(&workflow_id, None);
         }
     }
 }

@@ -112,6 +112,15 @@ impl Opening {
     }
 }
 
+/// Who keeps the runs of a workflow id in memory.
+#[derive(Debug, Default)]
+struct Pins {
+    /// So many read about them.
+    readers: usize,
+    /// What they brought into memory.
+    loaded: Vec<i64>,
+}
+
 /// Something for each of some runs.
 pub(crate) type ByKey<T> = FastMap<i64, T>;
 
@@ -182,7 +191,7 @@ pub(crate) struct Core {
     /// Until when the timer thread waits; `None` when it is awake.
     pub(crate) timer_thread_until: Option<Timestamp>,
 
-    pins: HashMap<WorkflowId, usize>,
+    pins: HashMap<WorkflowId, Pins>,
     /// Runs that are being read because they are due; they are not let go of either.
     pub(crate) loading: Vec<i64>,
     idle: VecDeque<i64>,
@@ -541,17 +550,20 @@ impl Core {
 
     /// Keeps runs of a workflow id in memory while somebody reads about it from the store.
     pub(crate) fn pin(&mut self, workflow_id: &WorkflowId) {
-        *self.pins.entry(workflow_id.clone()).or_default() += 1;
+        self.pins.entry(workflow_id.clone()).or_default().readers += 1;
     }
 
-    pub(crate) fn unpin(&mut self, workflow_id: &WorkflowId) {
+    /// Somebody has read what there was to read, and brought a run into memory perhaps, which may not be the current one.
+    pub(crate) fn unpin(&mut self, workflow_id: &WorkflowId, loaded: Option<i64>) {
         let Some(pins) = self.pins.get_mut(workflow_id) else {
             return;
         };
-        *pins -= 1;
-        if *pins == 0 {
-            self.pins.remove(workflow_id);
-            if let Some(key) = self.find(workflow_id, None) {
+        pins.readers -= 1;
+        pins.loaded.extend(loaded);
+        if pins.readers == 0 {
+            let pins = self.pins.remove(workflow_id).unwrap_or_default();
+            let current = self.find(workflow_id, None);
+            for key in pins.loaded.into_iter().chain(current) {
                 self.drop_if_done(key);
             }
         }

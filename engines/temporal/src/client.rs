@@ -40,7 +40,20 @@ impl Connection {
         &self,
         request: StartWorkflowRequest,
     ) -> Result<StartedWorkflow, EngineError> {
-        let request = proto::StartWorkflowExecutionRequest {
+        let request = self.start_out(request)?;
+        let answer =
+            send!(self, start_workflow_execution, request).map_err(|status| error_of(&status))?;
+        Ok(StartedWorkflow {
+            run_id: id(&answer.run_id)?,
+            started: answer.started,
+        })
+    }
+
+    pub(super) fn start_out(
+        &self,
+        request: StartWorkflowRequest,
+    ) -> Result<proto::StartWorkflowExecutionRequest, EngineError> {
+        Ok(proto::StartWorkflowExecutionRequest {
             namespace: self.namespace(),
             workflow_id: text(Some(request.workflow_id)),
             workflow_type: workflow_type(request.workflow_type),
@@ -65,12 +78,6 @@ impl Connection {
                 Some(request.start_delay).filter(|delay| !delay.is_zero()),
             ),
             ..proto::StartWorkflowExecutionRequest::default()
-        };
-        let answer =
-            send!(self, start_workflow_execution, request).map_err(|status| error_of(&status))?;
-        Ok(StartedWorkflow {
-            run_id: id(&answer.run_id)?,
-            started: answer.started,
         })
     }
 

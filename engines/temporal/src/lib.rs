@@ -51,10 +51,10 @@ use steadfast_core::{
 use steadfast_engine::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
-    PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
-    SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest,
-    StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateWorkflowRequest,
-    WorkflowCount, WorkflowDescription, WorkflowPage,
+    PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+    ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
+    StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
+    UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
 };
 use steadfast_wire::Wire;
 #[doc(inline)]
@@ -174,6 +174,8 @@ impl Engine for TemporalEngine {
         terminate_workflow(request: TerminateWorkflowRequest) -> ();
         query_workflow(request: QueryWorkflowRequest) -> Payload;
         update_workflow(request: UpdateWorkflowRequest) -> UpdateReply;
+        update_with_start_workflow(start: StartWorkflowRequest, update: UpdateWorkflowRequest) -> UpdateWithStartReply;
+        poll_update(request: PollUpdateRequest) -> UpdateReply;
         describe_workflow(execution: ExecutionRef) -> WorkflowDescription;
         list_workflows(request: ListWorkflowsRequest) -> WorkflowPage;
         count_workflows(filter: ListFilter) -> u64;

@@ -3,16 +3,20 @@
 //! The service ends a query by itself after 30 seconds, and keeps an update for as long as it runs: a worker that comes
 //! later still gets it. Its caller is told earlier, and why.
 
-use std::{fmt, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use steadfast_core::{
     ids::{QueryName, UpdateId, UpdateName},
     payload::Payload,
 };
 use steadfast_engine::{
-    EngineError, QueryWorkflowRequest, UpdateReply, UpdateStage, UpdateWorkflowRequest,
+    EngineError, ExecutionRef, PollUpdateRequest, QueryWorkflowRequest, StartWorkflowRequest,
+    StartedWorkflow, UpdateReply, UpdateStage, UpdateWithStartReply, UpdateWorkflowRequest,
 };
-use steadfast_wire::values::{execution_in, normal_queue, text};
+use steadfast_wire::{
+    update_stage_in, update_stage_out,
+    values::{execution_in, id, normal_queue, text},
+};
 use temporalio_protos::temporal::api::{
     common::v1::WorkflowExecution,
     enums::v1::{
@@ -20,7 +24,11 @@ use temporalio_protos::temporal::api::{
     },
     query::v1::WorkflowQuery,
     update::v1 as update,
-    workflowservice::v1 as proto,
+    workflowservice::v1::{
+        self as proto,
+        execute_multi_operation_request::{self, operation::Operation},
+        execute_multi_operation_response::response::Response,
+    },
 };
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -29,7 +37,7 @@ use super::{
     Connection,
     client::current,
     service::{CALL_TIMEOUT, POLL_TIMEOUT, Waiting},
-    status::{error_of, query_error},
+    status::{error_of, of_operation, query_error},
 };
 
 /// The time that a caller allows.
@@ -74,6 +82,48 @@ impl fmt::Display for Asked {
             Self::Query(name) => write!(f, "the query `{name}` was not answered"),
             Self::Update(name, _) => write!(f, "the update `{name}` was not accepted"),
         }
+    }
+}
+
+/// Why an update has not come far enough.
+enum Refused {
+    Unanswered(EngineError),
+    Status(Status),
+}
+
+impl Refused {
+    fn into_error(self, of: impl Fn(&Status) -> EngineError) -> EngineError {
+        match self {
+            Self::Unanswered(error) => error,
+            Self::Status(status) => of(&status),
+        }
+    }
+}
+
+/// What is answered to a start and an update together.
+fn both(
+    answer: proto::ExecuteMultiOperationResponse,
+) -> Result<
+    (
+        proto::StartWorkflowExecutionResponse,
+        proto::UpdateWorkflowExecutionResponse,
+    ),
+    Status,
+> {
+    let mut responses = answer.responses.into_iter().map(|answer| answer.response);
+    match (responses.next().flatten(), responses.next().flatten()) {
+        (Some(Response::StartWorkflow(start)), Some(Response::UpdateWorkflow(update))) => {
+            Ok((start, update))
+        }
+        _ => Err(Status::data_loss(
+            "the answer is not that to a start and an update",
+        )),
+    }
+}
+
+fn wait_policy(stage: UpdateStage) -> update::WaitPolicy {
+    update::WaitPolicy {
+        lifecycle_stage: update_stage_out(stage).into(),
     }
 }
 
@@ -137,26 +187,133 @@ impl Connection {
         &self,
         request: UpdateWorkflowRequest,
     ) -> Result<UpdateReply, EngineError> {
-        let mut wait = Wait::new(request.answer_timeout);
         let asked = Asked::Update(request.name.clone(), request.update_id.clone());
-        let execution = current(&request.execution);
-        let stage = match request.wait_for {
-            UpdateStage::Accepted => Stage::Accepted,
-            UpdateStage::Completed => Stage::Completed,
+        let wait = Wait::new(request.answer_timeout);
+        let wanted = request.wait_for;
+        let request = self.update_out(request)?;
+        let send = |allowed| {
+            let request = request.clone();
+            self.service
+                .hold(allowed, request, |mut stub, request| async move {
+                    stub.update_workflow_execution(request).await
+                })
         };
+        let answer = self
+            .until(wanted, &asked, wait, &request, send, |answer| answer.stage)
+            .await
+            .map_err(|refused| refused.into_error(error_of))?;
+        self.update_in(answer.update_ref, answer.stage, answer.outcome)
+    }
+
+    pub(super) async fn update_with_start_workflow(
+        &self,
+        start: StartWorkflowRequest,
+        update: UpdateWorkflowRequest,
+    ) -> Result<UpdateWithStartReply, EngineError> {
+        let asked = Asked::Update(update.name.clone(), update.update_id.clone());
+        let wait = Wait::new(update.answer_timeout);
+        let (update_id, wanted) = (update.update_id.clone(), update.wait_for);
+        let update = self.update_out(update)?;
+        let operations = [
+            Operation::StartWorkflow(self.start_out(start)?),
+            Operation::UpdateWorkflow(update.clone()),
+        ];
+        let request = proto::ExecuteMultiOperationRequest {
+            namespace: self.namespace(),
+            operations: operations
+                .map(|operation| execute_multi_operation_request::Operation {
+                    operation: Some(operation),
+                })
+                .into(),
+            ..proto::ExecuteMultiOperationRequest::default()
+        };
+        let send = |allowed| {
+            let request = request.clone();
+            let held = self
+                .service
+                .hold(allowed, request, |mut stub, request| async move {
+                    stub.execute_multi_operation(request).await
+                });
+            async move { held.await.and_then(both) }
+        };
+        // Its outcome is asked for by its id: if the run ended meanwhile, the same request would be for another one.
+        let until = wanted.min(UpdateStage::Accepted);
+        let (started, answer) = self
+            .until(until, &asked, wait, &update, send, |(_, answer)| {
+                answer.stage
+            })
+            .await
+            .map_err(|refused| refused.into_error(|status| error_of(&of_operation(status))))?;
+        let started = StartedWorkflow {
+            run_id: id(&started.run_id)?,
+            started: started.started,
+        };
+        let mut update = self.update_in(answer.update_ref, answer.stage, answer.outcome)?;
+        if update.stage < wanted {
+            let request = PollUpdateRequest {
+                execution: ExecutionRef::run(update.execution),
+                update_id,
+                wait_for: wanted,
+            };
+            update = self.poll_update(request).await?;
+        }
+        Ok(UpdateWithStartReply { started, update })
+    }
+
+    pub(super) async fn poll_update(
+        &self,
+        request: PollUpdateRequest,
+    ) -> Result<UpdateReply, EngineError> {
+        let wanted = request.wait_for;
+        let request = proto::PollWorkflowExecutionUpdateRequest {
+            namespace: self.namespace(),
+            update_ref: Some(update::UpdateRef {
+                workflow_execution: current(&request.execution),
+                update_id: text(Some(request.update_id)),
+            }),
+            // Without one it answers at once.
+            wait_policy: (wanted > UpdateStage::Admitted).then(|| wait_policy(wanted)),
+            ..proto::PollWorkflowExecutionUpdateRequest::default()
+        };
+        let mut waiting = Waiting::default();
+        loop {
+            let held =
+                self.service.hold(
+                    POLL_TIMEOUT,
+                    request.clone(),
+                    |mut stub, request| async move {
+                        stub.poll_workflow_execution_update(request).await
+                    },
+                );
+            match held.await {
+                Ok(answer) if update_stage_in(answer.stage) >= wanted => {
+                    return self.update_in(answer.update_ref, answer.stage, answer.outcome);
+                }
+                Ok(_) => waiting = Waiting::default(),
+                Err(status) if status.code() == Code::DeadlineExceeded => {}
+                Err(status) => waiting
+                    .after(status)
+                    .await
+                    .map_err(|status| error_of(&status))?,
+            }
+        }
+    }
+
+    fn update_out(
+        &self,
+        request: UpdateWorkflowRequest,
+    ) -> Result<proto::UpdateWorkflowExecutionRequest, EngineError> {
         let args = self.wire.payloads_out(request.input)?;
         // A service passes on what a worker may not accept.
         if let Some(args) = &args {
             let checked = self.limits.check("the arguments of an update", args);
             checked.map_err(EngineError::invalid)?;
         }
-        let request = proto::UpdateWorkflowExecutionRequest {
+        Ok(proto::UpdateWorkflowExecutionRequest {
             namespace: self.namespace(),
-            workflow_execution: execution.clone(),
+            workflow_execution: current(&request.execution),
             first_execution_run_id: text(request.execution.first_execution_run_id),
-            wait_policy: Some(update::WaitPolicy {
-                lifecycle_stage: stage.into(),
-            }),
+            wait_policy: Some(wait_policy(request.wait_for)),
             request: Some(update::Request {
                 meta: Some(update::Meta {
                     update_id: text(Some(request.update_id)),
@@ -169,26 +326,47 @@ impl Connection {
                 }),
                 ..update::Request::default()
             }),
-        };
+        })
+    }
+
+    fn update_in(
+        &self,
+        reference: Option<update::UpdateRef>,
+        stage: i32,
+        outcome: Option<update::Outcome>,
+    ) -> Result<UpdateReply, EngineError> {
+        let reference = reference.unwrap_or_default();
+        Ok(UpdateReply {
+            execution: execution_in(reference.workflow_execution)?,
+            stage: update_stage_in(stage),
+            outcome: self.wire.outcome_in(outcome)?,
+        })
+    }
+
+    /// Sends an update again until it has come far enough: the same update id gets the same update, so that this is waiting
+    /// on.
+    async fn until<A, F>(
+        &self,
+        wanted: UpdateStage,
+        asked: &Asked,
+        mut wait: Wait,
+        sent: &proto::UpdateWorkflowExecutionRequest,
+        send: impl Fn(Duration) -> F,
+        stage: impl Fn(&A) -> i32,
+    ) -> Result<A, Refused>
+    where
+        F: Future<Output = Result<A, Status>>,
+    {
         let mut waiting = Waiting::default();
         loop {
-            // The same update id gets the same update, so that asking again is waiting on.
-            let held = self.service.hold(
-                wait.left(),
-                request.clone(),
-                |mut stub, request| async move { stub.update_workflow_execution(request).await },
-            );
-            let status = match held.await {
-                Ok(answer) if answer.stage >= i32::from(stage) => {
-                    let reference = answer.update_ref.unwrap_or_default();
-                    return Ok(UpdateReply {
-                        execution: execution_in(reference.workflow_execution)?,
-                        outcome: self.wire.outcome_in(answer.outcome)?,
-                    });
-                }
+            let status = match send(wait.left()).await {
                 Ok(answer) => {
+                    let reached = update_stage_in(stage(&answer));
+                    if reached >= wanted {
+                        return Ok(answer);
+                    }
                     waiting = Waiting::default();
-                    if answer.stage >= i32::from(Stage::Accepted) {
+                    if reached >= UpdateStage::Accepted {
                         wait = Wait::new(Duration::MAX);
                     }
                     Status::deadline_exceeded("no worker accepted it yet")
@@ -196,13 +374,15 @@ impl Connection {
                 Err(status) => status,
             };
             if wait.is_over() {
-                match self.is_accepted(&request).await {
+                match self.is_accepted(sent).await {
                     Ok(true) => {
                         wait = Wait::new(Duration::MAX);
                         continue;
                     }
                     Ok(false) => {
-                        return Err(self.unanswered(&asked, wait, execution, &status).await);
+                        let execution = sent.workflow_execution.clone();
+                        let error = self.unanswered(asked, wait, execution, &status).await;
+                        return Err(Refused::Unanswered(error));
                     }
                     // Nobody says whether it was taken: that is not known to have ended.
                     Err(_) => {}
@@ -210,10 +390,7 @@ impl Connection {
             } else if status.code() == Code::DeadlineExceeded {
                 continue;
             }
-            waiting
-                .after(status)
-                .await
-                .map_err(|status| error_of(&status))?;
+            waiting.after(status).await.map_err(Refused::Status)?;
         }
     }
 

@@ -12,6 +12,7 @@ mod descriptions_out;
 mod events;
 mod failure;
 pub mod requests;
+mod stages;
 mod tasks;
 mod tasks_out;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use self::{
     descriptions::pending_child_in,
     descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
     events::{EventReader, Home, read_history},
+    stages::{update_stage_in, update_stage_out},
     tasks::ONLY_QUERY,
     unmodelled::DESCRIPTORS,
     values::{Wire, Wired},

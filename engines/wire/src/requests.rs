@@ -9,6 +9,7 @@
 mod activities;
 mod answers;
 mod checks;
+mod multi_operation;
 mod tasks;
 
 use steadfast_core::{
@@ -30,8 +31,9 @@ use self::checks::{
     unsupported,
 };
 pub use self::{
-    answers::{UpdatePoll, poll_update_in},
+    answers::poll_update_in,
     checks::{NOBODY, caller},
+    multi_operation::UpdateWithStart,
     tasks::{activity_poll_in, workflow_poll_in},
 };
 use crate::{

@@ -15,7 +15,7 @@ use steadfast_core::{
 use steadfast_engine::{EngineError, ExecutionRef, UpdateStage};
 use steadfast_wire::{
     Wire, Wired,
-    requests::{NOBODY, cancel_in, delete_in, poll_update_in, reset_in},
+    requests::{NOBODY, UpdateWithStart, cancel_in, delete_in, poll_update_in, reset_in},
     values::{normal_queue, workflow_type},
 };
 use temporalio_protos::temporal::api::{
@@ -27,7 +27,10 @@ use temporalio_protos::temporal::api::{
     query::v1::WorkflowQuery,
     sdk::v1 as sdk,
     update::v1 as update,
-    workflowservice::v1 as proto,
+    workflowservice::v1::{
+        self as proto,
+        execute_multi_operation_request::{self, operation::Operation},
+    },
 };
 
 fn new_id() -> String {
@@ -318,6 +321,116 @@ fn a_signal_with_start_is_refused_in_the_words_of_a_service() {
     );
 }
 
+/// A start and an update together, of which a test changes one or the other.
+fn both(
+    change: impl FnOnce(
+        &mut proto::StartWorkflowExecutionRequest,
+        &mut proto::UpdateWorkflowExecutionRequest,
+    ),
+) -> UpdateWithStart {
+    let mut start = start();
+    start.workflow_start_delay = None;
+    let mut update = update_request(Stage::Accepted);
+    change(&mut start, &mut update);
+    let operations = [
+        Operation::StartWorkflow(start),
+        Operation::UpdateWorkflow(update),
+    ];
+    let request = multi_operation(operations.map(Some));
+    let read = Wire::default().update_with_start_in(request, new_id, Duration::MAX);
+    read.unwrap()
+}
+
+fn multi_operation(
+    operations: impl IntoIterator<Item = Option<Operation>>,
+) -> proto::ExecuteMultiOperationRequest {
+    let operations = operations
+        .into_iter()
+        .map(|operation| execute_multi_operation_request::Operation { operation });
+    proto::ExecuteMultiOperationRequest {
+        namespace: "default".to_owned(),
+        operations: operations.collect(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_start_and_an_update_are_read_together() {
+    let UpdateWithStart { start, update } = both(|_, _| {});
+    let (start, update) = (start.unwrap(), update.unwrap());
+    assert_eq!(update.execution.workflow_id, start.workflow_id);
+    assert_eq!(update.wait_for, UpdateStage::Accepted);
+}
+
+#[test]
+fn a_start_and_an_update_are_refused_one_by_one_in_the_words_of_a_service() {
+    type Start = proto::StartWorkflowExecutionRequest;
+    let start = |change: &dyn Fn(&mut Start)| {
+        let UpdateWithStart { start, update } = both(|start, _| change(start));
+        update.unwrap();
+        refused(start)
+    };
+    assert_eq!(
+        start(&|it| it.cron_schedule = "@daily".to_owned()),
+        "CronSchedule is not allowed."
+    );
+    assert_eq!(
+        start(&|it| it.request_eager_execution = true),
+        "RequestEagerExecution is not supported."
+    );
+    assert_eq!(
+        start(&|it| it.workflow_start_delay = of(1, 0)),
+        "WorkflowStartDelay is not supported."
+    );
+    assert_eq!(
+        start(&|it| it.namespace = "other".to_owned()),
+        "Operation namespace did not match request's namespace."
+    );
+    type Update = proto::UpdateWorkflowExecutionRequest;
+    let update = |change: &dyn Fn(&mut Update)| {
+        let UpdateWithStart { start, update } = both(|_, update| change(update));
+        start.unwrap();
+        refused(update)
+    };
+    assert_eq!(
+        update(&|it| it.first_execution_run_id = "run".to_owned()),
+        "FirstExecutionRunId is not allowed."
+    );
+    assert_eq!(
+        update(&|it| it.workflow_execution = execution("order", "run")),
+        "RunId is not allowed."
+    );
+    assert_eq!(
+        update(&|it| it.workflow_execution = execution("another", "")),
+        "WorkflowId is not consistent with previous operation(s)."
+    );
+    let UpdateWithStart { start, update } = both(|start, update| {
+        start.cron_schedule = "@daily".to_owned();
+        update.workflow_execution = execution("order", "run");
+    });
+    assert_eq!(refused(start), "CronSchedule is not allowed.");
+    assert_eq!(refused(update), "RunId is not allowed.");
+}
+
+#[test]
+fn operations_are_a_start_and_an_update_in_this_order() {
+    let start = || Some(Operation::StartWorkflow(start()));
+    let update = || Some(Operation::UpdateWorkflow(update_request(Stage::Accepted)));
+    for operations in [
+        vec![],
+        vec![None, None],
+        vec![update(), start()],
+        vec![start(), update(), update()],
+    ] {
+        let request = multi_operation(operations);
+        let read = Wire::default().update_with_start_in(request, new_id, Duration::MAX);
+        assert_eq!(
+            refused(read),
+            "Operations have to be exactly [Start, Update]."
+        );
+    }
+}
+
 /// Every request that names an execution.
 #[test]
 fn a_request_without_an_execution_is_refused_whatever_it_asks() {
@@ -566,10 +679,10 @@ fn a_poll_of_an_update_says_what_it_waits_for() {
         })
     };
     for (stage, wait_for) in [
-        (None, None),
-        (Some(Stage::Admitted), None),
-        (Some(Stage::Accepted), Some(UpdateStage::Accepted)),
-        (Some(Stage::Completed), Some(UpdateStage::Completed)),
+        (None, UpdateStage::Admitted),
+        (Some(Stage::Admitted), UpdateStage::Admitted),
+        (Some(Stage::Accepted), UpdateStage::Accepted),
+        (Some(Stage::Completed), UpdateStage::Completed),
     ] {
         let read = poll(stage, "u").unwrap();
         assert_eq!(read.wait_for, wait_for);

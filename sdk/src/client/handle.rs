@@ -5,23 +5,22 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use steadfast_core::{
     event::EventKind,
-    failure::{Failure, FailureKind},
     history::History,
-    ids::{EventId, RunId, UpdateId, WorkflowExecution, WorkflowId},
+    ids::{EventId, RunId, WorkflowExecution, WorkflowId},
     payload::Payload,
 };
 use tracing::Instrument as _;
 
 use super::{
     Client, ClientError, WorkflowCancelOptions, WorkflowExecutionError, WorkflowTerminateOptions,
-    new_request_id,
+    new_request_id, refused,
 };
 use crate::{
-    definition::{QueryOf, SignalOf, UpdateOf, WorkflowDefinition},
+    definition::{QueryOf, SignalOf, WorkflowDefinition},
     engine::{
         CancelWorkflowRequest, EngineError, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait,
-        QueryWorkflowRequest, Signal, SignalWorkflowRequest, TerminateWorkflowRequest, UpdateStage,
-        UpdateWorkflowRequest, WorkflowDescription,
+        QueryWorkflowRequest, Signal, SignalWorkflowRequest, TerminateWorkflowRequest,
+        WorkflowDescription,
     },
     untyped::Dynamic,
 };
@@ -50,12 +49,19 @@ impl<D: 'static> HasHandle for Dynamic<D> {
 pub struct WorkflowHandle<W> {
     pub(super) client: Client,
     pub(super) execution: ExecutionRef,
+    /// The run that was found when this was made, for whatever run is the current one.
+    pub(super) found: Option<RunId>,
     _workflow: PhantomData<fn() -> W>,
 }
 
 impl<W> Clone for WorkflowHandle<W> {
     fn clone(&self) -> Self {
-        Self::new(self.client.clone(), self.execution.clone())
+        Self {
+            client: self.client.clone(),
+            execution: self.execution.clone(),
+            found: self.found.clone(),
+            _workflow: PhantomData,
+        }
     }
 }
 
@@ -72,6 +78,7 @@ impl<W> WorkflowHandle<W> {
         Self {
             client,
             execution,
+            found: None,
             _workflow: PhantomData,
         }
     }
@@ -100,10 +107,9 @@ impl<W> WorkflowHandle<W> {
     /// ```
     #[must_use]
     pub fn with_answer_timeout(&self, timeout: Duration) -> Self {
-        Self::new(
-            self.client.clone().with_answer_timeout(timeout),
-            self.execution.clone(),
-        )
+        let mut patient = self.clone();
+        patient.client = patient.client.with_answer_timeout(timeout);
+        patient
     }
 
     /// The execution's id.
@@ -112,14 +118,15 @@ impl<W> WorkflowHandle<W> {
         &self.execution.workflow_id
     }
 
-    /// The run that this handle was made for: the one that was started, or one that was asked for.
-    /// `None` when it follows whatever run is the current one.
+    /// The run that this handle was made for: the one that was started, or that a start found open, or one that was asked
+    /// for. `None` when it was made for whatever run is the current one.
     #[must_use]
     pub fn run_id(&self) -> Option<&RunId> {
         self.execution
             .run_id
             .as_ref()
             .or(self.execution.first_execution_run_id.as_ref())
+            .or(self.found.as_ref())
     }
 
     /// Asks for the cancellation of the execution (R1). Nothing is stopped by force: the workflow's
@@ -419,104 +426,5 @@ impl<W: WorkflowDefinition> WorkflowHandle<W> {
             .query_workflow(request)
             .await
             .map_err(refused)
-    }
-
-    /// Sends an update and waits for its outcome: 10 seconds by default until a worker accepts it, see
-    /// [`with_answer_timeout`](Self::with_answer_timeout), and from then on for as long as it takes.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such open execution, the validator or the handler refuses, nobody accepts it in time, or the
-    /// engine fails.
-    pub fn update<U: UpdateOf<W>>(
-        &self,
-        update: U,
-        input: U::Input,
-    ) -> BoxFuture<'_, Result<U::Output, ClientError>> {
-        self.update_with_id(update, input, uuid::Uuid::new_v4().to_string())
-    }
-
-    /// Sends an update under an id of the caller's: repeating it gets the outcome of the first.
-    ///
-    /// # Errors
-    ///
-    /// As for [`update`](Self::update), and when the id is not valid.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "arguments are given away, as in a call"
-    )]
-    pub fn update_with_id<U: UpdateOf<W>>(
-        &self,
-        _update: U,
-        input: U::Input,
-        update_id: impl AsRef<str>,
-    ) -> BoxFuture<'_, Result<U::Output, ClientError>> {
-        let input = U::arguments().encode(&input);
-        let update_id = update_id.as_ref().to_owned();
-        Box::pin(async move {
-            let result = self.send_update(U::NAME, input?, &update_id).await?;
-            Ok(U::output_codec().decode(Some(&result))?)
-        })
-    }
-
-    /// Sends an update of which only the name is known here, and waits for its outcome.
-    ///
-    /// # Errors
-    ///
-    /// As for [`update`](Self::update), and when the name is not valid.
-    pub async fn update_by_name(
-        &self,
-        name: impl AsRef<str>,
-        input: Vec<Payload>,
-    ) -> Result<Payload, ClientError> {
-        self.send_update(name.as_ref(), input, &uuid::Uuid::new_v4().to_string())
-            .await
-    }
-
-    async fn send_update(
-        &self,
-        name: &str,
-        input: Vec<Payload>,
-        update_id: &str,
-    ) -> Result<Payload, ClientError> {
-        let span = tracing::info_span!(
-            "update_workflow",
-            workflow_id = ?self.execution.workflow_id,
-            update = name,
-        );
-        let request = UpdateWorkflowRequest {
-            execution: self.execution.clone(),
-            update_id: UpdateId::new(update_id)?,
-            name: steadfast_core::ids::UpdateName::new(name)?,
-            input,
-            header: self.client.propagation().header(&span),
-            identity: self.client.identity().clone(),
-            wait_for: UpdateStage::Completed,
-            answer_timeout: self.client.inner.answer_timeout,
-        };
-        let reply = self
-            .client
-            .engine()
-            .update_workflow(request)
-            .instrument(span)
-            .await
-            .map_err(refused)?;
-        match reply.outcome {
-            Some(Ok(result)) => Ok(result),
-            Some(Err(failure)) => Err(ClientError::Refused(Box::new(failure))),
-            None => Err(ClientError::Refused(Box::new(Failure::new(
-                "the update has no outcome yet",
-                FailureKind::Server {
-                    non_retryable: false,
-                },
-            )))),
-        }
-    }
-}
-
-fn refused(error: EngineError) -> ClientError {
-    match error {
-        EngineError::Failed(failure) => ClientError::Refused(failure),
-        other => ClientError::Engine(other),
     }
 }

@@ -5,12 +5,13 @@ mod error;
 mod handle;
 mod options;
 mod reset;
+mod update;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use steadfast_core::{
-    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
+    ids::{Identity, RequestId, TaskQueue, WorkflowExecution, WorkflowId, WorkflowType},
     payload::Payload,
 };
 use tracing::Instrument as _;
@@ -24,13 +25,14 @@ pub use self::{
         WorkflowStartOptionsBuilder, WorkflowTerminateOptions, WorkflowTerminateOptionsBuilder,
     },
     reset::{ResetChoice, ResetOptions, ResetPoint, ResetTask},
+    update::{UpdateHandle, UpdateOptions, UpdateOptionsBuilder},
 };
 use crate::{
     convert,
     definition::{RunDefinition, SignalDefinition, WorkflowDefinition},
     engine::{
         Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, Signal,
-        StartWorkflowRequest, WorkflowCount, WorkflowDescription,
+        StartWorkflowRequest, StartedWorkflow, WorkflowCount, WorkflowDescription,
     },
     tracing_context::{Propagation, TracePropagator},
     untyped::UntypedWorkflow,
@@ -240,7 +242,7 @@ impl Client {
             .start_workflow(request)
             .instrument(span)
             .await?;
-        Ok(self.handle_of::<W>(workflow_id, started.run_id))
+        Ok(self.handle_of::<W>(workflow_id, started))
     }
 
     /// Signals the open execution of an id, starting one first if there is none: one step, in which
@@ -276,16 +278,23 @@ impl Client {
             .signal_with_start_workflow(request, signal)
             .instrument(span)
             .await?;
-        Ok(self.handle_of::<R::Workflow>(workflow_id, started.run_id))
+        Ok(self.handle_of::<R::Workflow>(workflow_id, started))
     }
 
-    fn handle_of<W: HasHandle>(&self, workflow_id: WorkflowId, run_id: RunId) -> W::Handle {
-        let execution = ExecutionRef {
-            workflow_id,
-            run_id: None,
-            first_execution_run_id: Some(run_id),
-        };
-        W::Handle::from(WorkflowHandle::new(self.clone(), execution))
+    fn handle_of<W: HasHandle>(
+        &self,
+        workflow_id: WorkflowId,
+        started: StartedWorkflow,
+    ) -> W::Handle {
+        let execution = ExecutionRef::current(workflow_id);
+        let mut handle = WorkflowHandle::new(self.clone(), execution);
+        if started.started {
+            handle.execution.first_execution_run_id = Some(started.run_id);
+        } else {
+            // It may not be the first of its chain.
+            handle.found = Some(started.run_id);
+        }
+        W::Handle::from(handle)
     }
 
     pub(crate) fn signal<S: SignalDefinition>(
@@ -480,6 +489,14 @@ impl Client {
 
 pub(crate) fn new_request_id() -> Result<RequestId, ClientError> {
     Ok(RequestId::new(uuid::Uuid::new_v4().to_string())?)
+}
+
+/// What the workflow's code refused is told apart from what the engine did.
+fn refused(error: EngineError) -> ClientError {
+    match error {
+        EngineError::Failed(failure) => ClientError::Refused(failure),
+        other => ClientError::Engine(other),
+    }
 }
 
 fn start_span(request: &StartWorkflowRequest) -> tracing::Span {

@@ -3,33 +3,24 @@
 use std::{sync::Arc, time::Duration};
 
 use steadfast_core::{
-    event::{EventKind, ExecutionStatus},
+    event::ExecutionStatus,
     failure::Failure,
-    ids::{EventId, UpdateId, WorkflowExecution},
+    ids::{UpdateId, WorkflowExecution},
     payload::Payload,
 };
-use steadfast_engine::{ExecutionRef, HistoryRequest, HistoryWait, UpdateReply, UpdateStage};
-use steadfast_wire::{
-    requests::{self, UpdatePoll},
-    status_out,
-};
+use steadfast_engine::{ExecutionRef, PollUpdateRequest, UpdateReply, UpdateStage};
+use steadfast_wire::{requests, status_out, update_stage_out};
 use temporalio_protos::temporal::api::{
-    common::v1 as common,
-    enums::v1::{QueryRejectCondition, UpdateWorkflowExecutionLifecycleStage as Stage},
-    query::v1::QueryRejected,
-    update::v1 as update,
-    workflowservice::v1 as proto,
+    common::v1 as common, enums::v1::QueryRejectCondition, query::v1::QueryRejected,
+    update::v1 as update, workflowservice::v1 as proto,
 };
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     api::Api,
     method::Reply,
-    refusal::{status_of, update_not_found, workflow_not_ready},
+    refusal::{status_of, workflow_not_ready},
 };
-
-/// So many events are read at a time.
-const PAGE: usize = 1_000;
 
 pub(super) async fn query(
     api: Arc<Api>,
@@ -100,28 +91,42 @@ pub(super) async fn update(
         // Nobody has taken it yet. Whoever asks again with the same id waits for the same update.
         Err(_) => {
             let execution = api.describe(update.execution).await?.execution;
-            return Ok(proto::UpdateWorkflowExecutionResponse {
-                update_ref: Some(reference(&execution, &update_id)),
-                stage: Stage::Admitted.into(),
-                ..proto::UpdateWorkflowExecutionResponse::default()
-            });
+            return update_out(&api, admitted(execution), &update_id);
         }
     };
-    let mut outcome = reply.outcome;
-    if outcome.is_none() && wanted == UpdateStage::Completed {
-        // The same id is the same update.
-        update.wait_for = wanted;
-        update.execution = ExecutionRef::run(reply.execution.clone());
-        if let Ok(ended) = timeout_at(deadline, api.engine.update_workflow(update)).await {
-            outcome = ended.map_err(status_of)?.outcome;
-        }
+    let reply = until_reached(&api, reply, &update_id, wanted, deadline).await?;
+    update_out(&api, reply, &update_id)
+}
+
+/// Waits until an update has come as far as is wanted, and tells how far it has come when time is up.
+pub(super) async fn until_reached(
+    api: &Api,
+    reply: UpdateReply,
+    update_id: &UpdateId,
+    wanted: UpdateStage,
+    deadline: Instant,
+) -> Reply<UpdateReply> {
+    if reply.stage >= wanted {
+        return Ok(reply);
     }
-    Ok(proto::UpdateWorkflowExecutionResponse {
-        update_ref: Some(reference(&reply.execution, &update_id)),
-        stage: stage_of(outcome.as_ref()).into(),
-        outcome: outcome_out(&api, outcome)?,
-        ..proto::UpdateWorkflowExecutionResponse::default()
-    })
+    let reached = api.engine.poll_update(PollUpdateRequest {
+        execution: ExecutionRef::run(reply.execution.clone()),
+        update_id: update_id.clone(),
+        wait_for: wanted,
+    });
+    match timeout_at(deadline, reached).await {
+        Ok(reached) => reached.map_err(status_of),
+        Err(_) => Ok(reply),
+    }
+}
+
+/// What is said of an update that nobody has accepted when time is up.
+pub(super) fn admitted(execution: WorkflowExecution) -> UpdateReply {
+    UpdateReply {
+        execution,
+        stage: UpdateStage::Admitted,
+        outcome: None,
+    }
 }
 
 pub(super) async fn poll_update(
@@ -129,88 +134,39 @@ pub(super) async fn poll_update(
     request: proto::PollWorkflowExecutionUpdateRequest,
 ) -> Reply<proto::PollWorkflowExecutionUpdateResponse> {
     api.check_namespace(&request.namespace)?;
-    let UpdatePoll {
-        execution,
-        update_id,
-        wait_for,
-    } = requests::poll_update_in(request).map_err(status_of)?;
-    let execution = api.describe(execution).await?.execution;
-    let mut search = Search::new(&execution, &update_id);
-    // Without a wait first: whoever polls for what never was is told so at once.
-    let mut outcome = search.outcome(&api, HistoryWait::No).await?;
-    if !search.is_accepted {
-        return Err(update_not_found(update_id.as_str()));
-    }
-    if outcome.is_none() && wait_for == Some(UpdateStage::Completed) {
-        let ended = search.outcome(&api, HistoryWait::NewEvent);
-        if let Ok(ended) = timeout(api.long_poll, ended).await {
-            outcome = ended?;
+    let deadline = Instant::now() + api.long_poll;
+    let mut poll = requests::poll_update_in(request).map_err(status_of)?;
+    let (update_id, wanted) = (poll.update_id.clone(), poll.wait_for);
+    // Without a wait first: how far it has come is told when time is up.
+    poll.wait_for = UpdateStage::Admitted;
+    let mut reply = api
+        .engine
+        .poll_update(poll.clone())
+        .await
+        .map_err(status_of)?;
+    for stage in [UpdateStage::Accepted, UpdateStage::Completed] {
+        if stage <= wanted {
+            reply = until_reached(&api, reply, &update_id, stage, deadline).await?;
         }
     }
     Ok(proto::PollWorkflowExecutionUpdateResponse {
-        stage: stage_of(outcome.as_ref()).into(),
-        outcome: outcome_out(&api, outcome)?,
-        update_ref: Some(reference(&execution, &update_id)),
+        stage: update_stage_out(reply.stage).into(),
+        outcome: outcome_out(&api, reply.outcome)?,
+        update_ref: Some(reference(&reply.execution, &update_id)),
     })
 }
 
-/// Looks for an update in a history, of which only the id is known.
-struct Search<'a> {
-    execution: &'a WorkflowExecution,
-    update_id: &'a UpdateId,
-    /// The first event that was not looked at.
-    next: EventId,
-    is_accepted: bool,
-}
-
-impl<'a> Search<'a> {
-    fn new(execution: &'a WorkflowExecution, update_id: &'a UpdateId) -> Self {
-        Self {
-            execution,
-            update_id,
-            next: EventId(1),
-            is_accepted: false,
-        }
-    }
-
-    /// The outcome, if it is in what was not looked at yet; else, when it may wait, once it comes or the run ends.
-    async fn outcome(
-        &mut self,
-        api: &Api,
-        wait: HistoryWait,
-    ) -> Reply<Option<Result<Payload, Failure>>> {
-        loop {
-            let page = api.engine.workflow_history(HistoryRequest {
-                execution: ExecutionRef::run(self.execution.clone()),
-                from: self.next,
-                page_size: PAGE,
-                wait,
-            });
-            let page = page.await.map_err(status_of)?;
-            let mut is_closed = page.events.is_empty();
-            for event in page.events {
-                self.next = event.event_id.next();
-                is_closed |= event.kind.is_closing();
-                match event.kind {
-                    EventKind::WorkflowExecutionUpdateAccepted { update_id, .. }
-                        if update_id == *self.update_id =>
-                    {
-                        self.is_accepted = true;
-                    }
-                    EventKind::WorkflowExecutionUpdateCompleted {
-                        update_id, outcome, ..
-                    } if update_id == *self.update_id => return Ok(Some(*outcome)),
-                    _ => {}
-                }
-            }
-            if is_closed && self.is_accepted {
-                return Ok(Some(Err(UpdateReply::accepted_and_closed())));
-            }
-            if is_closed || (page.next.is_none() && wait == HistoryWait::No) {
-                return Ok(None);
-            }
-        }
-    }
+pub(super) fn update_out(
+    api: &Api,
+    reply: UpdateReply,
+    update_id: &UpdateId,
+) -> Reply<proto::UpdateWorkflowExecutionResponse> {
+    Ok(proto::UpdateWorkflowExecutionResponse {
+        update_ref: Some(reference(&reply.execution, update_id)),
+        stage: update_stage_out(reply.stage).into(),
+        outcome: outcome_out(api, reply.outcome)?,
+        ..proto::UpdateWorkflowExecutionResponse::default()
+    })
 }
 
 fn reference(execution: &WorkflowExecution, update_id: &UpdateId) -> update::UpdateRef {
@@ -220,13 +176,6 @@ fn reference(execution: &WorkflowExecution, update_id: &UpdateId) -> update::Upd
             run_id: execution.run_id.as_str().to_owned(),
         }),
         update_id: update_id.as_str().to_owned(),
-    }
-}
-
-fn stage_of(outcome: Option<&Result<Payload, Failure>>) -> Stage {
-    match outcome {
-        Some(_) => Stage::Completed,
-        None => Stage::Accepted,
     }
 }
 

@@ -6,6 +6,7 @@ mod executions;
 pub(crate) mod health;
 mod history;
 mod messages;
+mod multi_operation;
 mod quiet;
 pub(crate) mod reflection;
 mod search_attributes;
@@ -77,6 +78,7 @@ pub(crate) static METHODS: &[Method] = &[
     method!(workflow DescribeTaskQueue Looks task_queues::describe),
     method!(workflow DescribeWorker Looks workers::describe),
     method!(workflow DescribeWorkflowExecution Looks executions::describe),
+    method!(workflow ExecuteMultiOperation ChangesAndWaits multi_operation::execute),
     method!(workflow GetClusterInfo Looks system::get_cluster_info),
     method!(workflow GetSearchAttributes Looks search_attributes::get),
     method!(workflow GetSystemInfo Looks system::get_system_info),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use temporalio_protos::temporal::api::{
-    enums::v1::WorkflowExecutionStatus,
-    workflowservice::v1::{
-        SignalWithStartWorkflowExecutionRequest, SignalWithStartWorkflowExecutionResponse,
-        StartWorkflowExecutionRequest, StartWorkflowExecutionResponse,
-    },
+use steadfast_core::event::ExecutionStatus;
+use steadfast_engine::StartedWorkflow;
+use steadfast_wire::status_out;
+use temporalio_protos::temporal::api::workflowservice::v1::{
+    SignalWithStartWorkflowExecutionRequest, SignalWithStartWorkflowExecutionResponse,
+    StartWorkflowExecutionRequest, StartWorkflowExecutionResponse,
 };
 
 use crate::{api::Api, method::Reply, refusal::status_of};
@@ -19,12 +19,24 @@ pub(super) async fn start(
     api.check_namespace(&request.namespace)?;
     let start = api.wire.start_in(request, Api::new_id).map_err(status_of)?;
     let started = api.engine.start_workflow(start).await.map_err(status_of)?;
-    Ok(StartWorkflowExecutionResponse {
+    Ok(start_out(&started, ExecutionStatus::Running))
+}
+
+pub(super) fn start_out(
+    started: &StartedWorkflow,
+    status: ExecutionStatus,
+) -> StartWorkflowExecutionResponse {
+    StartWorkflowExecutionResponse {
         run_id: started.run_id.as_str().to_owned(),
+        // One that was found may not be the first of its chain.
+        first_execution_run_id: match started.started {
+            true => started.run_id.as_str().to_owned(),
+            false => String::new(),
+        },
         started: started.started,
-        status: WorkflowExecutionStatus::Running.into(),
+        status: status_out(status),
         ..StartWorkflowExecutionResponse::default()
-    })
+    }
 }
 
 pub(super) async fn signal_with_start(

@@ -17,10 +17,11 @@ use steadfast::{
     engine::{
         ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
         ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
-        PollActivityTaskRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
+        PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
         ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
         StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
-        UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
+        UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount, WorkflowDescription,
+        WorkflowPage,
     },
 };
 use tokio::sync::watch;
@@ -133,6 +134,8 @@ impl Engine for Gated {
         terminate_workflow(request: TerminateWorkflowRequest) -> ();
         query_workflow(request: QueryWorkflowRequest) -> Payload;
         update_workflow(request: UpdateWorkflowRequest) -> UpdateReply;
+        update_with_start_workflow(start: StartWorkflowRequest, update: UpdateWorkflowRequest) -> UpdateWithStartReply;
+        poll_update(request: PollUpdateRequest) -> UpdateReply;
         describe_workflow(execution: ExecutionRef) -> WorkflowDescription;
         list_workflows(request: ListWorkflowsRequest) -> WorkflowPage;
         count_workflows(filter: ListFilter) -> u64;

@@ -23,4 +23,5 @@ mod scopes;
 #[cfg(feature = "temporal")]
 #[path = "../../service.rs"]
 mod service;
+mod updates;
 mod workflows;

@@ -33,5 +33,7 @@ mod resets;
 #[path = "../conformance/scopes.rs"]
 mod scopes;
 mod scripts;
+#[path = "../conformance/updates.rs"]
+mod updates;
 #[path = "../conformance/workflows.rs"]
 mod workflows;

@@ -1,11 +1,21 @@
 """Drives the workflows of a Rust worker with Temporal's Python client and prints what it sees."""
 
 import asyncio
+import datetime
 import os
 import sys
 
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
@@ -92,6 +102,60 @@ async def main() -> None:
         await client.get_workflow_handle("nobody").describe()
     except RPCError as error:
         print("unknown", error.status.name, error.message)
+    await updates_with_start(client)
+
+
+async def updates_with_start(client: Client) -> None:
+    policies, nobody = WorkflowIDConflictPolicy, {"name": "nothing", "count": 0}
+
+    async def update(said, name="add", value=BELL, id="u", policy=policies.USE_EXISTING, queue=QUEUE, limit=None, **more):
+        start = WithStartWorkflowOperation(
+            "Order", BELL, id="both", task_queue=queue, id_conflict_policy=policy, **more
+        )
+        try:
+            result = await client.execute_update_with_start_workflow(
+                name, value, id=id, start_workflow_operation=start, rpc_timeout=limit
+            )
+            described = await (await start.workflow_handle()).describe()
+            print(said, result, described.status.name)
+        except WorkflowUpdateFailedError as error:
+            print(said, "refused", error.cause.message.split(";")[0])
+        except WorkflowAlreadyStartedError as error:
+            print(said, "already started", error.workflow_id)
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            print(said, "in time")
+
+    await update("started with update")
+    await update("the same update", value=nobody)
+    await update("the same update, fail", policy=policies.FAIL)
+    await update("another update, fail", id="v", policy=policies.FAIL)
+    await update("another update", id="v")
+    await update("invalid update", id="w", value=nobody)
+    await update("unknown update", id="x", name="nothing")
+    order = client.get_workflow_handle("both")
+    found = order.get_update_handle("v")
+    print("update found", await found.result())
+    await order.signal("close")
+    await order.result()
+    await update("the update of a closed run", id="v", id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE)
+    await update("a closed run", id="y", id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE)
+    await update("after a closed run", id="y")
+    await update("replaced", id="z", policy=policies.TERMINATE_EXISTING)
+    await order.terminate()
+    await update("nobody there", queue="nobody", limit=datetime.timedelta(seconds=1))
+    print("started", (await order.describe()).status.name)
+    await order.terminate()
+    start = WithStartWorkflowOperation(
+        "Order", BELL, id="both", task_queue=QUEUE, id_conflict_policy=policies.FAIL
+    )
+    handle = await client.start_update_with_start_workflow(
+        "add", BELL, wait_for_stage=WorkflowUpdateStage.ACCEPTED, start_workflow_operation=start
+    )
+    print("accepted", await handle.result())
+    try:
+        await order.get_update_handle("nothing").result()
+    except RPCError as error:
+        print("unknown update", error.status.name, error.message)
 
 
 async def until_running(handle) -> None:

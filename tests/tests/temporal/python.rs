@@ -65,7 +65,23 @@ async fn the_python_client_drives_our_workflows() {
         running 1\n\
         grouped [('Completed', 1), ('Failed', 1)]\n\
         first EVENT_TYPE_WORKFLOW_EXECUTION_STARTED\n\
-        unknown NOT_FOUND workflow not found for ID: nobody\n";
+        unknown NOT_FOUND workflow not found for ID: nobody\n\
+        started with update 1 RUNNING\n\
+        the same update 1 RUNNING\n\
+        the same update, fail 1 RUNNING\n\
+        another update, fail already started both\n\
+        another update 3 RUNNING\n\
+        invalid update refused none is not an order\n\
+        unknown update refused update `nothing` has no handler\n\
+        update found 3\n\
+        the update of a closed run 3 COMPLETED\n\
+        a closed run already started both\n\
+        after a closed run 1 RUNNING\n\
+        replaced 1 RUNNING\n\
+        nobody there in time\n\
+        started RUNNING\n\
+        accepted 1\n\
+        unknown update NOT_FOUND update \"nothing\" not found\n";
     for place in Place::all(&address).await {
         let Some(printed) = beside(&place, "client.py", async |_| {}).await else {
             return;

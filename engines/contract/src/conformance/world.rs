@@ -18,7 +18,7 @@ use steadfast_core::{
     },
     event::{HistoryEvent, WorkflowTaskFailedCause},
     failure::{Failure, FailureKind},
-    ids::{EventId, RequestId, RunId, WorkflowId, WorkflowType},
+    ids::{EventId, RequestId, RunId, UpdateId, UpdateName, WorkflowId, WorkflowType},
     options::{ActivityTimeouts, ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
     payload::{Payload, PayloadMap, UserMetadata},
     retry::RetryPolicy,
@@ -28,11 +28,13 @@ use steadfast_core::{
 use super::{
     notation::render,
     requests::{completion, current, identity, queue, signal, start_request},
+    updates::{Updates, conflict_policy, update_request},
 };
 use crate::{
     ActivityLease, ActivityNotice, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
     ExecutionRef, HistoryRequest, HistoryWait, PollActivityTaskRequest, PollWorkflowTaskRequest,
-    ResetWorkflowRequest, SignalWorkflowRequest, TerminateWorkflowRequest, WorkflowDescription,
+    ResetWorkflowRequest, SignalWorkflowRequest, StartWorkflowRequest, TerminateWorkflowRequest,
+    WorkflowDescription,
 };
 
 /// How the time of an engine is moved, and how one knows that it has come to rest.
@@ -58,6 +60,7 @@ pub trait Time<E>: Debug {
 /// task w: timer t 60s; complete "x"                     signal w name · terminate w reason
 /// take w · answer w: .. · fail w boom                   reset w 4 reason
 /// act a · done a "x" · failed a Type text · cancelled a · beat a "x" -> yes|no
+/// update w u [stage=accepted] · update-with-start w u [conflict=use] · updated w u 7
 /// advance 3s · next · status w Running · events w: 1 Started · 2-4 WT
 /// ```
 #[derive(Debug)]
@@ -72,6 +75,7 @@ pub struct World<E, T> {
     activities: HashMap<String, ActivityLease>,
     /// The runs of each workflow in the order in which the script named them.
     runs: HashMap<String, Vec<RunId>>,
+    updates: Updates,
 }
 
 fn seconds(text: &str) -> Duration {
@@ -118,6 +122,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
             old_tokens: HashMap::new(),
             activities: HashMap::new(),
             runs: HashMap::new(),
+            updates: Updates::default(),
         }
     }
 
@@ -207,6 +212,25 @@ impl<E: Engine, T: Time<E>> World<E, T> {
         };
         match verb {
             "start" => self.start(word(0), option).await,
+            "update" => {
+                let update = update_request(word(0), word(1), option("stage"));
+                self.updates.send(&self.engine, None, update).await
+            }
+            "update-with-start" => {
+                let update = update_request(word(0), word(1), option("stage"));
+                let start = self.start_of(word(0), option);
+                self.updates.send(&self.engine, Some(start), update).await
+            }
+            // It was sent, and is for another run now.
+            "moved" => {
+                let (id, update) = (word(0), word(1));
+                self.updates.until_known(&self.engine, id, update).await
+            }
+            "updated" => {
+                let answer = self.updates.answer(word(0), word(1)).await?;
+                assert_eq!(answer, text(2), "{step}");
+                Ok(())
+            }
             "task" => {
                 self.take(word(0)).await?;
                 self.answer(word(0), body, false).await
@@ -430,8 +454,25 @@ impl<E: Engine, T: Time<E>> World<E, T> {
         id: &str,
         option: impl Fn(&str) -> Option<&'a str>,
     ) -> Result<(), EngineError> {
+        let started = self
+            .engine
+            .start_workflow(self.start_of(id, option))
+            .await?;
+        self.runs
+            .entry(id.to_owned())
+            .or_default()
+            .push(started.run_id);
+        Ok(())
+    }
+
+    fn start_of<'a>(
+        &self,
+        id: &str,
+        option: impl Fn(&str) -> Option<&'a str>,
+    ) -> StartWorkflowRequest {
         let request_id = self.request();
-        let mut request = start_request(id, request_id.as_str());
+        let request_id = option("request").unwrap_or(request_id.as_str());
+        let mut request = start_request(id, request_id);
         if let Some(workflow_type) = option("type") {
             request.workflow_type = WorkflowType::new(workflow_type).unwrap();
         }
@@ -444,12 +485,8 @@ impl<E: Engine, T: Time<E>> World<E, T> {
         if option("reuse") == Some("reject") {
             request.id_reuse_policy = WorkflowIdReusePolicy::RejectDuplicate;
         }
-        let started = self.engine.start_workflow(request).await?;
-        self.runs
-            .entry(id.to_owned())
-            .or_default()
-            .push(started.run_id);
-        Ok(())
+        request.id_conflict_policy = conflict_policy(option("conflict"));
+        request
     }
 
     async fn take(&mut self, id: &str) -> Result<(), EngineError> {
@@ -658,6 +695,19 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                     child_workflow_only: false,
                 },
             )),
+            "accept" => Command::AcceptUpdate {
+                update_id: UpdateId::new(word(1)).unwrap(),
+                name: UpdateName::new("change").unwrap(),
+                input: Vec::new(),
+            },
+            "complete-update" => Command::CompleteUpdate {
+                update_id: UpdateId::new(word(1)).unwrap(),
+                outcome: Ok(json(2).unwrap()),
+            },
+            "reject" => Command::RejectUpdate {
+                update_id: UpdateId::new(word(1)).unwrap(),
+                failure: Failure::application(words[2..].join(" "), "Refused"),
+            },
             "marker" => Command::RecordMarker(Box::new(RecordMarker {
                 marker_name: word(1).to_owned(),
                 details: Default::default(),

@@ -200,49 +200,68 @@ impl Execution {
         reply: UpdateReplySender,
         now: Timestamp,
     ) {
-        let (stage, wait) = waiter;
         let update_id = update.update_id.clone();
         if !self.is_open() {
-            let answer = match self.updates.get(&update_id).map(|pending| &pending.state) {
-                Some(UpdateState::Completed { outcome }) => (**outcome).clone(),
-                Some(UpdateState::Accepted { .. }) => Err(UpdateReply::accepted_and_closed()),
-                _ => {
-                    // Nobody may be waiting any more.
-                    let _ = reply.send(Err(EngineError::not_found(EngineError::ALREADY_COMPLETED)));
-                    return;
-                }
-            };
-            let waiter = UpdateWaiter { stage, wait, reply };
-            return self.answer_update(vec![waiter], &answer);
+            if self.knows_update(&update_id) {
+                self.watch_update(&update_id, waiter, reply);
+            } else {
+                // Nobody may be waiting any more.
+                let _ = reply.send(Err(EngineError::not_found(EngineError::ALREADY_COMPLETED)));
+            }
+            return;
         }
         if !self.updates.contains_key(&update_id) {
             self.admit_update(PendingUpdate::admitted(update));
         }
-        let execution = self.id.clone();
-        let Some(pending) = self.updates.get_mut(&update_id) else {
+        self.watch_update(&update_id, waiter, reply);
+        self.schedule_updates(now);
+    }
+
+    /// Whether an update was sent before, and was not rejected.
+    pub(crate) fn knows_update(&self, update_id: &UpdateId) -> bool {
+        self.updates.contains_key(update_id)
+    }
+
+    /// Whether an update has its outcome.
+    pub(crate) fn has_outcome(&self, update_id: &UpdateId) -> bool {
+        let update = self.updates.get(update_id);
+        update.is_some_and(|update| matches!(update.state, UpdateState::Completed { .. }))
+    }
+
+    /// Tells how far an update has come once that is far enough. Of an update that nobody knows nothing is told.
+    pub(crate) fn watch_update(
+        &mut self,
+        update_id: &UpdateId,
+        (stage, wait): (UpdateStage, Wait),
+        reply: UpdateReplySender,
+    ) {
+        let is_open = self.is_open();
+        let Some(pending) = self.updates.get_mut(update_id) else {
             return;
         };
-        match &pending.state {
+        let (reached, outcome) = match &pending.state {
             UpdateState::Completed { outcome } => {
-                let outcome = Some((**outcome).clone());
-                let answer = Box::new(UpdateReply { execution, outcome });
-                self.effects.push(Effect::UpdateReply(reply, answer));
+                (UpdateStage::Completed, Some((**outcome).clone()))
             }
-            UpdateState::Accepted { .. } if stage == UpdateStage::Accepted => {
-                let answer = Box::new(UpdateReply {
-                    execution,
-                    outcome: None,
-                });
-                self.effects.push(Effect::UpdateReply(reply, answer));
+            UpdateState::Accepted { .. } if is_open => (UpdateStage::Accepted, None),
+            UpdateState::Accepted { .. } => (
+                UpdateStage::Completed,
+                Some(Err(UpdateReply::accepted_and_closed())),
+            ),
+            UpdateState::Admitted { .. } | UpdateState::Sent { .. } => {
+                (UpdateStage::Admitted, None)
             }
-            UpdateState::Admitted { .. }
-            | UpdateState::Sent { .. }
-            | UpdateState::Accepted { .. } => {
-                pending.waiters.push(UpdateWaiter { stage, wait, reply });
-                self.note_wait(wait);
-            }
+        };
+        if reached < stage {
+            pending.waiters.push(UpdateWaiter { stage, wait, reply });
+            return self.note_wait(wait);
         }
-        self.schedule_updates(now);
+        let answer = Box::new(UpdateReply {
+            execution: self.id.clone(),
+            stage: reached,
+            outcome,
+        });
+        self.effects.push(Effect::UpdateReply(reply, answer));
     }
 
     /// Keeps an update that a worker has to look at.
@@ -300,7 +319,7 @@ impl Execution {
         let waiters = mem::take(&mut pending.waiters);
         let (accepted, waiting): (Vec<_>, Vec<_>) = waiters
             .into_iter()
-            .partition(|waiter| waiter.stage == UpdateStage::Accepted);
+            .partition(|waiter| waiter.stage <= UpdateStage::Accepted);
         pending.waiters = waiting;
         if was_admitted {
             self.updates_admitted -= 1;
@@ -308,6 +327,7 @@ impl Execution {
         for UpdateWaiter { reply, .. } in accepted {
             let answer = Box::new(UpdateReply {
                 execution: execution.clone(),
+                stage: UpdateStage::Accepted,
                 outcome: None,
             });
             self.effects.push(Effect::UpdateReply(reply, answer));
@@ -342,6 +362,7 @@ impl Execution {
             let outcome = Some(outcome.clone());
             let answer = Box::new(UpdateReply {
                 execution: self.id.clone(),
+                stage: UpdateStage::Completed,
                 outcome,
             });
             self.effects.push(Effect::UpdateReply(reply, answer));
@@ -389,7 +410,7 @@ impl Execution {
                     for UpdateWaiter { reply, .. } in pending.waiters {
                         // Nobody may be waiting any more.
                         let _ =
-                            reply.send(Err(EngineError::not_found(EngineError::ALREADY_COMPLETED)));
+                            reply.send(Err(EngineError::not_found(EngineError::UPDATE_ABORTED)));
                     }
                 }
             }

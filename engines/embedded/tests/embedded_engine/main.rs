@@ -20,6 +20,8 @@ mod smoke;
 mod stress;
 mod texts;
 mod unanswered;
+mod update_programs;
+mod updates;
 mod upkeep;
 mod visibility;
 

@@ -368,7 +368,7 @@ fn an_update_of_a_run_that_closes_is_refused() {
         assert!((&mut sent).now_or_never().is_none());
         world.run("answer w: complete").await;
         let refused = sent.await.unwrap_err().to_string();
-        assert_eq!(refused, EngineError::ALREADY_COMPLETED);
+        assert_eq!(refused, EngineError::UPDATE_ABORTED);
     });
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use steadfast_core::ids::UpdateId;
 use steadfast_engine::{
-    EngineError, ExecutionRef, QueryWorkflowRequest, UpdateStage, UpdateWorkflowRequest,
+    EngineError, PollUpdateRequest, QueryWorkflowRequest, UpdateStage, UpdateWorkflowRequest,
 };
 use temporalio_protos::temporal::api::{
     enums::v1::UpdateWorkflowExecutionLifecycleStage as Stage, update::v1 as update,
@@ -13,17 +12,6 @@ use temporalio_protos::temporal::api::{
 
 use super::checks::{caller, execution_ref, required, unset, unsupported};
 use crate::values::{Wire, Wired};
-
-/// Asks how far an update has come.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct UpdatePoll {
-    /// The execution that has it.
-    pub execution: ExecutionRef,
-    /// The update.
-    pub update_id: UpdateId,
-    /// What to wait for; `None` for nothing.
-    pub wait_for: Option<UpdateStage>,
-}
 
 impl Wire {
     /// Asks a workflow's code about its state.
@@ -99,19 +87,21 @@ impl Wire {
 /// # Errors
 ///
 /// When a Temporal Service would refuse it, or knows no such update because it has no id.
-pub fn poll_update_in(request: proto::PollWorkflowExecutionUpdateRequest) -> Wired<UpdatePoll> {
+pub fn poll_update_in(
+    request: proto::PollWorkflowExecutionUpdateRequest,
+) -> Wired<PollUpdateRequest> {
     let reference = request.update_ref.ok_or_else(|| unset("UpdateRef"))?;
     let execution = execution_ref(reference.workflow_execution, "")?;
     if reference.update_id.is_empty() {
         return Err(EngineError::not_found("update \"\" not found"));
     }
-    Ok(UpdatePoll {
+    Ok(PollUpdateRequest {
         execution,
         update_id: required(&reference.update_id, "UpdateId")?,
         wait_for: match stage(request.wait_policy)? {
-            Stage::Unspecified | Stage::Admitted => None,
-            Stage::Accepted => Some(UpdateStage::Accepted),
-            Stage::Completed => Some(UpdateStage::Completed),
+            Stage::Unspecified | Stage::Admitted => UpdateStage::Admitted,
+            Stage::Accepted => UpdateStage::Accepted,
+            Stage::Completed => UpdateStage::Completed,
         },
     })
 }

@@ -12,7 +12,7 @@ use crate::{
 
 /// Methods that every handle has; a handler of such a name is called through `signal`, `query` or
 /// `update` and does not hide them.
-const METHODS_OF_HANDLES: [&str; 18] = [
+const METHODS_OF_HANDLES: [&str; 20] = [
     "cancel",
     "clone",
     "delete",
@@ -26,8 +26,10 @@ const METHODS_OF_HANDLES: [&str; 18] = [
     "result",
     "run_id",
     "signal",
+    "start_update",
     "terminate",
     "update",
+    "update_handle",
     "update_with_id",
     "with_answer_timeout",
     "workflow_id",

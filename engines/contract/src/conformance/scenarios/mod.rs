@@ -4,4 +4,5 @@ mod activities;
 mod resets;
 mod runs;
 mod times;
+mod updates;
 mod workflows;
