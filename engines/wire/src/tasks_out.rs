@@ -1,5 +1,8 @@
 //! The tasks of workers as a service gives them.
 
+use std::time::Duration;
+
+use prost_wkt_types::Duration as ProtoDuration;
 use steadfast_core::{
     event::{EventKind, HistoryEvent},
     ids::EventId,
@@ -141,13 +144,18 @@ impl Wire {
             current_attempt_scheduled_time: Some(time_out(task.current_attempt_scheduled_time)),
             started_time: Some(time_out(task.started_time)),
             attempt: attempt_out(task.attempt),
-            schedule_to_close_timeout: timeout_out(task.timeouts.schedule_to_close_timeout),
-            start_to_close_timeout: timeout_out(task.timeouts.start_to_close_timeout),
-            heartbeat_timeout: timeout_out(task.timeouts.heartbeat_timeout),
+            schedule_to_close_timeout: said(task.timeouts.schedule_to_close_timeout),
+            start_to_close_timeout: said(task.timeouts.start_to_close_timeout),
+            heartbeat_timeout: said(task.timeouts.heartbeat_timeout),
             retry_policy: task.retry_policy.map(recorded_policy_out),
             ..PollActivityTaskQueueResponse::default()
         })
     }
+}
+
+/// A limit; that there is none is said too, because some workers refuse a task that leaves it out.
+fn said(limit: Option<Duration>) -> Option<ProtoDuration> {
+    Some(timeout_out(limit).unwrap_or_default())
 }
 
 fn time_of(events: &[HistoryEvent], id: EventId) -> Option<Timestamp> {
