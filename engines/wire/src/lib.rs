@@ -24,6 +24,6 @@ pub use self::{
     descriptions::pending_child_in,
     descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
     events::{EventReader, Home, read_history},
-    tasks::ONLY_QUERY,
+    tasks::{ONLY_QUERY, admitted_updates},
     values::{Wire, Wired},
 };

@@ -28,6 +28,7 @@ mod in_flight;
 mod python;
 #[path = "../conformance/races.rs"]
 mod races;
+mod reapplied;
 #[path = "../conformance/resets.rs"]
 mod resets;
 #[path = "../conformance/scopes.rs"]
