@@ -1,0 +1,39 @@
+// Where our server is not as a Temporal Service is.
+'use strict';
+
+// Scenes of what our server does not offer.
+const NOT_HERE = ['updateWithStart', 'schedules'];
+
+// Differences of fields, by where they are, each with its reason.
+const KNOWN = [
+  // What the vocabulary of our histories does not have.
+  /\.(workerVersion|sdkMetadata|useWorkflowBuildId|inheritBuildId|priority)$/,
+  /\.workflow(Task|Execution)\w+Attributes\.requestId$/,
+  /\.activityTaskStartedEventAttributes\.requestId$/,
+  // Deployments and builds of workers.
+  /\.indexedFields\.BuildIds$|\.described\[\d\]\.workflowExecutionInfo\.searchAttributes$/,
+  /\.(autoResetPoints|prevAutoResetPoints|mostRecentWorkerVersionStamp)$/,
+  // A patch is a search attribute where workers are asked for the metadata of their SDK.
+  /^operations\.histories\.QUEUE-all\.events from 35$/,
+  /^operations.*\.(TemporalChangeVersion|historyLength|parentInitiatedEventId)$/,
+  // What a service fills in that was not said.
+  /\.workflowTaskTimeout(\.seconds)?$|\.workflowTaskScheduledEventAttributes\.startToCloseTimeout\.seconds$/,
+  /\.defaultWorkflowTaskTimeout\.seconds$/,
+  /^starts.*\.workflowRunTimeout$/,
+  // A rejected update leaves its workflow task.
+  /^messages\.histories\.QUEUE-talks\.events from 16$|^messages.*\.historyLength$/,
+  // A failure that does not say of which kind it is is one of an application.
+  /^(failing|starts)\.values\[\d+\]\.error\.cause.*\.cause\.(name|details|nonRetryable)$/,
+  // Why nothing follows an execution whose time is over, and an activity that nobody took in time.
+  /^(starts|failing\.(values\[5\]|histories\.QUEUE-untaken)).*\.retryState$/,
+  // Who asked for an update that a reset applied again, at its end.
+  /^resets\..*\.workflowExecutionUpdateCompletedEventAttributes\.meta\.identity$/,
+  // What descriptions and lists have.
+  /\.(stateTransitionCount|runExpirationTime|requestIdInfos|firstRunId)$/,
+  /\.pendingActivities\[0\]\.activityOptions\.taskQueue\.(kind|normalName)$/,
+  /^starts\.described\[0\]\.pendingWorkflowTask$/,
+  // A list of one keyword is written as it was set.
+  /^lists\..*\.CustomKeywordField\.data$/,
+];
+
+module.exports = { NOT_HERE, KNOWN };
