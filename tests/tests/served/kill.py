@@ -29,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import uuid
 from pathlib import Path
 
@@ -386,7 +387,7 @@ def numbers():
         number += 1
 
 
-async def main(binary: str, server_kills: int, worker_kills: int, seed: int) -> None:
+async def main(binary: str, server_kills: int, worker_kills: int, seed: int) -> bool:
     folder = Path(tempfile.mkdtemp(prefix="steadfast-kill-"))
     journal = folder / "journal"
     with socket.socket() as free:
@@ -425,12 +426,13 @@ async def main(binary: str, server_kills: int, worker_kills: int, seed: int) -> 
         )
         if faults:
             print(f"{len(faults)} faults with seed {seed}; files are in {folder}", *faults[:30], sep="\n")
-            sys.exit(1)
-        print("all is well", flush=True)
-    except BaseException as error:
-        if not isinstance(error, SystemExit):
-            print(f"seed {seed}; files are in {folder}", flush=True)
-        raise
+            return False
+        print("all is well")
+        return True
+    except BaseException:
+        print(f"seed {seed}; files are in {folder}")
+        traceback.print_exc()
+        return False
     finally:
         for process in (server, worker):
             process.process.kill()
@@ -443,4 +445,8 @@ if __name__ == "__main__":
         asyncio.run(work(sys.argv[2]))
     else:
         given = [int(argument) for argument in sys.argv[2:5]]
-        asyncio.run(main(sys.argv[1], given[0], given[1], given[2] if len(given) > 2 else time.time_ns() % 100_000))
+        seed = given[2] if len(given) > 2 else time.time_ns() % 100_000
+        is_well = asyncio.run(main(sys.argv[1], given[0], given[1], seed))
+        sys.stdout.flush()
+        # What the SDK leaves running may hold the end of the interpreter.
+        os._exit(0 if is_well else 1)
