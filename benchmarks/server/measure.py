@@ -1,9 +1,10 @@
-"""Starts a server, calls it with Temporal's Python client, and prints what that cost.
+"""Starts a server, calls it with Temporal's Python client, has a Python worker work on it, and prints what that cost.
 
 usage: measure.py NAME -- COMMAND.. (in which PORT is replaced by a free one)
 """
 
 import asyncio
+import datetime
 import os
 import socket
 import statistics
@@ -12,11 +13,31 @@ import sys
 import time
 from pathlib import Path
 
+from temporalio import activity, workflow
 from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 CALLS = 1_000
 IN_FLIGHT = 32
 WORKFLOWS = 10_000
+# Workflows that a worker works on, and what each of them asks for, one after the other.
+WORKED_ON = 200
+ACTIVITIES = 10
+
+
+@activity.defn
+async def nothing(text: str) -> str:
+    return text
+
+
+@workflow.defn
+class Ten:
+    @workflow.run
+    async def run(self, text: str) -> str:
+        for _ in range(ACTIVITIES):
+            minute = datetime.timedelta(minutes=1)
+            text = await workflow.execute_activity(nothing, text, start_to_close_timeout=minute)
+        return text
 
 
 def cpu(pid):
@@ -53,6 +74,29 @@ async def at_a_time(count, call):
     return time.monotonic() - began
 
 
+async def work(client, pid, name, runs_in_memory):
+    """What workflows cost the server with a worker that keeps so many of them."""
+    queue = f"ten-{runs_in_memory}"
+    worker = Worker(
+        client,
+        task_queue=queue,
+        workflows=[Ten],
+        activities=[nothing],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_cached_workflows=runs_in_memory,
+    )
+
+    async def one(index):
+        await client.execute_workflow(Ten.run, "x", id=f"{queue}-{index}", task_queue=queue)
+
+    async with worker:
+        await at_a_time(20, lambda index: one(f"warm-{index}"))
+        before = cpu(pid)
+        took = await at_a_time(WORKED_ON, one)
+        cost = (cpu(pid) - before) / WORKED_ON / ACTIVITIES
+    return f"{name} {cost * 1e3:.2f} ms of CPU an activity, {WORKED_ON / took:.1f} workflows/s"
+
+
 async def measure(name, pid, address, began):
     client = await served(address)
     figures = [f"serves after {time.monotonic() - began:.2f} s"]
@@ -77,6 +121,9 @@ async def measure(name, pid, address, began):
         await start("idle", index)
         waits.append(time.monotonic() - began)
     figures.append(f"start at idle p50 {statistics.median(waits) * 1e3:.2f} ms")
+    figures.append(await work(client, pid, "sticky worker", 1_000))
+    figures.append(await work(client, pid, "worker that forgets", 0))
+    figures.append(f"memory after it {memory(pid):.0f} MB")
     left = WORKFLOWS - CALLS - 200
     if "file" not in name or "temporal" not in name:
         await at_a_time(left, lambda index: start("many", index))

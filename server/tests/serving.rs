@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn, os::unix::fs::PermissionsExt as _, pin::Pin, sync::Arc, time::Duration,
+};
 
 use prost::Message as _;
 use prost_wkt_types::Any;
@@ -25,7 +27,12 @@ use temporalio_protos::{
         workflowservice::v1 as proto,
     },
 };
-use tonic::{Code, Status};
+use tonic::{
+    Code, Status,
+    body::Body,
+    codegen::{Body as _, Service as _},
+    transport::{Channel, Endpoint},
+};
 
 mod asking;
 
@@ -576,6 +583,40 @@ async fn a_request_that_is_too_large_is_refused_and_the_next_one_is_answered() {
     let refused = client.start_workflow_execution(large).await.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange);
     client.start_workflow_execution(start("a")).await.unwrap();
+}
+
+/// Whether the answer with a history comes compressed to who takes that.
+async fn is_compressed(channel: &mut Channel, id: &str) -> bool {
+    let message = history(id).encode_to_vec();
+    let mut framed = vec![0];
+    framed.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+    framed.extend(message);
+    let path =
+        "/temporal.api.workflowservice.v1.WorkflowService/GetWorkflowExecutionHistory".to_owned();
+    let request = http::Request::post(path)
+        .header("content-type", "application/grpc")
+        .header("grpc-accept-encoding", "gzip")
+        .body(Body::new(String::from_utf8(framed).unwrap()));
+    poll_fn(|context| channel.poll_ready(context))
+        .await
+        .unwrap();
+    let mut answer = channel.call(request.unwrap()).await.unwrap().into_body();
+    let frame = poll_fn(|context| Pin::new(&mut answer).poll_frame(context)).await;
+    frame.unwrap().unwrap().into_data().unwrap()[0] == 1
+}
+
+/// Clients of several languages take compressed answers, and few answers are worth it.
+#[tokio::test]
+async fn only_a_large_answer_is_compressed() {
+    let (server, mut client) = serving(ServeOptions::default()).await;
+    let address = format!("http://{}", server.address());
+    let mut channel = Endpoint::new(address).unwrap().connect().await.unwrap();
+    for (id, bytes, expected) in [("small", 1, false), ("large", 100_000, true)] {
+        let mut request = start(id);
+        request.input.as_mut().unwrap().payloads[0].data = vec![b'1'; bytes];
+        client.start_workflow_execution(request).await.unwrap();
+        assert_eq!(is_compressed(&mut channel, id).await, expected, "{id}");
+    }
 }
 
 #[tokio::test]

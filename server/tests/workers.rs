@@ -7,10 +7,12 @@ use std::time::Duration;
 use steadfast_server::ServeOptions;
 use temporalio_protos::temporal::api::{
     command::v1::{
-        Command, CompleteWorkflowExecutionCommandAttributes, command::Attributes as CommandKind,
+        Command, CompleteWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes,
+        command::Attributes as CommandKind,
     },
-    common::v1::WorkflowExecution,
+    common::v1::{ActivityType, WorkflowExecution},
     enums::v1::EventType,
+    history::v1::history_event::Attributes as EventKind,
     taskqueue::v1::TaskQueue,
     worker::v1::WorkerHeartbeat,
     workflowservice::v1 as proto,
@@ -36,6 +38,10 @@ fn poll() -> proto::PollWorkflowTaskQueueRequest {
         worker_instance_key: "one".to_owned(),
         ..proto::PollWorkflowTaskQueueRequest::default()
     }
+}
+
+fn seconds(limit: Option<i64>) -> Option<prost_wkt_types::Duration> {
+    limit.map(|seconds| prost_wkt_types::Duration { seconds, nanos: 0 })
 }
 
 fn completes(task_token: Vec<u8>) -> proto::RespondWorkflowTaskCompletedRequest {
@@ -88,6 +94,98 @@ async fn a_task_is_given_once_and_answered_once() {
         .respond_workflow_task_completed(completes(vec![1, 2]))
         .await;
     assert_eq!(nonsense.unwrap_err().code(), Code::InvalidArgument);
+}
+
+/// Workers of some languages refuse an activity that leaves a limit out; so what was not said is zero, or follows from what
+/// was said. The numbers are those of a Temporal Service: from scheduling to the end, to the start, from the start to the end,
+/// and between heartbeats.
+#[tokio::test]
+async fn an_activity_comes_with_all_its_limits() {
+    let (_server, mut client) = serving(ServeOptions::default()).await;
+    let none = None;
+    for (run, given, expected) in [
+        (none, [none, none, Some(5), none], [0, 0, 5, 0]),
+        (none, [Some(9), none, Some(5), none], [9, 9, 5, 0]),
+        (none, [Some(9), none, none, none], [9, 9, 9, 0]),
+        (none, [Some(9), Some(7), none, none], [9, 7, 9, 0]),
+        (none, [none, Some(7), Some(5), none], [0, 7, 5, 0]),
+        (none, [none, none, Some(5), Some(30)], [0, 0, 5, 5]),
+        (Some(20), [none, none, Some(50), none], [20, 20, 20, 0]),
+        (
+            Some(20),
+            [Some(30), Some(40), Some(50), Some(3)],
+            [20, 20, 20, 3],
+        ),
+    ] {
+        let id = format!("{run:?} {given:?}");
+        let mut request = start(&id);
+        request.workflow_run_timeout = seconds(run);
+        client.start_workflow_execution(request).await.unwrap();
+        let task = client.poll_workflow_task_queue(poll()).await.unwrap();
+        let [overall, begin, close, heartbeat] = given.map(seconds);
+        let schedule = ScheduleActivityTaskCommandAttributes {
+            activity_id: "1".to_owned(),
+            activity_type: Some(ActivityType {
+                name: "act".to_owned(),
+            }),
+            task_queue: queue(),
+            schedule_to_close_timeout: overall,
+            schedule_to_start_timeout: begin,
+            start_to_close_timeout: close,
+            heartbeat_timeout: heartbeat,
+            ..ScheduleActivityTaskCommandAttributes::default()
+        };
+        let schedule = CommandKind::ScheduleActivityTaskCommandAttributes(schedule);
+        let answer = proto::RespondWorkflowTaskCompletedRequest {
+            namespace: namespace(),
+            task_token: task.into_inner().task_token,
+            commands: vec![Command {
+                attributes: Some(schedule),
+                ..Command::default()
+            }],
+            ..proto::RespondWorkflowTaskCompletedRequest::default()
+        };
+        client
+            .respond_workflow_task_completed(answer)
+            .await
+            .unwrap();
+        let asked = proto::PollActivityTaskQueueRequest {
+            namespace: namespace(),
+            task_queue: queue(),
+            ..proto::PollActivityTaskQueueRequest::default()
+        };
+        let task = client.poll_activity_task_queue(asked).await.unwrap();
+        let task = task.into_inner();
+        let told = [
+            task.schedule_to_close_timeout,
+            task.start_to_close_timeout,
+            task.heartbeat_timeout,
+        ];
+        let told = told.map(|limit| limit.expect(&id).seconds);
+        let policy = task.retry_policy.unwrap();
+        assert_eq!(policy.maximum_interval, seconds(Some(100)), "{id}");
+        assert_eq!(told, [expected[0], expected[2], expected[3]], "{id}");
+        let asked = proto::GetWorkflowExecutionHistoryRequest {
+            namespace: namespace(),
+            execution: task.workflow_execution,
+            ..proto::GetWorkflowExecutionHistoryRequest::default()
+        };
+        let history = client.get_workflow_execution_history(asked).await.unwrap();
+        let mut events = history.into_inner().history.unwrap().events.into_iter();
+        let recorded = events.find_map(|event| match event.attributes {
+            Some(EventKind::ActivityTaskScheduledEventAttributes(scheduled)) => Some([
+                scheduled.schedule_to_close_timeout,
+                scheduled.schedule_to_start_timeout,
+                scheduled.start_to_close_timeout,
+                scheduled.heartbeat_timeout,
+            ]),
+            _ => None,
+        });
+        let recorded = recorded
+            .unwrap()
+            .map(|limit| limit.unwrap_or_default().seconds);
+        assert_eq!(recorded, expected, "{id}");
+    }
 }
 
 /// A history that does not fit into the answer to a poll is read on where it ends, up to the start of the task, which is not

@@ -8,7 +8,10 @@ use steadfast_core::{
     task::{ActivityOutcome, TaskToken, WorkflowTask, WorkflowTaskFailure},
 };
 use steadfast_engine::ActivityLease;
-use steadfast_wire::values::{attempt, normal_queue, sticky_queue};
+use steadfast_wire::{
+    admitted_updates,
+    values::{attempt, normal_queue, sticky_queue},
+};
 use temporalio_protos::temporal::api::{
     enums::v1::TaskQueueType,
     taskqueue::v1::TaskQueueMetadata,
@@ -117,6 +120,8 @@ impl Poller {
             );
             return Ok(None);
         }
+        let admitted = admitted_updates(&response);
+        response.messages.extend(admitted);
         let token = WorkflowToken {
             token: std::mem::take(&mut response.task_token),
             identity: self.identity.clone(),

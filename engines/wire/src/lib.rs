@@ -27,7 +27,7 @@ pub use self::{
     descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
     events::{EventReader, Home, read_history},
     stages::{update_stage_in, update_stage_out},
-    tasks::ONLY_QUERY,
+    tasks::{ONLY_QUERY, admitted_updates},
     unmodelled::DESCRIPTORS,
     values::{Wire, Wired},
 };

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use steadfast_core::task::{ActivityTask, Query, TaskToken, Update, WorkflowTask};
 use temporalio_protos::temporal::api::{
-    protocol::v1::Message,
+    history::v1::history_event::Attributes as A,
+    protocol::v1::{Message, message::SequencingId},
     workflowservice::v1::{PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse},
 };
 
 use crate::{
-    commands::request_of,
+    commands::{any, request_of},
     events::EventReader,
     values::{
         Wire, Wired, activity_timeouts, attempt, event_id, execution_in, id, lacks, optional_id,
@@ -19,6 +20,41 @@ use crate::{
 
 /// The key of the question of a task that is only a question.
 pub const ONLY_QUERY: &str = "query";
+
+/// Requests for the updates that events of a task admit, which come in no message of their own: a reset applies them
+/// again. One that a worker saw before is not among them.
+#[must_use]
+pub fn admitted_updates(response: &PollWorkflowTaskQueueResponse) -> Vec<Message> {
+    let mut requests: Vec<Message> = Vec::new();
+    let is_of = |message: &Message, id: &String| message.protocol_instance_id == *id;
+    for event in response.history.iter().flat_map(|history| &history.events) {
+        match &event.attributes {
+            Some(A::WorkflowExecutionUpdateAdmittedEventAttributes(admitted))
+                if event.event_id > response.previous_started_event_id =>
+            {
+                let request = admitted.request.clone().unwrap_or_default();
+                let update_id = request.meta.clone().unwrap_or_default().update_id;
+                requests.push(Message {
+                    id: format!("{update_id}/request"),
+                    protocol_instance_id: update_id,
+                    body: Some(any("Request", &request)),
+                    sequencing_id: Some(SequencingId::EventId(event.event_id)),
+                });
+            }
+            Some(A::WorkflowExecutionUpdateAcceptedEventAttributes(accepted)) => {
+                requests.retain(|request| !is_of(request, &accepted.protocol_instance_id));
+            }
+            _ => {}
+        }
+    }
+    let said = &response.messages;
+    requests.retain(|request| {
+        !said
+            .iter()
+            .any(|other| is_of(other, &request.protocol_instance_id))
+    });
+    requests
+}
 
 impl Wire {
     /// A workflow task; `requests` are the messages that it came with, which are its updates. A question that it

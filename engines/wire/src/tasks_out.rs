@@ -1,8 +1,11 @@
 //! The tasks of workers as a service gives them.
 
+use std::time::Duration;
+
+use prost_wkt_types::Duration as ProtoDuration;
 use steadfast_core::{
     event::{EventKind, HistoryEvent},
-    ids::EventId,
+    ids::{EventId, UpdateId},
     task::{ActivityTask, Query, Update, WorkflowTask},
     time::Timestamp,
 };
@@ -44,7 +47,10 @@ impl Wire {
         let started_event_id = task.started_event_id;
         let mut messages = Vec::new();
         for update in task.updates {
-            messages.push(self.update_request_out(update, started_event_id)?);
+            // A worker takes one that an event admits from the event, and hangs when it comes twice.
+            if !is_admitted(&task.events, &update.update_id) {
+                messages.push(self.update_request_out(update, started_event_id)?);
+            }
         }
         let mut response = PollWorkflowTaskQueueResponse {
             task_token: task.token.0.as_slice().to_vec(),
@@ -141,14 +147,27 @@ impl Wire {
             current_attempt_scheduled_time: Some(time_out(task.current_attempt_scheduled_time)),
             started_time: Some(time_out(task.started_time)),
             attempt: attempt_out(task.attempt),
-            schedule_to_close_timeout: timeout_out(task.timeouts.schedule_to_close_timeout),
-            start_to_close_timeout: timeout_out(task.timeouts.start_to_close_timeout),
-            heartbeat_timeout: timeout_out(task.timeouts.heartbeat_timeout),
+            schedule_to_close_timeout: said(task.timeouts.schedule_to_close_timeout),
+            start_to_close_timeout: said(task.timeouts.start_to_close_timeout),
+            heartbeat_timeout: said(task.timeouts.heartbeat_timeout),
             retry_policy: task.retry_policy.map(recorded_policy_out),
             priority: priority_out(task.priority),
             ..PollActivityTaskQueueResponse::default()
         })
     }
+}
+
+/// A limit; that there is none is said too, because some workers refuse a task that leaves it out.
+fn said(limit: Option<Duration>) -> Option<ProtoDuration> {
+    Some(timeout_out(limit).unwrap_or_default())
+}
+
+/// Whether the events of a task have what admits an update.
+fn is_admitted(events: &[HistoryEvent], id: &UpdateId) -> bool {
+    events.iter().any(|event| match &event.kind {
+        EventKind::WorkflowExecutionUpdateAdmitted { update_id, .. } => update_id == id,
+        _ => false,
+    })
 }
 
 fn time_of(events: &[HistoryEvent], id: EventId) -> Option<Timestamp> {

@@ -10,7 +10,9 @@ use steadfast_core::{
 };
 use tracing::Instrument as _;
 
-use super::{Client, ClientError, HasHandle, WorkflowHandle, WorkflowStartOptions, refused, start_span};
+use super::{
+    Client, ClientError, HasHandle, WorkflowHandle, WorkflowStartOptions, refused, start_span,
+};
 use crate::{
     convert::Codec,
     definition::{RunDefinition, UpdateDefinition, UpdateOf, WorkflowDefinition},
@@ -519,13 +521,7 @@ impl Client {
         _update: U,
         update_input: U::Input,
         update_options: impl Into<UpdateOptions>,
-    ) -> Result<
-        (
-            <R::Workflow as HasHandle>::Handle,
-            UpdateHandle<U::Output>,
-        ),
-        ClientError,
-    >
+    ) -> Result<(<R::Workflow as HasHandle>::Handle, UpdateHandle<U::Output>), ClientError>
     where
         R: RunDefinition<Workflow: HasHandle>,
         U: UpdateDefinition<Workflow = R::Workflow>,

@@ -16,7 +16,9 @@ use crate::{
     gate::{Gate, Gated},
 };
 
-pub(crate) use steadfast_tests::harness::{Ctx, Flow, HOUR, SECOND, Script, Stage, define, saw};
+pub(crate) use steadfast_tests::harness::{
+    Ctx, Flow, HOUR, SECOND, Script, ScriptHandle, Stage, define, saw,
+};
 
 pub(crate) use crate::here::{MINUTE, REAL_TIME};
 

@@ -103,7 +103,7 @@ async fn an_update_starts_its_workflow(world: &World) {
     let (handle, proceeds) = proceed(world, &body, Fail, "u").await.unwrap();
     assert_eq!(proceeds, 1);
     let flow = world.find("w").await;
-    assert_eq!(handle.run_id(), Some(&flow.execution.run_id));
+    assert_eq!(handle.run_id(), Some(&flow.execution().await.run_id));
     flow.is(Running, WHOLE).await;
 }
 
@@ -140,7 +140,7 @@ async fn an_open_workflow_is_updated_if_the_policy_says_so(world: &World) {
     let ClientError::Engine(EngineError::AlreadyStarted { run_id }) = &refused else {
         panic!("{refused}");
     };
-    assert_eq!(*run_id, flow.execution.run_id);
+    assert_eq!(*run_id, flow.execution().await.run_id);
     flow.is(Running, "1 Started · 2-4 WT").await;
     assert_eq!(proceed(world, &body, UseExisting, "u").await.unwrap().1, 1);
     let updated = "1 Started · 2-4 WT · 5-7 WT · 8 UpdAccepted(u) · 9 UpdCompleted(u, accepted=8)";
@@ -161,10 +161,14 @@ async fn an_update_that_a_closed_run_completed_has_its_outcome(world: &World) {
     let body = define(until_told_once);
     let first = proceed(world, &body, Fail, "u").await.unwrap().0;
     first.result().await.unwrap();
-    let run = world.find("w").await.execution.run_id;
+    let run = world.find("w").await.execution().await.run_id;
     for policy in [Fail, UseExisting, TerminateExisting] {
         assert_eq!(proceed(world, &body, policy, "u").await.unwrap().1, 1);
-        assert_eq!(world.find("w").await.execution.run_id, run, "{policy:?}");
+        assert_eq!(
+            world.find("w").await.execution().await.run_id,
+            run,
+            "{policy:?}"
+        );
     }
     let options = start_options("w").id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate);
     let refused = world.client.update_with_start_workflow(
@@ -185,7 +189,7 @@ async fn an_update_that_a_closed_run_completed_has_its_outcome(world: &World) {
     );
     let again = proceed(world, &body, Fail, "another").await.unwrap();
     assert_eq!(again.1, 1);
-    assert_ne!(world.find("w").await.execution.run_id, run);
+    assert_ne!(world.find("w").await.execution().await.run_id, run);
 }
 
 /// What a run accepted and did not complete is no outcome to a request that starts.
@@ -329,7 +333,7 @@ async fn an_update_is_followed_by_its_id(world: &World) {
         .await
         .unwrap();
     assert_eq!(update.id().as_str(), "u");
-    assert_eq!(update.run_id(), Some(&flow.execution.run_id));
+    assert_eq!(update.run_id(), Some(&flow.execution().await.run_id));
     flow.proceed().await;
     let found = flow.handle.update_handle(Script::proceeded, "u").unwrap();
     let untyped = flow.handle.update_handle_by_id("u").unwrap();
@@ -408,7 +412,7 @@ async fn the_handle_of_a_run_that_was_found_reaches_the_current_one(world: &Worl
     second.settle().await;
     let (handle, proceeds) = proceed(world, &body, UseExisting, "u").await.unwrap();
     assert_eq!(proceeds, 1);
-    assert_eq!(handle.run_id(), Some(&second.execution.run_id));
+    assert_eq!(handle.run_id(), Some(&second.execution().await.run_id));
     assert_eq!(handle.proceeds().await.unwrap(), 1);
     let signalled = world
         .client

@@ -1,7 +1,7 @@
 //! Our own server judged by our own client of a Temporal Service, without any download: the scenarios of the conformance
 //! suite and of the Rust workflows beside it go through gRPC to an embedded engine, whose clock they move.
 //!
-//! A worker of Temporal's Python SDK works there too, where there is one.
+//! Workers of Temporal's Python and TypeScript SDKs work there too, where they are.
 //!
 //! Both the server's worker half and the engine that is a Temporal Service are what is judged; the embedded engine passes
 //! the same scenarios without anything in between.
@@ -25,14 +25,17 @@ mod harness;
 mod here;
 #[path = "../conformance/in_flight.rs"]
 mod in_flight;
+mod languages;
 mod python;
 #[path = "../conformance/races.rs"]
 mod races;
+mod reapplied;
 #[path = "../conformance/resets.rs"]
 mod resets;
 #[path = "../conformance/scopes.rs"]
 mod scopes;
 mod scripts;
+mod typescript;
 #[path = "../conformance/updates.rs"]
 mod updates;
 #[path = "../conformance/workflows.rs"]

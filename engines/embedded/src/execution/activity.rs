@@ -184,7 +184,8 @@ impl Activity {
                         Some(TimeoutType::Heartbeat),
                     )
                 });
-                earlier(close, heartbeat)
+                // When an attempt and the whole are late at once, no other attempt is in time.
+                return earlier(overall, earlier(close, heartbeat));
             }
         };
         earlier(own, overall)

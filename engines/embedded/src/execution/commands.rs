@@ -27,7 +27,7 @@ impl Execution {
         let kind = task.kind;
         // A worker elsewhere would have to be told that what it saw of the task never was.
         let may_vanish = kind == TaskKind::Speculative && !task.remote;
-        let checked = settle_commands(&mut completion.commands)
+        let checked = settle_commands(&mut completion.commands, &self.start.timeouts)
             .and_then(|()| self.check_commands(kind, &completion.commands, attributes));
         if let Err((cause, message)) = checked {
             let failure = Failure::new(
