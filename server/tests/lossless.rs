@@ -30,7 +30,7 @@ const RUNS: u64 = 60;
 const DEEP: usize = 5;
 
 /// Fields that are not in the event of the same name, or not made up, with the reason.
-const ELSEWHERE: [(&str, &str); 20] = [
+const ELSEWHERE: [(&str, &str); 21] = [
     // Requests.
     ("completion_callbacks", "they are refused"),
     (
@@ -64,6 +64,10 @@ const ELSEWHERE: [(&str, &str); 20] = [
     (
         "workflow_start_delay",
         "it is the wait before the first task",
+    ),
+    (
+        "binary_checksum",
+        "a service takes it and keeps it no longer",
     ),
     // Commands.
     ("backoff_start_interval", "it is refused"),

@@ -9,7 +9,7 @@ use steadfast_core::{
         ActivityId, ActivityType, EventId, Identity, RunId, TaskQueue, TimerId, WorkflowExecution,
         WorkflowId, WorkflowType,
     },
-    options::{ActivityTimeouts, ParentClosePolicy},
+    options::{ActivityTimeouts, ParentClosePolicy, Priority},
     payload::{Payload, PayloadMap, UserMetadata},
     retry::RetryPolicy,
     time::Timestamp,
@@ -52,6 +52,8 @@ pub struct WorkflowDescription {
     pub search_attributes: PayloadMap,
     /// Words for people about the run, with which it was started. A list does not tell them.
     pub user_metadata: Option<Box<UserMetadata>>,
+    /// How urgent its tasks are. Lists do not tell.
+    pub priority: Option<Box<Priority>>,
     /// The workflow task that waits for a worker, or that one has.
     pub pending_workflow_task: Option<PendingWorkflowTask>,
     /// Activities that have not ended.

@@ -11,8 +11,8 @@ use temporalio_protos::temporal::api::{
 
 use crate::values::{
     Wire, Wired, activity_timeouts, attempt, count, event_id, execution_in, id, optional_execution,
-    optional_id, optional_time, retry_policy_in, search_attributes_in, time_in, timeout_in,
-    type_name,
+    optional_id, optional_time, priority_in, retry_policy_in, search_attributes_in, time_in,
+    timeout_in, type_name,
 };
 
 impl Wire {
@@ -48,6 +48,7 @@ impl Wire {
             memo: self.memo_in(info.memo)?,
             search_attributes: search_attributes_in(info.search_attributes),
             user_metadata: None,
+            priority: priority_in(info.priority),
             pending_workflow_task: None,
             pending_activities: Vec::new(),
             pending_timers: Vec::new(),

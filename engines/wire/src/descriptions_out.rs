@@ -17,8 +17,8 @@ use crate::{
     events::Home,
     values::{
         Wire, Wired, attempt_out, count_out, duration_out, event_id_out, execution_out,
-        normal_queue, recorded_policy_out, search_attributes_out, text, time_out, timeout_out,
-        workflow_type,
+        normal_queue, priority_out, recorded_policy_out, search_attributes_out, text, time_out,
+        timeout_out, workflow_type,
     },
 };
 
@@ -69,6 +69,7 @@ impl Wire {
             ),
             task_queue: text(Some(description.task_queue)),
             first_run_id: text(Some(description.first_execution_run_id)),
+            priority: priority_out(description.priority),
             ..Default::default()
         })
     }

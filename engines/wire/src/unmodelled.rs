@@ -60,7 +60,6 @@ pub(crate) fn of_completed(
     let options = request.deployment_options.take();
     let deployment = options.filter(|options| !options.deployment_name.is_empty());
     of(proto::WorkflowTaskCompletedEventAttributes {
-        binary_checksum: std::mem::take(&mut request.binary_checksum),
         worker_version: request.worker_version_stamp.take(),
         sdk_metadata: request.sdk_metadata.take(),
         metering_metadata: request.metering_metadata.take(),

@@ -795,5 +795,5 @@ fn a_failure_of_no_kind_ends_an_activity() {
     let ActivityOutcome::Failed { failure, .. } = outcome else {
         panic!("{outcome:?}");
     };
-    assert!(matches!(failure.kind, FailureKind::Application { .. }));
+    assert!(matches!(failure.kind, FailureKind::Unspecified));
 }

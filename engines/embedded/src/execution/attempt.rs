@@ -128,8 +128,7 @@ impl Execution {
         let mut timed_out = TimedOut::activity(activity, &failure, timeout_type);
         let retry_state = match timeout_type {
             _ if cancel_requested => RetryState::CancelRequested,
-            TimeoutType::ScheduleToStart => RetryState::NonRetryableFailure,
-            TimeoutType::ScheduleToClose => RetryState::Timeout,
+            TimeoutType::ScheduleToStart | TimeoutType::ScheduleToClose => RetryState::Timeout,
             TimeoutType::StartToClose | TimeoutType::Heartbeat => {
                 // The next attempt sees the failure without what led to it.
                 let mut own = failure.clone();

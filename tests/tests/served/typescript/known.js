@@ -8,6 +8,8 @@ const NOT_HERE = ['schedules'];
 const KNOWN = [
   // What the vocabulary of our histories does not have.
   /\.workerVersion$/,
+  // The flags of an SDK are a set: they come in an order of chance.
+  /\.sdkMetadata\.coreUsedFlags\[\d\]$/,
   /\.workflow(Task|Execution)\w+Attributes\.requestId$/,
   /\.activityTaskStartedEventAttributes\.requestId$/,
   // Deployments and builds of workers.
@@ -19,8 +21,9 @@ const KNOWN = [
   /^starts.*\.workflowRunTimeout$/,
   // A rejected update leaves its workflow task.
   /^messages\.histories\.QUEUE-talks\.events from 16$|^messages.*\.historyLength$/,
-  // Why nothing follows an execution whose time is over, and an activity that nobody took in time.
-  /^(starts|failing\.(values\[5\]|histories\.QUEUE-untaken)).*\.retryState$/,
+  /^updateWithStart\.histories\.QUEUE-both\.events from 11$/,
+  // Why nothing follows an execution whose time is over.
+  /^starts.*\.retryState$/,
   // Who asked for an update that a reset applied again, at its end.
   /^resets\..*\.workflowExecutionUpdateCompletedEventAttributes\.meta\.identity$/,
   // What descriptions and lists have.

@@ -256,7 +256,7 @@ macro_rules! __scenarios_of_activities {
         advance 5s
         idle act
         task w: complete
-        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActTimedOut(sched=5, timeout,SCHEDULE_TO_START "activity ScheduleToStart timeout", NON_RETRYABLE_FAILURE) · 7-9 WT · 10 Completed
+        events w: 1 Started · 2-4 WT · 5 ActScheduled(act) · 6 ActTimedOut(sched=5, timeout,SCHEDULE_TO_START "activity ScheduleToStart timeout", TIMEOUT) · 7-9 WT · 10 Completed
     "#
     a_schedule_to_close_timeout_bounds_the_retries: r#"
         start w

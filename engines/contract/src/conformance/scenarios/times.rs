@@ -50,7 +50,7 @@ macro_rules! __scenarios_of_times {
     /// Of more than the end of time nothing overflows.
     limits_beyond_the_end_of_time_are_no_limits: r#"
         start w run=18446744073709551615s execution=18446744073709551615s
-        task w: timer t 18446744073709551615s; schedule a close=18446744073709551615s start=18446744073709551615s heartbeat=18446744073709551615s initial=18446744073709551615s
+        task w: timer t 18446744073709551615s; schedule a close=18446744073709551615s start=18446744073709551615s heartbeat=18446744073709551615s initial=1000000000s
         act a
         advance 1000s
         failed a Boom first
