@@ -781,7 +781,7 @@ fn an_activity_needs_its_id_that_of_its_workflow_and_a_failure_to_fail() {
     assert_eq!(text("order", "5"), "Failure is not set on request.");
 }
 
-/// A failure of no kind is one of an application, as everywhere.
+/// A failure of no kind stays one.
 #[test]
 fn a_failure_of_no_kind_ends_an_activity() {
     let (_, outcome) = Wire::default()
