@@ -24,32 +24,18 @@ const OPERATOR_SERVICE: &str = "temporal.api.operatorservice.v1.OperatorService/
 
 /// A method of one of Temporal's services.
 macro_rules! method {
-    (workflow $name:ident $does:ident $handler:path) => {
-        Method {
-            name: concat!(
-                "temporal.api.workflowservice.v1.WorkflowService/",
-                stringify!($name)
-            ),
-            does: Does::$does,
-            answer: |api, max_bytes, request| unary(api, max_bytes, request, $handler),
-        }
+    (operator $($method:tt)+) => {
+        method!("temporal.api.operatorservice.v1.OperatorService/", $($method)+)
     };
-    (test $name:ident $does:ident $handler:path) => {
-        Method {
-            name: concat!(
-                "temporal.api.testservice.v1.TestService/",
-                stringify!($name)
-            ),
-            does: Does::$does,
-            answer: |api, max_bytes, request| unary(api, max_bytes, request, $handler),
-        }
+    (test $($method:tt)+) => {
+        method!("temporal.api.testservice.v1.TestService/", $($method)+)
     };
-    (operator $name:ident $does:ident $handler:path) => {
+    (workflow $($method:tt)+) => {
+        method!("temporal.api.workflowservice.v1.WorkflowService/", $($method)+)
+    };
+    ($service:literal, $name:ident $does:ident $handler:path) => {
         Method {
-            name: concat!(
-                "temporal.api.operatorservice.v1.OperatorService/",
-                stringify!($name)
-            ),
+            name: concat!($service, stringify!($name)),
             does: Does::$does,
             answer: |api, max_bytes, request| unary(api, max_bytes, request, $handler),
         }
@@ -89,6 +75,7 @@ pub(crate) static METHODS: &[Method] = &[
     method!(workflow ListBatchOperations Looks quiet::list_batch_operations),
     method!(workflow ListNamespaces Looks system::list_namespaces),
     method!(workflow ListSchedules Looks quiet::list_schedules),
+    method!(workflow ListTaskQueuePartitions Looks task_queues::list_partitions),
     method!(workflow ListWorkerDeployments Looks quiet::list_worker_deployments),
     method!(workflow ListWorkers Looks workers::list),
     method!(workflow ListWorkflowExecutions Looks executions::list),

@@ -8,9 +8,13 @@ use steadfast_wire::values::{duration_out, time_out};
 use temporalio_protos::temporal::api::{
     enums::v1::{DescribeTaskQueueMode, TaskQueueType},
     taskqueue::v1::{
-        PollerInfo, TaskQueueStats, TaskQueueStatus, TaskQueueTypeInfo, TaskQueueVersionInfo,
+        PollerInfo, TaskQueuePartitionMetadata, TaskQueueStats, TaskQueueStatus, TaskQueueTypeInfo,
+        TaskQueueVersionInfo,
     },
-    workflowservice::v1::{DescribeTaskQueueRequest, DescribeTaskQueueResponse},
+    workflowservice::v1::{
+        DescribeTaskQueueRequest, DescribeTaskQueueResponse, ListTaskQueuePartitionsRequest,
+        ListTaskQueuePartitionsResponse,
+    },
 };
 use tonic::Status;
 
@@ -18,6 +22,22 @@ use crate::{api::Api, method::Reply, refusal::status_of};
 
 /// How many tasks a second a queue gives if nobody limits it, as a service says.
 const UNLIMITED: f64 = 100_000.0;
+
+/// A queue has one partition, and it is here.
+pub(super) async fn list_partitions(
+    api: Arc<Api>,
+    request: ListTaskQueuePartitionsRequest,
+) -> Reply<ListTaskQueuePartitionsResponse> {
+    api.check_namespace(&request.namespace)?;
+    let partitions = vec![TaskQueuePartitionMetadata {
+        key: request.task_queue.unwrap_or_default().name,
+        owner_host_name: api.address.clone(),
+    }];
+    Ok(ListTaskQueuePartitionsResponse {
+        activity_task_queue_partitions: partitions.clone(),
+        workflow_task_queue_partitions: partitions,
+    })
+}
 
 #[expect(deprecated, reason = "the command line and older SDKs ask in this way")]
 pub(super) async fn describe(

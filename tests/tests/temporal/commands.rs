@@ -106,6 +106,8 @@ impl Wait {
 const COMMANDS: &str = r#"
 operator cluster health
 operator cluster system
+operator cluster describe
+operator cluster list
 operator search-attribute create --name Customer --type Keyword
 wait
 workflow start -t commands --type Quick -w quick1 -i "a" --search-attribute Customer="acme" --memo k="v"
@@ -116,7 +118,14 @@ workflow start -t commands --type Wait -w wait1
 workflow start -t commands --type Wait -w wait2
 workflow start -t commands --type Wait -w wait3 --start-delay 1s
 workflow signal-with-start -t commands --type Wait -w wait4 --signal-name go --signal-input 3
+workflow execute-update-with-start -t commands --type Wait -w wait5 --update-name add --update-input 3 --id-conflict-policy UseExisting
+workflow start-update-with-start -t commands --type Wait -w wait5 --update-name add --update-input 3 --id-conflict-policy UseExisting --update-wait-for-stage accepted
+workflow execute-update-with-start -t commands --type Wait -w wait5 --update-name add --update-input 3 --id-conflict-policy Fail
+workflow start -t commands --type Wait -w wait6 --static-summary sum --static-details det
 wait
+workflow list --limit 2
+workflow list -q WorkflowId~BETWEEN~'a'~AND~'r'
+workflow list -q CloseTime~IS~NULL
 workflow list -q WorkflowType='Quick'~AND~ExecutionStatus='Completed'
 workflow list -q WorkflowId~STARTS_WITH~'wai'~AND~StartTime~>~'2020-01-01T00:00:00Z'~ORDER~BY~StartTime~DESC
 workflow list -q Customer='acme'~OR~Customer~IN~('x','y')
@@ -126,6 +135,17 @@ workflow list -q WorkflowId~=~
 workflow list --archived
 workflow count
 workflow count -q ExecutionStatus='Running'
+workflow count -q GROUP~BY~ExecutionStatus
+workflow describe -w wait6
+workflow describe -w quick1
+workflow describe -w fails1
+workflow describe -w quick1 --reset-points
+workflow show -w quick1 --detailed
+workflow stack -w wait6
+workflow metadata -w wait6
+workflow query -w wait6 --type nosuch
+workflow query -w quick1 --type __stack_trace
+workflow trace -w quick1
 workflow describe -w nobody
 workflow show -w quick1
 workflow show -w fails1
@@ -162,20 +182,59 @@ workflow signal -w wait1 --name end
 workflow result -w wait1
 workflow show -w wait1
 activity complete -w wait1 -a outside --result "ok"
+activity fail -w wait6 -a outside --reason no
+task-queue describe -t commands
+task-queue describe -t commands --legacy-mode
+task-queue list-partition -t commands
+workflow pause -w wait6
+workflow terminate -w wait6 --reason because
 workflow delete -w fails1 -y
 workflow delete -w nobody -y
 worker list
+worker count
 worker deployment list
 operator nexus endpoint list
 activity list
 workflow list --namespace nobodys
 "#;
 
+/// What differs in descriptions.
+const DESCRIBED: &str =
+    "workers have no builds, state transitions are not counted, and bytes are those of the file";
+
 /// What differs, and why.
 const EXPECTED: &[(&str, &str)] = &[
     (
         "operator cluster system",
         "it claims only what holds: no schedules, no eager start",
+    ),
+    (
+        "workflow execute-update-with-start -t commands --type Wait -w wait5 --update-name add --update-input 3 --id-conflict-policy Fail",
+        "it says in words of its own that the workflow is started, by which run",
+    ),
+    ("workflow describe -w wait6", DESCRIBED),
+    ("workflow describe -w quick1", DESCRIBED),
+    ("workflow describe -w fails1", DESCRIBED),
+    (
+        "workflow describe -w quick1 --reset-points",
+        "workers have no builds of which runs would be reset",
+    ),
+    (
+        "workflow show -w quick1 --detailed",
+        "a worker in the engine's process does not say which SDK it is, and limits of zero are none",
+    ),
+    (
+        "activity fail -w wait6 -a outside --reason no",
+        "it says more of what may have become of the activity",
+    ),
+    ("task-queue describe -t commands", "rates are not measured"),
+    (
+        "task-queue describe -t commands --legacy-mode",
+        "there are no versions of workers",
+    ),
+    (
+        "workflow pause -w wait6",
+        "neither offers it, each in its words",
     ),
     (
         "workflow reset -w quick1 -e 2 --reason r",
@@ -247,6 +306,11 @@ fn masked(text: &str, cli: &Cli) -> String {
     for line in text.lines() {
         let words: Vec<String> = line.split_whitespace().map(word).collect();
         let line = words.join(" ");
+        // The service numbers its tasks, and counts bytes of its own.
+        let line = match line.split_once(": ") {
+            Some((name @ ("taskId" | "historySizeBytes" | "requestId"), _)) => name.to_owned(),
+            _ => line,
+        };
         // How long ago something was.
         let line = line.replace(" second ago", " seconds ago");
         let _ = writeln!(lines, "{}", without_ages(&line));
@@ -271,7 +335,13 @@ fn without_ages(line: &str) -> String {
 }
 
 fn word(word: &str) -> String {
-    let is_id = word.len() == 36 && word.matches('-').count() == 4;
+    let word = word.trim_start_matches('(').trim_end_matches(')');
+    // A worker's identity has the id of its process before its own.
+    let id = word.rsplit('@').next().unwrap_or(word);
+    let is_id = id.len() == 36 && id.matches('-').count() == 4;
+    if word.starts_with("127.0.0.1:") {
+        return "ADDRESS".to_owned();
+    }
     let is_time = word.len() >= 20 && word.contains('T') && word.ends_with('Z');
     let is_length = word
         .strip_suffix('s')
