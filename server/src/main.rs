@@ -41,7 +41,7 @@ struct Serve {
     #[arg(long)]
     memory: bool,
     /// Skips time while nobody has anything to do, for tests. It is locked until somebody unlocks it.
-    #[arg(long, requires = "memory")]
+    #[arg(long, conflicts_with = "file")]
     time_skipping: bool,
     /// The address to listen at.
     #[arg(long, default_value = "127.0.0.1", conflicts_with = "unix_socket")]

@@ -79,7 +79,21 @@ impl TimeSkipping {
 
     /// Waits until the clock shows a time.
     pub(crate) async fn sleep_until(&self, time: Timestamp) {
-        let _sleeper = Sleeper::new(self, time);
+        self.sleep(Sleeper::new(self, time)).await;
+    }
+
+    /// Takes one lock away until the clock shows a time.
+    pub(crate) async fn unlock_until(&self, time: Timestamp) -> Result<(), Status> {
+        // It sleeps before it is unlocked: the clock must not go beyond that.
+        let mut sleeper = Sleeper::new(self, time);
+        self.unlock()?;
+        sleeper.locks_again = true;
+        self.sleep(sleeper).await;
+        Ok(())
+    }
+
+    async fn sleep(&self, sleeper: Sleeper<'_>) {
+        let time = sleeper.until;
         loop {
             let moved = self.moved.notified();
             if self.clock.now() >= time {
@@ -98,20 +112,27 @@ impl TimeSkipping {
             let passed = seen.elapsed();
             seen += passed;
             self.clock.advance(passed);
-            while self.locks().count == 0 && self.is_at_rest(&mut rest).await {
-                let Some(next) = self.next() else { break };
-                self.clock.advance(next.since(self.clock.now()));
+            while self.is_at_rest(&mut rest).await && self.skip() {
                 self.moved.notify_waiters();
             }
             self.moved.notify_waiters();
         }
     }
 
-    /// When the next thing is due.
-    fn next(&self) -> Option<Timestamp> {
-        let sleeper = self.locks().sleepers.keys().next().copied();
-        let timer = self.clock.next_timer();
-        sleeper.into_iter().chain(timer).min()
+    /// Goes to what is due next, if time may be skipped. It may not while somebody wakes up: the clock waits for what they
+    /// do. Who locks it meanwhile waits, so that it stands where it is locked.
+    fn skip(&self) -> bool {
+        let locks = self.locks();
+        let now = self.clock.now();
+        let sleeper = locks.sleepers.keys().next().copied();
+        if locks.count > 0 || sleeper.is_some_and(|until| until <= now) {
+            return false;
+        }
+        let next = sleeper.into_iter().chain(self.clock.next_timer()).min();
+        if let Some(next) = next {
+            self.clock.advance(next.since(now));
+        }
+        next.is_some()
     }
 
     /// Whether nobody does anything, and no task has a worker that will take it.
@@ -151,14 +172,18 @@ impl Rest {
 struct Sleeper<'a> {
     time_skipping: &'a TimeSkipping,
     until: Timestamp,
+    /// Whether a lock was taken away for as long, which comes back even if whoever asked has gone.
+    locks_again: bool,
 }
 
 impl<'a> Sleeper<'a> {
     fn new(time_skipping: &'a TimeSkipping, until: Timestamp) -> Self {
-        *time_skipping.locks().sleepers.entry(until).or_default() += 1;
+        let mut locks = time_skipping.locks();
+        *locks.sleepers.entry(until).or_default() += 1;
         Self {
             time_skipping,
             until,
+            locks_again: false,
         }
     }
 }
@@ -172,5 +197,6 @@ impl Drop for Sleeper<'_> {
                 locks.sleepers.remove(&self.until);
             }
         }
+        locks.count += u64::from(self.locks_again);
     }
 }

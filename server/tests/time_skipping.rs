@@ -130,6 +130,23 @@ async fn whoever_sleeps_is_slept_for() {
     assert_eq!(unbalanced.unwrap_err().code(), Code::FailedPrecondition);
 }
 
+/// While somebody wakes up, the clock does not go on to what is due next.
+#[tokio::test]
+async fn nobody_is_overslept() {
+    let (_server, mut client, mut time) = skipping().await;
+    for number in 1..=50 {
+        let mut request = start(&format!("w{number}"));
+        request.workflow_run_timeout = days(1_000);
+        client.start_workflow_execution(request).await.unwrap();
+        let before = now(&mut time).await;
+        time.unlock_time_skipping_with_sleep(SleepRequest { duration: days(2) })
+            .await
+            .unwrap();
+        let after = now(&mut time).await;
+        assert!(after < before + 3 * DAY, "{number}: {before} {after}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_does_not_skip_time_says_so() {
     let (server, _client) = serving(ServeOptions::default()).await;

@@ -73,19 +73,9 @@ pub(super) async fn unlock_while_sleeping(
     api: Arc<Api>,
     request: proto::SleepRequest,
 ) -> Reply<proto::SleepResponse> {
-    /// Locks again, also if the caller has gone.
-    struct Unlocked<'a>(&'a TimeSkipping);
-    impl Drop for Unlocked<'_> {
-        fn drop(&mut self) {
-            self.0.lock();
-        }
-    }
     let time_skipping = time_skipping(&api)?;
     let until = after(time_skipping.now(), request.duration)?;
-    time_skipping.unlock()?;
-    let unlocked = Unlocked(time_skipping);
-    time_skipping.sleep_until(until).await;
-    drop(unlocked);
+    time_skipping.unlock_until(until).await?;
     Ok(proto::SleepResponse {})
 }
 
