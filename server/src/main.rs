@@ -140,6 +140,13 @@ async fn run(given: Serve, locked: bool) -> Result<(), Box<dyn std::error::Error
         clock.set(now());
         clock
     });
+    if let Some(file) = given
+        .file
+        .as_ref()
+        .filter(|file| given.read_only && !file.exists())
+    {
+        return Err(format!("there is no file `{}` to look into", file.display()).into());
+    }
     let mut options = ServeOptions::default();
     options = match &given.unix_socket {
         Some(path) => options.listen_at_socket(path),
