@@ -26,7 +26,13 @@ static EVENT: LazyLock<MessageDescriptor> = LazyLock::new(|| {
 });
 
 /// What an event in which nothing else is set says.
-fn of(attributes: impl Into<Attributes>) -> Option<Box<Unmodelled>> {
+fn of<A>(attributes: A) -> Option<Box<Unmodelled>>
+where
+    A: Default + Into<Attributes> + PartialEq,
+{
+    if attributes == A::default() {
+        return None;
+    }
     let event = proto::HistoryEvent {
         attributes: Some(attributes.into()),
         ..proto::HistoryEvent::default()
@@ -39,9 +45,6 @@ pub(crate) fn of_start(
     versioning_override: Option<VersioningOverride>,
     time_skipping_config: Option<TimeSkippingConfig>,
 ) -> Option<Box<Unmodelled>> {
-    if versioning_override.is_none() && time_skipping_config.is_none() {
-        return None;
-    }
     of(proto::WorkflowExecutionStartedEventAttributes {
         versioning_override,
         time_skipping_config,
@@ -84,55 +87,45 @@ pub(crate) fn of_completed(
 )]
 pub(crate) fn of_command(command: &Command) -> Option<Box<Unmodelled>> {
     match command {
-        Command::ScheduleActivityTaskCommandAttributes(a) if a.use_workflow_build_id => {
+        Command::ScheduleActivityTaskCommandAttributes(a) => {
             of(proto::ActivityTaskScheduledEventAttributes {
-                use_workflow_build_id: true,
+                use_workflow_build_id: a.use_workflow_build_id,
                 ..Default::default()
             })
         }
-        Command::RecordMarkerCommandAttributes(a) if a.header.is_some() => {
-            of(proto::MarkerRecordedEventAttributes {
-                header: a.header.clone(),
-                ..Default::default()
-            })
-        }
+        Command::RecordMarkerCommandAttributes(a) => of(proto::MarkerRecordedEventAttributes {
+            header: a.header.clone(),
+            ..Default::default()
+        }),
         Command::StartChildWorkflowExecutionCommandAttributes(a) => {
-            let said = proto::StartChildWorkflowExecutionInitiatedEventAttributes {
+            of(proto::StartChildWorkflowExecutionInitiatedEventAttributes {
                 control: a.control.clone(),
                 inherit_build_id: a.inherit_build_id,
                 versioning_override: a.versioning_override.clone(),
                 ..Default::default()
-            };
-            (said != Default::default()).then(|| of(said))?
+            })
         }
-        Command::RequestCancelExternalWorkflowExecutionCommandAttributes(a)
-            if !a.control.is_empty() =>
-        {
-            of(
-                proto::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
-                    control: a.control.clone(),
-                    ..Default::default()
-                },
-            )
-        }
-        Command::SignalExternalWorkflowExecutionCommandAttributes(a) if !a.control.is_empty() => {
-            of(
-                proto::SignalExternalWorkflowExecutionInitiatedEventAttributes {
-                    control: a.control.clone(),
-                    ..Default::default()
-                },
-            )
-        }
+        Command::RequestCancelExternalWorkflowExecutionCommandAttributes(a) => of(
+            proto::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
+                control: a.control.clone(),
+                ..Default::default()
+            },
+        ),
+        Command::SignalExternalWorkflowExecutionCommandAttributes(a) => of(
+            proto::SignalExternalWorkflowExecutionInitiatedEventAttributes {
+                control: a.control.clone(),
+                ..Default::default()
+            },
+        ),
         Command::ContinueAsNewWorkflowExecutionCommandAttributes(a) => {
-            let said = proto::WorkflowExecutionContinuedAsNewEventAttributes {
+            of(proto::WorkflowExecutionContinuedAsNewEventAttributes {
                 initiator: a.initiator,
                 failure: a.failure.clone(),
                 last_completion_result: a.last_completion_result.clone(),
                 inherit_build_id: a.inherit_build_id,
                 initial_versioning_behavior: a.initial_versioning_behavior,
                 ..Default::default()
-            };
-            (said != Default::default()).then(|| of(said))?
+            })
         }
         _ => None,
     }
