@@ -131,15 +131,8 @@ fn test_server(given: &[String]) -> (Box<Serve>, bool) {
     }
 }
 
-/// The clock that skips time, if it does.
-type Clock = Option<ManualClock>;
-
 async fn run(given: Serve, locked: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let clock: Clock = given.time_skipping.then(|| {
-        let clock = ManualClock::default();
-        clock.set(now());
-        clock
-    });
+    let clock = given.time_skipping.then(|| ManualClock::at(now()));
     if let Some(file) = given
         .file
         .as_ref()
@@ -180,7 +173,7 @@ async fn run(given: Serve, locked: bool) -> Result<(), Box<dyn std::error::Error
 
 fn engine_options(
     given: &Serve,
-    clock: Clock,
+    clock: Option<ManualClock>,
 ) -> Result<EmbeddedOptions, Box<dyn std::error::Error>> {
     let mut options = match &given.file {
         Some(file) => EmbeddedOptions::file(file),
