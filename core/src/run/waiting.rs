@@ -19,7 +19,8 @@ impl Run {
     #[must_use]
     pub fn scopes_in_words(&self) -> String {
         let mut text = String::new();
-        for (depth, id) in self.scopes.walk() {
+        let mut scopes = self.scopes.walk().into_iter().peekable();
+        while let Some((depth, id)) = scopes.next() {
             let indent = "  ".repeat(depth);
             let name = match (id, depth) {
                 (ScopeId::ROOT, _) => "the workflow's own scope",
@@ -30,11 +31,18 @@ impl Run {
             if let Some(reason) = self.scopes.reason(id) {
                 let _ = write!(text, ", cancelled: {}", OneLine(reason));
             }
+            let members = self.scopes.members(id);
+            let open = members
+                .into_iter()
+                .filter_map(|operation| self.operations.get(&operation));
+            let open: Vec<String> = open.map(Operation::describe).collect();
+            let has_scopes = scopes.peek().is_some_and(|(below, _)| *below > depth);
+            if open.is_empty() && !has_scopes {
+                text.push_str("; nothing is open in it");
+            }
             text.push('\n');
-            for operation in self.scopes.members(id) {
-                if let Some(operation) = self.operations.get(&operation) {
-                    let _ = writeln!(text, "{indent}  - {}", operation.describe());
-                }
+            for operation in open {
+                let _ = writeln!(text, "{indent}  - {operation}");
             }
         }
         text

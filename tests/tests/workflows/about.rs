@@ -106,7 +106,7 @@ async fn a_workflow_tells_its_handlers_and_its_scopes() {
             scopes().await,
             [
                 "- the workflow's own scope, cancelled: enough",
-                "  - a scope, cancelled: enough",
+                "  - a scope, cancelled: enough; nothing is open in it",
                 "- a disconnected scope",
                 "  - waits for timer `2`"
             ]
