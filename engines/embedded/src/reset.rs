@@ -133,7 +133,9 @@ impl Core {
             }
             Found::Closed(_) | Found::Missing => None,
         };
-        check_point(base_events, point)?;
+        let started = open.and_then(|key| self.executions.get(&key));
+        let started = started.map(Execution::open_task_events).unwrap_or_default();
+        check_point(base_events, &started, point)?;
         let new_run = new_run_id();
         if let Some(key) = open {
             let ended = self.end_for_reset(key, &request.reason, now)?;
@@ -330,11 +332,21 @@ fn last_task(prefix: &[HistoryEvent]) -> Option<(EventId, Option<EventId>)> {
     None
 }
 
-/// Refuses a point that does not end or start a workflow task, naming those that do.
-fn check_point(events: &[HistoryEvent], point: EventId) -> Result<(), EngineError> {
-    let points = valid_points(events);
+/// Refuses a point that does not end or start a workflow task, naming those that do. `open` is what is recorded with the
+/// answer to a task that a worker has.
+fn check_point(
+    events: &[HistoryEvent],
+    open: &[HistoryEvent],
+    point: EventId,
+) -> Result<(), EngineError> {
+    let points = valid_points(events, open);
     if points.contains(&point) {
         return Ok(());
+    }
+    if points.is_empty() {
+        return Err(EngineError::invalid(format!(
+            "event {point} is not a point to reset to; there is none yet, as no worker has had a workflow task of this run"
+        )));
     }
     let named: Vec<String> = points
         .iter()
@@ -353,35 +365,21 @@ fn check_point(events: &[HistoryEvent], point: EventId) -> Result<(), EngineErro
 }
 
 /// The events to which a run can be reset.
-fn valid_points(events: &[HistoryEvent]) -> Vec<EventId> {
+fn valid_points(events: &[HistoryEvent], open: &[HistoryEvent]) -> Vec<EventId> {
     let mut points = Vec::new();
-    let mut after_scheduled = None;
-    let mut open_task = false;
-    for event in events {
-        if after_scheduled.take().is_some() {
+    let mut is_after_scheduled = false;
+    for event in events.iter().chain(open) {
+        if std::mem::take(&mut is_after_scheduled) {
             points.push(event.event_id);
         }
         match &event.kind {
-            EventKind::WorkflowTaskScheduled { .. } => {
-                after_scheduled = Some(event.event_id.next());
-                open_task = true;
-            }
-            EventKind::WorkflowTaskStarted { .. } => points.push(event.event_id),
-            EventKind::WorkflowTaskCompleted { .. }
+            EventKind::WorkflowTaskScheduled { .. } => is_after_scheduled = true,
+            EventKind::WorkflowTaskStarted { .. }
+            | EventKind::WorkflowTaskCompleted { .. }
             | EventKind::WorkflowTaskFailed { .. }
-            | EventKind::WorkflowTaskTimedOut { .. } => {
-                points.push(event.event_id);
-                open_task = false;
-            }
+            | EventKind::WorkflowTaskTimedOut { .. } => points.push(event.event_id),
             _ => {}
         }
-    }
-    // A task that waits, or that is with a worker, will be started by the next event.
-    if open_task
-        && let Some(last) = events.last()
-        && !last.kind.is_closing()
-    {
-        points.push(last.event_id.next());
     }
     points.dedup();
     points

@@ -122,6 +122,18 @@ macro_rules! __scenarios_of_resets {
         act a attempt=1 details=
         events w run=2: 1 Started · 2-4 WT · 5 ActScheduled(a) · 6 Signaled(s) · 7 WTScheduled · 8 WTStarted · 9 WTFailed(RESET_WORKFLOW, resetWorkflow "act", identity=history-service, baseRunId,newRunId set) · 10 WTScheduled
     "#
+    /// There is no task to begin again with, not even the one that waits.
+    a_run_that_no_worker_has_had_is_not_reset: r#"
+        start w
+        reset w 1 rsn => event
+        reset w 2 rsn => event
+        reset w 3 rsn => event
+        reset w 4 rsn => event
+        take w
+        reset w 3 rsn
+        events w run=1: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(FORCE_CLOSE_COMMAND, identity=history-service) · 5 Terminated(reason=rsn, identity=history-resetter)
+        events w run=2: 1 Started · 2 WTScheduled · 3 WTStarted · 4 WTFailed(RESET_WORKFLOW, resetWorkflow "rsn", identity=history-service, baseRunId,newRunId set) · 5 WTScheduled
+    "#
     /// Scenario 199: cancelled before the point, dispatched again, and told at once.
     s199_a_cancelled_activity_is_dispatched_again: r#"
         start w
