@@ -10,7 +10,10 @@ use std::{
 
 use rusqlite::types::Value;
 use serde_json::Value as Json;
-use steadfast_core::payload::{Payload, PayloadMap};
+use steadfast_core::{
+    ids::Namespace,
+    payload::{Payload, PayloadMap},
+};
 use steadfast_engine::{
     REPORTED_PROBLEMS, SearchAttributeType, SearchAttributes,
     spelling::{enums::SEARCH_ATTRIBUTE_TYPES, time::parse_timestamp},
@@ -110,12 +113,15 @@ pub(crate) type IndexEntry = (String, Value);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
     custom: BTreeMap<String, SearchAttributeType>,
+    /// The namespace, if an attribute is not added by being used.
+    closed: Option<Namespace>,
 }
 
 impl FromIterator<(String, SearchAttributeType)> for Registry {
     fn from_iter<I: IntoIterator<Item = (String, SearchAttributeType)>>(types: I) -> Self {
         Self {
             custom: types.into_iter().collect(),
+            closed: None,
         }
     }
 }
@@ -155,11 +161,16 @@ impl Registry {
         self.custom.remove(name)
     }
 
+    /// Refuses attributes from now on that nobody has added.
+    pub(crate) fn close(&mut self, namespace: Namespace) {
+        self.closed = Some(namespace);
+    }
+
     /// Checks values that somebody wants to set.
     ///
     /// # Errors
     ///
-    /// When one is not of its attribute's type, or not to be set.
+    /// When one is not of its attribute's type, or not to be set, or of no attribute and none is added by being used.
     pub(crate) fn check(&self, values: &PayloadMap) -> Result<(), BadValue> {
         for (name, value) in values {
             if SystemAttribute::of_name(name).is_some() {
@@ -167,7 +178,13 @@ impl Registry {
                     "{name} attribute can't be set in SearchAttributes"
                 )));
             }
-            if let Some(kind) = self.type_of(name).or_else(|| type_shown(value)) {
+            let known = self.type_of(name);
+            if let (None, Some(namespace)) = (known, &self.closed) {
+                return Err(BadValue(format!(
+                    "Namespace {namespace} has no mapping defined for search attribute {name}"
+                )));
+            }
+            if let Some(kind) = known.or_else(|| type_shown(value)) {
                 entries(name, kind, value)?;
             }
         }
@@ -392,6 +409,22 @@ mod tests {
         );
         // What names a type has to be of it.
         assert!(registry.check(&values("New", "1", "Keyword")).is_err());
+    }
+
+    #[test]
+    fn what_nobody_added_is_refused_where_nothing_is_added_by_being_used() {
+        let mut registry = Registry::default();
+        registry.close(Namespace::new("shop").unwrap());
+        let error = registry.check(&values("Typo", "1", "")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Namespace shop has no mapping defined for search attribute Typo"
+        );
+        // What every service has is there.
+        let change = values("TemporalChangeVersion", r#"["a-1"]"#, "");
+        assert_eq!(registry.check(&change), Ok(()));
+        assert!(registry.add("Typo", SearchAttributeType::Int));
+        assert_eq!(registry.check(&values("Typo", "1", "")), Ok(()));
     }
 
     #[test]

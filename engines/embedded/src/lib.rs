@@ -165,10 +165,13 @@ impl EmbeddedEngine {
         )?;
         let namespace = namespace(&db, options.namespace)?;
         let now = options.clock.now();
-        let core = catch_unwind(AssertUnwindSafe(|| {
+        let mut core = catch_unwind(AssertUnwindSafe(|| {
             prepare(&db, db.follows_a_crash(), now, options.cached_executions)
         }))
         .unwrap_or_else(|panic| Err(commit::stopped_by(&*panic)))?;
+        if options.added_search_attributes_only {
+            Arc::make_mut(&mut core.attributes).close(namespace.clone());
+        }
         let shared = Arc::new(Shared::new(
             core,
             options.clock.clone(),

@@ -73,6 +73,7 @@ pub struct EmbeddedOptions {
     pub(crate) retention: Option<Duration>,
     pub(crate) wait_for_lock: Duration,
     pub(crate) cached_executions: usize,
+    pub(crate) added_search_attributes_only: bool,
     pub(crate) codec: Option<Arc<dyn PayloadCodec>>,
     pub(crate) driven: bool,
     pub(crate) crash: Option<CrashHook>,
@@ -98,6 +99,7 @@ impl EmbeddedOptions {
             retention: None,
             wait_for_lock: Duration::ZERO,
             cached_executions: 10_000,
+            added_search_attributes_only: false,
             codec: None,
             driven: false,
             crash: None,
@@ -143,6 +145,14 @@ impl EmbeddedOptions {
         self
     }
 
+    /// Refuses a search attribute that nobody has added
+    /// ([`Engine::add_search_attributes`](steadfast_engine::Engine::add_search_attributes)), as a Temporal Service does: a start is
+    /// refused, and a workflow task fails. By default the first value adds it.
+    pub fn added_search_attributes_only(mut self) -> Self {
+        self.added_search_attributes_only = true;
+        self
+    }
+
     /// Puts what is kept in the file through a codec, such as one that encrypts: histories, with
     /// everything that users passed around and the texts of failures, and memos. Ids, types, task
     /// queues, times and search attributes stay readable, because runs are found by them.
@@ -183,6 +193,10 @@ impl fmt::Debug for EmbeddedOptions {
             .field("retention", &self.retention)
             .field("wait_for_lock", &self.wait_for_lock)
             .field("cached_executions", &self.cached_executions)
+            .field(
+                "added_search_attributes_only",
+                &self.added_search_attributes_only,
+            )
             .finish_non_exhaustive()
     }
 }
