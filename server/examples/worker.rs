@@ -13,6 +13,7 @@ use steadfast_server::{ServeOptions, serve};
 #[workflow]
 #[derive(Default)]
 struct Order {
+    items: Vec<String>,
     paid: bool,
 }
 
@@ -20,14 +21,38 @@ struct Order {
 impl Order {
     #[run]
     async fn run(ctx: &mut WorkflowContext<Self>, item: String) -> WorkflowResult<String> {
+        ctx.state_mut(|order| order.items.insert(0, item));
         ctx.wait_condition(|order| order.paid).await?;
         ctx.sleep(Duration::from_secs(1)).await?;
-        Ok(format!("sent: {item}"))
+        Ok(ctx.state(|order| format!("sent: {}", order.items.join(", "))))
     }
 
+    /// The money is there.
     #[signal]
     fn pay(&mut self) {
         self.paid = true;
+    }
+
+    /// One more thing; says how many there are.
+    #[update]
+    fn add(&mut self, item: String) -> usize {
+        self.items.push(item);
+        self.items.len()
+    }
+
+    #[update_validator(add)]
+    fn check_add(&self, _item: &str) -> Result<(), String> {
+        if self.paid {
+            return Err("it is paid and packed".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Where it stands.
+    #[query]
+    fn status(&self) -> String {
+        let paid = if self.paid { "paid" } else { "not paid" };
+        format!("{} things, {paid}", self.items.len())
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How many bytes a key has at least: random ones of that length are not guessed.
+pub(crate) const SHORTEST: usize = 16;
+
 /// The keys of which a caller must bring one; none at all if nobody has to.
 #[derive(Clone, Default)]
 pub(crate) struct ApiKeys(Vec<String>);
@@ -21,8 +24,9 @@ impl ApiKeys {
         self.0.is_empty()
     }
 
-    pub(crate) fn has_empty_key(&self) -> bool {
-        self.0.iter().any(|key| key.trim().is_empty())
+    /// Whether a key is so short that somebody could guess it.
+    pub(crate) fn has_short_key(&self) -> bool {
+        self.0.iter().any(|key| key.trim().len() < SHORTEST)
     }
 
     pub(crate) fn has(&self, key: &[u8]) -> bool {

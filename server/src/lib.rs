@@ -14,7 +14,7 @@
 //! ```
 //!
 //! It knows no workflow code and keeps no state but what goes on at the moment: every request is one call of the engine.
-//! Nothing listens unless [`serve`] is called, and then only on this machine unless the options say otherwise.
+//! Nothing listens unless [`serve`] or [`bind`] is called, and then only on this machine unless the options say otherwise.
 
 mod access;
 mod address;
@@ -37,5 +37,5 @@ pub use self::{
     address::Address,
     authorizer::{Authorizer, Call, Denied},
     options::{ServeError, ServeOptions},
-    service::{Server, serve},
+    service::{Bound, Server, bind, serve},
 };

@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use steadfast_core::{ids::Namespace, time::Timestamp};
 use steadfast_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::Engine as _;
-use steadfast_server::{Address, ServeOptions, serve};
+use steadfast_server::{Address, ServeOptions, bind};
 use tracing_subscriber::EnvFilter;
 
 /// Durable workflows on one file, for everything that speaks Temporal's API.
@@ -100,7 +100,11 @@ async fn main() -> ExitCode {
     match run(*given, locked).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            // Options of the engine are flags here.
+            let told = error
+                .to_string()
+                .replace("`wait_for_lock`", "`--wait-for-lock SECONDS`");
+            tracing::error!("{told}");
             ExitCode::FAILURE
         }
     }
@@ -160,8 +164,11 @@ async fn run(given: Serve, locked: bool) -> Result<(), Box<dyn std::error::Error
     for key in keys(&given)? {
         options = options.api_key(key);
     }
-    let engine = EmbeddedEngine::connect(engine_options(&given, clock)?).await?;
-    let mut server = serve(Arc::clone(&engine) as _, options).await?;
+    // First what can be refused, so that a mistake leaves no new file.
+    let engine_options = engine_options(&given, clock)?;
+    let bound = bind(options).await?;
+    let engine = EmbeddedEngine::connect(engine_options).await?;
+    let mut server = bound.serve(Arc::clone(&engine) as _);
     announce(server.address(), &given);
     let ended = tokio::select! {
         ended = server.ended() => ended,
@@ -179,7 +186,9 @@ fn engine_options(
         Some(file) => EmbeddedOptions::file(file),
         None => EmbeddedOptions::in_memory(),
     };
-    options = options.namespace(Namespace::new(&given.namespace)?);
+    options = options
+        .namespace(Namespace::new(&given.namespace)?)
+        .added_search_attributes_only();
     if let Some(clock) = clock {
         options = options.clock(clock);
     }
@@ -226,7 +235,41 @@ fn announce(address: &Address, given: &Serve) {
         None => "memory".to_owned(),
     };
     println!("serves {what} at {address}, namespace {}", given.namespace);
-    println!("try: temporal workflow list --address {address}");
+    println!("try: {}", look(address, given));
+}
+
+/// The command of somebody who wants to see what is there.
+fn look(address: &Address, given: &Serve) -> String {
+    let mut words = "temporal workflow list --address ".to_owned();
+    match address {
+        // Whoever listens everywhere listens here.
+        Address::Tcp(address) if address.ip().is_unspecified() => {
+            let here = if address.is_ipv4() {
+                "127.0.0.1"
+            } else {
+                "[::1]"
+            };
+            words.push_str(&format!("{here}:{}", address.port()));
+        }
+        _ => words.push_str(&address.to_string()),
+    }
+    if given.namespace != "default" {
+        words.push_str(&format!(" --namespace {}", given.namespace));
+    }
+    let has_key = given.api_key.is_some() || given.api_key_file.is_some();
+    if has_key {
+        words.push_str(" --api-key KEY");
+    }
+    match (&given.tls_cert, &given.tls_client_ca) {
+        (Some(_), None) => words.push_str(" --tls --tls-ca-path CA.pem"),
+        (Some(_), Some(_)) => words.push_str(
+            " --tls --tls-ca-path CA.pem --tls-cert-path YOURS.pem --tls-key-path YOUR_KEY.pem",
+        ),
+        // The command line takes TLS for granted where there is a key.
+        (None, _) if has_key => words.push_str(" --tls=false"),
+        (None, _) => {}
+    }
+    words
 }
 
 /// SIGINT, or SIGTERM where there is one.

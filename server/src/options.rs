@@ -5,7 +5,11 @@ use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use steadfast_embedded::ManualClock;
 use thiserror::Error;
 
-use crate::{address::Address, authorizer::Authorizer, keys::ApiKeys};
+use crate::{
+    address::Address,
+    authorizer::Authorizer,
+    keys::{ApiKeys, SHORTEST},
+};
 
 /// How an engine is served.
 #[derive(Clone)]
@@ -78,7 +82,7 @@ impl ServeOptions {
     }
 
     /// Every request must bring this key, or another one that was given, as `authorization: Bearer <key>`. Health is answered
-    /// without.
+    /// without. A key has at least 16 bytes.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_keys.add(key.into());
         self
@@ -201,9 +205,11 @@ pub enum ServeError {
         /// The address.
         address: Address,
     },
-    /// An API key is empty.
-    #[error("an API key is empty, which everybody would have; give one of at least 16 characters")]
-    EmptyKey,
+    /// An API key is so short that somebody could guess it.
+    #[error(
+        "an API key has less than {SHORTEST} bytes and could be guessed: give one of at least {SHORTEST}, `openssl rand -hex 16` makes one"
+    )]
+    ShortKey,
     /// The certificates or the key cannot be used.
     #[error("the certificates or the key of TLS cannot be used: {0}")]
     Tls(String),

@@ -40,6 +40,9 @@ const FOR_EVER: Duration = Duration::from_secs(36_500 * 86_400);
 /// How long a server that stops waits for the calls that are under way.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How a certificate begins in PEM.
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 /// An engine that is served. Dropping it stops the server at once, and leaves the engine as it is.
 #[must_use = "it serves for as long as this is kept"]
 pub struct Server {
@@ -103,64 +106,131 @@ impl Drop for Server {
     }
 }
 
-/// Serves an engine.
+/// Serves an engine: [`bind`] and [`Bound::serve`] in one.
 ///
 /// # Errors
 ///
-/// When the address cannot be listened at, or others could reach it and nothing says who may.
+/// As [`bind`] has them.
 pub async fn serve(engine: Arc<dyn Engine>, options: ServeOptions) -> Result<Server, ServeError> {
+    Ok(bind(options).await?.serve(engine))
+}
+
+/// An address that is listened at, before there is an engine: whoever connects waits. For programs that open a file only
+/// when they can serve it.
+///
+/// # Errors
+///
+/// When the address cannot be listened at, or others could reach it and nothing says who may, and when the certificates or
+/// the keys cannot be used.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use steadfast_embedded::EmbeddedEngine;
+/// use steadfast_server::{ServeOptions, bind};
+///
+/// let bound = bind(ServeOptions::default()).await?;
+/// let server = bound.serve(EmbeddedEngine::open("orders.db")?);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn bind(options: ServeOptions) -> Result<Bound, ServeError> {
+    let transport = builder(&options)?;
     let (address, listener) = listener::open(&options).await?;
-    let (stop, stopped) = watch::channel(false);
-    let retention = engine
-        .as_ref()
-        .downcast_ref::<EmbeddedEngine>()
-        .and_then(EmbeddedEngine::retention);
-    let home = Home {
-        namespace: engine.namespace().as_str().to_owned(),
-        namespace_id: Api::new_id(),
-    };
-    let time_skipping = options.time_skipping.clone().map(|skipping| {
-        let engine = Arc::clone(&engine);
-        Arc::new(TimeSkipping::new(engine, skipping.clock, skipping.locked))
-    });
-    let service = Calls {
-        api: Arc::new(Api {
-            engine,
-            wire: Wire {
-                verbatim: true,
-                ..Wire::default()
-            },
-            home,
-            address: address.to_string(),
-            retention: duration_out(retention.unwrap_or(FOR_EVER)),
-            long_poll: options.long_poll,
-            workers: Workers::default(),
-            time_skipping: time_skipping.clone(),
-        }),
-        options: Arc::new(options),
-        stopped: stopped.clone(),
-    };
-    let task = tokio::spawn(async move {
-        let skipping = async {
-            match time_skipping {
-                Some(time_skipping) => time_skipping.run().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            ended = run(service, listener, stopped) => ended,
-            () = skipping => Ok(()),
-        }
-    });
-    tracing::info!(%address, "serves Temporal's API");
-    Ok(Server {
+    Ok(Bound {
         address,
-        stop: Some(stop),
-        task: Some(task),
+        listener,
+        transport,
+        options,
     })
 }
 
+/// An address that is listened at; [`bind`] makes it. Dropping it closes the address.
+#[must_use = "nobody is answered until it serves"]
+pub struct Bound {
+    address: Address,
+    listener: Listener,
+    transport: tonic::transport::Server,
+    options: ServeOptions,
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bound({})", self.address)
+    }
+}
+
+impl Bound {
+    /// Where it listens; the port is the one that was found if any would do.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Answers whoever called and calls, from this engine. It runs on the current Tokio runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    pub fn serve(self, engine: Arc<dyn Engine>) -> Server {
+        let Self {
+            address,
+            listener,
+            transport,
+            options,
+        } = self;
+        let (stop, stopped) = watch::channel(false);
+        let retention = engine
+            .as_ref()
+            .downcast_ref::<EmbeddedEngine>()
+            .and_then(EmbeddedEngine::retention);
+        let home = Home {
+            namespace: engine.namespace().as_str().to_owned(),
+            namespace_id: Api::new_id(),
+        };
+        let time_skipping = options.time_skipping.clone().map(|skipping| {
+            let engine = Arc::clone(&engine);
+            Arc::new(TimeSkipping::new(engine, skipping.clock, skipping.locked))
+        });
+        let service = Calls {
+            api: Arc::new(Api {
+                engine,
+                wire: Wire {
+                    verbatim: true,
+                    ..Wire::default()
+                },
+                home,
+                address: address.to_string(),
+                retention: duration_out(retention.unwrap_or(FOR_EVER)),
+                long_poll: options.long_poll,
+                workers: Workers::default(),
+                time_skipping: time_skipping.clone(),
+            }),
+            options: Arc::new(options),
+            stopped: stopped.clone(),
+        };
+        let task = tokio::spawn(async move {
+            let skipping = async {
+                match time_skipping {
+                    Some(time_skipping) => time_skipping.run().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                ended = run(transport, service, listener, stopped) => ended,
+                () = skipping => Ok(()),
+            }
+        });
+        tracing::info!(%address, "serves Temporal's API");
+        Server {
+            address,
+            stop: Some(stop),
+            task: Some(task),
+        }
+    }
+}
+
 async fn run(
+    server: tonic::transport::Server,
     service: Calls,
     listener: Listener,
     mut stopped: watch::Receiver<bool>,
@@ -168,7 +238,6 @@ async fn run(
     let stop = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
-    let server = builder(&service.options)?;
     let served = match listener {
         Listener::Tcp(incoming) => {
             server
@@ -182,7 +251,7 @@ async fn run(
                 .await
         }
     };
-    served.map_err(|error| ServeError::Failed(error.to_string()))
+    served.map_err(|error| ServeError::Failed(with_causes(&error)))
 }
 
 fn builder(options: &ServeOptions) -> Result<tonic::transport::Server, ServeError> {
@@ -194,6 +263,18 @@ fn builder(options: &ServeOptions) -> Result<tonic::transport::Server, ServeErro
     let Some(tls) = &options.tls else {
         return Ok(server);
     };
+    let given = [Some(&tls.certificates), tls.client_authorities.as_ref()];
+    let whose = ["of the server", "of the authorities of clients"];
+    for (pem, whose) in given.into_iter().zip(whose) {
+        // What has none is only told of in the words of a handshake.
+        let begins = |pem: &Vec<u8>| pem.windows(CERTIFICATE.len()).any(|at| at == CERTIFICATE);
+        if pem.is_some_and(|pem| !begins(pem)) {
+            return Err(ServeError::Tls(format!(
+                "there is no certificate {whose} in PEM, which begins with {}",
+                String::from_utf8_lossy(CERTIFICATE)
+            )));
+        }
+    }
     let identity = Identity::from_pem(&tls.certificates, &tls.key);
     let mut config = ServerTlsConfig::new().identity(identity);
     if let Some(authorities) = &tls.client_authorities {
@@ -201,7 +282,17 @@ fn builder(options: &ServeOptions) -> Result<tonic::transport::Server, ServeErro
     }
     server
         .tls_config(config)
-        .map_err(|error| ServeError::Tls(error.to_string()))
+        .map_err(|error| ServeError::Tls(with_causes(&error)))
+}
+
+/// An error of a transport, which only its causes explain.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    if texts.is_empty() {
+        return error.to_string();
+    }
+    texts.join(": ")
 }
 
 /// Every call of every connection.

@@ -9,7 +9,7 @@ use std::{
 use prost::Message as _;
 use prost_wkt_types::Any;
 use steadfast_embedded::EmbeddedEngine;
-use steadfast_server::{Call, Denied, ServeError, ServeOptions, serve};
+use steadfast_server::{Call, Denied, ServeError, ServeOptions, bind, serve};
 use temporalio_protos::{
     grpc::health::v1::{
         HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -660,8 +660,34 @@ async fn an_address_that_others_can_reach_needs_somebody_who_says_who_may_call()
         .await
         .unwrap_err();
     assert!(matches!(refused, ServeError::Open { .. }), "{refused}");
-    let empty = serve(Arc::clone(&engine) as _, open.api_key(" ")).await;
-    assert!(matches!(empty.unwrap_err(), ServeError::EmptyKey));
+    for key in [" ", "fifteen letters", "               ."] {
+        let short = serve(Arc::clone(&engine) as _, open.clone().api_key(key)).await;
+        assert!(matches!(short.unwrap_err(), ServeError::ShortKey), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_certificate_is_told_before_anything_listens() {
+    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let options = ServeOptions::default().listen(([127, 0, 0, 1], 0).into());
+    let cases = [
+        (
+            options.clone().tls("no PEM", "no PEM"),
+            "no certificate of the server in PEM",
+        ),
+        (options.clone().tls(CERTIFICATE, "no PEM"), "private key"),
+        (
+            options
+                .tls(CERTIFICATE, "no PEM")
+                .client_authorities("no PEM"),
+            "no certificate of the authorities of clients in PEM",
+        ),
+    ];
+    for (options, expected) in cases {
+        let refused = bind(options).await.unwrap_err();
+        assert!(matches!(refused, ServeError::Tls(_)), "{refused}");
+        assert!(refused.to_string().contains(expected), "{refused}");
+    }
 }
 
 #[tokio::test]
