@@ -63,14 +63,6 @@ pub(super) async fn remove(
     request: operator::RemoveSearchAttributesRequest,
 ) -> Reply<operator::RemoveSearchAttributesResponse> {
     api.check_namespace(&request.namespace)?;
-    let known = api.engine.search_attributes().await.map_err(status_of)?;
-    for name in &request.search_attributes {
-        if !known.custom.contains_key(name) {
-            return Err(Status::not_found(format!(
-                "Search attribute {name} doesn't exist."
-            )));
-        }
-    }
     api.engine
         .remove_search_attributes(request.search_attributes)
         .await

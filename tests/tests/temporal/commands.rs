@@ -1,8 +1,9 @@
 //! The commands of operators, on a Temporal Service and on our own server: the same exit codes, and the same words but for
 //! ids, times and sizes.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
+use serde_json::Value;
 use steadfast::prelude::*;
 use tokio::time::sleep;
 
@@ -109,7 +110,20 @@ operator cluster system
 operator cluster describe
 operator cluster list
 operator search-attribute create --name Customer --type Keyword
+operator search-attribute create --name Customer --type Keyword
+operator search-attribute create --name Customer --type Int
+operator search-attribute create --name WorkflowId --type Keyword
+operator search-attribute list
+operator search-attribute remove --name Nobodys --yes
 wait
+workflow start -t commands --type Quick -w typo -i "a" --search-attribute Typo="acme"
+workflow start -t commands --type Quick -w typo -i "a" --search-attribute Customer=5
+workflow start -t commands --type Quick -w typo -i "a" --search-attribute StartTime="now"
+workflow start -t nobody --type Quick -w untaken -i "a"
+workflow reset -w untaken -e 2 --reason r
+workflow reset -w untaken -e 3 --reason r
+workflow describe -w untaken
+workflow delete -w untaken -y
 workflow start -t commands --type Quick -w quick1 -i "a" --search-attribute Customer="acme" --memo k="v"
 workflow execute -t commands --type Quick -w quick2 -i "a"
 workflow execute -t commands --type Fails -w fails1
@@ -133,6 +147,21 @@ workflow list -q WorkflowId='wait1'~AND~CloseTime~IS~NULL
 workflow list -q Bogus~=~1
 workflow list -q WorkflowId~=~
 workflow list --archived
+workflow list --limit 1 -o json -q WorkflowId='quick1'
+workflow count -o json
+workflow count -o json -q GROUP~BY~ExecutionStatus
+workflow describe -w quick1 -o json
+workflow describe -w nobody -o json
+workflow show -w quick1 -o json
+workflow show -w fails1 -o json
+workflow show -w quick1 --follow
+workflow result -w quick1 -o json
+workflow result -w fails1 -o json
+workflow metadata -w wait6 -o json
+workflow query -w wait1 --type count -o json
+workflow update execute -w wait1 --name add -i 0 -o json
+task-queue get-build-ids -t commands
+operator namespace describe
 workflow count
 workflow count -q ExecutionStatus='Running'
 workflow count -q GROUP~BY~ExecutionStatus
@@ -198,9 +227,39 @@ activity list
 workflow list --namespace nobodys
 "#;
 
+/// What differs where a reset is refused.
+const RESET_POINTS: &str = "the text says which events there are to reset to";
+
 /// What differs in descriptions.
 const DESCRIBED: &str =
     "workers have no builds, state transitions are not counted, and bytes are those of the file";
+
+/// What differs in answers as JSON, and why.
+const EXPECTED_IN_JSON: &[(&str, &str)] = &[
+    ("stateTransitionCount", "state transitions are not counted"),
+    ("BuildIds", "workers have no builds"),
+    (
+        "autoResetPoints",
+        "workers have no builds of which runs would be reset",
+    ),
+    (
+        "requestIdInfos",
+        "requests that were attached to a run are not told",
+    ),
+    (
+        "runExpirationTime",
+        "a run that does not expire has no time of it",
+    ),
+    ("historySizeBytes", "bytes are those of the file"),
+    ("taskId", "the service numbers its tasks"),
+    ("requestId", "what a worker asked is not told"),
+    (
+        "sdkMetadata",
+        "a worker in the engine's process does not say which SDK it is",
+    ),
+    ("Rate", "rates are not measured"),
+    ("firstRunId", "lists tell it too"),
+];
 
 /// What differs, and why.
 const EXPECTED: &[(&str, &str)] = &[
@@ -236,9 +295,21 @@ const EXPECTED: &[(&str, &str)] = &[
         "workflow pause -w wait6",
         "neither offers it, each in its words",
     ),
+    ("workflow reset -w quick1 -e 2 --reason r", RESET_POINTS),
+    ("workflow reset -w untaken -e 2 --reason r", RESET_POINTS),
+    ("workflow reset -w untaken -e 3 --reason r", RESET_POINTS),
+    ("workflow describe -w untaken", DESCRIBED),
     (
-        "workflow reset -w quick1 -e 2 --reason r",
-        "the text says which events there are to reset to",
+        "operator search-attribute list",
+        "state transitions are not counted, and nothing is stored elsewhere",
+    ),
+    (
+        "operator namespace describe",
+        "retention is that of the file, and attributes have no aliases",
+    ),
+    (
+        "task-queue get-build-ids -t commands",
+        "neither offers it, each in its words",
     ),
 ];
 
@@ -291,20 +362,22 @@ async fn say_all(cli: &Cli, place: &Place) -> Vec<(String, String)> {
             .collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let (code, text) = cli.say(&arguments).await;
-        said.push((
-            command.to_owned(),
-            format!("{}exit code {code}\n", masked(&text, cli)),
-        ));
+        let text = if command.contains("-o json") {
+            masked_json(&text, cli)
+        } else {
+            masked(&text, cli)
+        };
+        said.push((command.to_owned(), format!("{text}exit code {code}\n")));
     }
     said
 }
 
 /// Without what differs from run to run: ids, times, sizes, and the name of the namespace.
 fn masked(text: &str, cli: &Cli) -> String {
-    let text = text.replace(cli.namespace(), "NAMESPACE");
     let mut lines = String::new();
     for line in text.lines() {
-        let words: Vec<String> = line.split_whitespace().map(word).collect();
+        let words = line.split_whitespace();
+        let words: Vec<String> = words.map(|it| word(it, cli.namespace())).collect();
         let line = words.join(" ");
         // The service numbers its tasks, and counts bytes of its own.
         let line = match line.split_once(": ") {
@@ -316,6 +389,46 @@ fn masked(text: &str, cli: &Cli) -> String {
         let _ = writeln!(lines, "{}", without_ages(&line));
     }
     lines
+}
+
+/// Each value of an answer as JSON with its place, but for what is expected to differ; what is not JSON as it is.
+fn masked_json(text: &str, cli: &Cli) -> String {
+    let mut lines = BTreeSet::new();
+    let mut rest = text;
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    if let Some(Ok(value)) = values.next() {
+        rest = &text[values.byte_offset()..];
+        flatten(String::new(), &value, &mut lines);
+    }
+    let mut told: String = lines.into_iter().map(|line| masked(&line, cli)).collect();
+    told.push_str(&masked(rest.trim_start(), cli));
+    told
+}
+
+fn flatten(place: String, value: &Value, lines: &mut BTreeSet<String>) {
+    if EXPECTED_IN_JSON
+        .iter()
+        .any(|(name, _)| place.ends_with(name))
+    {
+        return;
+    }
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                flatten(format!("{place}.{name}"), value, lines);
+            }
+        }
+        Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                flatten(format!("{place}.{index}"), value, lines);
+            }
+        }
+        // No limit, told or not.
+        Value::String(text) if text == "0s" => {}
+        value => {
+            lines.insert(format!("{place} {value}"));
+        }
+    }
 }
 
 fn without_ages(line: &str) -> String {
@@ -334,11 +447,16 @@ fn without_ages(line: &str) -> String {
     kept.join(" ")
 }
 
-fn word(word: &str) -> String {
-    let word = word.trim_start_matches('(').trim_end_matches(')');
+fn word(word: &str, namespace: &str) -> String {
+    let word = word
+        .trim_start_matches(['(', '"'])
+        .trim_end_matches([')', ',', '"']);
     // A worker's identity has the id of its process before its own.
     let id = word.rsplit('@').next().unwrap_or(word);
     let is_id = id.len() == 36 && id.matches('-').count() == 4;
+    if word == namespace {
+        return "NAMESPACE".to_owned();
+    }
     if word.starts_with("127.0.0.1:") {
         return "ADDRESS".to_owned();
     }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use steadfast::{
-    engine::{Engine, embedded::EmbeddedEngine},
+    engine::{
+        Engine,
+        embedded::{EmbeddedEngine, EmbeddedOptions},
+    },
     prelude::*,
 };
 use steadfast_server::{ServeOptions, Server, serve};
@@ -34,7 +37,9 @@ impl Place {
 
     /// A server of ours with some options.
     pub(crate) async fn own_with(options: ServeOptions) -> Self {
-        let engine: Arc<dyn Engine> = EmbeddedEngine::in_memory().unwrap();
+        // As the binary serves it.
+        let embedded = EmbeddedOptions::in_memory().added_search_attributes_only();
+        let engine: Arc<dyn Engine> = EmbeddedEngine::open(embedded).unwrap();
         let options = options.listen(([127, 0, 0, 1], 0).into());
         let server = serve(Arc::clone(&engine), options).await.unwrap();
         Self {
