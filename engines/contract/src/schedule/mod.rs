@@ -9,9 +9,11 @@
 //!
 //! Nothing here reads a clock or keeps anything.
 
+mod cron;
 mod info;
 mod request;
 mod spec;
+mod times;
 
 use std::time::Duration;
 
@@ -29,6 +31,7 @@ pub use self::{
         SchedulePatch, TriggerImmediatelyRequest, UpdateScheduleRequest,
     },
     spec::{CalendarSpec, IntervalSpec, Range, ScheduleSpec, StructuredCalendarSpec},
+    times::{ScheduleTime, ScheduleTimes},
 };
 
 /// How many actions of a schedule can wait for executions to end: 1,000.
