@@ -144,6 +144,8 @@ id_types! {
     UpdateId = "update id";
     /// The id of a patch within a workflow's code.
     PatchId = "patch id";
+    /// The id of a schedule, unique within its namespace.
+    ScheduleId = "schedule id";
     /// The id of a request, by which a repeated one is recognized.
     RequestId = "request id";
     /// Who asked for something: a client, a worker or the engine itself.

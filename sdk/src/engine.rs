@@ -18,7 +18,7 @@ pub use steadfast_engine::{
     SearchAttributes, Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
     TaskQueueDescription, TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage,
     UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowGroup,
-    WorkflowPage,
+    WorkflowPage, schedule,
 };
 #[cfg(feature = "temporal")]
 #[doc(inline)]

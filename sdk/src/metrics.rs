@@ -65,7 +65,7 @@ use steadfast_core::{
     command::Command,
     event::{HistoryEvent, WorkflowTaskFailedCause},
     failure::FailureKind,
-    ids::{Identity, Namespace, TaskQueue},
+    ids::{Identity, Namespace, ScheduleId, TaskQueue},
     limit::PayloadLimit,
     payload::Payload,
     run::MARKER_LOCAL_ACTIVITY,
@@ -84,6 +84,11 @@ use crate::engine::{
     StartWorkflowRequest, StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest,
     UntakenTasks, UpdateReply, UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount,
     WorkflowDescription, WorkflowPage,
+    schedule::{
+        ConflictToken, CreateScheduleRequest, DeleteScheduleRequest,
+        ListScheduleMatchingTimesRequest, ListSchedulesRequest, PatchScheduleRequest,
+        ScheduleDescription, SchedulePage, UpdateScheduleRequest,
+    },
 };
 
 /// An engine whose use is measured. Clients and workers made with it are measured too.
@@ -292,6 +297,14 @@ impl Engine for Measured {
         search_attributes() -> SearchAttributes = "ListSearchAttributes";
         add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> () = "AddSearchAttributes";
         remove_search_attributes(names: Vec<String>) -> () = "RemoveSearchAttributes";
+        create_schedule(request: CreateScheduleRequest) -> ConflictToken = "CreateSchedule";
+        describe_schedule(schedule_id: ScheduleId) -> ScheduleDescription = "DescribeSchedule";
+        update_schedule(request: UpdateScheduleRequest) -> () = "UpdateSchedule";
+        patch_schedule(request: PatchScheduleRequest) -> () = "PatchSchedule";
+        list_schedules(request: ListSchedulesRequest) -> SchedulePage = "ListSchedules";
+        count_schedules(query: String) -> WorkflowCount = "CountSchedules";
+        list_schedule_matching_times(request: ListScheduleMatchingTimesRequest) -> Vec<Timestamp> = "ListScheduleMatchingTimes";
+        delete_schedule(request: DeleteScheduleRequest) -> () = "DeleteSchedule";
         workflow_history(request: HistoryRequest) -> HistoryPage = "GetWorkflowExecutionHistory";
         open_task_events(execution: ExecutionRef) -> Vec<HistoryEvent> = "GetWorkflowExecutionHistory";
         reset_sticky_queue(execution: ExecutionRef) -> () = "ResetStickyTaskQueue";

@@ -2,7 +2,11 @@
 
 use thiserror::Error;
 
-use steadfast_core::{event::WorkflowTaskFailedCause, ids::RunId, text::Escaped};
+use steadfast_core::{
+    event::WorkflowTaskFailedCause,
+    ids::{RunId, ScheduleId},
+    text::Escaped,
+};
 
 /// An engine's refusal or failure. It never becomes part of a history.
 #[derive(Clone, Debug, Error)]
@@ -26,6 +30,16 @@ pub enum EngineError {
         /// What is wrong with it, and what to do.
         message: String,
     },
+    /// A schedule with the same id exists.
+    #[error("schedule \"{}\" is already registered", Escaped(schedule_id.as_str()))]
+    ScheduleExists {
+        /// The id.
+        schedule_id: ScheduleId,
+    },
+    /// The schedule was changed since it was described, so that an update of what was described would undo that.
+    /// Describing it again and updating that helps.
+    #[error("mismatched conflict token")]
+    ScheduleChanged,
     /// The commands of a workflow task were refused; the task has been recorded as failed.
     #[error("workflow task refused: {}", Escaped(message))]
     WorkflowTaskRefused {

@@ -11,6 +11,7 @@ mod description;
 mod error;
 pub mod history_json;
 mod request;
+pub mod schedule;
 mod search_attributes;
 pub mod spelling;
 pub mod unmodelled;
@@ -21,7 +22,7 @@ use std::{any::Any, collections::BTreeMap, fmt, time::SystemTime};
 use futures_util::future::BoxFuture;
 use steadfast_core::{
     event::HistoryEvent,
-    ids::{Identity, Namespace, RunId, TaskQueue},
+    ids::{Identity, Namespace, RunId, ScheduleId, TaskQueue},
     limit::PayloadLimit,
     payload::Payload,
     task::{
@@ -29,6 +30,12 @@ use steadfast_core::{
         WorkflowTaskFailure,
     },
     time::Timestamp,
+};
+
+use self::schedule::{
+    ConflictToken, CreateScheduleRequest, DeleteScheduleRequest, ListScheduleMatchingTimesRequest,
+    ListSchedulesRequest, PatchScheduleRequest, ScheduleDescription, SchedulePage,
+    UpdateScheduleRequest,
 };
 
 pub use self::{
@@ -234,6 +241,80 @@ pub trait Engine: Any + fmt::Debug + Send + Sync {
         details: Vec<Payload>,
     ) -> EngineFuture<'_, HeartbeatReply>;
 
+    // Schedules. An engine that has none says [`EngineError::Unsupported`], as it does by default.
+
+    /// Creates a schedule.
+    ///
+    /// * From then on, whenever a time of its spec has come, its action is taken: once, by one commit with what it starts (E2),
+    ///   whatever crashes, and however the clock jumps. What was due while nobody could take it is taken as soon as somebody can, if
+    ///   it is in the catch-up window, and counted as missed otherwise.
+    /// * The times are those after the creation. Nothing is due while the schedule is paused or has no actions left, and that is
+    ///   not made up for later.
+    /// * An action whose execution cannot be started is given up: an execution with its id is open, say. One that was taken already is not
+    ///   taken again: the execution of a time has an id that is used once. Those that are triggered or backfilled may use it again.
+    /// * At most [`MAX_BUFFERED_ACTIONS`](schedule::MAX_BUFFERED_ACTIONS) actions wait for executions to end; more are dropped, and counted.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::ScheduleExists`] if there is one with the id, unless the request is repeated;
+    /// [`EngineError::InvalidArgument`] if the spec or the action is not valid, in the words of a Temporal Service.
+    fn create_schedule(&self, request: CreateScheduleRequest) -> EngineFuture<'_, ConflictToken> {
+        let _ = request;
+        no_schedules()
+    }
+
+    /// Says what a schedule is, what it led to and when its next actions are. One that nobody knows is
+    /// [`EngineError::NotFound`], here and in all that follows.
+    fn describe_schedule(&self, schedule_id: ScheduleId) -> EngineFuture<'_, ScheduleDescription> {
+        let _ = schedule_id;
+        no_schedules()
+    }
+
+    /// Replaces a schedule. What it led to stays; so do the actions that wait, for which the new policies count. Times before
+    /// the update are not taken, even if jitter put them off until after it.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::ScheduleChanged`] if the request has a token and the schedule was changed since: by an update, by being paused or
+    /// unpaused, or by an action that counted. A Temporal Service may accept such a request and then do nothing.
+    fn update_schedule(&self, request: UpdateScheduleRequest) -> EngineFuture<'_, ()> {
+        let _ = request;
+        no_schedules()
+    }
+
+    /// Triggers, backfills, pauses or unpauses a schedule. A long backfill goes on after the answer, and is as durable as the schedule.
+    fn patch_schedule(&self, request: PatchScheduleRequest) -> EngineFuture<'_, ()> {
+        let _ = request;
+        no_schedules()
+    }
+
+    /// Lists schedules, by their ids or in the engine's order.
+    fn list_schedules(&self, request: ListSchedulesRequest) -> EngineFuture<'_, SchedulePage> {
+        let _ = request;
+        no_schedules()
+    }
+
+    /// Counts the schedules that a query in Temporal's language has; all, if it is empty.
+    fn count_schedules(&self, query: String) -> EngineFuture<'_, WorkflowCount> {
+        let _ = query;
+        no_schedules()
+    }
+
+    /// Tells the times of a schedule, with jitter: those after the start and up to the end, a thousand at most.
+    fn list_schedule_matching_times(
+        &self,
+        request: ListScheduleMatchingTimesRequest,
+    ) -> EngineFuture<'_, Vec<Timestamp>> {
+        let _ = request;
+        no_schedules()
+    }
+
+    /// Deletes a schedule. The executions that it started go on.
+    fn delete_schedule(&self, request: DeleteScheduleRequest) -> EngineFuture<'_, ()> {
+        let _ = request;
+        no_schedules()
+    }
+
     // The worker half.
 
     /// How many polls of each kind a worker should have open at a time, as its slots allow. One is
@@ -313,6 +394,10 @@ pub trait Engine: Any + fmt::Debug + Send + Sync {
         let _ = token;
         Box::pin(std::future::ready(Ok(())))
     }
+}
+
+fn no_schedules<T: Send + 'static>() -> EngineFuture<'static, T> {
+    unsupported("this engine has no schedules")
 }
 
 fn unsupported<T: Send + 'static>(what: &str) -> EngineFuture<'static, T> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use steadfast_core::{
     event::HistoryEvent,
     failure::Failure,
@@ -53,7 +54,7 @@ impl ExecutionRef {
 }
 
 /// Starts an execution.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct StartWorkflowRequest {
     /// Its id.
     pub workflow_id: WorkflowId,

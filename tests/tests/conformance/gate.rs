@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use steadfast::{
     core::{
         event::HistoryEvent,
-        ids::{Identity, Namespace, RunId, TaskQueue},
+        ids::{Identity, Namespace, RunId, ScheduleId, TaskQueue},
         limit::PayloadLimit,
         payload::Payload,
         task::{
@@ -22,6 +22,11 @@ use steadfast::{
         StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
         UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount, WorkflowDescription,
         WorkflowPage,
+        schedule::{
+            ConflictToken, CreateScheduleRequest, DeleteScheduleRequest,
+            ListScheduleMatchingTimesRequest, ListSchedulesRequest, PatchScheduleRequest,
+            ScheduleDescription, SchedulePage, UpdateScheduleRequest,
+        },
     },
 };
 use tokio::sync::watch;
@@ -143,6 +148,14 @@ impl Engine for Gated {
         search_attributes() -> SearchAttributes;
         add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> ();
         remove_search_attributes(names: Vec<String>) -> ();
+        create_schedule(request: CreateScheduleRequest) -> ConflictToken;
+        describe_schedule(schedule_id: ScheduleId) -> ScheduleDescription;
+        update_schedule(request: UpdateScheduleRequest) -> ();
+        patch_schedule(request: PatchScheduleRequest) -> ();
+        list_schedules(request: ListSchedulesRequest) -> SchedulePage;
+        count_schedules(query: String) -> WorkflowCount;
+        list_schedule_matching_times(request: ListScheduleMatchingTimesRequest) -> Vec<Timestamp>;
+        delete_schedule(request: DeleteScheduleRequest) -> ();
         workflow_history(request: HistoryRequest) -> HistoryPage;
         open_task_events(execution: ExecutionRef) -> Vec<HistoryEvent>;
         reset_sticky_queue(execution: ExecutionRef) -> ();

@@ -12,7 +12,7 @@ use std::{
 
 use steadfast::{
     core::{
-        ids::{Identity, Namespace, RunId, TaskQueue, WorkflowExecution},
+        ids::{Identity, Namespace, RunId, ScheduleId, TaskQueue, WorkflowExecution},
         limit::PayloadLimit,
         payload::Payload,
         task::{
@@ -30,6 +30,11 @@ use steadfast::{
         UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount, WorkflowDescription,
         WorkflowPage,
         embedded::{EmbeddedEngine, ManualClock},
+        schedule::{
+            ConflictToken, CreateScheduleRequest, DeleteScheduleRequest,
+            ListScheduleMatchingTimesRequest, ListSchedulesRequest, PatchScheduleRequest,
+            ScheduleDescription, SchedulePage, UpdateScheduleRequest,
+        },
         temporal::TemporalEngine,
     },
 };
@@ -128,6 +133,14 @@ impl Engine for Client {
         search_attributes() -> SearchAttributes;
         add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> ();
         remove_search_attributes(names: Vec<String>) -> ();
+        create_schedule(request: CreateScheduleRequest) -> ConflictToken;
+        describe_schedule(schedule_id: ScheduleId) -> ScheduleDescription;
+        update_schedule(request: UpdateScheduleRequest) -> ();
+        patch_schedule(request: PatchScheduleRequest) -> ();
+        list_schedules(request: ListSchedulesRequest) -> SchedulePage;
+        count_schedules(query: String) -> WorkflowCount;
+        list_schedule_matching_times(request: ListScheduleMatchingTimesRequest) -> Vec<Timestamp>;
+        delete_schedule(request: DeleteScheduleRequest) -> ();
         workflow_history(request: HistoryRequest) -> HistoryPage;
         reset_workflow(request: ResetWorkflowRequest) -> RunId;
         delete_workflow(execution: ExecutionRef) -> ();

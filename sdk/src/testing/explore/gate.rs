@@ -9,7 +9,7 @@ use std::{
 };
 
 use steadfast_core::{
-    ids::{Namespace, WorkflowId},
+    ids::{Namespace, ScheduleId, WorkflowId},
     limit::PayloadLimit,
     payload::Payload,
     task::{
@@ -29,7 +29,13 @@ use crate::{
         ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
         StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UpdateReply,
         UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount, WorkflowDescription,
-        WorkflowPage, embedded::EmbeddedEngine,
+        WorkflowPage,
+        embedded::EmbeddedEngine,
+        schedule::{
+            ConflictToken, CreateScheduleRequest, DeleteScheduleRequest,
+            ListScheduleMatchingTimesRequest, ListSchedulesRequest, PatchScheduleRequest,
+            ScheduleDescription, SchedulePage, UpdateScheduleRequest,
+        },
     },
 };
 
@@ -155,6 +161,14 @@ impl Engine for GatedEngine {
         search_attributes() -> SearchAttributes;
         add_search_attributes(attributes: BTreeMap<String, SearchAttributeType>) -> ();
         remove_search_attributes(names: Vec<String>) -> ();
+        create_schedule(request: CreateScheduleRequest) -> ConflictToken;
+        describe_schedule(schedule_id: ScheduleId) -> ScheduleDescription;
+        update_schedule(request: UpdateScheduleRequest) -> ();
+        patch_schedule(request: PatchScheduleRequest) -> ();
+        list_schedules(request: ListSchedulesRequest) -> SchedulePage;
+        count_schedules(query: String) -> WorkflowCount;
+        list_schedule_matching_times(request: ListScheduleMatchingTimesRequest) -> Vec<Timestamp>;
+        delete_schedule(request: DeleteScheduleRequest) -> ();
         workflow_history(request: HistoryRequest) -> HistoryPage;
         reset_workflow(request: ResetWorkflowRequest) -> steadfast_core::ids::RunId;
         delete_workflow(execution: ExecutionRef) -> ();
