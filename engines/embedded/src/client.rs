@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use steadfast_core::{
     event::WorkflowExecutionStarted,
+    failure::Failure,
     ids::{ActivityId, EventId, Identity, RunId},
     options::WorkflowIdConflictPolicy,
     payload::Payload,
@@ -52,6 +53,22 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.0.asked_again.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// An execution to start.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) request: StartWorkflowRequest,
+    /// What it hears first.
+    pub(crate) signal: Option<Signal>,
+    pub(crate) last: Last,
+}
+
+/// What became of an execution that this one follows without being of its chain.
+#[derive(Debug, Default)]
+pub(crate) struct Last {
+    pub(crate) completion_result: Option<Payload>,
+    pub(crate) failure: Option<Failure>,
 }
 
 impl Shared {
@@ -289,7 +306,7 @@ impl Shared {
     }
 
     /// Refuses what others want while something that makes room was refused because of them.
-    fn give_way(&self) -> Result<(), EngineError> {
+    pub(super) fn give_way(&self) -> Result<(), EngineError> {
         match self.asked_again.load(Ordering::Relaxed) {
             0 => Ok(()),
             _ => Err(disk_is_full()),
@@ -400,12 +417,28 @@ impl Core {
         found: Found,
         now: Timestamp,
     ) -> Result<StartedWorkflow, EngineError> {
+        let start = Start {
+            request,
+            signal,
+            last: Last::default(),
+        };
+        self.start_if_free(start, found, now)
+    }
+
+    /// Starts an execution if the policies of the request allow it beside what was found of its id.
+    pub(super) fn start_if_free(
+        &mut self,
+        start: Start,
+        found: Found,
+        now: Timestamp,
+    ) -> Result<StartedWorkflow, EngineError> {
+        let Start { request, .. } = &start;
         let (status, run_id, request_id, open) = match found {
-            Found::Missing => return Ok(self.start_new(request, signal, now)),
+            Found::Missing => return Ok(self.start_run(new_run_id(), start, now)),
             Found::Closed(info) => (info.status, info.id.run_id, info.request_id, None),
             Found::Loaded(key) => {
                 let Some(run) = self.executions.get(&key) else {
-                    return Ok(self.start_new(request, signal, now));
+                    return Ok(self.start_run(new_run_id(), start, now));
                 };
                 let open = run.is_open().then_some(key);
                 (
@@ -424,7 +457,7 @@ impl Core {
         }
         let Some(key) = open else {
             return if may_reuse(request.id_reuse_policy, status) {
-                Ok(self.start_new(request, signal, now))
+                Ok(self.start_run(new_run_id(), start, now))
             } else {
                 Err(EngineError::AlreadyStarted { run_id })
             };
@@ -433,7 +466,8 @@ impl Core {
             return Err(EngineError::AlreadyStarted { run_id });
         };
         let terminate = request.id_conflict_policy == WorkflowIdConflictPolicy::TerminateExisting
-            && signal
+            && start
+                .signal
                 .as_ref()
                 .is_none_or(|signal| !run.has_signal(&signal.request_id));
         if terminate {
@@ -446,9 +480,9 @@ impl Core {
                 now,
             );
             self.finish(key, now);
-            return Ok(self.start_run(run_id, request, signal, now));
+            return Ok(self.start_run(run_id, start, now));
         }
-        match signal {
+        match start.signal {
             Some(signal) => {
                 run.signal(signal, None, now);
                 self.finish(key, now);
@@ -457,7 +491,7 @@ impl Core {
                     started: false,
                 })
             }
-            None if request.id_conflict_policy == WorkflowIdConflictPolicy::UseExisting => {
+            None if start.request.id_conflict_policy == WorkflowIdConflictPolicy::UseExisting => {
                 Ok(StartedWorkflow {
                     run_id,
                     started: false,
@@ -467,22 +501,12 @@ impl Core {
         }
     }
 
-    fn start_new(
-        &mut self,
-        request: StartWorkflowRequest,
-        signal: Option<Signal>,
-        now: Timestamp,
-    ) -> StartedWorkflow {
-        self.start_run(new_run_id(), request, signal, now)
-    }
-
-    fn start_run(
-        &mut self,
-        run_id: RunId,
-        request: StartWorkflowRequest,
-        signal: Option<Signal>,
-        now: Timestamp,
-    ) -> StartedWorkflow {
+    fn start_run(&mut self, run_id: RunId, start: Start, now: Timestamp) -> StartedWorkflow {
+        let Start {
+            request,
+            signal,
+            last,
+        } = start;
         let expiration = request
             .timeouts
             .execution_timeout
@@ -499,8 +523,8 @@ impl Core {
             first_execution_run_id: run_id.clone(),
             continued_execution_run_id: None,
             initiator: None,
-            continued_failure: None,
-            last_completion_result: None,
+            continued_failure: last.failure,
+            last_completion_result: last.completion_result,
             parent: None,
             root: None,
             retry_policy: request.retry_policy,

@@ -414,6 +414,10 @@ impl Core {
                 Row::RemoveAttribute { name, kind } => {
                     Arc::make_mut(&mut self.attributes).add(name, *kind);
                 }
+                Row::Schedule { id, before, .. } => {
+                    self.schedules.put_back(id, before.as_ref());
+                    self.schedules.wake_at(id, again);
+                }
                 _ => {}
             }
         }

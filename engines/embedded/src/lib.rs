@@ -40,6 +40,7 @@ mod queue;
 mod reset;
 mod restart;
 mod save;
+mod schedules;
 mod shared;
 mod state;
 mod stats;
@@ -69,7 +70,7 @@ use std::{
 
 use steadfast_core::{
     event::HistoryEvent,
-    ids::{Identity, Namespace, RunId, TaskQueue},
+    ids::{Identity, Namespace, RunId, ScheduleId, TaskQueue},
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
@@ -85,6 +86,11 @@ use steadfast_engine::{
     StartWorkflowRequest, StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest,
     UntakenTasks, UpdateReply, UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount,
     WorkflowDescription, WorkflowPage,
+    schedule::{
+        ConflictToken, CreateScheduleRequest, DeleteScheduleRequest,
+        ListScheduleMatchingTimesRequest, ListSchedulesRequest, PatchScheduleRequest,
+        ScheduleDescription, SchedulePage, UpdateScheduleRequest,
+    },
 };
 use tokio::sync::oneshot;
 
@@ -94,7 +100,7 @@ use self::{
     state::{Core, Opening},
     store::{
         Db, Writer, due_runs, highest_key, namespace, paused_queues, search_attributes,
-        stored_jobs, stored_suspects,
+        stored_jobs, stored_schedules, stored_suspects,
     },
     suspects::Suspects,
 };
@@ -437,6 +443,7 @@ fn prepare(
     core.cached_executions = cached_executions;
     core.paused = paused_queues(connection)?;
     core.attributes = Arc::new(search_attributes(connection)?);
+    core.schedules.load(stored_schedules(connection)?)?;
     for (wakeup, key) in due_runs(connection)? {
         let due = if wakeup == 0 {
             now
@@ -591,6 +598,41 @@ impl Engine for EmbeddedEngine {
 
     fn remove_search_attributes(&self, names: Vec<String>) -> EngineFuture<'_, ()> {
         Box::pin(self.shared.remove_search_attributes(names))
+    }
+
+    fn create_schedule(&self, request: CreateScheduleRequest) -> EngineFuture<'_, ConflictToken> {
+        Box::pin(self.shared.create_schedule(request))
+    }
+
+    fn describe_schedule(&self, schedule_id: ScheduleId) -> EngineFuture<'_, ScheduleDescription> {
+        Box::pin(async move { self.shared.describe_schedule(&schedule_id) })
+    }
+
+    fn update_schedule(&self, request: UpdateScheduleRequest) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.update_schedule(request))
+    }
+
+    fn patch_schedule(&self, request: PatchScheduleRequest) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.patch_schedule(request))
+    }
+
+    fn list_schedules(&self, request: ListSchedulesRequest) -> EngineFuture<'_, SchedulePage> {
+        Box::pin(async move { self.shared.list_schedules(&request) })
+    }
+
+    fn count_schedules(&self, query: String) -> EngineFuture<'_, WorkflowCount> {
+        Box::pin(async move { self.shared.count_schedules(&query) })
+    }
+
+    fn list_schedule_matching_times(
+        &self,
+        request: ListScheduleMatchingTimesRequest,
+    ) -> EngineFuture<'_, Vec<Timestamp>> {
+        Box::pin(async move { self.shared.matching_times(&request) })
+    }
+
+    fn delete_schedule(&self, request: DeleteScheduleRequest) -> EngineFuture<'_, ()> {
+        Box::pin(self.shared.delete_schedule(request))
     }
 
     fn workflow_history(&self, request: HistoryRequest) -> EngineFuture<'_, HistoryPage> {

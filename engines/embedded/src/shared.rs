@@ -90,6 +90,7 @@ impl Drop for Locked<'_> {
         if let Some(until) = core.timer_thread_until
             && (!core.parked.is_empty()
                 || !core.unread_jobs.is_empty()
+                || core.schedules.are_stirred()
                 || (system && core.is_due_before(until)))
         {
             core.timer_thread_until = None;
@@ -105,11 +106,15 @@ impl Core {
             .flatten()
             .map(|entry| entry.0.0)
             .chain(self.suspects.next_release())
+            .chain(self.schedules.next_due())
             .any(|due| due < until)
     }
 
     fn has_jobs(&self) -> bool {
-        self.job_runs || !self.parked.is_empty() || !self.unread_jobs.is_empty()
+        self.job_runs
+            || !self.parked.is_empty()
+            || !self.unread_jobs.is_empty()
+            || self.schedules.are_stirred()
     }
 }
 

@@ -36,6 +36,7 @@ use super::{
     job::{Job, ParkedJob},
     queue::{Paused, Queues},
     save::{enforce_limits, index_attributes, save},
+    schedules::Schedules,
     store::{BackupRequest, InsertRun, LoadedRun, ReadFn, Row},
     suspects::Suspects,
     ticket::{Promise, Ticket},
@@ -145,6 +146,7 @@ pub(crate) struct Core {
     pub(crate) next_key: i64,
     pub(crate) opening: Opening,
     pub(crate) suspects: Suspects,
+    pub(crate) schedules: Schedules,
     pub(crate) next_job: i64,
     /// Jobs in the store that have to be read: those of a previous opening, and those whose commit
     /// failed.
@@ -480,6 +482,7 @@ impl Core {
                 if let Some(run) = self.executions.get(&key) {
                     Job::after_close(run, &mut self.jobs);
                 }
+                self.tell_schedule(key);
             }
             Effect::StartRun(next) => {
                 let updates: Vec<PendingUpdate> = next.updates;

@@ -41,7 +41,7 @@ pub(crate) fn run_timers(shared: &Shared) {
         if core.stopping || shared.is_broken() {
             return;
         }
-        if !core.parked.is_empty() || !core.unread_jobs.is_empty() {
+        if !core.parked.is_empty() || !core.unread_jobs.is_empty() || core.schedules.are_stirred() {
             continue;
         }
         let next = core.timers.peek().map(|entry| entry.0.0);
@@ -49,6 +49,7 @@ pub(crate) fn run_timers(shared: &Shared) {
             .into_iter()
             .chain(core.next_wait())
             .chain(core.suspects.next_release())
+            .chain(core.schedules.next_due())
             .filter(|_| !manual)
             .chain(next_retention)
             .min()
@@ -66,7 +67,7 @@ pub(crate) fn tick(shared: &Shared) -> bool {
         shared.lock().unread_jobs.clear();
     }
     let Some(parked) = next_job(shared) else {
-        return false;
+        return shared.run_stirred_schedule();
     };
     do_job(shared, parked);
     shared.lock().job_runs = false;
@@ -175,6 +176,7 @@ impl Shared {
                 core.release_suspects(now);
             }
         }
+        self.fire_schedules();
         while let Some(key) = self.next_due_run() {
             match self.with_loaded(key, |core, now| core.fire(key, now)) {
                 Ok(()) => {}
@@ -227,10 +229,12 @@ impl ClockListener for Shared {
             // Nothing fires any more.
             return None;
         }
+        core.schedules.drop_stale();
         let next_wait = core
             .next_wait()
             .into_iter()
             .chain(core.suspects.next_release())
+            .chain(core.schedules.next_due())
             .min();
         // Stale entries would make the clock stop where nothing happens.
         while let Some(Reverse((due, key))) = core.timers.peek().copied() {

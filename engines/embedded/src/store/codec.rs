@@ -49,6 +49,11 @@ pub(crate) fn encode_value<T: Serialize>(value: &T) -> Vec<u8> {
     rmp_serde::to_vec(value).expect("a value has an encoding and memory takes it")
 }
 
+/// A value whose fields are stored by name, so that they may come and go.
+pub(crate) fn encode_named<T: Serialize>(value: &T) -> Vec<u8> {
+    rmp_serde::to_vec_named(value).expect("a value has an encoding and memory takes it")
+}
+
 pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, EngineError> {
     rmp_serde::from_slice(bytes).map_err(|error| unreadable(&error))
 }

@@ -38,13 +38,13 @@ use steadfast_engine::{EngineError, codec::PayloadCodec};
 
 pub(crate) use self::{
     backup::BackupRequest,
-    codec::{decode_value, encode_event, encode_value},
+    codec::{decode_value, encode_event, encode_named, encode_value},
     db::{CodecPanicked, Db},
     read::{
         KeyRange, LoadedRun, RunInfo, Selection, check_lowest_key, count_runs,
         count_runs_by_status, due_runs, expired_runs, find_request, find_run, highest_key,
         highest_key_below, list_runs, load_run, paused_queues, read_events, search_attributes,
-        stored_jobs, stored_suspects,
+        stored_jobs, stored_schedules, stored_suspects,
     },
     rows::{InsertRun, Row},
     schema::namespace,

@@ -8,8 +8,8 @@ use rusqlite::{
 use steadfast_core::{
     event::{EventKind, ExecutionStatus, HistoryEvent},
     ids::{
-        ActivityType, Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowId,
-        WorkflowType,
+        ActivityType, Identity, RequestId, RunId, ScheduleId, TaskQueue, WorkflowExecution,
+        WorkflowId, WorkflowType,
     },
     payload::PayloadMap,
     time::Timestamp,
@@ -28,6 +28,7 @@ use super::{
 use crate::{
     attributes::Registry,
     execution::{StoredActivity, StoredState, StoredSuspect, StoredTask, Suspect},
+    schedules::Record,
 };
 
 /// What the row of a run tells.
@@ -462,6 +463,25 @@ pub(crate) fn stored_jobs(connection: &Db) -> Result<Vec<(i64, Vec<u8>)>, Engine
         jobs.push((row.get(0).map_err(failed)?, job));
     }
     Ok(jobs)
+}
+
+/// The schedules.
+pub(crate) fn stored_schedules(connection: &Db) -> Result<Vec<(ScheduleId, Record)>, EngineError> {
+    let mut statement = connection
+        .prepare("SELECT id, record FROM schedule ORDER BY id")
+        .map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    let mut schedules = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let id: String = row.get(0).map_err(failed)?;
+        let id = ScheduleId::new(id).map_err(|error| EngineError::Storage {
+            message: format!("a schedule cannot be read ({error}); restore the file from a backup"),
+        })?;
+        let sealed: Vec<u8> = row.get(1).map_err(failed)?;
+        let record = decode_value(&connection.unseal(&sealed)?)?;
+        schedules.push((id, record));
+    }
+    Ok(schedules)
 }
 
 /// Runs that closed before a time, the earliest first, and when the next one after them closed.

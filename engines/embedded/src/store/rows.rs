@@ -1,11 +1,11 @@
 //! What transitions write, as data; the writer thread applies it.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use rusqlite::params;
 use steadfast_core::{
     event::{EventKind, ExecutionStatus},
-    ids::{Identity, RequestId, RunId, TaskQueue, WorkflowExecution, WorkflowType},
+    ids::{Identity, RequestId, RunId, ScheduleId, TaskQueue, WorkflowExecution, WorkflowType},
     payload::PayloadMap,
     time::Timestamp,
 };
@@ -15,13 +15,14 @@ use steadfast_engine::{
 };
 
 use super::{
-    codec::{checksum, encode_value},
+    codec::{checksum, encode_named, encode_value},
     db::{Db, Statements},
     purge::delete_history,
 };
 use crate::{
     attributes::IndexEntry,
     execution::{ActivityRow, StoredSuspect, Suspect, TaskRow},
+    schedules::Record,
 };
 
 /// One change of the file.
@@ -94,6 +95,12 @@ pub(crate) enum Row {
     },
     PauseQueue(TaskQueue),
     ResumeQueue(TaskQueue),
+    /// A schedule as it is from now on, if it is, and as it was before.
+    Schedule {
+        id: ScheduleId,
+        record: Option<Arc<Record>>,
+        before: Option<Arc<Record>>,
+    },
     /// What is known of a type that processes died of; nothing any more.
     Suspect(Suspect, Option<StoredSuspect>),
 }
@@ -170,6 +177,7 @@ impl Row {
             | Self::DeleteJob { .. }
             | Self::PauseQueue(_)
             | Self::ResumeQueue(_)
+            | Self::Schedule { .. }
             | Self::Suspect(..)
             | Self::AddAttribute { .. }
             | Self::RemoveAttribute { .. } => None,
@@ -284,6 +292,17 @@ impl Row {
             Self::DeleteJob { id } => {
                 statements.execute("DELETE FROM job WHERE id = ?1", params![id])
             }
+            Self::Schedule {
+                id,
+                record: Some(record),
+                ..
+            } => statements.execute(
+                "INSERT OR REPLACE INTO schedule (id, record) VALUES (?1, ?2)",
+                params![id.as_str(), statements.db.seal(&encode_named(&**record))?],
+            ),
+            Self::Schedule {
+                id, record: None, ..
+            } => statements.execute("DELETE FROM schedule WHERE id = ?1", params![id.as_str()]),
             Self::PauseQueue(queue) => statements.execute(
                 "INSERT OR IGNORE INTO paused_queue (name) VALUES (?1)",
                 params![queue.as_str()],

@@ -38,6 +38,10 @@ const MIGRATIONS: &[Migration] = &[
         script: include_str!("v5.sql"),
         fill: None,
     },
+    Migration {
+        script: include_str!("v6.sql"),
+        fill: None,
+    },
 ];
 
 pub(super) fn of_another_application(store: &Store<'_>) -> EngineError {
@@ -196,7 +200,7 @@ mod tests {
                 .unwrap();
             assert_eq!(jobs, i64::from(version > 0));
             connection
-                .execute_batch("SELECT * FROM task; SELECT * FROM deleted")
+                .execute_batch("SELECT * FROM task; SELECT * FROM deleted; SELECT * FROM schedule")
                 .unwrap();
         }
     }
@@ -220,7 +224,7 @@ mod tests {
         let older = Connection::open(&path).unwrap();
         older
             .execute_batch(
-                "DROP TABLE deleted; DROP TABLE attribute; DROP TABLE search_attribute; \
+                "DROP TABLE schedule; DROP TABLE deleted; DROP TABLE attribute; DROP TABLE search_attribute; \
                  ALTER TABLE execution DROP COLUMN execution_time; \
                  ALTER TABLE execution DROP COLUMN root_workflow_id; \
                  ALTER TABLE execution DROP COLUMN root_run_id; \

@@ -13,6 +13,7 @@ use steadfast_engine::{
     spelling::statuses::{status_name, status_number},
 };
 
+pub(crate) use self::query::schedule_matcher;
 use self::query::{Query, query};
 use super::{
     execution::{ActivityState, Execution, Task},

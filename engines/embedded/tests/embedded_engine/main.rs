@@ -15,6 +15,7 @@ mod power_loss;
 mod queries;
 mod query_judge;
 mod remote;
+mod schedule_programs;
 mod simulation;
 mod smoke;
 mod stress;

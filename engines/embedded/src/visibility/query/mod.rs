@@ -12,6 +12,7 @@
 
 mod check;
 mod duration;
+mod memory;
 mod parse;
 mod refused;
 mod sql;
@@ -19,11 +20,16 @@ mod sql;
 mod tests;
 mod token;
 
-use steadfast_engine::{EngineError, ListFilter};
+use rusqlite::types::Value;
+use steadfast_core::{event::ExecutionStatus, ids::ScheduleId};
+use steadfast_engine::{
+    EngineError, ListFilter, SearchAttributeType, spelling::statuses::status_number,
+};
 
-use self::refused::Refused;
+use self::{check::Attribute, refused::Refused};
 use crate::{
-    attributes::{Registry, type_shown},
+    attributes::{Registry, SystemAttribute, type_shown},
+    schedules::Record,
     store::Selection,
 };
 
@@ -33,6 +39,58 @@ pub(crate) struct Query {
     pub(crate) selection: Selection,
     /// Whether to count by status.
     pub(crate) groups: bool,
+}
+
+/// What a schedule is found by besides its search attributes.
+const OF_SCHEDULES: [(&str, SearchAttributeType); 2] = [
+    ("ScheduleId", SearchAttributeType::Keyword),
+    ("TemporalSchedulePaused", SearchAttributeType::Bool),
+];
+
+/// Makes of a query about schedules what tells whether it holds of one.
+///
+/// # Errors
+///
+/// When it is not valid; the text is that of a Temporal Service.
+pub(crate) fn schedule_matcher<'q>(
+    query: &str,
+    attributes: &'q Registry,
+) -> Result<impl Fn(&ScheduleId, &Record) -> bool + use<'q>, EngineError> {
+    let type_of = |name: &str| {
+        let own = OF_SCHEDULES.iter().find(|own| own.0 == name);
+        own.map_or_else(|| attributes.type_of(name), |own| Some(own.1))
+    };
+    let checked = parse::parse(query)
+        .and_then(|parsed| check::check(parsed, &type_of))
+        .map_err(Refused::into_error)?;
+    Ok(move |id: &ScheduleId, record: &Record| {
+        let values = |attribute: &Attribute| -> Vec<Value> {
+            let name = match attribute {
+                Attribute::Single(name) | Attribute::Set(name) => name.as_str(),
+                Attribute::System(SystemAttribute::StartTime | SystemAttribute::ExecutionTime) => {
+                    return vec![record.info.create_time.unix_nanos().into()];
+                }
+                // On a service a schedule is an execution that is open.
+                Attribute::System(SystemAttribute::ExecutionStatus) => {
+                    return vec![i64::from(status_number(ExecutionStatus::Running)).into()];
+                }
+                Attribute::System(_) => return Vec::new(),
+            };
+            match name {
+                "ScheduleId" => vec![id.as_str().to_owned().into()],
+                "TemporalSchedulePaused" => {
+                    vec![i64::from(record.schedule.state.paused).into()]
+                }
+                name => {
+                    let (_, index) = attributes.index(&record.search_attributes);
+                    let found = index.into_iter().filter(|(found, _)| found == name);
+                    found.map(|(_, value)| value).collect()
+                }
+            }
+        };
+        let condition = checked.condition.as_ref();
+        condition.is_none_or(|meaning| memory::holds(meaning, &values))
+    })
 }
 
 /// Makes a query of a filter.
