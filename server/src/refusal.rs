@@ -116,6 +116,13 @@ pub(crate) fn status_of(error: EngineError) -> Status {
                 ..Default::default()
             },
         ),
+        // A service keeps a schedule as an execution.
+        EngineError::ScheduleExists { .. } => with_detail(
+            Code::AlreadyExists,
+            message,
+            &details::WorkflowExecutionAlreadyStartedFailure::default(),
+        ),
+        EngineError::ScheduleChanged => Status::failed_precondition(message),
         EngineError::InvalidArgument { .. } => Status::invalid_argument(message),
         // A worker looks for the cause at the beginning.
         EngineError::WorkflowTaskRefused { cause, message } => {

@@ -314,14 +314,14 @@ async fn what_is_refused_is_refused_with_the_details_of_a_service() {
     assert_eq!(nameless.message(), "WorkflowId is not set on request.");
 
     let offered = client
-        .create_schedule(proto::CreateScheduleRequest::default())
+        .start_batch_operation(proto::StartBatchOperationRequest::default())
         .await;
     let offered = offered.unwrap_err();
     assert_eq!(offered.code(), Code::Unimplemented);
     assert!(
         offered
             .message()
-            .starts_with("CreateSchedule is not offered"),
+            .starts_with("StartBatchOperation is not offered"),
         "{offered}"
     );
 }

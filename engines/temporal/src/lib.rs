@@ -29,6 +29,7 @@ mod limits;
 mod messages;
 mod options;
 mod polls;
+mod schedules;
 mod service;
 mod sources;
 mod status;
@@ -40,13 +41,14 @@ mod visibility;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use steadfast_core::{
-    ids::{Identity, Namespace, RunId, TaskQueue},
+    ids::{Identity, Namespace, RunId, ScheduleId, TaskQueue},
     limit::PayloadLimit,
     payload::Payload,
     task::{
         ActivityOutcome, HeartbeatReply, TaskToken, WorkflowTask, WorkflowTaskCompletion,
         WorkflowTaskFailure,
     },
+    time::Timestamp,
 };
 use steadfast_engine::{
     ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
@@ -55,6 +57,11 @@ use steadfast_engine::{
     ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
     StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
     UpdateWithStartReply, UpdateWorkflowRequest, WorkflowCount, WorkflowDescription, WorkflowPage,
+    schedule::{
+        ConflictToken, CreateScheduleRequest, DeleteScheduleRequest,
+        ListScheduleMatchingTimesRequest, ListSchedulesRequest, PatchScheduleRequest,
+        ScheduleDescription, SchedulePage, UpdateScheduleRequest,
+    },
 };
 use steadfast_wire::Wire;
 #[doc(inline)]
@@ -186,6 +193,14 @@ impl Engine for TemporalEngine {
         workflow_history(request: HistoryRequest) -> HistoryPage;
         reset_workflow(request: ResetWorkflowRequest) -> RunId;
         delete_workflow(execution: ExecutionRef) -> ();
+        create_schedule(request: CreateScheduleRequest) -> ConflictToken;
+        describe_schedule(schedule_id: ScheduleId) -> ScheduleDescription;
+        update_schedule(request: UpdateScheduleRequest) -> ();
+        patch_schedule(request: PatchScheduleRequest) -> ();
+        list_schedules(request: ListSchedulesRequest) -> SchedulePage;
+        count_schedules(query: String) -> WorkflowCount;
+        list_schedule_matching_times(request: ListScheduleMatchingTimesRequest) -> Vec<Timestamp>;
+        delete_schedule(request: DeleteScheduleRequest) -> ();
         complete_activity(activity: ActivityRef, outcome: ActivityOutcome) -> ();
         record_activity_heartbeat(activity: ActivityRef, details: Vec<Payload>) -> HeartbeatReply;
     }

@@ -185,7 +185,7 @@ impl Wire {
     fn command_in(&self, attributes: A, own: &OwnRun) -> Wired<Command> {
         Ok(match attributes {
             A::ScheduleActivityTaskCommandAttributes(a) => {
-                Command::ScheduleActivityTask(Box::new(self.schedule_in(a)?))
+                Command::ScheduleActivityTask(Box::new(self.schedule_activity_in(a)?))
             }
             A::RequestCancelActivityTaskCommandAttributes(a) => {
                 Command::RequestCancelActivityTask {
@@ -275,7 +275,7 @@ impl Wire {
         })
     }
 
-    fn schedule_in(
+    fn schedule_activity_in(
         &self,
         a: proto::ScheduleActivityTaskCommandAttributes,
     ) -> Wired<ScheduleActivityTask> {

@@ -12,6 +12,7 @@ mod descriptions_out;
 mod events;
 mod failure;
 pub mod requests;
+mod schedules;
 mod stages;
 mod tasks;
 mod tasks_out;
@@ -26,6 +27,7 @@ pub use self::{
     descriptions::pending_child_in,
     descriptions_out::{pending_child_out, pending_workflow_task_out, status_out},
     events::{EventReader, Home, read_history},
+    schedules::{schedule_patch_in, schedule_patch_out},
     stages::{update_stage_in, update_stage_out},
     tasks::{ONLY_QUERY, admitted_updates},
     unmodelled::DESCRIPTORS,

@@ -10,6 +10,7 @@ mod activities;
 mod answers;
 mod checks;
 mod multi_operation;
+mod schedules;
 mod tasks;
 
 use steadfast_core::{
@@ -34,6 +35,9 @@ pub use self::{
     answers::poll_update_in,
     checks::{NOBODY, caller},
     multi_operation::UpdateWithStart,
+    schedules::{
+        delete_schedule_in, list_schedules_in, matching_times_in, patch_schedule_in, schedule_id_in,
+    },
     tasks::{activity_poll_in, workflow_poll_in},
 };
 use crate::{

@@ -52,6 +52,18 @@ pub(crate) fn of_start(
     })
 }
 
+/// What a start says of the versions of its workers, out of what is said of it besides.
+pub(crate) fn versioning_of_start(unmodelled: &Unmodelled) -> Option<VersioningOverride> {
+    let started = proto::HistoryEvent {
+        attributes: Some(proto::WorkflowExecutionStartedEventAttributes::default().into()),
+        ..proto::HistoryEvent::default()
+    };
+    match with(started, unmodelled).attributes {
+        Some(Attributes::WorkflowExecutionStartedEventAttributes(a)) => a.versioning_override,
+        _ => None,
+    }
+}
+
 /// What an answer to a workflow task says that its event has.
 #[expect(
     deprecated,

@@ -15,7 +15,7 @@ use temporalio_protos::temporal::api::{
 use crate::{api::Api, attribute_types::name_types, method::Reply, refusal::status_of};
 
 /// How many executions a page has if nobody says, and at most, as on a service.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 
 pub(super) async fn describe(
     api: Arc<Api>,

@@ -9,6 +9,7 @@ mod messages;
 mod multi_operation;
 mod quiet;
 pub(crate) mod reflection;
+mod schedules;
 mod search_attributes;
 mod start;
 mod system;
@@ -56,11 +57,14 @@ pub(crate) static METHODS: &[Method] = &[
     method!(test UnlockTimeSkipping Changes test_service::unlock),
     method!(test UnlockTimeSkippingWithSleep ChangesAndWaits test_service::unlock_while_sleeping),
     method!(workflow CountActivityExecutions Looks quiet::count_activity_executions),
-    method!(workflow CountSchedules Looks quiet::count_schedules),
+    method!(workflow CountSchedules Looks schedules::count),
     method!(workflow CountWorkers Looks workers::count),
     method!(workflow CountWorkflowExecutions Looks executions::count),
+    method!(workflow CreateSchedule Changes schedules::create),
+    method!(workflow DeleteSchedule Changes schedules::delete),
     method!(workflow DeleteWorkflowExecution Changes messages::delete),
     method!(workflow DescribeNamespace Looks system::describe_namespace),
+    method!(workflow DescribeSchedule Looks schedules::describe),
     method!(workflow DescribeTaskQueue Looks task_queues::describe),
     method!(workflow DescribeWorker Looks workers::describe),
     method!(workflow DescribeWorkflowExecution Looks executions::describe),
@@ -74,11 +78,13 @@ pub(crate) static METHODS: &[Method] = &[
     method!(workflow ListArchivedWorkflowExecutions Looks quiet::list_archived),
     method!(workflow ListBatchOperations Looks quiet::list_batch_operations),
     method!(workflow ListNamespaces Looks system::list_namespaces),
-    method!(workflow ListSchedules Looks quiet::list_schedules),
+    method!(workflow ListScheduleMatchingTimes Looks schedules::matching_times),
+    method!(workflow ListSchedules Looks schedules::list),
     method!(workflow ListTaskQueuePartitions Looks task_queues::list_partitions),
     method!(workflow ListWorkerDeployments Looks quiet::list_worker_deployments),
     method!(workflow ListWorkers Looks workers::list),
     method!(workflow ListWorkflowExecutions Looks executions::list),
+    method!(workflow PatchSchedule Changes schedules::patch),
     method!(workflow PollActivityTaskQueue ChangesAndWaits activities::poll),
     method!(workflow PollWorkflowExecutionUpdate Waits answers::poll_update),
     method!(workflow PollWorkflowTaskQueue ChangesAndWaits workflow_tasks::poll),
@@ -104,6 +110,7 @@ pub(crate) static METHODS: &[Method] = &[
     method!(workflow SignalWorkflowExecution Changes messages::signal),
     method!(workflow StartWorkflowExecution Changes start::start),
     method!(workflow TerminateWorkflowExecution Changes messages::terminate),
+    method!(workflow UpdateSchedule Changes schedules::update),
     method!(workflow UpdateWorkflowExecution ChangesAndWaits answers::update),
 ];
 

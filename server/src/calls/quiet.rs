@@ -27,10 +27,8 @@ macro_rules! none {
 
 none! {
     count_activity_executions: CountActivityExecutionsRequest => CountActivityExecutionsResponse;
-    count_schedules: CountSchedulesRequest => CountSchedulesResponse;
     list_activity_executions: ListActivityExecutionsRequest => ListActivityExecutionsResponse;
     list_batch_operations: ListBatchOperationsRequest => ListBatchOperationsResponse;
-    list_schedules: ListSchedulesRequest => ListSchedulesResponse;
     list_worker_deployments: ListWorkerDeploymentsRequest => ListWorkerDeploymentsResponse;
 }
 

@@ -40,6 +40,7 @@ pub(super) async fn get_system_info(
             encoded_failure_attributes: true,
             upsert_memo: true,
             count_group_by_execution_status: true,
+            supports_schedules: true,
             sdk_metadata: true,
             ..Default::default()
         }),
@@ -124,6 +125,7 @@ fn describe(api: &Api) -> workflow::DescribeNamespaceResponse {
                 worker_poll_complete_on_shutdown: true,
                 ..Default::default()
             }),
+            supports_schedules: true,
             limits: Some(namespace_info::Limits {
                 blob_size_limit_error: bytes,
                 memo_size_limit_error: bytes,

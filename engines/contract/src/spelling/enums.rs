@@ -7,7 +7,7 @@ use steadfast_core::{
     retry::RetryState,
 };
 
-use crate::search_attributes::SearchAttributeType;
+use crate::{schedule::ScheduleOverlapPolicy, search_attributes::SearchAttributeType};
 
 /// The values of an enum with their numbers and names.
 #[derive(Debug)]
@@ -340,6 +340,20 @@ pub static CONFLICT_POLICIES: Names<WorkflowIdConflictPolicy> = Names {
             "TERMINATE_EXISTING",
             WorkflowIdConflictPolicy::TerminateExisting,
         ),
+    ],
+    other: None,
+};
+
+/// `ScheduleOverlapPolicy`.
+pub static OVERLAP_POLICIES: Names<ScheduleOverlapPolicy> = Names {
+    prefix: "SCHEDULE_OVERLAP_POLICY_",
+    values: &[
+        (1, "SKIP", ScheduleOverlapPolicy::Skip),
+        (2, "BUFFER_ONE", ScheduleOverlapPolicy::BufferOne),
+        (3, "BUFFER_ALL", ScheduleOverlapPolicy::BufferAll),
+        (4, "CANCEL_OTHER", ScheduleOverlapPolicy::CancelOther),
+        (5, "TERMINATE_OTHER", ScheduleOverlapPolicy::TerminateOther),
+        (6, "ALLOW_ALL", ScheduleOverlapPolicy::AllowAll),
     ],
     other: None,
 };
