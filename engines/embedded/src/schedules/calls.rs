@@ -313,11 +313,11 @@ fn shortened(spec: &ScheduleSpec) -> ScheduleSpec {
 
 /// The schedule as it is kept, if it can be.
 fn settled(mut schedule: Schedule) -> Result<Schedule, EngineError> {
-    schedule.spec = schedule.spec.canonical()?;
+    schedule.spec = schedule.spec.canonical().map_err(bad_spec)?;
     // Whether there is such a time zone.
-    ScheduleTimes::new(&schedule.spec)?;
+    ScheduleTimes::new(&schedule.spec).map_err(bad_spec)?;
     schedule.policies.catchup_window = schedule.policies.catchup_window();
-    let start = match &mut schedule.action {
+    let start = match &schedule.action {
         ScheduleAction::StartWorkflow(start) => start,
         _ => return Err(EngineError::invalid("schedules start workflows here")),
     };
@@ -336,12 +336,24 @@ fn settled(mut schedule: Schedule) -> Result<Schedule, EngineError> {
             MAX_ID_BYTES - NOMINAL_TIME.len()
         )));
     }
-    settle_start(start)?;
-    check_start(start, None)?;
+    // What is shown is what was said; what it counts as is settled with each start.
+    let mut counts_as = (**start).clone();
+    settle_start(&mut counts_as)?;
+    check_start(&counts_as, None)?;
     if claims_problems(&start.search_attributes) {
         return Err(EngineError::invalid(NOT_YOURS));
     }
     Ok(schedule)
+}
+
+/// What is wrong with a spec, in the words of a Temporal Service.
+fn bad_spec(error: EngineError) -> EngineError {
+    match error {
+        EngineError::InvalidArgument { message } => {
+            EngineError::invalid(format!("Invalid schedule spec: {message}"))
+        }
+        error => error,
+    }
 }
 
 fn token(conflict: u64) -> ConflictToken {

@@ -35,7 +35,7 @@ pub(crate) use self::record::Record;
 use self::record::{Due, Stop};
 use super::{
     client::{Last, Start},
-    execution::{ChildEnd, new_run_id},
+    execution::{ChildEnd, new_run_id, settle_start},
     jobs::Target,
     shared::{Found, Shared},
     state::Core,
@@ -543,5 +543,6 @@ fn start_request(
             .insert("type".to_owned(), kind.as_bytes().into());
         start.search_attributes.insert(name.to_owned(), value);
     }
+    settle_start(&mut start)?;
     Ok(start)
 }
