@@ -21,6 +21,7 @@ mod python;
 mod queries;
 mod replay;
 mod rules;
+mod schedules;
 mod seeing;
 mod server;
 #[path = "../../service.rs"]

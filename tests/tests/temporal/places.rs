@@ -6,6 +6,7 @@ use steadfast::{
     engine::{
         Engine,
         embedded::{EmbeddedEngine, EmbeddedOptions},
+        temporal::{TemporalEngine, TemporalOptions},
     },
     prelude::*,
 };
@@ -26,6 +27,16 @@ impl Place {
         Self {
             address: address.to_owned(),
             client: Client::new(fresh_engine(address).await),
+            _server: None,
+        }
+    }
+
+    /// The namespace that a service has from the beginning.
+    pub(crate) async fn first_of(address: &str) -> Self {
+        let engine = TemporalEngine::connect(TemporalOptions::new(address));
+        Self {
+            address: address.to_owned(),
+            client: Client::new(engine.await.unwrap()),
             _server: None,
         }
     }
