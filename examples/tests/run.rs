@@ -131,6 +131,12 @@ fn saga_shows_the_three_problems_and_their_solution() {
     );
 }
 
+/// Its clock is moved by hand.
+#[test]
+fn schedules_act_at_their_times_and_when_they_are_asked() {
+    assert_eq!(run_on("schedules", None), "?");
+}
+
 #[test]
 fn every_example_is_run_here() {
     let manifest = include_str!("../Cargo.toml");

@@ -115,6 +115,9 @@ pub mod guide {
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
 
+    #[doc = include_str!("../docs/schedules.md")]
+    pub mod schedules {}
+
     #[doc = include_str!("../docs/determinism.md")]
     pub mod determinism {}
 

@@ -13,3 +13,11 @@ pub(crate) fn to_system_time(time: Timestamp) -> SystemTime {
         SystemTime::UNIX_EPOCH + distance
     }
 }
+
+/// A time that is too early or too late is the earliest or the latest.
+pub(crate) fn to_timestamp(time: SystemTime) -> Timestamp {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => Timestamp::EPOCH.after(since),
+        Err(before) => Timestamp::EPOCH.before(before.duration()),
+    }
+}

@@ -5,6 +5,7 @@ mod error;
 mod handle;
 mod options;
 mod reset;
+mod schedule;
 mod update;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -25,6 +26,7 @@ pub use self::{
         WorkflowStartOptionsBuilder, WorkflowTerminateOptions, WorkflowTerminateOptionsBuilder,
     },
     reset::{ResetChoice, ResetOptions, ResetPoint, ResetTask},
+    schedule::{ScheduleHandle, ScheduleOptions},
     update::{UpdateHandle, UpdateOptions, UpdateOptionsBuilder},
 };
 use crate::{

@@ -26,7 +26,7 @@ use std::{
 };
 
 use steadfast_core::{
-    ids::{InvalidId, TaskQueue},
+    ids::{InvalidId, ScheduleId, TaskQueue},
     payload::Payload,
     text::Escaped,
 };
@@ -42,7 +42,7 @@ use self::{
 };
 use crate::{
     activity::{ActivityContext, ActivityError},
-    client::Client,
+    client::{Client, ClientError, ScheduleOptions},
     definition::{Activities, ActivityDefinition, WorkflowImplementation},
     engine::EngineError,
     untyped::DynamicWorkflow,
@@ -100,6 +100,14 @@ pub enum WorkerError {
     /// The engine is gone.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A schedule that the worker declares could not be created or updated.
+    #[error("the schedule `{schedule_id}` could not be declared")]
+    Schedule {
+        /// Which.
+        schedule_id: ScheduleId,
+        /// Why.
+        source: Box<ClientError>,
+    },
 }
 
 /// Builds a [`Worker`].
@@ -109,6 +117,7 @@ pub struct WorkerBuilder {
     task_queue: Result<TaskQueue, InvalidId>,
     registry: Registry,
     options: WorkerOptions,
+    schedules: Vec<(Result<ScheduleId, InvalidId>, ScheduleOptions)>,
 }
 
 impl fmt::Debug for WorkerBuilder {
@@ -162,6 +171,27 @@ impl WorkerBuilder {
         self
     }
 
+    /// Declares a schedule: before the worker takes its first task, the schedule is created, or updated if its times, its action, its
+    /// policies or what is shown with it are others than these. So a service owns its schedules in its code, and any number of workers that start at
+    /// once make one of each. Whether it is paused, its notes and how many actions remain are left as they are; a schedule that is no
+    /// longer declared stays until somebody deletes it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use steadfast::{client::ScheduleOptions, prelude::*};
+    /// # fn example(client: &Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let sweep = WorkflowStartOptions::new("upkeep", "sweep");
+    /// let worker = Worker::builder(client, "upkeep")
+    ///     .schedule("sweep", ScheduleOptions::by_name("Sweep", vec![], sweep).every(Duration::from_secs(3_600)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn schedule(mut self, schedule_id: impl AsRef<str>, options: ScheduleOptions) -> Self {
+        let schedule_id = ScheduleId::new(schedule_id);
+        self.schedules.push((schedule_id, options));
+        self
+    }
+
     /// Chooses how much the worker does at a time, and how it ends.
     pub fn options(mut self, options: WorkerOptions) -> Self {
         self.options = options;
@@ -179,8 +209,13 @@ impl WorkerBuilder {
             task_queue,
             registry,
             options,
+            schedules,
         } = self;
         let task_queue = task_queue?;
+        let mut declared = Vec::new();
+        for (schedule_id, options) in schedules {
+            declared.push((schedule_id?, options));
+        }
         options.check()?;
         if !registry.duplicates().is_empty() {
             return Err(WorkerError::Duplicate {
@@ -196,6 +231,7 @@ impl WorkerBuilder {
                 task_queue,
                 registry: Arc::new(registry),
                 options,
+                schedules: declared,
                 shutdown: Shutdown::new(),
                 life: Mutex::new(Life::New),
             }),
@@ -214,6 +250,7 @@ struct Inner {
     task_queue: TaskQueue,
     registry: Arc<Registry>,
     options: WorkerOptions,
+    schedules: Vec<(ScheduleId, ScheduleOptions)>,
     shutdown: Shutdown,
     life: Mutex<Life>,
 }
@@ -253,6 +290,7 @@ impl Worker {
             task_queue: TaskQueue::new(task_queue),
             registry: Registry::default(),
             options: WorkerOptions::default(),
+            schedules: Vec::new(),
         }
     }
 
@@ -301,6 +339,13 @@ impl Worker {
     pub async fn run_until<T>(&self, until: impl Future<Output = T>) -> Result<T, WorkerError> {
         let inner = &self.inner;
         let _running = Running::begin(&inner.life)?;
+        for (schedule_id, options) in &inner.schedules {
+            let declared = inner.client.declare_schedule(schedule_id, options).await;
+            declared.map_err(|error| WorkerError::Schedule {
+                schedule_id: schedule_id.clone(),
+                source: Box::new(error),
+            })?;
+        }
         let answers = Answers::start();
         let (fatal, mut broken) = tokio::sync::mpsc::unbounded_channel();
         let threads = Threads::start(ThreadSettings {

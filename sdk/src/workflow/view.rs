@@ -152,7 +152,18 @@ impl WorkflowContextView {
         &self.started.search_attributes
     }
 
-    /// How the previous run failed, if this one retries it.
+    /// What the last run that completed returned, if this run is the next one of a schedule or of a chain of runs.
+    ///
+    /// # Errors
+    ///
+    /// When it is of another type.
+    pub fn last_completion_result<T: DeserializeOwned>(&self) -> Result<Option<T>, ConvertError> {
+        let last = self.started.last_completion_result.as_ref();
+        last.map(|last| convert::from_payload(Some(last)))
+            .transpose()
+    }
+
+    /// How the previous run failed, if this one retries it, or is the next one of a schedule.
     #[must_use]
     pub fn last_failure(&self) -> Option<&steadfast_core::failure::Failure> {
         self.started.continued_failure.as_ref()

@@ -81,12 +81,12 @@ impl Shared {
         &self,
         id: &ScheduleId,
     ) -> Result<ScheduleDescription, EngineError> {
-        let (core, _) = self.enter()?;
+        let (core, now) = self.enter()?;
         let entry = core.schedules.all.get(id).ok_or_else(not_found)?;
         let record = &entry.record;
         let mut info = record.info.clone();
         info.buffer_size = (record.buffer.len() + record.starting.len()) as u64;
-        info.future_action_times = entry.coming(TOLD_TIMES);
+        info.future_action_times = entry.coming(TOLD_TIMES, now);
         info.state_size_bytes = encode_named(&**record).len() as u64;
         let mut schedule = record.schedule.clone();
         schedule.spec = schedule.spec.with_whole_ranges();
@@ -187,7 +187,7 @@ impl Shared {
         &self,
         request: &ListSchedulesRequest,
     ) -> Result<SchedulePage, EngineError> {
-        let (core, _) = self.enter()?;
+        let (core, now) = self.enter()?;
         let matches = schedule_matcher(&request.query, &core.attributes)?;
         let size = match request.page_size {
             0 => MAX_PAGE,
@@ -211,7 +211,7 @@ impl Shared {
         let schedules: Vec<ScheduleListEntry> = found
             .by_ref()
             .take(size)
-            .map(|(id, entry)| entry.listed(id))
+            .map(|(id, entry)| entry.listed(id, now))
             .collect();
         let last = schedules.last().map(|entry| entry.schedule_id.clone());
         let more = found.next().is_some();
@@ -277,12 +277,18 @@ impl Core {
 }
 
 impl Entry {
-    fn coming(&self, most: usize) -> Vec<Timestamp> {
-        let times = self.record.to_come(&self.times);
+    fn coming(&self, most: usize, now: Timestamp) -> Vec<Timestamp> {
+        // Of a schedule that is paused, those that it would take if it went on now.
+        let seen = self.record.seen;
+        let after = match self.record.schedule.state.is_active() {
+            true => seen,
+            false => seen.max(now),
+        };
+        let times = self.record.to_come(&self.times, after);
         times.take(most).map(|time| time.actual).collect()
     }
 
-    fn listed(&self, id: &ScheduleId) -> ScheduleListEntry {
+    fn listed(&self, id: &ScheduleId, now: Timestamp) -> ScheduleListEntry {
         let record = &self.record;
         let info = &record.info;
         let recent = info.recent_actions.len().saturating_sub(LISTED_TIMES);
@@ -296,7 +302,7 @@ impl Entry {
             notes: record.schedule.state.notes.clone(),
             paused: record.schedule.state.paused,
             recent_actions: info.recent_actions[recent..].to_vec(),
-            future_action_times: self.coming(LISTED_TIMES),
+            future_action_times: self.coming(LISTED_TIMES, now),
             state_size_bytes: encode_named(&**record).len() as u64,
         }
     }

@@ -121,10 +121,11 @@ impl Record {
         due.overlap.unwrap_or(self.schedule.policies.overlap)
     }
 
-    /// The times that are to come.
+    /// The times that are to come after one.
     pub(crate) fn to_come<'t>(
         &self,
         times: &'t ScheduleTimes,
+        after: Timestamp,
     ) -> impl Iterator<Item = ScheduleTime> + use<'t> {
         let state = &self.schedule.state;
         let most = if state.limited_actions {
@@ -134,7 +135,7 @@ impl Record {
         };
         let updated = self.info.update_time;
         times
-            .after(self.seen)
+            .after(after)
             .filter(move |time| updated.is_none_or(|updated| time.actual >= updated))
             .take(most)
     }
@@ -144,13 +145,13 @@ impl Record {
         if !self.schedule.state.is_active() {
             return None;
         }
-        Some(self.to_come(times).next()?.actual)
+        Some(self.to_come(times, self.seen).next()?.actual)
     }
 
     /// Takes up the times that have come; tells whether more have.
     pub(crate) fn take_up(&mut self, times: &ScheduleTimes, now: Timestamp) -> bool {
         if !self.schedule.state.is_active() {
-            self.pass_over(now);
+            // What passes meanwhile is passed over when that changes.
             return false;
         }
         let window = self.schedule.policies.catchup_window();

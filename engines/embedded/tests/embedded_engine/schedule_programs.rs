@@ -194,7 +194,6 @@ impl Model {
 
     fn take_up(&mut self) {
         if !self.is_active() {
-            self.seen = self.seen.max(self.now);
             return;
         }
         while self.next(self.seen) <= self.now {
@@ -205,6 +204,14 @@ impl Model {
             } else {
                 self.wait(self.seen, None, false);
             }
+        }
+    }
+
+    /// What the schedule is changes: times that came are taken up, or passed over if it took none.
+    fn pass(&mut self) {
+        self.take_up();
+        if !self.is_active() {
+            self.seen = self.seen.max(self.now);
         }
     }
 
@@ -319,11 +326,11 @@ impl Model {
                 }
             }
             Step::Pause(paused) => {
-                self.take_up();
+                self.pass();
                 self.is.paused = *paused;
             }
             Step::Update(policies) => {
-                self.take_up();
+                self.pass();
                 self.is = *policies;
                 self.updated = self.now;
             }
