@@ -13,10 +13,7 @@ use steadfast_wire::{
     schedule_patch_out,
     values::{count, search_attributes_out, text, time_in, time_out},
 };
-use temporalio_protos::temporal::api::{
-    common::v1::{Memo, SearchAttributes},
-    workflowservice::v1 as proto,
-};
+use temporalio_protos::temporal::api::workflowservice::v1 as proto;
 use tonic::Code;
 
 use super::{Connection, client::send, service::Patience, status::error_of};
@@ -80,12 +77,12 @@ impl Connection {
             identity: text(Some(request.identity)),
             request_id: text(Some(request.request_id)),
             // None at all is another thing than to leave them as they are.
-            search_attributes: request.search_attributes.map(|attributes| {
-                search_attributes_out(attributes).unwrap_or_else(SearchAttributes::default)
-            }),
+            search_attributes: request
+                .search_attributes
+                .map(|attributes| search_attributes_out(attributes).unwrap_or_default()),
             memo: match request.memo {
                 None => None,
-                Some(memo) => Some(self.wire.memo_out(memo)?.unwrap_or_else(Memo::default)),
+                Some(memo) => Some(self.wire.memo_out(memo)?.unwrap_or_default()),
             },
         };
         send!(self, update_schedule, request).map_err(|status| error_of(&status))?;

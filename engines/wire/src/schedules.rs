@@ -437,7 +437,6 @@ fn calendar_out(calendar: CalendarSpec) -> proto::CalendarSpec {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as its like")]
 fn result_out(result: ScheduleActionResult) -> proto::ScheduleActionResult {
     proto::ScheduleActionResult {
         schedule_time: Some(time_out(result.schedule_time)),

@@ -409,14 +409,14 @@ fn masked_json(text: &str, cli: &Cli) -> String {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     if let Some(Ok(value)) = values.next() {
         rest = &text[values.byte_offset()..];
-        flatten(String::new(), &value, &mut lines);
+        flatten("", &value, &mut lines);
     }
     let mut told: String = lines.into_iter().map(|line| masked(&line, cli)).collect();
     told.push_str(&masked(rest.trim_start(), cli));
     told
 }
 
-fn flatten(place: String, value: &Value, lines: &mut BTreeSet<String>) {
+fn flatten(place: &str, value: &Value, lines: &mut BTreeSet<String>) {
     if EXPECTED_IN_JSON
         .iter()
         .any(|(name, _)| place.ends_with(name))
@@ -426,12 +426,12 @@ fn flatten(place: String, value: &Value, lines: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                flatten(format!("{place}.{name}"), value, lines);
+                flatten(&format!("{place}.{name}"), value, lines);
             }
         }
         Value::Array(values) => {
             for (index, value) in values.iter().enumerate() {
-                flatten(format!("{place}.{index}"), value, lines);
+                flatten(&format!("{place}.{index}"), value, lines);
             }
         }
         // No limit, told or not.

@@ -323,9 +323,8 @@ fn settled(mut schedule: Schedule) -> Result<Schedule, EngineError> {
     // Whether there is such a time zone.
     ScheduleTimes::new(&schedule.spec).map_err(bad_spec)?;
     schedule.policies.catchup_window = schedule.policies.catchup_window();
-    let start = match &schedule.action {
-        ScheduleAction::StartWorkflow(start) => start,
-        _ => return Err(EngineError::invalid("schedules start workflows here")),
+    let ScheduleAction::StartWorkflow(start) = &schedule.action else {
+        return Err(EngineError::invalid("schedules start workflows here"));
     };
     let allowed = start.id_reuse_policy == WorkflowIdReusePolicy::default()
         && start.id_conflict_policy == WorkflowIdConflictPolicy::default()
