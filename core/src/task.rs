@@ -78,7 +78,7 @@ pub struct Update {
 }
 
 /// What a worker answers to a workflow task.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WorkflowTaskCompletion {
     /// What the workflow asks for, in order.
     pub commands: Vec<Command>,
@@ -89,6 +89,11 @@ pub struct WorkflowTaskCompletion {
     /// Where the next tasks of the run go, because whoever polls there has it in memory. A worker that has the
     /// engine in its own process says nothing: it is known by its identity.
     pub sticky: Option<StickyQueue>,
+    /// Whether a worker in another process goes back on a task that led to nothing: then the task leaves no events. A
+    /// worker that has the engine in its own process always does.
+    pub goes_back: bool,
+    /// Activities among the commands that the worker runs at once if they come with the reply.
+    pub eager_activities: Vec<ActivityId>,
     /// What a worker of another SDK says besides.
     pub unmodelled: UnmodelledAnswer,
 }

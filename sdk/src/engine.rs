@@ -10,8 +10,8 @@
 pub use steadfast_embedded as embedded;
 #[doc(inline)]
 pub use steadfast_engine::{
-    ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, Engine, EngineError,
-    EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
+    ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, CompletionReply, Engine,
+    EngineError, EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, HistoryWait, ListFilter,
     ListWorkflowsRequest, PendingActivity, PendingActivityState, PendingChild, PendingTimer,
     PendingWorkflowTask, PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest,
     Poller, QueryWorkflowRequest, REPORTED_PROBLEMS, ResetWorkflowRequest, SearchAttributeType,

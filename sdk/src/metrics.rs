@@ -77,8 +77,8 @@ use steadfast_core::{
 };
 
 use crate::engine::{
-    ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
-    ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+    ActivityLease, ActivityRef, CancelWorkflowRequest, CompletionReply, Engine, EngineError,
+    EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
     ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
     StartWorkflowRequest, StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest,
@@ -340,7 +340,7 @@ impl Engine for Measured {
         &self,
         token: TaskToken,
         completion: WorkflowTaskCompletion,
-    ) -> EngineFuture<'_, ()> {
+    ) -> EngineFuture<'_, CompletionReply> {
         let taken = self.workflow_task_ended(&token);
         let ending = completion
             .commands
@@ -370,13 +370,13 @@ impl Engine for Measured {
         let request = self.engine.complete_workflow_task(token, completion);
         Box::pin(async move {
             let answered = requested("RespondWorkflowTaskCompleted", request).await;
-            if let (Ok(()), Some(taken)) = (&answered, &taken) {
+            if let (Ok(_), Some(taken)) = (&answered, &taken) {
                 for _ in 0..lost {
                     taken.count("temporal_local_activity_execution_failed", WORKFLOW);
                 }
             }
             match (&answered, taken, ending) {
-                (Ok(()), Some(taken), Some(ending)) => taken.count(ending, WORKFLOW),
+                (Ok(_), Some(taken), Some(ending)) => taken.count(ending, WORKFLOW),
                 (Err(EngineError::WorkflowTaskRefused { cause, .. }), Some(taken), _)
                     // Something came meanwhile, which is part of a normal life.
                     if *cause != WorkflowTaskFailedCause::UnhandledCommand =>

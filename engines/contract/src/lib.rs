@@ -45,11 +45,12 @@ pub use self::{
     },
     error::EngineError,
     request::{
-        ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, ExecutionRef,
-        HistoryPage, HistoryRequest, HistoryWait, PollActivityTaskRequest, PollUpdateRequest,
-        PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest, Signal,
-        SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest,
-        UntakenTasks, UpdateReply, UpdateStage, UpdateWithStartReply, UpdateWorkflowRequest,
+        ActivityLease, ActivityNotice, ActivityRef, CancelWorkflowRequest, CompletionReply,
+        ExecutionRef, HistoryPage, HistoryRequest, HistoryWait, PollActivityTaskRequest,
+        PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest, ResetWorkflowRequest,
+        Signal, SignalWorkflowRequest, StartWorkflowRequest, StartedWorkflow,
+        TerminateWorkflowRequest, UntakenTasks, UpdateReply, UpdateStage, UpdateWithStartReply,
+        UpdateWorkflowRequest,
     },
     search_attributes::{REPORTED_PROBLEMS, SearchAttributeType, SearchAttributes},
     visibility::{ListFilter, ListWorkflowsRequest, WorkflowCount, WorkflowGroup, WorkflowPage},
@@ -352,12 +353,12 @@ pub trait Engine: Any + fmt::Debug + Send + Sync {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Answers a workflow task.
+    /// Answers a workflow task. An engine may start activities for the worker that asked for them, as many as it likes.
     fn complete_workflow_task(
         &self,
         token: TaskToken,
         completion: WorkflowTaskCompletion,
-    ) -> EngineFuture<'_, ()>;
+    ) -> EngineFuture<'_, CompletionReply>;
 
     /// Says that a workflow task could not be answered; it is tried again.
     fn fail_workflow_task(

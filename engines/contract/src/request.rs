@@ -385,6 +385,16 @@ pub struct UntakenTasks {
     pub activity_tasks: Vec<ActivityLease>,
 }
 
+/// What an engine says to an answered workflow task.
+#[derive(Debug, Default)]
+pub struct CompletionReply {
+    /// The worker said that it [goes back](WorkflowTaskCompletion::goes_back), and the task led to nothing: what the worker has seen of
+    /// the task never was, and the last event that it knows of a task is this `WorkflowTaskStarted`.
+    pub reset_history_event_id: Option<EventId>,
+    /// Activities that the worker [asked for](WorkflowTaskCompletion::eager_activities), started for it.
+    pub activity_tasks: Vec<ActivityLease>,
+}
+
 /// An activity task and the way by which an engine that can tells its worker about a
 /// cancellation without waiting for a heartbeat.
 #[derive(Debug)]

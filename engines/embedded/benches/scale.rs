@@ -99,10 +99,7 @@ async fn work(engine: &EmbeddedEngine, task_queue: &str, commands: Vec<Command>)
     let task = engine.poll_workflow_task(request).await.unwrap();
     let completion = WorkflowTaskCompletion {
         commands,
-        query_results: Default::default(),
-        force_new_workflow_task: false,
-        sticky: None,
-        unmodelled: Default::default(),
+        ..WorkflowTaskCompletion::default()
     };
     engine
         .complete_workflow_task(task.token, completion)

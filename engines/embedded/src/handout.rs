@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use steadfast_core::{
     event::HistoryEvent,
     failure::Failure,
-    ids::{EventId, Namespace},
+    ids::{ActivityId, EventId, Identity, Namespace, TaskQueue},
     options::Priority,
     payload::Payload,
     task::{ActivityTask, TaskToken, WorkflowTask, WorkflowTaskCompletion},
@@ -17,7 +17,7 @@ use steadfast_engine::{
 };
 
 use super::{
-    execution::{Execution, Task},
+    execution::{Answered, Execution, Task},
     state::Core,
     ticket::Ticket,
     token::Token,
@@ -149,7 +149,7 @@ impl Core {
         serial: u64,
         completion: WorkflowTaskCompletion,
         now: Timestamp,
-    ) -> Result<Result<(), EngineError>, EngineError> {
+    ) -> Result<Result<Answered, EngineError>, EngineError> {
         let attributes = Arc::clone(&self.attributes);
         let run = started_run(self, key, serial)?;
         let mut completion = completion;
@@ -157,7 +157,7 @@ impl Core {
         let result = run.complete_task(completion, &attributes, now);
         drop(attributes);
         match result {
-            Ok(()) => run.answer_queries(serial, |id| results.remove(id)),
+            Ok(_) => run.answer_queries(serial, |id| results.remove(id)),
             Err(_) => run.reassign_queries(),
         }
         self.finish(key, now);
@@ -195,65 +195,123 @@ impl Core {
         let (queue, worker) = (&request.task_queue, &request.worker);
         self.activity_tasks.polled_by(queue, worker, now);
         while let Some((key, scheduled, attempt)) = self.activity_tasks.pop(queue, &self.paused) {
-            let Some(run) = self.executions.get_mut(&key) else {
-                continue;
-            };
-            if !run.is_open() || self.holds_attempt(queue, (key, scheduled, attempt), now) {
-                continue;
+            let taken = self.start_attempt((key, scheduled, attempt), request, namespace, now);
+            if taken.is_some() {
+                return taken;
             }
-            let Some(run) = self.executions.get_mut(&key) else {
-                continue;
-            };
-            let (execution, workflow_type) = (run.id.clone(), run.start.workflow_type.clone());
-            let of_run = run.start.priority.clone();
-            let Some((activity, notices)) = run.start_activity(scheduled, attempt, request, now)
-            else {
-                continue;
-            };
-            let counted = activity.counts_attempts();
-            let command = &activity.task;
-            let task = ActivityTask {
-                token: Token::Activity {
-                    key,
-                    scheduled,
-                    attempt,
-                }
-                .encode(),
-                namespace: namespace.clone(),
-                execution,
-                workflow_type,
-                activity_id: command.activity_id.clone(),
-                activity_type: command.activity_type.clone(),
-                task_queue: command.task_queue.clone(),
-                input: command.input.clone(),
-                header: command.header.clone(),
-                attempt,
-                scheduled_time: activity.scheduled_time,
-                current_attempt_scheduled_time: activity.attempt_scheduled_time,
-                started_time: now.max(activity.scheduled_time),
-                timeouts: command.timeouts.clone(),
-                retry_policy: command.retry_policy.clone(),
-                heartbeat_details: activity.heartbeat.clone(),
-                priority: Priority::inherited(command.priority.as_deref(), of_run.as_deref()),
-            };
-            if !request.remote {
-                self.try_attempt(key, scheduled, now);
-            }
-            self.finish(key, now);
-            let ticket = counted.then(|| self.ticket());
-            let lease = ActivityLease {
-                task,
-                notices: Some(notices),
-            };
-            return Some(TakenActivity {
-                lease,
-                key,
-                scheduled,
-                ticket,
-            });
         }
         None
     }
+
+    /// The activities that a worker elsewhere asked for with the answer to its task.
+    pub(crate) fn eager(&self, key: i64, activities: Vec<ActivityId>) -> Option<Eager> {
+        if activities.is_empty() {
+            return None;
+        }
+        let worker = match &self.executions.get(&key)?.task {
+            Task::Started(task) => task.worker.clone(),
+            _ => return None,
+        };
+        Some(Eager { worker, activities })
+    }
+
+    /// Starts attempts at activities for the worker that has just scheduled them.
+    pub(crate) fn take_eager_activities(
+        &mut self,
+        key: i64,
+        eager: Eager,
+        namespace: &Namespace,
+        now: Timestamp,
+    ) -> Vec<TakenActivity> {
+        let Some(run) = self.executions.get(&key) else {
+            return Vec::new();
+        };
+        let wanted = eager.activities.iter();
+        let scheduled: Vec<(u64, TaskQueue)> =
+            wanted.filter_map(|id| run.untried_activity(id)).collect();
+        let mut taken = Vec::new();
+        for (scheduled, task_queue) in scheduled {
+            if self.paused.contains(&task_queue) {
+                continue;
+            }
+            let request = PollActivityTaskRequest {
+                task_queue,
+                worker: eager.worker.clone(),
+                max_tasks_per_second: None,
+                remote: true,
+            };
+            let attempt = (key, scheduled, 1);
+            self.activity_tasks.withdraw(&request.task_queue, &attempt);
+            taken.extend(self.start_attempt(attempt, &request, namespace, now));
+        }
+        taken
+    }
+
+    fn start_attempt(
+        &mut self,
+        (key, scheduled, attempt): (i64, u64, u32),
+        request: &PollActivityTaskRequest,
+        namespace: &Namespace,
+        now: Timestamp,
+    ) -> Option<TakenActivity> {
+        let queue = &request.task_queue;
+        let run = self.executions.get_mut(&key)?;
+        if !run.is_open() || self.holds_attempt(queue, (key, scheduled, attempt), now) {
+            return None;
+        }
+        let run = self.executions.get_mut(&key)?;
+        let (execution, workflow_type) = (run.id.clone(), run.start.workflow_type.clone());
+        let of_run = run.start.priority.clone();
+        let (activity, notices) = run.start_activity(scheduled, attempt, request, now)?;
+        let counted = activity.counts_attempts();
+        let command = &activity.task;
+        let task = ActivityTask {
+            token: Token::Activity {
+                key,
+                scheduled,
+                attempt,
+            }
+            .encode(),
+            namespace: namespace.clone(),
+            execution,
+            workflow_type,
+            activity_id: command.activity_id.clone(),
+            activity_type: command.activity_type.clone(),
+            task_queue: command.task_queue.clone(),
+            input: command.input.clone(),
+            header: command.header.clone(),
+            attempt,
+            scheduled_time: activity.scheduled_time,
+            current_attempt_scheduled_time: activity.attempt_scheduled_time,
+            started_time: now.max(activity.scheduled_time),
+            timeouts: command.timeouts.clone(),
+            retry_policy: command.retry_policy.clone(),
+            heartbeat_details: activity.heartbeat.clone(),
+            priority: Priority::inherited(command.priority.as_deref(), of_run.as_deref()),
+        };
+        if !request.remote {
+            self.try_attempt(key, scheduled, now);
+        }
+        self.finish(key, now);
+        let ticket = counted.then(|| self.ticket());
+        let lease = ActivityLease {
+            task,
+            notices: Some(notices),
+        };
+        Some(TakenActivity {
+            lease,
+            key,
+            scheduled,
+            ticket,
+        })
+    }
+}
+
+/// The activities that a worker runs at once if it is given them.
+#[derive(Debug)]
+pub(crate) struct Eager {
+    pub(crate) worker: Identity,
+    pub(crate) activities: Vec<ActivityId>,
 }
 
 fn workflow_task(run: &Execution, token: Token, started_event_id: EventId) -> WorkflowTask {

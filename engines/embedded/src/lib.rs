@@ -79,8 +79,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 use steadfast_engine::{
-    ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
-    ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+    ActivityLease, ActivityRef, CancelWorkflowRequest, CompletionReply, Engine, EngineError,
+    EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
     ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
     StartWorkflowRequest, StartedWorkflow, TaskQueueDescription, TerminateWorkflowRequest,
@@ -687,7 +687,7 @@ impl Engine for EmbeddedEngine {
         &self,
         token: TaskToken,
         completion: WorkflowTaskCompletion,
-    ) -> EngineFuture<'_, ()> {
+    ) -> EngineFuture<'_, CompletionReply> {
         Box::pin(self.shared.complete_workflow_task(token, completion))
     }
 

@@ -176,6 +176,18 @@ impl<T> Queues<T> {
         Some(entry)
     }
 
+    /// Takes out an entry that came last or shortly before that, wherever it stands.
+    pub(crate) fn withdraw(&mut self, name: &TaskQueue, entry: &T)
+    where
+        T: PartialEq,
+    {
+        if let Some(queue) = self.queues.get_mut(name)
+            && let Some(at) = queue.ready.iter().rposition(|ready| ready == entry)
+        {
+            queue.ready.remove(at);
+        }
+    }
+
     /// Drops what stands first and is gone, in all queues: an entry stays when what it points at ends.
     #[expect(
         clippy::iter_over_hash_type,

@@ -565,10 +565,7 @@ mod tests {
         let task = engine.poll_workflow_task(poll).await.unwrap();
         let completion = WorkflowTaskCompletion {
             commands,
-            query_results: Default::default(),
-            force_new_workflow_task: false,
-            sticky: None,
-            unmodelled: Default::default(),
+            ..WorkflowTaskCompletion::default()
         };
         engine
             .complete_workflow_task(task.token, completion)

@@ -11,11 +11,12 @@ use steadfast_core::{
     time::Timestamp,
 };
 use steadfast_engine::{
-    ActivityLease, EngineError, ExecutionRef, PollActivityTaskRequest, PollWorkflowTaskRequest,
+    ActivityLease, CompletionReply, EngineError, ExecutionRef, PollActivityTaskRequest,
+    PollWorkflowTaskRequest,
 };
 
 use super::{
-    execution::Execution,
+    execution::{Answered, Execution},
     handout::{TakenActivity, TakenTask, activity_run, started_run, task_not_found},
     limits::{check_details, check_outcome},
     shared::{Found, Locked, Shared, run_not_found},
@@ -158,20 +159,31 @@ impl Shared {
     pub(crate) async fn complete_workflow_task(
         &self,
         token: TaskToken,
-        completion: WorkflowTaskCompletion,
-    ) -> Result<(), EngineError> {
-        let (ticket, refused, claimed) = {
+        mut completion: WorkflowTaskCompletion,
+    ) -> Result<CompletionReply, EngineError> {
+        let eager = std::mem::take(&mut completion.eager_activities);
+        let (ticket, answered, given, claimed) = {
             let (mut core, now) = self.enter()?;
             match Token::decode(&token) {
                 Some(Token::Workflow { key, serial }) => {
-                    let result = core.complete_workflow_task(key, serial, completion, now)?;
+                    let eager = core.eager(key, eager);
+                    let answered = core.complete_workflow_task(key, serial, completion, now)?;
+                    let taken = match eager {
+                        Some(eager) => core.take_eager_activities(key, eager, &self.namespace, now),
+                        None => Vec::new(),
+                    };
                     core.run_jobs(now);
-                    (core.ticket(), result, self.claim(&mut core))
+                    let ticket = core.ticket();
+                    let claimed = self.claim(&mut core);
+                    drop(core);
+                    // From here on they are given back if nobody lives to get them.
+                    let given = taken.into_iter().map(|taken| self.give(taken));
+                    (ticket, answered, given.collect::<Vec<_>>(), claimed)
                 }
                 Some(Token::Query { key, serial }) => {
                     let mut results = completion.query_results;
                     core.end_query_task(key, serial, now, |id| results.remove(id))?;
-                    return Ok(());
+                    return Ok(CompletionReply::default());
                 }
                 Some(Token::Activity { .. }) | None => return Err(task_not_found()),
             }
@@ -180,7 +192,14 @@ impl Shared {
             self.write_claimed();
         }
         ticket.await?;
-        refused
+        let answered = answered?;
+        Ok(CompletionReply {
+            reset_history_event_id: match answered {
+                Answered::Vanished { last_started } => Some(last_started),
+                Answered::Recorded => None,
+            },
+            activity_tasks: given.into_iter().map(Given::release).collect(),
+        })
     }
 
     pub(crate) async fn fail_workflow_task(
@@ -238,16 +257,21 @@ impl Shared {
         taken: TakenActivity,
         ticket: Ticket,
     ) -> Result<ActivityLease, EngineError> {
-        let attempt = taken.lease.task.attempt;
-        let mut guard = ReturnActivity {
-            shared: self,
-            key: taken.key,
-            scheduled: taken.scheduled,
-            attempt: Some(attempt),
-        };
+        let given = self.give(taken);
         ticket.await?;
-        guard.attempt = None;
-        Ok(taken.lease)
+        Ok(given.release())
+    }
+
+    fn give(&self, taken: TakenActivity) -> Given<'_> {
+        Given {
+            guard: ReturnActivity {
+                shared: self,
+                key: taken.key,
+                scheduled: taken.scheduled,
+                attempt: Some(taken.lease.task.attempt),
+            },
+            lease: taken.lease,
+        }
     }
 
     pub(crate) async fn complete_activity_task(
@@ -358,7 +382,20 @@ impl Drop for ReturnTask<'_> {
     }
 }
 
-/// Gives an attempt at an activity back that its poll did not live to return (E7).
+/// An attempt at an activity on its way to a worker.
+struct Given<'a> {
+    guard: ReturnActivity<'a>,
+    lease: ActivityLease,
+}
+
+impl Given<'_> {
+    fn release(mut self) -> ActivityLease {
+        self.guard.attempt = None;
+        self.lease
+    }
+}
+
+/// Gives an attempt at an activity back that its call did not live to return (E7).
 struct ReturnActivity<'a> {
     shared: &'a Shared,
     key: i64,

@@ -51,8 +51,8 @@ use steadfast_core::{
     time::Timestamp,
 };
 use steadfast_engine::{
-    ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
-    ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+    ActivityLease, ActivityRef, CancelWorkflowRequest, CompletionReply, Engine, EngineError,
+    EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
     PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
     ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
     StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
@@ -241,7 +241,7 @@ impl Engine for TemporalEngine {
         &self,
         token: TaskToken,
         completion: WorkflowTaskCompletion,
-    ) -> EngineFuture<'_, ()> {
+    ) -> EngineFuture<'_, CompletionReply> {
         Box::pin(async move {
             let token: WorkflowToken = open(&token)?;
             let sources = self.sources.find(&token.task_queue, &token.identity);
@@ -254,7 +254,7 @@ impl Engine for TemporalEngine {
             if let (Some(sources), Some(promise)) = (sources, promise) {
                 sources.bring(brought, &promise).await;
             }
-            Ok(())
+            Ok(CompletionReply::default())
         })
     }
 

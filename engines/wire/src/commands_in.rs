@@ -10,7 +10,7 @@ use steadfast_core::{
         SignalExternalWorkflowExecution, StartChildWorkflowExecution,
     },
     event::WorkflowTaskFailedCause as Cause,
-    ids::{TaskQueue, UpdateId},
+    ids::{ActivityId, TaskQueue, UpdateId},
     options::WorkflowTimeouts,
     unmodelled::Unmodelled,
 };
@@ -48,6 +48,8 @@ pub(crate) struct Understood {
     pub(crate) commands: Vec<Command>,
     /// What is said besides of the event of a command, by the command's index.
     pub(crate) unmodelled: BTreeMap<usize, Box<Unmodelled>>,
+    /// The activities that the worker would run at once.
+    pub(crate) eager: Vec<ActivityId>,
 }
 
 /// What a command may leave out that is as it is in the run that asks.
@@ -96,6 +98,7 @@ impl Wire {
         let mut waiting: BTreeMap<String, Command> = BTreeMap::new();
         let mut answer = Vec::new();
         let mut unmodelled = BTreeMap::new();
+        let mut eager = Vec::new();
         for message in messages {
             let message_id = message.id.clone();
             match self.update_in_answer(message).map_err(&of_update)? {
@@ -115,6 +118,7 @@ impl Wire {
                 }
                 Some(attributes) => {
                     let cause = cause_of(&attributes);
+                    let is_eager = matches!(&attributes, A::ScheduleActivityTaskCommandAttributes(a) if a.request_eager_execution);
                     if let Some(said) = of_command(&attributes) {
                         unmodelled.insert(answer.len(), said);
                     }
@@ -123,7 +127,11 @@ impl Wire {
                         read.set_user_metadata(self.user_metadata_in(command.user_metadata)?);
                         Ok(read)
                     };
-                    answer.push(read().map_err(Misunderstood::because(cause))?);
+                    let read = read().map_err(Misunderstood::because(cause))?;
+                    if let (true, Command::ScheduleActivityTask(activity)) = (is_eager, &read) {
+                        eager.push(activity.activity_id.clone());
+                    }
+                    answer.push(read);
                 }
                 None => {
                     let nothing = lacks("attributes of a command");
@@ -135,6 +143,7 @@ impl Wire {
             None => Ok(Understood {
                 commands: answer,
                 unmodelled,
+                eager,
             }),
             Some((message_id, _)) => Err(of_update(EngineError::invalid(format!(
                 "no command says when the message {message_id} takes effect"

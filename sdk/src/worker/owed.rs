@@ -69,8 +69,8 @@ impl OwedTask {
             let accepted = owed.engine.complete_workflow_task(token, completion).await;
             match (&accepted, failed) {
                 (Err(error), _) => owed.report(error),
-                (Ok(()), Some(failure)) => owed.report_failed_workflow(&failure),
-                (Ok(()), None) => {}
+                (Ok(_), Some(failure)) => owed.report_failed_workflow(&failure),
+                (Ok(_), None) => {}
             }
             then(accepted.is_ok());
             // The engine first: whoever waits for the end may open its file again.

@@ -21,7 +21,6 @@ use steadfast_core::{
     payload::{Payload, TRACE_HEADER},
     run::Run,
     task::{LocalActivityOutcome, LocalActivityTask, WorkflowTaskCompletion, WorkflowTaskFailure},
-    unmodelled::UnmodelledAnswer,
 };
 use tracing::Instrument as _;
 
@@ -352,8 +351,7 @@ impl ThreadWorker {
             commands,
             query_results,
             force_new_workflow_task: heartbeat,
-            sticky: None,
-            unmodelled: UnmodelledAnswer::default(),
+            ..WorkflowTaskCompletion::default()
         };
         let ends = forget || run.instance.is_closed();
         let run_id = run.execution.run_id.clone();

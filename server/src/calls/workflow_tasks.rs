@@ -7,9 +7,11 @@ use steadfast_core::{
     failure::{Failure, FailureKind},
     payload::Bytes,
     task::{TaskToken, WorkflowTask, WorkflowTaskCompletion, WorkflowTaskFailure},
-    unmodelled::UnmodelledAnswer,
 };
-use steadfast_wire::{OwnRun, requests, values::normal_queue};
+use steadfast_wire::{
+    OwnRun, Wired, requests,
+    values::{event_id_out, normal_queue},
+};
 use temporalio_protos::temporal::api::{
     query::v1::WorkflowQueryResult, workflowservice::v1 as proto,
 };
@@ -126,11 +128,15 @@ pub(super) async fn complete(
             return Err(Status::invalid_argument(message));
         }
     };
-    api.engine
-        .complete_workflow_task(token, completion)
-        .await
-        .map_err(status_of)?;
-    Ok(proto::RespondWorkflowTaskCompletedResponse::default())
+    let reply = api.engine.complete_workflow_task(token, completion).await;
+    let reply = reply.map_err(status_of)?;
+    let activities = reply.activity_tasks.into_iter();
+    let activities = activities.map(|lease| api.wire.activity_task_out(lease.task));
+    Ok(proto::RespondWorkflowTaskCompletedResponse {
+        activity_tasks: activities.collect::<Wired<_>>().map_err(status_of)?,
+        reset_history_event_id: reply.reset_history_event_id.map_or(0, event_id_out),
+        ..proto::RespondWorkflowTaskCompletedResponse::default()
+    })
 }
 
 pub(super) async fn fail(
@@ -159,11 +165,8 @@ pub(super) async fn answer_query(
     });
     let results = BTreeMap::from([(token.query.clone(), result.map_err(status_of)?)]);
     let completion = WorkflowTaskCompletion {
-        commands: Vec::new(),
         query_results: results,
-        force_new_workflow_task: false,
-        sticky: None,
-        unmodelled: UnmodelledAnswer::default(),
+        ..WorkflowTaskCompletion::default()
     };
     let answered = api
         .engine

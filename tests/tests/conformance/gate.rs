@@ -15,8 +15,8 @@ use steadfast::{
         time::Timestamp,
     },
     engine::{
-        ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
-        ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+        ActivityLease, ActivityRef, CancelWorkflowRequest, CompletionReply, Engine, EngineError,
+        EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
         PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
         ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
         StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
@@ -90,10 +90,10 @@ impl Gate {
             .unwrap();
     }
 
-    fn note(&self, answer: &Result<(), EngineError>) {
+    fn note(&self, answer: &Result<CompletionReply, EngineError>) {
         let how = answer
             .as_ref()
-            .map_or_else(ToString::to_string, |()| "taken".to_owned());
+            .map_or_else(ToString::to_string, |_| "taken".to_owned());
         self.taken.send_modify(|taken| taken.push(how));
     }
 }
@@ -177,7 +177,7 @@ impl Engine for Gated {
         &self,
         token: TaskToken,
         completion: WorkflowTaskCompletion,
-    ) -> EngineFuture<'_, ()> {
+    ) -> EngineFuture<'_, CompletionReply> {
         Box::pin(async move {
             self.gate.pass().await;
             let answer = self.engine.complete_workflow_task(token, completion).await;

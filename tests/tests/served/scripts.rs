@@ -22,8 +22,8 @@ use steadfast::{
         time::Timestamp,
     },
     engine::{
-        ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
-        ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+        ActivityLease, ActivityRef, CancelWorkflowRequest, CompletionReply, Engine, EngineError,
+        EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
         PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
         ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
         StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UntakenTasks, UpdateReply,
@@ -146,7 +146,7 @@ impl Engine for Client {
         delete_workflow(execution: ExecutionRef) -> ();
         complete_activity(activity: ActivityRef, outcome: ActivityOutcome) -> ();
         record_activity_heartbeat(activity: ActivityRef, details: Vec<Payload>) -> HeartbeatReply;
-        complete_workflow_task(token: TaskToken, completion: WorkflowTaskCompletion) -> ();
+        complete_workflow_task(token: TaskToken, completion: WorkflowTaskCompletion) -> CompletionReply;
         complete_activity_task(token: TaskToken, outcome: ActivityOutcome) -> ();
         record_heartbeat(token: TaskToken, details: Vec<Payload>) -> HeartbeatReply;
     }

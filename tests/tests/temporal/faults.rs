@@ -259,10 +259,7 @@ async fn a_token_is_good_for_one_answer() {
         commands: vec![steadfast::core::command::Command::ScheduleActivityTask(
             Box::new(activity),
         )],
-        query_results: std::collections::BTreeMap::new(),
-        force_new_workflow_task: false,
-        sticky: None,
-        unmodelled: Default::default(),
+        ..WorkflowTaskCompletion::default()
     };
     let answer = || engine.complete_workflow_task(task.token.clone(), completion.clone());
     answer().await.unwrap();

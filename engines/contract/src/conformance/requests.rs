@@ -70,10 +70,7 @@ pub fn current(id: &str) -> ExecutionRef {
 pub fn completion(commands: Vec<Command>) -> WorkflowTaskCompletion {
     WorkflowTaskCompletion {
         commands,
-        query_results: Default::default(),
-        force_new_workflow_task: false,
-        sticky: None,
-        unmodelled: Default::default(),
+        ..WorkflowTaskCompletion::default()
     }
 }
 

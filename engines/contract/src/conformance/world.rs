@@ -242,7 +242,8 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                 let token = self.old_tokens[word(0)].clone();
                 self.engine
                     .complete_workflow_task(token, completion(self.commands(body)))
-                    .await
+                    .await?;
+                Ok(())
             }
             "fail" => {
                 if !self.tasks.contains_key(word(0)) {
@@ -508,7 +509,8 @@ impl<E: Engine, T: Time<E>> World<E, T> {
         completion.force_new_workflow_task = force;
         self.engine
             .complete_workflow_task(task.token, completion)
-            .await
+            .await?;
+        Ok(())
     }
 
     /// Answers a task that the script took with commands that have no notation.

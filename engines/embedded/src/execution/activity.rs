@@ -16,7 +16,7 @@ use steadfast_core::{
     command::ScheduleActivityTask,
     event::EventKind,
     failure::{Failure, TimeoutType},
-    ids::{ActivityId, EventId, Identity},
+    ids::{ActivityId, EventId, Identity, TaskQueue},
     payload::Payload,
     retry::{RetryPolicy, RetryState},
     task::ActivityOutcome,
@@ -225,6 +225,14 @@ fn earlier<T>(a: Option<(Timestamp, T)>, b: Option<(Timestamp, T)>) -> Option<(T
 impl Execution {
     pub(crate) fn activity_by_id(&self, activity_id: &ActivityId) -> Option<u64> {
         self.activity_ids.get(activity_id).copied()
+    }
+
+    /// An activity that nobody has tried yet, by its id: the event that scheduled it, and its queue.
+    pub(crate) fn untried_activity(&self, activity_id: &ActivityId) -> Option<(u64, TaskQueue)> {
+        let scheduled = self.activity_by_id(activity_id)?;
+        let activity = self.activities.get(&scheduled)?;
+        let waits = matches!(activity.state, ActivityState::Scheduled);
+        (activity.attempt == 1 && waits).then(|| (scheduled, activity.task.task_queue.clone()))
     }
 
     /// Starts an attempt that waits for a worker. `None` when it no longer does.

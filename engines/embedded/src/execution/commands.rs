@@ -13,6 +13,15 @@ use steadfast_core::{
 use super::{Effect, Execution, Sticky, Task, TaskKind, time::settle_commands, validate::Refusal};
 use crate::attributes::Registry;
 
+/// What became of a workflow task that was answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Answered {
+    /// It is in the history.
+    Recorded,
+    /// It led to nothing and never was; the last event that a worker knows of a task is this one.
+    Vanished { last_started: EventId },
+}
+
 impl Execution {
     /// Takes the answer of a worker. When its commands are refused, the task has failed.
     pub(crate) fn complete_task(
@@ -20,13 +29,13 @@ impl Execution {
         mut completion: WorkflowTaskCompletion,
         attributes: &Registry,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Answered, Refusal> {
         let Task::Started(task) = &self.task else {
-            return Ok(());
+            return Ok(Answered::Recorded);
         };
         let kind = task.kind;
-        // A worker elsewhere would have to be told that what it saw of the task never was.
-        let may_vanish = kind == TaskKind::Speculative && !task.remote;
+        // A worker elsewhere has to be told that what it saw of the task never was.
+        let may_vanish = kind == TaskKind::Speculative && (!task.remote || completion.goes_back);
         let checked = settle_commands(&mut completion.commands, &self.start.timeouts)
             .and_then(|()| self.check_commands(kind, &completion.commands, attributes));
         if let Err((cause, message)) = checked {
@@ -42,10 +51,12 @@ impl Execution {
         self.acquit_task();
         if may_vanish && leaves_no_trace(&completion) {
             self.discard_speculative_task(completion, now);
-            return Ok(());
+            return Ok(Answered::Vanished {
+                last_started: self.previous_started,
+            });
         }
         let Some(task) = self.take_started_task() else {
-            return Ok(());
+            return Ok(Answered::Recorded);
         };
         let (scheduled_event_id, started_event_id) = self.record_task_started(&task);
         let mut unmodelled = std::mem::take(&mut completion.unmodelled);
@@ -90,11 +101,11 @@ impl Execution {
                 self.schedule_updates(now);
             }
         }
-        Ok(())
+        Ok(Answered::Recorded)
     }
 
-    /// Every update was rejected, so the task never was (it has no events). The worker saw events
-    /// that do not exist and gets the whole history next time.
+    /// Every update was rejected, so the task never was (it has no events). The worker saw events that do not exist: one elsewhere
+    /// goes back to what it knew before, one here gets the whole history next time.
     fn discard_speculative_task(&mut self, completion: WorkflowTaskCompletion, now: Timestamp) {
         let Some(task) = self.take_started_task() else {
             return;
@@ -105,7 +116,8 @@ impl Execution {
             }
         }
         self.readmit_updates(&task.updates);
-        self.sticky = None;
+        let kept = completion.sticky.filter(|_| task.remote);
+        self.sticky = kept.map(|queue| Sticky::Queue(Box::new(queue)));
         if self.flush_buffered(now) {
             self.schedule_task(now);
         } else {

@@ -55,6 +55,7 @@ pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
     child::{Child, ChildEnd},
     close::{NewRun, new_run_id},
+    commands::Answered,
     identity::engine_identity,
     lost::{StoredSuspect, StoredTask, Suspect, TaskRow},
     message::{PendingQuery, PendingUpdate, QueryReply, UpdateReplySender, UpdateState},

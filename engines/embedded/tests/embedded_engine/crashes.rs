@@ -102,7 +102,7 @@ async fn work(world: &World) -> Result<bool, EngineError> {
                 .complete_workflow_task(task.token, completion(commands))
                 .await
             {
-                Ok(()) | Err(EngineError::WorkflowTaskRefused { .. }) => {}
+                Ok(_) | Err(EngineError::WorkflowTaskRefused { .. }) => {}
                 Err(error) => return Err(error),
             }
             world.clock.advance(Duration::from_millis(1));

@@ -5,13 +5,14 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, future::join};
 use steadfast_core::{
     command::Command,
+    failure::Failure,
     ids::{EventId, UpdateId},
     payload::Payload,
     task::{ActivityOutcome, ActivityTask, StickyQueue, WorkflowTask, WorkflowTaskCompletion},
 };
 use steadfast_engine::{
-    Engine as _, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest, UpdateStage,
-    conformance::notation::render,
+    CompletionReply, Engine as _, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest,
+    UpdateStage, conformance::notation::render,
 };
 
 use crate::{
@@ -219,14 +220,7 @@ fn an_update_that_a_worker_elsewhere_rejects_leaves_its_task() {
         let mut world = kept_run().await;
         let rejects = async {
             let task = taken(&world, STICKY).await;
-            let failure = steadfast_core::failure::Failure::application("no", "Rejected");
-            let update_id = UpdateId::new("u").unwrap();
-            answered(
-                &world,
-                task,
-                vec![Command::RejectUpdate { update_id, failure }],
-            )
-            .await;
+            answered(&world, task, vec![reject("u")]).await;
         };
         let (reply, ()) = join(
             world
@@ -301,5 +295,145 @@ fn nobody_blames_a_worker_elsewhere_for_the_end_of_this_process() {
         let done = ActivityOutcome::Completed { result: None };
         let completed = world.engine.complete_activity_task(first.token, done);
         completed.await.unwrap();
+    });
+}
+
+fn reject(id: &str) -> Command {
+    Command::RejectUpdate {
+        update_id: UpdateId::new(id).unwrap(),
+        failure: Failure::application("no", "Rejected"),
+    }
+}
+
+/// As on a Temporal Service, whose workers say that they can.
+#[test]
+fn a_rejected_update_leaves_nothing_if_its_worker_goes_back() {
+    block_on(async {
+        let mut world = kept_run().await;
+        let asked = world
+            .engine
+            .update_workflow(update("w", "u", UpdateStage::Completed));
+        let answers = async {
+            let task = taken(&world, STICKY).await;
+            assert_eq!(
+                render(&task.events),
+                "4 WTCompleted · 5 WTScheduled · 6 WTStarted"
+            );
+            let answer = WorkflowTaskCompletion {
+                sticky: Some(StickyQueue {
+                    task_queue: queue(STICKY),
+                    schedule_to_start_timeout: LIMIT,
+                }),
+                goes_back: true,
+                ..completion(vec![reject("u")])
+            };
+            let reply = world.engine.complete_workflow_task(task.token, answer);
+            reply.await.unwrap()
+        };
+        let (told, reply) = join(asked, answers).await;
+        assert!(told.unwrap().outcome.unwrap().is_err());
+        assert_eq!(reply.reset_history_event_id, Some(EventId(3)));
+        world.run("events w: 1 Started · 2-4 WT").await;
+        // The worker still has the run in memory, as it was before.
+        world.run("signal w go").await;
+        let task = polled(&world, STICKY).unwrap();
+        assert_eq!(
+            render(&task.events),
+            "4 WTCompleted · 5 Signaled(go) · 6 WTScheduled · 7 WTStarted"
+        );
+    });
+}
+
+/// Answers the task of a run with two activities of which the worker would run both at once.
+async fn eager(world: &mut World) -> CompletionReply {
+    let task = taken(world, "w").await;
+    let commands = world.commands("schedule a; schedule b");
+    let eager_activities = commands.iter().map(|command| match command {
+        Command::ScheduleActivityTask(activity) => activity.activity_id.clone(),
+        other => panic!("{other:?}"),
+    });
+    let answer = WorkflowTaskCompletion {
+        eager_activities: eager_activities.collect(),
+        ..completion(commands)
+    };
+    let reply = world.engine.complete_workflow_task(task.token, answer);
+    reply.await.unwrap()
+}
+
+fn nobody_gets(world: &World, name: &str) {
+    let polled = world.engine.poll_activity_task(PollActivityTaskRequest {
+        task_queue: queue(name),
+        worker: identity("elsewhere"),
+        max_tasks_per_second: None,
+        remote: true,
+    });
+    assert!(polled.now_or_never().is_none(), "{name}");
+}
+
+#[test]
+fn an_activity_that_its_worker_would_run_at_once_comes_with_the_reply_and_to_nobody_else() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let reply = eager(&mut world).await;
+        assert_eq!(reply.activity_tasks.len(), 2);
+        nobody_gets(&world, "a");
+        nobody_gets(&world, "b");
+        let done = ActivityOutcome::Completed { result: None };
+        let [a, b] = <[_; 2]>::try_from(reply.activity_tasks)
+            .unwrap()
+            .map(|lease| lease.task);
+        assert_eq!((a.attempt, b.attempt), (1, 1));
+        // It goes on when this process ends.
+        world.engine.restart().await.unwrap();
+        for task in [a, b] {
+            let completed = world
+                .engine
+                .complete_activity_task(task.token, done.clone());
+            completed.await.unwrap();
+        }
+        let task = taken(&world, "w").await;
+        assert_eq!(
+            render(&task.events),
+            "1 Started · 2-4 WT · 5 ActScheduled(a) · 6 ActScheduled(b) · 7 ActStarted(sched=5) · 8 ActCompleted(sched=5) · \
+             9 WTScheduled · 10 ActStarted(sched=6) · 11 ActCompleted(sched=6) · 12 WTStarted"
+        );
+    });
+}
+
+#[test]
+fn a_queue_that_is_paused_gives_no_activity_with_a_reply() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        world.engine.pause_task_queue(&queue("a")).await.unwrap();
+        let reply = eager(&mut world).await;
+        let given = reply
+            .activity_tasks
+            .iter()
+            .map(|lease| lease.task.activity_id.as_str());
+        assert_eq!(given.collect::<Vec<_>>(), ["b"]);
+        world.engine.resume_task_queue(&queue("a")).await.unwrap();
+        assert_eq!(started(&world, "a").await.attempt, 1);
+    });
+}
+
+/// The worker that asked may be gone before it hears (E7).
+#[test]
+fn activities_of_a_reply_that_nobody_waits_for_are_given_back() {
+    block_on(async {
+        let mut world = World::in_memory();
+        world.run("start w").await;
+        let task = taken(&world, "w").await;
+        let commands = world.commands("schedule a");
+        let answer = WorkflowTaskCompletion {
+            eager_activities: vec!["a".try_into().unwrap()],
+            ..completion(commands)
+        };
+        // It has been asked, and is not durable yet.
+        let reply = world.engine.complete_workflow_task(task.token, answer);
+        assert!(reply.now_or_never().is_none());
+        world.engine.settled().await.unwrap();
+        assert_eq!(started(&world, "a").await.attempt, 1);
     });
 }

@@ -399,8 +399,8 @@ async fn work(
         };
         let answered = engine.complete_workflow_task(task.token, completion(commands));
         match answered.await {
-            Ok(())
-            | Err(EngineError::WorkflowTaskRefused { .. } | EngineError::NotFound { .. }) => {}
+            Ok(_) | Err(EngineError::WorkflowTaskRefused { .. } | EngineError::NotFound { .. }) => {
+            }
             Err(error) => return Err(error),
         }
     }

@@ -48,7 +48,8 @@ async fn work(world: &World, id: &str, tasks: &mut Vec<usize>) -> Result<(), Eng
     world
         .engine
         .complete_workflow_task(task.token, answer)
-        .await
+        .await?;
+    Ok(())
 }
 
 /// Starts with an update, again and again with the same ids, until it is told the outcome, while a worker answers tasks.

@@ -94,6 +94,10 @@ impl Wire {
                     query_results: results.collect::<Wired<_>>().map_err(unspecified)?,
                     force_new_workflow_task: request.force_create_new_workflow_task,
                     sticky: sticky_in(request.sticky_attributes).map_err(unspecified)?,
+                    goes_back: request
+                        .capabilities
+                        .is_some_and(|it| it.discard_speculative_workflow_task_with_events),
+                    eager_activities: understood.eager,
                     unmodelled: UnmodelledAnswer {
                         completed,
                         commands: understood.unmodelled,

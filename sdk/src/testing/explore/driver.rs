@@ -11,7 +11,6 @@ use steadfast_core::{
     ids::{Identity, RunId, TaskQueue, WorkflowId},
     run::Run,
     task::{WorkflowTask, WorkflowTaskCompletion},
-    unmodelled::UnmodelledAnswer,
 };
 use tokio::sync::Semaphore;
 
@@ -236,17 +235,14 @@ impl Driver {
         }
         let completion = WorkflowTaskCompletion {
             commands: instance.take_commands(),
-            query_results: std::collections::BTreeMap::new(),
-            force_new_workflow_task: false,
-            sticky: None,
-            unmodelled: UnmodelledAnswer::default(),
+            ..WorkflowTaskCompletion::default()
         };
         match self
             .engine
             .complete_workflow_task(task.token, completion)
             .await
         {
-            Ok(()) => {
+            Ok(_) => {
                 if !instance.is_closed() {
                     memory.runs.insert(run_id, instance);
                 }

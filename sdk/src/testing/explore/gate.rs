@@ -23,8 +23,8 @@ use super::schedule::Schedule;
 use crate::{
     client::new_request_id,
     engine::{
-        ActivityLease, ActivityRef, CancelWorkflowRequest, Engine, EngineError, EngineFuture,
-        ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
+        ActivityLease, ActivityRef, CancelWorkflowRequest, CompletionReply, Engine, EngineError,
+        EngineFuture, ExecutionRef, HistoryPage, HistoryRequest, ListFilter, ListWorkflowsRequest,
         PollActivityTaskRequest, PollUpdateRequest, PollWorkflowTaskRequest, QueryWorkflowRequest,
         ResetWorkflowRequest, SearchAttributeType, SearchAttributes, Signal, SignalWorkflowRequest,
         StartWorkflowRequest, StartedWorkflow, TerminateWorkflowRequest, UpdateReply,
@@ -176,7 +176,7 @@ impl Engine for GatedEngine {
         record_activity_heartbeat(activity: ActivityRef, details: Vec<Payload>) -> HeartbeatReply;
         hand_over_activity_task(token: TaskToken) -> ();
         poll_workflow_task(request: PollWorkflowTaskRequest) -> WorkflowTask;
-        complete_workflow_task(token: TaskToken, completion: WorkflowTaskCompletion) -> ();
+        complete_workflow_task(token: TaskToken, completion: WorkflowTaskCompletion) -> CompletionReply;
         fail_workflow_task(token: TaskToken, failure: WorkflowTaskFailure) -> ();
         poll_activity_task(request: PollActivityTaskRequest) -> ActivityLease;
     }

@@ -380,7 +380,12 @@ impl Simulation {
         check_order(history);
         let answer = completion(decide(history));
         self.call(async move {
-            Answer::Answered(engine.complete_workflow_task(task.token, answer).await)
+            Answer::Answered(
+                engine
+                    .complete_workflow_task(task.token, answer)
+                    .await
+                    .map(drop),
+            )
         });
     }
 
