@@ -77,8 +77,11 @@ pub struct StartChildWorkflowExecution {
     #[serde(default)]
     pub user_metadata: Option<Box<UserMetadata>>,
     /// How urgent its tasks are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub priority: Option<Box<Priority>>,
+    /// When it is run again once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cron_schedule: Option<Box<str>>,
 }
 
 /// Asks for the cancellation of another execution.

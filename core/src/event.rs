@@ -101,8 +101,11 @@ pub struct WorkflowExecutionStarted {
     #[serde(default)]
     pub user_metadata: Option<Box<UserMetadata>>,
     /// How urgent its tasks are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub priority: Option<Box<Priority>>,
+    /// When the next run begins once this one has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cron_schedule: Option<Box<str>>,
 }
 
 /// Why a run follows another.

@@ -37,7 +37,7 @@ const ELSEWHERE: [(&str, &str); 21] = [
         "continued_failure",
         "an older way of schedules, which only a service has",
     ),
-    ("cron_schedule", "it is refused"),
+    ("cron_schedule", "it has to be one"),
     (
         "eager_worker_deployment_options",
         "no task is given with the start",

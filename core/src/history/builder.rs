@@ -79,6 +79,7 @@ pub fn start_child(workflow_id: &str, workflow_type: &str) -> StartChildWorkflow
         search_attributes: PayloadMap::new(),
         user_metadata: None,
         priority: None,
+        cron_schedule: None,
     }
 }
 
@@ -165,6 +166,7 @@ impl HistoryBuilder {
                 search_attributes: PayloadMap::new(),
                 user_metadata: None,
                 priority: None,
+                cron_schedule: None,
             },
         )
     }

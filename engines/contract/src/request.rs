@@ -78,6 +78,10 @@ pub struct StartWorkflowRequest {
     pub id_conflict_policy: WorkflowIdConflictPolicy,
     /// When it is run again after a failure.
     pub retry_policy: Option<RetryPolicy>,
+    /// When it is run, and run again once it has ended, as [`CronSchedule`](crate::schedule::CronSchedule) reads it. Cancelling or
+    /// terminating it ends that. Not with a delay of its own.
+    #[serde(default)]
+    pub cron_schedule: Option<Box<str>>,
     /// The wait before the first workflow task.
     pub start_delay: Duration,
     /// Values shown with the execution.

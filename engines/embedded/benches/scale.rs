@@ -81,6 +81,7 @@ fn start(id: usize, workflow_type: &str, task_queue: &str) -> StartWorkflowReque
         id_conflict_policy: WorkflowIdConflictPolicy::default(),
         retry_policy: None,
         start_delay: Duration::ZERO,
+        cron_schedule: None,
         memo: PayloadMap::new(),
         search_attributes,
         user_metadata: None,

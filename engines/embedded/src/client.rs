@@ -19,7 +19,9 @@ use steadfast_engine::{
 use tokio::sync::oneshot;
 
 use super::{
-    execution::{Execution, NOT_YOURS, Wait, claims_problems, new_run_id, settle_start},
+    execution::{
+        Execution, NOT_YOURS, Wait, claims_problems, first_backoff, new_run_id, settle_start,
+    },
     jobs::may_reuse,
     limits::{
         check_details, check_outcome, check_query, check_signal, check_start, check_termination,
@@ -530,11 +532,16 @@ impl Core {
             retry_policy: request.retry_policy,
             attempt: 1,
             execution_expiration_time: expiration,
-            first_workflow_task_backoff: request.start_delay,
+            first_workflow_task_backoff: first_backoff(
+                request.cron_schedule.as_deref(),
+                request.start_delay,
+                now,
+            ),
             memo: request.memo,
             search_attributes: request.search_attributes,
             user_metadata: request.user_metadata,
             priority: request.priority,
+            cron_schedule: request.cron_schedule,
         };
         let request_id = Some(request.request_id);
         self.create(run_id.clone(), Box::new(start), request_id, now, |run| {

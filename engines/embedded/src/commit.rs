@@ -415,8 +415,7 @@ impl Core {
                     Arc::make_mut(&mut self.attributes).add(name, *kind);
                 }
                 Row::Schedule { id, before, .. } => {
-                    self.schedules.put_back(id, before.as_ref());
-                    self.schedules.wake_at(id, again);
+                    self.schedules.put_back(id, before.as_ref(), again);
                 }
                 _ => {}
             }

@@ -27,6 +27,7 @@ pub(crate) fn start() -> StartWorkflowRequest {
         id_conflict_policy: WorkflowIdConflictPolicy::default(),
         retry_policy: None,
         start_delay: Duration::ZERO,
+        cron_schedule: None,
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
         user_metadata: None,

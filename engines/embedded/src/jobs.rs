@@ -13,7 +13,7 @@ use steadfast_core::{
 use steadfast_engine::Signal;
 
 use super::{
-    execution::{engine_identity, new_run_id},
+    execution::{engine_identity, first_backoff, new_run_id},
     job::{Job, ParkedJob},
     state::Core,
     store::{Row, RunInfo, encode_value},
@@ -213,7 +213,11 @@ impl Core {
                     retry_policy: command.retry_policy.clone(),
                     attempt: 1,
                     execution_expiration_time: expiration,
-                    first_workflow_task_backoff: std::time::Duration::ZERO,
+                    first_workflow_task_backoff: first_backoff(
+                        command.cron_schedule.as_deref(),
+                        std::time::Duration::ZERO,
+                        now,
+                    ),
                     memo: command.memo.clone(),
                     search_attributes: command.search_attributes.clone(),
                     user_metadata: command.user_metadata.clone(),
@@ -221,6 +225,7 @@ impl Core {
                         command.priority.as_deref(),
                         parent.start.priority.as_deref(),
                     ),
+                    cron_schedule: command.cron_schedule.clone(),
                 };
                 self.create(run_id.clone(), Box::new(start), None, now, |_| {});
                 Some(run_id)

@@ -281,6 +281,7 @@ impl Wire {
             parent_close_policy: PARENT_CLOSE_POLICIES.number(child.parent_close_policy),
             workflow_id_reuse_policy: REUSE_POLICIES.number(child.workflow_id_reuse_policy),
             priority: priority_out(child.priority),
+            cron_schedule: child.cron_schedule.map(String::from).unwrap_or_default(),
             retry_policy: retry_policy_out(child.retry_policy).map_err(refused(
                 "BadStartChildExecutionAttributes: invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand",
             ))?,

@@ -28,8 +28,9 @@ use temporalio_protos::temporal::api::{
 use crate::{
     unmodelled::of_command,
     values::{
-        Wire, Wired, activity_timeouts, duration_in, event_id, id, lacks, optional_id, priority_in,
-        queue_name, retry_policy_in, search_attributes_in, target, timeout_in, type_name,
+        Wire, Wired, activity_timeouts, cron_schedule, duration_in, event_id, id, lacks,
+        optional_id, priority_in, queue_name, retry_policy_in, search_attributes_in, target,
+        timeout_in, type_name,
     },
 };
 
@@ -311,7 +312,6 @@ impl Wire {
         a: proto::StartChildWorkflowExecutionCommandAttributes,
         own: &OwnRun,
     ) -> Wired<StartChildWorkflowExecution> {
-        no_schedule(&a.cron_schedule)?;
         Ok(StartChildWorkflowExecution {
             workflow_id: id(&a.workflow_id)?,
             workflow_type: id(&type_name(a.workflow_type))?,
@@ -334,6 +334,7 @@ impl Wire {
             search_attributes: search_attributes_in(a.search_attributes),
             user_metadata: None,
             priority: priority_in(a.priority),
+            cron_schedule: cron_schedule(&a.cron_schedule),
         })
     }
 
@@ -384,7 +385,8 @@ fn no_schedule(cron: &str) -> Wired<()> {
         return Ok(());
     }
     Err(EngineError::Unsupported {
-        message: "cron schedules are not offered here".to_owned(),
+        message: "a run that continues as new keeps its cron schedule here; leave it out"
+            .to_owned(),
     })
 }
 

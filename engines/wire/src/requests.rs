@@ -43,8 +43,8 @@ pub use self::{
 use crate::{
     unmodelled,
     values::{
-        Wire, Wired, duration_in, event_id, priority_in, retry_policy_in, search_attributes_in,
-        timeout_in, type_name,
+        Wire, Wired, cron_schedule, duration_in, event_id, priority_in, retry_policy_in,
+        search_attributes_in, timeout_in, type_name,
     },
 };
 
@@ -139,11 +139,6 @@ impl Wire {
         let workflow_id = required(&request.workflow_id, "WorkflowId")?;
         checked_policy(request.retry_policy.as_ref())?;
         checked_timeout(request.workflow_start_delay.as_ref(), "WorkflowStartDelay")?;
-        if !request.cron_schedule.is_empty() {
-            return Err(unsupported(
-                "cron schedules are not offered here; start the workflow again from outside, or let it wait and continue as new",
-            ));
-        }
         if !request.completion_callbacks.is_empty() {
             return Err(unsupported("completion callbacks are not offered here"));
         }
@@ -177,6 +172,7 @@ impl Wire {
             },
             identity: caller(&request.identity)?,
             request_id,
+            cron_schedule: cron_schedule(&request.cron_schedule),
             id_reuse_policy,
             id_conflict_policy,
             retry_policy: retry_policy_in(request.retry_policy),

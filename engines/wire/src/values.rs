@@ -263,6 +263,11 @@ pub fn plain_in(payload: common::Payload) -> Payload {
     }
 }
 
+/// A cron schedule; an empty one is none.
+pub fn cron_schedule(text: &str) -> Option<Box<str>> {
+    (!text.is_empty()).then(|| text.into())
+}
+
 /// A priority; one that says nothing is none.
 pub fn priority_in(priority: Option<common::Priority>) -> Option<Box<Priority>> {
     let priority = priority?;

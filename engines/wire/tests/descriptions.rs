@@ -115,6 +115,7 @@ fn first() -> HistoryEvent {
         search_attributes: PayloadMap::new(),
         user_metadata: None,
         priority: None,
+        cron_schedule: None,
     }));
     HistoryEvent::new(EventId(1), at(90), kind)
 }

@@ -253,16 +253,21 @@ fn a_start_is_refused_in_the_words_of_a_service() {
 
 #[test]
 fn what_would_be_lost_is_refused() {
-    let cron = proto::StartWorkflowExecutionRequest {
-        cron_schedule: "* * * * *".to_owned(),
-        ..start()
-    };
-    unsupported(&Wire::default().start_in(cron, new_id));
     let callback = proto::StartWorkflowExecutionRequest {
         completion_callbacks: vec![common::Callback::default()],
         ..start()
     };
     unsupported(&Wire::default().start_in(callback, new_id));
+}
+
+#[test]
+fn a_cron_schedule_is_passed_on() {
+    let cron = proto::StartWorkflowExecutionRequest {
+        cron_schedule: "* * * * *".to_owned(),
+        ..start()
+    };
+    let request = Wire::default().start_in(cron, new_id).unwrap();
+    assert_eq!(request.cron_schedule.as_deref(), Some("* * * * *"));
 }
 
 /// The deprecated policy has become a conflict policy.

@@ -342,6 +342,7 @@ impl Client {
             id_conflict_policy: options.id_conflict_policy,
             retry_policy: options.retry_policy,
             start_delay: options.start_delay,
+            cron_schedule: options.cron_schedule.map(String::into_boxed_str),
             memo: options.memo,
             search_attributes: options.search_attributes,
             user_metadata: convert::user_metadata(

@@ -23,6 +23,7 @@ pub struct WorkflowStartOptions {
     pub(crate) id_conflict_policy: WorkflowIdConflictPolicy,
     pub(crate) retry_policy: Option<RetryPolicy>,
     pub(crate) start_delay: Duration,
+    pub(crate) cron_schedule: Option<String>,
     pub(crate) memo: PayloadMap,
     pub(crate) search_attributes: PayloadMap,
     pub(crate) request_id: Option<String>,
@@ -50,6 +51,7 @@ impl WorkflowStartOptions {
             id_conflict_policy: WorkflowIdConflictPolicy::default(),
             retry_policy: None,
             start_delay: Duration::ZERO,
+            cron_schedule: None,
             memo: PayloadMap::new(),
             search_attributes: PayloadMap::new(),
             request_id: None,
@@ -100,6 +102,18 @@ impl WorkflowStartOptionsBuilder {
     /// when the workflow is started.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.0.retry_policy = Some(policy);
+        self
+    }
+
+    /// Runs the workflow again and again, by a schedule as cron has them: `0 9 * * mon-fri`, `@daily`, `@every 90m`, with
+    /// `CRON_TZ=Europe/Rome` before it if it is not in UTC. The first run waits for the first time, and each one that completes, fails or times
+    /// out is followed by the next one; times that pass meanwhile are left out. Cancelling or terminating it ends that, also while it
+    /// waits. Each run is told the [last result](crate::workflow::WorkflowContextView::last_completion_result) and the
+    /// [last failure](crate::workflow::WorkflowContextView::last_failure).
+    ///
+    /// [Schedules](crate::guide::schedules) can do more: they are paused, changed and described without touching what runs.
+    pub fn cron_schedule(mut self, schedule: impl Into<String>) -> Self {
+        self.0.cron_schedule = Some(schedule.into());
         self
     }
 

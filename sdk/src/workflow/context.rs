@@ -281,6 +281,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
                     options.static_details.as_deref(),
                 ),
                 priority: None,
+                cron_schedule: options.cron_schedule.map(String::into_boxed_str),
             }
         };
         let operation = RawOperation::start(self.cell(), |run, scope| {

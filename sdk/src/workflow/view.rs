@@ -163,6 +163,12 @@ impl WorkflowContextView {
             .transpose()
     }
 
+    /// The schedule that the workflow is run again and again by, if it was started with one.
+    #[must_use]
+    pub fn cron_schedule(&self) -> Option<&str> {
+        self.started.cron_schedule.as_deref()
+    }
+
     /// How the previous run failed, if this one retries it, or is the next one of a schedule.
     #[must_use]
     pub fn last_failure(&self) -> Option<&steadfast_core::failure::Failure> {

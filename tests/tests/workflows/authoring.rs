@@ -940,6 +940,7 @@ async fn inputs_that_cannot_be_read_fail_the_task_and_not_the_workflow() {
             id_conflict_policy: WorkflowIdConflictPolicy::default(),
             retry_policy: None,
             start_delay: Duration::ZERO,
+            cron_schedule: None,
             memo: Default::default(),
             search_attributes: Default::default(),
             user_metadata: None,

@@ -59,6 +59,7 @@
 pub mod notation;
 pub mod requests;
 mod scenarios;
+mod schedules;
 mod updates;
 mod world;
 
@@ -72,6 +73,7 @@ macro_rules! conformance_tests {
         $crate::__scenarios_of_activities!($crate::__conformance_test, $judge);
         $crate::__scenarios_of_resets!($crate::__conformance_test, $judge);
         $crate::__scenarios_of_runs!($crate::__conformance_test, $judge);
+        $crate::__scenarios_of_schedules!($crate::__conformance_test, $judge);
         $crate::__scenarios_of_times!($crate::__conformance_test, $judge);
         $crate::__scenarios_of_updates!($crate::__conformance_test, $judge);
         $crate::__scenarios_of_workflows!($crate::__conformance_test, $judge);

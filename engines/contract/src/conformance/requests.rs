@@ -49,6 +49,7 @@ pub fn start_request(id: &str, request: &str) -> StartWorkflowRequest {
         id_conflict_policy: WorkflowIdConflictPolicy::default(),
         retry_policy: None,
         start_delay: Duration::ZERO,
+        cron_schedule: None,
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
         user_metadata: None,

@@ -28,6 +28,7 @@ use steadfast_core::{
 use super::{
     notation::render,
     requests::{completion, current, identity, queue, signal, start_request},
+    schedules,
     updates::{Updates, conflict_policy, update_request},
 };
 use crate::{
@@ -36,6 +37,11 @@ use crate::{
     ResetWorkflowRequest, SignalWorkflowRequest, StartWorkflowRequest, TerminateWorkflowRequest,
     WorkflowDescription,
 };
+
+/// A cron schedule, which has underscores for spaces in a script.
+fn cron(text: Option<&str>) -> Option<Box<str>> {
+    Some(text?.replace('_', " ").into_boxed_str())
+}
 
 /// How the time of an engine is moved, and how one knows that it has come to rest.
 pub trait Time<E>: Debug {
@@ -61,6 +67,8 @@ pub trait Time<E>: Debug {
 /// take w · answer w: .. · fail w boom                   reset w 4 reason
 /// act a · done a "x" · failed a Type text · cancelled a · beat a "x" -> yes|no
 /// update w u [stage=accepted] · update-with-start w u [conflict=use] · updated w u 7
+/// start w cron=0_9_*_*_* · schedule s every=60s [cron=..] [overlap=BufferOne] [paused=yes] [pause=on-failure] [remaining=2]
+/// patch s trigger|pause words|unpause words|delete      scheduled s taken=1 skipped=0 paused=no ..
 /// advance 3s · next · status w Running · events w: 1 Started · 2-4 WT
 /// ```
 #[derive(Debug)]
@@ -436,6 +444,18 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                 assert!(self.clock.pass_to_next_timer(), "there is a timer");
                 Ok(())
             }
+            "schedule" => schedules::create(&*self.engine, word(0), self.request(), option).await,
+            "patch" => {
+                let words = text(2);
+                schedules::patch(&*self.engine, word(0), self.request(), word(1), words).await
+            }
+            "scheduled" => {
+                let told = schedules::told(&*self.engine, word(0)).await?;
+                for wanted in &words[1..] {
+                    assert!(told.contains(&(*wanted).to_owned()), "{step}: {told:?}");
+                }
+                Ok(())
+            }
             "status" => {
                 let status = self.describe(word(0), option("run")).await?.status;
                 assert_eq!(status.to_string(), word(1), "{step}");
@@ -477,6 +497,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
         if let Some(workflow_type) = option("type") {
             request.workflow_type = WorkflowType::new(workflow_type).unwrap();
         }
+        request.cron_schedule = cron(option("cron"));
         request.start_delay = option("delay").map_or(Duration::ZERO, seconds);
         request.timeouts.run_timeout = option("run").map(seconds);
         request.timeouts.execution_timeout = option("execution").map(seconds);
@@ -671,6 +692,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                     search_attributes: PayloadMap::new(),
                     user_metadata: shown(),
                     priority: None,
+                    cron_schedule: cron(option("cron")),
                 }))
             }
             "cancel-other" => Command::RequestCancelExternalWorkflowExecution(Box::new(

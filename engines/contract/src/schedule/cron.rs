@@ -281,7 +281,7 @@ fn read_every(text: &str) -> Result<IntervalSpec, EngineError> {
 }
 
 /// Reads a duration such as `1d2h`, `90s` or `1.5h`.
-fn read_duration(text: &str) -> Result<Duration, EngineError> {
+pub(super) fn read_duration(text: &str) -> Result<Duration, EngineError> {
     let invalid = || {
         EngineError::invalid(format!(
             "invalid duration `{text}` after @every; write numbers with the units s, m, h or d, such as `90m`"

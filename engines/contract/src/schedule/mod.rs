@@ -10,6 +10,7 @@
 //! Nothing here reads a clock or keeps anything.
 
 mod cron;
+mod cron_schedule;
 mod info;
 mod request;
 mod spec;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::request::StartWorkflowRequest;
 
 pub use self::{
+    cron_schedule::CronSchedule,
     info::{
         ScheduleActionResult, ScheduleDescription, ScheduleInfo, ScheduleListEntry, SchedulePage,
     },

@@ -62,7 +62,11 @@ impl ChildEnd {
     /// How a closing event looks to the parent; `None` when another run follows.
     pub(crate) fn from_closing(kind: &EventKind) -> Option<Self> {
         match kind {
-            EventKind::WorkflowExecutionCompleted { result, .. } => Some(Self::Completed {
+            EventKind::WorkflowExecutionCompleted {
+                result,
+                new_execution_run_id: None,
+                ..
+            } => Some(Self::Completed {
                 result: result.clone(),
             }),
             EventKind::WorkflowExecutionFailed {

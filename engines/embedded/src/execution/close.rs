@@ -1,5 +1,7 @@
 //! The ways in which a run ends, and the run that may follow.
 
+use std::time::Duration;
+
 use steadfast_core::{
     command::{Command, ContinueAsNewWorkflowExecution},
     event::{ContinueAsNewInitiator, EventKind, WorkflowExecutionStarted, WorkflowTaskFailedCause},
@@ -9,7 +11,7 @@ use steadfast_core::{
     retry::RetryState,
     time::Timestamp,
 };
-use steadfast_engine::ActivityNotice;
+use steadfast_engine::{ActivityNotice, schedule::CronSchedule};
 
 use super::{ActivityState, Effect, Execution, PendingUpdate, TaskKind, TimedOut, engine_identity};
 
@@ -19,6 +21,12 @@ pub(crate) struct NewRun {
     pub(crate) run_id: RunId,
     pub(crate) start: Box<WorkflowExecutionStarted>,
     pub(crate) updates: Vec<PendingUpdate>,
+}
+
+/// How long the first task of a new chain waits.
+pub(crate) fn first_backoff(cron: Option<&str>, delay: Duration, now: Timestamp) -> Duration {
+    cron.and_then(|text| CronSchedule::new(text).ok()?.backoff(now, now))
+        .unwrap_or(delay)
 }
 
 pub(crate) fn new_run_id() -> RunId {
@@ -51,15 +59,14 @@ impl Execution {
     ) {
         match command {
             Command::CompleteWorkflowExecution { result } => {
-                self.close(
-                    now,
+                let next = self.next_by_schedule(Ok(result.as_ref()), now);
+                self.close_and_follow(now, next, |new_execution_run_id| {
                     EventKind::WorkflowExecutionCompleted {
                         result,
                         workflow_task_completed_event_id: completed,
-                        new_execution_run_id: None,
-                    },
-                );
-                self.close_updates(false);
+                        new_execution_run_id,
+                    }
+                });
             }
             Command::CancelWorkflowExecution { details } => {
                 self.close(
@@ -73,6 +80,7 @@ impl Execution {
             }
             Command::FailWorkflowExecution { failure } => {
                 let (retry_state, next) = self.retry(&failure, now);
+                let next = next.or_else(|| self.next_by_schedule(Err(&failure), now));
                 self.close_and_follow(now, next, |new_execution_run_id| {
                     EventKind::WorkflowExecutionFailed {
                         failure,
@@ -136,6 +144,7 @@ impl Execution {
         self.force_close_task(now);
         let failure = Failure::timeout("workflow timeout", TimeoutType::StartToClose);
         let (retry_state, next) = self.retry(&failure, now);
+        let next = next.or_else(|| self.next_by_schedule(Err(&failure), now));
         self.effects.push(Effect::Report(TimedOut::Workflow));
         self.close_and_follow(now, next, |new_execution_run_id| {
             EventKind::WorkflowExecutionTimedOut {
@@ -202,6 +211,43 @@ impl Execution {
         (RetryState::InProgress, Some(Box::new(run)))
     }
 
+    /// The next run by the cron schedule of the run, if it has one and a time is left.
+    fn next_by_schedule(
+        &self,
+        ended: Result<Option<&Payload>, &Failure>,
+        now: Timestamp,
+    ) -> Option<Box<NewRun>> {
+        let schedule = CronSchedule::new(self.start.cron_schedule.as_deref()?).ok()?;
+        let backoff = schedule.backoff(self.execution_time(), now)?;
+        let expires = self.start.execution_expiration_time;
+        if expires.is_some_and(|expires| now.after(backoff) >= expires) {
+            return None;
+        }
+        let run_id = new_run_id();
+        let start = WorkflowExecutionStarted {
+            original_execution_run_id: run_id.clone(),
+            continued_execution_run_id: Some(self.id.run_id.clone()),
+            initiator: Some(ContinueAsNewInitiator::CronSchedule),
+            continued_failure: ended.err().cloned(),
+            last_completion_result: match ended {
+                Ok(Some(result)) => Some(result.clone()),
+                Ok(None) | Err(_) => self.start.last_completion_result.clone(),
+            },
+            attempt: 1,
+            first_workflow_task_backoff: backoff,
+            identity: None,
+            user_metadata: None,
+            memo: self.memo.clone(),
+            search_attributes: self.search_attributes.clone(),
+            ..(*self.start).clone()
+        };
+        Some(Box::new(NewRun {
+            run_id,
+            start: Box::new(start),
+            updates: Vec::new(),
+        }))
+    }
+
     fn continued_run(&self, next: &ContinueAsNewWorkflowExecution) -> Box<NewRun> {
         let run_id = new_run_id();
         let mut timeouts = next.timeouts.clone();
@@ -230,7 +276,7 @@ impl Execution {
                 .or_else(|| self.start.retry_policy.clone()),
             attempt: 1,
             execution_expiration_time: self.start.execution_expiration_time,
-            first_workflow_task_backoff: std::time::Duration::ZERO,
+            first_workflow_task_backoff: Duration::ZERO,
             memo: next.memo.clone().unwrap_or_else(|| self.memo.clone()),
             search_attributes: next
                 .search_attributes
@@ -238,6 +284,7 @@ impl Execution {
                 .unwrap_or_else(|| self.search_attributes.clone()),
             user_metadata: None,
             priority: self.start.priority.clone(),
+            cron_schedule: self.start.cron_schedule.clone(),
         };
         Box::new(NewRun {
             run_id,

@@ -9,12 +9,20 @@ use steadfast_core::{
     options::{ActivityTimeouts, LONGEST, WorkflowTimeouts},
     retry::{InvalidRetryPolicy, RetryPolicy},
 };
-use steadfast_engine::{EngineError, StartWorkflowRequest};
+use steadfast_engine::{EngineError, StartWorkflowRequest, schedule::CronSchedule};
 
 use super::validate::Refusal;
 
 /// Makes the times of a request to start a run what they count as.
 pub(crate) fn settle_start(request: &mut StartWorkflowRequest) -> Result<(), EngineError> {
+    if let Some(cron) = &request.cron_schedule {
+        CronSchedule::new(cron)?;
+        if !request.start_delay.is_zero() {
+            return Err(EngineError::invalid(
+                "CronSchedule and WorkflowStartDelay may not be used together.",
+            ));
+        }
+    }
     settle_policy(&mut request.retry_policy)
         .map_err(|why| EngineError::invalid(why.to_string()))?;
     request.timeouts = request.timeouts.effective();

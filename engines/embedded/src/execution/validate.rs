@@ -11,6 +11,8 @@ use steadfast_core::{
     payload::PayloadMap,
 };
 
+use steadfast_engine::schedule::CronSchedule;
+
 use super::{
     Execution, MAX_PENDING, TaskKind,
     problems::{NOT_YOURS, claims_problems},
@@ -160,7 +162,15 @@ impl Execution {
                     ));
                 }
             }
-            Command::StartChildWorkflowExecution(_) => {
+            Command::StartChildWorkflowExecution(child) => {
+                if let Some(cron) = &child.cron_schedule {
+                    CronSchedule::new(cron).map_err(|error| {
+                        (
+                            WorkflowTaskFailedCause::BadStartChildExecutionAttributes,
+                            format!("BadStartChildExecutionAttributes: {error}"),
+                        )
+                    })?;
+                }
                 self.check_limit(
                     "child workflows",
                     self.children.len() + seen.children + 1,

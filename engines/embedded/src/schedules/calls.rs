@@ -328,11 +328,12 @@ fn settled(mut schedule: Schedule) -> Result<Schedule, EngineError> {
     };
     let allowed = start.id_reuse_policy == WorkflowIdReusePolicy::default()
         && start.id_conflict_policy == WorkflowIdConflictPolicy::default()
+        && start.cron_schedule.is_none()
         && start.start_delay.is_zero();
     if !allowed {
         return Err(EngineError::invalid(
             "a schedule decides by itself whether an id may be used again and when it starts something; leave the \
-             reuse policy, the conflict policy and the delay of its action as they are",
+             reuse policy, the conflict policy, the cron schedule and the delay of its action as they are",
         ));
     }
     if start.workflow_id.as_str().len() + NOMINAL_TIME.len() > MAX_ID_BYTES {

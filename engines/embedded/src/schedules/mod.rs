@@ -63,6 +63,8 @@ struct Entry {
     times: Arc<ScheduleTimes>,
     /// When it is looked at.
     wakeup: Option<Timestamp>,
+    /// Until when it does nothing, because what it did last was not written.
+    held_until: Option<Timestamp>,
 }
 
 impl Schedules {
@@ -94,15 +96,25 @@ impl Schedules {
             record,
             times,
             wakeup: before.and_then(|entry| entry.wakeup),
+            held_until: before.and_then(|entry| entry.held_until),
         };
         self.all.insert(id.clone(), entry);
         Ok(())
     }
 
-    /// Puts back what was there before a change that was not written.
-    pub(crate) fn put_back(&mut self, id: &ScheduleId, before: Option<&Arc<Record>>) {
+    /// Puts back what was there before a change that was not written, and leaves it alone until a time.
+    pub(crate) fn put_back(
+        &mut self,
+        id: &ScheduleId,
+        before: Option<&Arc<Record>>,
+        again: Timestamp,
+    ) {
         // Its spec was valid before.
         let _ = self.set(id, before.cloned());
+        if let Some(entry) = self.all.get_mut(id) {
+            entry.held_until = Some(again);
+        }
+        self.wake_at(id, again);
     }
 
     /// Looks at a schedule at a time.
@@ -233,9 +245,13 @@ impl Core {
 
     /// Does for a schedule what concerns nobody else, and says what comes next.
     fn step_schedule(&mut self, id: &ScheduleId, now: Timestamp) -> Next {
-        let Some(entry) = self.schedules.all.get(id) else {
+        let Some(entry) = self.schedules.all.get_mut(id) else {
             return Next::Rest;
         };
+        if entry.held_until.is_some_and(|until| now < until) {
+            return Next::Rest;
+        }
+        entry.held_until = None;
         let times = Arc::clone(&entry.times);
         if let Some(due) = entry.record.starting.front() {
             return match workflow_id(&entry.record, due) {

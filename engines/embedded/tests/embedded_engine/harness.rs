@@ -36,15 +36,18 @@ pub(crate) fn run(script: &str) {
 pub(crate) type World = conformance::World<EmbeddedEngine, Hand>;
 
 /// How these worlds begin and end.
-pub(crate) trait Lived {
-    fn in_memory() -> Self;
+pub(crate) trait Lived: Sized {
+    fn in_memory() -> Self {
+        Self::with(EmbeddedOptions::in_memory())
+    }
+    fn with(options: EmbeddedOptions) -> Self;
     fn close(self);
 }
 
 impl Lived for World {
-    fn in_memory() -> Self {
+    fn with(options: EmbeddedOptions) -> Self {
         let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
-        let options = EmbeddedOptions::in_memory().clock(clock.clone());
+        let options = options.clock(clock.clone());
         Self::new(EmbeddedEngine::open(options).unwrap(), clock)
     }
 

@@ -16,6 +16,7 @@ mod queries;
 mod query_judge;
 mod remote;
 mod schedule_programs;
+mod schedules;
 mod simulation;
 mod smoke;
 mod stress;

@@ -1,6 +1,9 @@
 //! Workers of other processes: their sticky queues, their questions, and what they do when this process ends.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, future::join};
 use steadfast_core::{
@@ -10,6 +13,7 @@ use steadfast_core::{
     payload::Payload,
     task::{ActivityOutcome, ActivityTask, StickyQueue, WorkflowTask, WorkflowTaskCompletion},
 };
+use steadfast_embedded::{CrashAction, EmbeddedOptions};
 use steadfast_engine::{
     CompletionReply, Engine as _, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest,
     UpdateStage, conformance::notation::render,
@@ -336,7 +340,7 @@ fn a_rejected_update_leaves_nothing_if_its_worker_goes_back() {
         world.run("events w: 1 Started · 2-4 WT").await;
         // The worker still has the run in memory, as it was before.
         world.run("signal w go").await;
-        let task = polled(&world, STICKY).unwrap();
+        let task = taken(&world, STICKY).await;
         assert_eq!(
             render(&task.events),
             "4 WTCompleted · 5 Signaled(go) · 6 WTScheduled · 7 WTStarted"
@@ -422,18 +426,22 @@ fn a_queue_that_is_paused_gives_no_activity_with_a_reply() {
 #[test]
 fn activities_of_a_reply_that_nobody_waits_for_are_given_back() {
     block_on(async {
-        let mut world = World::in_memory();
+        let disk = Arc::new(Mutex::new(()));
+        let hook = Arc::clone(&disk);
+        let mut world = World::with(EmbeddedOptions::in_memory().crash_point(move |_, _| {
+            drop(hook.lock().unwrap());
+            CrashAction::Continue
+        }));
         world.run("start w").await;
         let task = taken(&world, "w").await;
-        let commands = world.commands("schedule a");
         let answer = WorkflowTaskCompletion {
             eager_activities: vec!["a".try_into().unwrap()],
-            ..completion(commands)
+            ..completion(world.commands("schedule a"))
         };
-        // It has been asked, and is not durable yet.
+        let slow = disk.lock().unwrap();
         let reply = world.engine.complete_workflow_task(task.token, answer);
         assert!(reply.now_or_never().is_none());
-        world.engine.settled().await.unwrap();
+        drop(slow);
         assert_eq!(started(&world, "a").await.attempt, 1);
     });
 }

@@ -633,7 +633,7 @@ fn what_a_schedule_does_is_what_a_model_says() {
 fn a_crash_at_any_commit_takes_no_action_twice_and_loses_none() {
     let folder = tempfile::tempdir().unwrap();
     let first = number("STEADFAST_SCHEDULE_SEED", 1);
-    for seed in first..first + number("STEADFAST_SCHEDULE_PROGRAMS", 150) / 30 {
+    for seed in first..first + number("STEADFAST_SCHEDULE_PROGRAMS", 150) / 50 {
         let commits = run(Some(&folder.path().join(format!("{seed}.db"))), seed, None);
         for commit in 1..=commits {
             for point in [CrashPoint::BeforeCommit, CrashPoint::AfterCommit] {

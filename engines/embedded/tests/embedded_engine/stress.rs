@@ -62,6 +62,7 @@ fn child(parent: &str) -> Command {
         search_attributes: PayloadMap::new(),
         user_metadata: None,
         priority: None,
+        cron_schedule: None,
     }))
 }
 

@@ -19,9 +19,9 @@ use steadfast_engine::spelling::{
 use temporalio_protos::temporal::api::{common::v1::Payloads, history::v1 as proto};
 
 use crate::values::{
-    Wire, Wired, activity_timeouts, attempt, duration_in, event_id, id, optional_execution,
-    optional_id, optional_time, priority_in, queue_name, retry_policy_in, search_attributes_in,
-    target, timeout_in, type_name,
+    Wire, Wired, activity_timeouts, attempt, cron_schedule, duration_in, event_id, id,
+    optional_execution, optional_id, optional_time, priority_in, queue_name, retry_policy_in,
+    search_attributes_in, target, timeout_in, type_name,
 };
 
 impl Wire {
@@ -64,6 +64,7 @@ impl Wire {
             search_attributes: search_attributes_in(a.search_attributes),
             user_metadata: None,
             priority: priority_in(a.priority),
+            cron_schedule: cron_schedule(&a.cron_schedule),
         })
     }
 
@@ -140,6 +141,7 @@ impl Wire {
             search_attributes: search_attributes_in(a.search_attributes),
             user_metadata: None,
             priority: priority_in(a.priority),
+            cron_schedule: cron_schedule(&a.cron_schedule),
         })
     }
 

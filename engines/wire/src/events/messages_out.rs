@@ -61,6 +61,7 @@ impl EventWriter<'_> {
             memo: wire.memo_out(started.memo)?,
             search_attributes: search_attributes_out(started.search_attributes),
             priority: priority_out(started.priority),
+            cron_schedule: started.cron_schedule.map(String::from).unwrap_or_default(),
             ..Default::default()
         })
     }
@@ -140,6 +141,7 @@ impl EventWriter<'_> {
             memo: self.wire.memo_out(child.memo)?,
             search_attributes: search_attributes_out(child.search_attributes),
             priority: priority_out(child.priority),
+            cron_schedule: child.cron_schedule.map(String::from).unwrap_or_default(),
             workflow_task_completed_event_id: event_id_out(completed),
             ..Default::default()
         })

@@ -203,6 +203,7 @@ fn a_parent_is_told_with_its_namespace() {
         search_attributes: PayloadMap::new(),
         user_metadata: None,
         priority: None,
+        cron_schedule: None,
     };
     let parent = ParentExecution {
         execution: WorkflowExecution {

@@ -336,6 +336,7 @@ impl<R: RunDefinition, S: Send + Sync + 'static> Explorer<R, S> {
             id_conflict_policy: WorkflowIdConflictPolicy::default(),
             retry_policy: None,
             start_delay: std::time::Duration::ZERO,
+            cron_schedule: None,
             memo: PayloadMap::new(),
             search_attributes: PayloadMap::new(),
             user_metadata: None,

@@ -193,6 +193,7 @@ pub struct ChildWorkflowOptions {
     pub(crate) parent_close_policy: ParentClosePolicy,
     pub(crate) workflow_id_reuse_policy: WorkflowIdReusePolicy,
     pub(crate) retry_policy: Option<RetryPolicy>,
+    pub(crate) cron_schedule: Option<String>,
     pub(crate) cancellation_type: ChildWorkflowCancellationType,
     pub(crate) memo: PayloadMap,
     pub(crate) search_attributes: PayloadMap,
@@ -233,6 +234,14 @@ impl ChildWorkflowOptionsBuilder {
     /// Chooses where workers pick up its workflow tasks; by default the parent's own queue.
     pub fn task_queue(mut self, queue: TaskQueue) -> Self {
         self.0.task_queue = Some(queue);
+        self
+    }
+
+    /// Runs the child again and again, by a schedule as cron has them; see
+    /// [`WorkflowStartOptionsBuilder::cron_schedule`](crate::client::WorkflowStartOptionsBuilder::cron_schedule). Its parent hears
+    /// of its end when nothing follows any more.
+    pub fn cron_schedule(mut self, schedule: impl Into<String>) -> Self {
+        self.0.cron_schedule = Some(schedule.into());
         self
     }
 

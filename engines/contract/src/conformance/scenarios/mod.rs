@@ -3,6 +3,7 @@
 mod activities;
 mod resets;
 mod runs;
+mod schedules;
 mod times;
 mod updates;
 mod workflows;

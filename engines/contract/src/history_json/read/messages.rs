@@ -17,6 +17,11 @@ use crate::spelling::{
 };
 
 /// The first event. Old servers left out the run ids that do not differ.
+fn cron_schedule(fields: Fields<'_>) -> Read<Option<Box<str>>> {
+    let text = fields.text("cronSchedule")?;
+    Ok((!text.is_empty()).then(|| text.into_boxed_str()))
+}
+
 pub(super) fn started(
     fields: Fields<'_>,
     workflow_id: WorkflowId,
@@ -57,6 +62,7 @@ pub(super) fn started(
         search_attributes: fields.payload_map("searchAttributes", "indexedFields")?,
         user_metadata: None,
         priority: fields.priority()?,
+        cron_schedule: cron_schedule(fields)?,
     })
 }
 
@@ -117,6 +123,7 @@ pub(super) fn child(fields: Fields<'_>) -> Read<StartChildWorkflowExecution> {
         search_attributes: fields.payload_map("searchAttributes", "indexedFields")?,
         user_metadata: None,
         priority: fields.priority()?,
+        cron_schedule: cron_schedule(fields)?,
     })
 }
 

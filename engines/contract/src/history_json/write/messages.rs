@@ -39,6 +39,10 @@ pub(super) fn started(started: &WorkflowExecutionStarted) -> Read<Object> {
         .optional_execution("rootWorkflowExecution", started.root.as_ref())
         .retry_policy("retryPolicy", started.retry_policy.as_ref())
         .priority(started.priority.as_deref())
+        .text(
+            "cronSchedule",
+            started.cron_schedule.as_deref().unwrap_or_default(),
+        )
         .count("attempt", started.attempt)
         .duration(
             "firstWorkflowTaskBackoff",
@@ -125,6 +129,10 @@ pub(super) fn child(child: &StartChildWorkflowExecution) -> Object {
         )
         .retry_policy("retryPolicy", child.retry_policy.as_ref())
         .priority(child.priority.as_deref())
+        .text(
+            "cronSchedule",
+            child.cron_schedule.as_deref().unwrap_or_default(),
+        )
         .payload_map("memo", "fields", &child.memo)
         .payload_map(
             "searchAttributes",

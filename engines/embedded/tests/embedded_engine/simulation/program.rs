@@ -190,5 +190,6 @@ fn child(parent: &str, parent_close_policy: ParentClosePolicy) -> Command {
         search_attributes: PayloadMap::new(),
         user_metadata: None,
         priority: None,
+        cron_schedule: None,
     }))
 }

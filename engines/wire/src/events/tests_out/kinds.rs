@@ -86,6 +86,7 @@ impl Parts {
             search_attributes: self.map.clone(),
             user_metadata: self.words(),
             priority: self.priority(),
+            cron_schedule: None,
         }
     }
 
@@ -341,6 +342,7 @@ impl Parts {
                     search_attributes: self.map.clone(),
                     user_metadata: self.words(),
                     priority: self.priority(),
+                    cron_schedule: None,
                 }),
                 workflow_task_completed_event_id: completed,
             },
