@@ -1,7 +1,7 @@
 //! Handing tasks out and taking their answers: the part of a worker's calls that happens under the
 //! lock.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use steadfast_core::{
     event::HistoryEvent,
@@ -28,8 +28,8 @@ pub(crate) struct TakenTask {
     pub(crate) task: WorkflowTask,
     pub(crate) key: i64,
     pub(crate) serial: u64,
-    /// The events up to this one have to be read.
-    pub(crate) missing_up_to: u64,
+    /// The events of these numbers have to be read.
+    pub(crate) missing: RangeInclusive<u64>,
     /// What must be durable before a worker may have it.
     pub(crate) ticket: Option<Ticket>,
 }
@@ -92,13 +92,13 @@ impl Core {
                 }
                 let sticky = run.is_open() && run.is_kept_by(request);
                 let task = workflow_task(run, Token::Query { key, serial }, EventId::NONE);
-                let missing_up_to = if sticky { 0 } else { run.last_event_id() };
+                let missing = 1..=if sticky { 0 } else { run.last_event_id() };
                 self.finish(key, now);
                 return Some(TakenTask {
                     task,
                     key,
                     serial,
-                    missing_up_to,
+                    missing,
                     ticket: None,
                 });
             }
@@ -123,14 +123,11 @@ impl Core {
             .first()
             .map_or(run.next_event_id, |event| event.event_id.0);
         let previous = run.previous_started.0;
-        let sticky = run.is_kept_by(request) && first <= previous + 1 && previous > 0;
-        let missing_up_to = if sticky {
-            let seen = usize::try_from(previous + 1 - first).unwrap_or(usize::MAX);
-            events.drain(..seen.min(events.len()));
-            0
-        } else {
-            first - 1
-        };
+        let seen = if run.is_kept_by(request) { previous } else { 0 };
+        let known = events.iter().take_while(|event| event.event_id.0 <= seen);
+        let known = known.count();
+        events.drain(..known);
+        let missing = seen + 1..=first - 1;
         events.extend(run.open_task_events());
         let mut task = workflow_task(run, Token::Workflow { key, serial }, started.started);
         task.events = events;
@@ -138,7 +135,7 @@ impl Core {
             task,
             key,
             serial,
-            missing_up_to,
+            missing,
             ticket: None,
         })
     }

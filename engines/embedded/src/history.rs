@@ -3,7 +3,7 @@
 //! What is shown is durable, with one exception: the `WorkflowTaskStarted` of a task that is with
 //! a worker, which is written with the answer.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use steadfast_core::{
     event::HistoryEvent,
@@ -237,15 +237,16 @@ impl Shared {
         })
     }
 
-    /// The events of a run from the first to one, all durable or about to be.
-    pub(crate) async fn read_prefix(
+    /// Some events of a run, all durable or about to be.
+    pub(crate) async fn read_range(
         &self,
         key: i64,
-        last: u64,
+        range: RangeInclusive<u64>,
     ) -> Result<Vec<HistoryEvent>, EngineError> {
-        let limit = usize::try_from(last).unwrap_or(usize::MAX);
+        let (first, last) = range.into_inner();
+        let limit = usize::try_from(last + 1 - first).unwrap_or(usize::MAX);
         let (mut events, _) = self
-            .read(move |connection| read_events(connection, key, 1, limit))
+            .read(move |connection| read_events(connection, key, first, limit))
             .await?;
         events.retain(|event| event.event_id <= EventId(last));
         Ok(events)

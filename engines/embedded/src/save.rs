@@ -221,7 +221,7 @@ mod tests {
             }
             engine.settled().await.unwrap();
         }
-        let events = shared.read_prefix(1, 6).await.unwrap();
+        let events = shared.read_range(1, 1..=6).await.unwrap();
         let ids: Vec<u64> = events.iter().map(|event| event.event_id.0).collect();
         assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
     }

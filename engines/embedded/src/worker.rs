@@ -54,7 +54,7 @@ impl Shared {
                 }
             };
             match taken {
-                Ok(taken) if taken.missing_up_to == 0 && taken.ticket.is_none() => {
+                Ok(taken) if taken.missing.is_empty() && taken.ticket.is_none() => {
                     return Ok(taken.task);
                 }
                 Ok(taken) => {
@@ -144,9 +144,10 @@ impl Shared {
         if let Some(ticket) = taken.ticket {
             ticket.await?;
         }
-        if taken.missing_up_to > 0 {
-            let mut events = self.read_prefix(taken.key, taken.missing_up_to).await?;
-            if events.last().map(|event| event.event_id) != Some(EventId(taken.missing_up_to)) {
+        if !taken.missing.is_empty() {
+            let last = EventId(*taken.missing.end());
+            let mut events = self.read_range(taken.key, taken.missing).await?;
+            if events.last().map(|event| event.event_id) != Some(last) {
                 return Ok(None);
             }
             events.append(&mut task.events);
