@@ -37,7 +37,7 @@ pub struct ScheduleSpec {
     pub jitter: Duration,
     /// The name of the time zone that calendars are read in, such as `Europe/Rome`; UTC when empty.
     pub time_zone_name: String,
-    /// The time zone itself, as a TZif file; that of the name when empty.
+    /// The time zone itself, as a `TZif` file; that of the name when empty.
     pub time_zone_data: Bytes,
 }
 

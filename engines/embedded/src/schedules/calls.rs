@@ -16,7 +16,7 @@ use steadfast_engine::{
     },
 };
 
-use super::{Entry, record::Record};
+use super::{book::Entry, record::Record};
 use crate::{
     execution::{NOT_YOURS, claims_problems, settle_start},
     limits::check_start,
@@ -323,9 +323,8 @@ fn settled(mut schedule: Schedule) -> Result<Schedule, EngineError> {
     // Whether there is such a time zone.
     ScheduleTimes::new(&schedule.spec)?;
     schedule.policies.catchup_window = schedule.policies.catchup_window();
-    let start = match &mut schedule.action {
-        ScheduleAction::StartWorkflow(start) => start,
-        _ => return Err(EngineError::invalid("schedules start workflows here")),
+    let ScheduleAction::StartWorkflow(start) = &mut schedule.action else {
+        return Err(EngineError::invalid("schedules start workflows here"));
     };
     let allowed = start.id_reuse_policy == WorkflowIdReusePolicy::default()
         && start.id_conflict_policy == WorkflowIdConflictPolicy::default()

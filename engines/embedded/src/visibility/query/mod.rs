@@ -72,7 +72,7 @@ pub(crate) fn schedule_matcher<'q>(
                 }
                 // On a service a schedule is an execution that is open.
                 Attribute::System(SystemAttribute::ExecutionStatus) => {
-                    return vec![i64::from(status_number(ExecutionStatus::Running)).into()];
+                    return vec![status_number(ExecutionStatus::Running).into()];
                 }
                 Attribute::System(_) => return Vec::new(),
             };
