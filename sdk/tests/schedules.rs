@@ -238,3 +238,28 @@ async fn what_makes_no_sense_is_refused() {
         assert_eq!(refused.unwrap_err().to_string(), message);
     }
 }
+
+/// The threads of the engine act by the system's clock; nobody moves it.
+#[tokio::test]
+async fn a_schedule_acts_by_the_clock_of_the_system() -> anyhow::Result<()> {
+    let client = Client::connect("memory:").await?;
+    let start = WorkflowStartOptions::new("nobody", "tick");
+    let options = ScheduleOptions::by_name("Tick", Vec::new(), start)
+        .every(Duration::from_secs(1))
+        .overlap(ScheduleOverlapPolicy::AllowAll);
+    let schedule = client.create_schedule("tick", options).await?;
+    let late = std::time::Instant::now() + 20 * Duration::from_secs(1);
+    loop {
+        let info = schedule.describe().await?.info;
+        if info.action_count >= 2 {
+            for action in info.recent_actions {
+                assert!(action.actual_time >= action.schedule_time);
+            }
+            break;
+        }
+        assert!(std::time::Instant::now() < late, "nothing happened");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    client.close().await?;
+    Ok(())
+}

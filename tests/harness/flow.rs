@@ -132,6 +132,10 @@ impl Flow {
                     | EventKind::WorkflowExecutionFailed {
                         new_execution_run_id: Some(new_execution_run_id),
                         ..
+                    }
+                    | EventKind::WorkflowExecutionCompleted {
+                        new_execution_run_id: Some(new_execution_run_id),
+                        ..
                     },
                 ) => return self.run(new_execution_run_id.clone()),
                 _ => grown(&self.client, execution.clone(), events.len()).await,

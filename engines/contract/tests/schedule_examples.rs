@@ -1,5 +1,7 @@
 //! The examples of Temporal's page on schedules, both changes of the clock in three zones, and leap days.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use steadfast_core::{ids::ScheduleId, time::Timestamp};

@@ -3,6 +3,8 @@
 //! The recorded cases are random specs in eighteen time zones over ten years each. More, or fresh ones, are judged by
 //! `STEADFAST_SCHEDULE_TIMES`, the name of a file that `ask.py` wrote.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, path::Path};
 
 use serde_json::Value;

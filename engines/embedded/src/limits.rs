@@ -38,6 +38,21 @@ pub(crate) fn check_start(
     sum.check()
 }
 
+/// Checks what is shown with something that is no execution, and what it is found by.
+pub(crate) fn check_shown(
+    memo: Option<&PayloadMap>,
+    search_attributes: Option<&PayloadMap>,
+) -> Result<(), EngineError> {
+    let mut sum = Sum::default();
+    if let Some(memo) = memo {
+        sum.map("the memo", memo)?;
+    }
+    if let Some(attributes) = search_attributes {
+        sum.map("the search attributes", attributes)?;
+    }
+    sum.check()
+}
+
 pub(crate) fn check_signal(signal: &Signal) -> Result<(), EngineError> {
     let mut sum = Sum::default();
     sum.signal(signal)?;

@@ -496,11 +496,19 @@ impl ScheduleHandle {
     /// Changes the schedule: the function gets it as it is, and may be called again if somebody else changes it meanwhile. What it led to
     /// stays.
     ///
+    /// An engine keeps calendars and cron strings as structured calendars: those that it tells stay beside what is added, so whoever wants
+    /// other times replaces the spec.
+    ///
     /// ```
-    /// # use steadfast::{client::ScheduleHandle, prelude::*};
+    /// # use steadfast::{client::ScheduleHandle, engine::schedule::ScheduleSpec, prelude::*};
     /// # async fn example(reports: ScheduleHandle) -> Result<(), ClientError> {
     /// reports
-    ///     .update(|schedule| schedule.spec.cron_strings = vec!["0 18 * * *".to_owned()])
+    ///     .update(|schedule| {
+    ///         schedule.spec = ScheduleSpec {
+    ///             cron_strings: vec!["CRON_TZ=Europe/Rome 0 18 * * *".to_owned()],
+    ///             ..ScheduleSpec::default()
+    ///         };
+    ///     })
     ///     .await?;
     /// # Ok(())
     /// # }

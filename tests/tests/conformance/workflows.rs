@@ -34,6 +34,7 @@ cases! {
     20: a_cancelled_run_continues_as_new,
     22: a_signal_and_a_request_in_one_task,
     23: a_request_during_the_start_delay,
+    24: a_request_during_the_wait_for_the_time_of_a_cron_schedule,
     25: a_request_during_the_wait_for_a_workflow_retry,
     26: a_workflow_retry_policy_and_a_request,
     31: a_request_between_failing_attempts,
@@ -383,6 +384,47 @@ async fn a_request_during_the_start_delay(world: &World) {
         "1 Started · 2 CancelRequested(cause=during delay, identity=client) · 3-5 WT · 6 Canceled",
     )
     .await;
+}
+
+/// Of the first run, and of one that follows.
+async fn a_request_during_the_wait_for_the_time_of_a_cron_schedule(world: &World) {
+    let first = world
+        .start_with(
+            &define(sleeps),
+            start_options("w").cron_schedule("@every 3600s"),
+        )
+        .await;
+    world.pass(2 * SECOND).await;
+    first.cancel("before its time").await;
+    first
+        .ends(
+            Cancelled,
+            "the workflow was cancelled: before its time",
+            "1 Started · 2 CancelRequested(cause=before its time, identity=client) · 3-5 WT · 6 Canceled",
+        )
+        .await;
+
+    let body = define(async |ctx| {
+        if is_first_run(ctx) {
+            return Ok("first".to_owned());
+        }
+        sleeps(ctx).await
+    });
+    let flow = world
+        .start_with(&body, start_options("again").cron_schedule("@every 2s"))
+        .await;
+    world.pass(2 * SECOND).await;
+    let second = flow.next_run().await;
+    second.cancel("in between").await;
+    second
+        .ends(
+            Cancelled,
+            "the workflow was cancelled: in between",
+            "1 Started · 2 CancelRequested(cause=in between, identity=client) · 3-5 WT · 6 Canceled",
+        )
+        .await;
+    flow.is(Completed, "1 Started · 2-4 WT · 5 Completed(\"first\")")
+        .await;
 }
 
 /// Retried after twenty seconds.

@@ -6,7 +6,7 @@ use steadfast_core::{
     command::Command,
     ids::{Identity, RequestId, SignalName, TaskQueue, WorkflowId, WorkflowType},
     options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
-    payload::PayloadMap,
+    payload::{Payload, PayloadMap, UserMetadata},
     task::WorkflowTaskCompletion,
 };
 
@@ -88,4 +88,12 @@ pub fn signal(name: &str, request_id: RequestId) -> Signal {
         identity: identity("client"),
         request_id,
     }
+}
+
+/// A summary of one word and details of one.
+pub(super) fn words_for_people<'a>(
+    option: impl Fn(&str) -> Option<&'a str>,
+) -> Option<Box<UserMetadata>> {
+    let text = |name| Some(Payload::json(format!("{:?}", option(name)?).into_bytes()));
+    UserMetadata::of(text("summary"), text("details"))
 }

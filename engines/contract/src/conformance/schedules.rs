@@ -34,8 +34,45 @@ fn overlap(text: Option<&str>) -> ScheduleOverlapPolicy {
     }
 }
 
+/// A cron schedule, which has underscores for spaces in a script.
+pub(super) fn cron(text: Option<&str>) -> Option<Box<str>> {
+    Some(text?.replace('_', " ").into_boxed_str())
+}
+
+/// Does a step of a script, whose words follow the verb.
+pub(super) async fn step(
+    engine: &impl Engine,
+    verb: &str,
+    words: &[&str],
+    request_id: RequestId,
+) -> Result<(), EngineError> {
+    let id = words.first().copied().unwrap_or_default();
+    match verb {
+        "schedule" => {
+            let option = |name: &str| {
+                words
+                    .iter()
+                    .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+            };
+            create(engine, id, request_id, option).await
+        }
+        "patch" => {
+            let notes = words.get(2..).unwrap_or_default().join(" ");
+            let what = words.get(1).copied().unwrap_or_default();
+            patch(engine, id, request_id, what, notes).await
+        }
+        _ => {
+            let told = told(engine, id).await?;
+            for wanted in words.iter().skip(1) {
+                assert!(told.iter().any(|told| told == wanted), "{wanted}: {told:?}");
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Creates a schedule.
-pub(super) async fn create<'a>(
+async fn create<'a>(
     engine: &impl Engine,
     id: &str,
     request_id: RequestId,
@@ -72,7 +109,7 @@ pub(super) async fn create<'a>(
 }
 
 /// Does something with a schedule.
-pub(super) async fn patch(
+async fn patch(
     engine: &impl Engine,
     id: &str,
     request_id: RequestId,
@@ -104,7 +141,7 @@ pub(super) async fn patch(
 }
 
 /// What an engine says of a schedule, each as `name=value`.
-pub(super) async fn told(engine: &impl Engine, id: &str) -> Result<Vec<String>, EngineError> {
+async fn told(engine: &impl Engine, id: &str) -> Result<Vec<String>, EngineError> {
     let described = engine.describe_schedule(schedule_id(id)).await?;
     let (info, state) = (described.info, described.schedule.state);
     let yes = |flag| if flag { "yes" } else { "no" };

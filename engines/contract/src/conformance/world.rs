@@ -20,14 +20,14 @@ use steadfast_core::{
     failure::{Failure, FailureKind},
     ids::{EventId, RequestId, RunId, UpdateId, UpdateName, WorkflowId, WorkflowType},
     options::{ActivityTimeouts, ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
-    payload::{Payload, PayloadMap, UserMetadata},
+    payload::{Payload, PayloadMap},
     retry::RetryPolicy,
     task::{ActivityOutcome, TaskToken, WorkflowTask, WorkflowTaskFailure},
 };
 
 use super::{
     notation::render,
-    requests::{completion, current, identity, queue, signal, start_request},
+    requests::{completion, current, identity, queue, signal, start_request, words_for_people},
     schedules,
     updates::{Updates, conflict_policy, update_request},
 };
@@ -37,11 +37,6 @@ use crate::{
     ResetWorkflowRequest, SignalWorkflowRequest, StartWorkflowRequest, TerminateWorkflowRequest,
     WorkflowDescription,
 };
-
-/// A cron schedule, which has underscores for spaces in a script.
-fn cron(text: Option<&str>) -> Option<Box<str>> {
-    Some(text?.replace('_', " ").into_boxed_str())
-}
 
 /// How the time of an engine is moved, and how one knows that it has come to rest.
 pub trait Time<E>: Debug {
@@ -91,12 +86,6 @@ fn seconds(text: &str) -> Duration {
         return Duration::from_millis(millis.parse().unwrap());
     }
     Duration::from_secs(text.trim_end_matches('s').parse().unwrap())
-}
-
-/// A summary of one word and details of one.
-fn words_for_people<'a>(option: impl Fn(&str) -> Option<&'a str>) -> Option<Box<UserMetadata>> {
-    let text = |name| Some(Payload::json(format!("{:?}", option(name)?).into_bytes()));
-    UserMetadata::of(text("summary"), text("details"))
 }
 
 /// The policy that a step gives, if it gives the number of attempts or a wait.
@@ -444,17 +433,9 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                 assert!(self.clock.pass_to_next_timer(), "there is a timer");
                 Ok(())
             }
-            "schedule" => schedules::create(&*self.engine, word(0), self.request(), option).await,
-            "patch" => {
-                let words = text(2);
-                schedules::patch(&*self.engine, word(0), self.request(), word(1), words).await
-            }
-            "scheduled" => {
-                let told = schedules::told(&*self.engine, word(0)).await?;
-                for wanted in &words[1..] {
-                    assert!(told.contains(&(*wanted).to_owned()), "{step}: {told:?}");
-                }
-                Ok(())
+            "schedule" | "patch" | "scheduled" => {
+                let request_id = self.request();
+                schedules::step(&*self.engine, verb, &words, request_id).await
             }
             "status" => {
                 let status = self.describe(word(0), option("run")).await?.status;
@@ -497,7 +478,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
         if let Some(workflow_type) = option("type") {
             request.workflow_type = WorkflowType::new(workflow_type).unwrap();
         }
-        request.cron_schedule = cron(option("cron"));
+        request.cron_schedule = schedules::cron(option("cron"));
         request.start_delay = option("delay").map_or(Duration::ZERO, seconds);
         request.timeouts.run_timeout = option("run").map(seconds);
         request.timeouts.execution_timeout = option("execution").map(seconds);
@@ -692,7 +673,7 @@ impl<E: Engine, T: Time<E>> World<E, T> {
                     search_attributes: PayloadMap::new(),
                     user_metadata: shown(),
                     priority: None,
-                    cron_schedule: cron(option("cron")),
+                    cron_schedule: schedules::cron(option("cron")),
                 }))
             }
             "cancel-other" => Command::RequestCancelExternalWorkflowExecution(Box::new(

@@ -35,7 +35,7 @@ pub struct ScheduleTime {
 /// };
 /// let times = ScheduleTimes::new(&spec)?;
 /// let next = times.after(Timestamp::EPOCH).next().map(|time| time.nominal.to_string());
-/// assert_eq!(next.as_deref(), Some("2000-01-03T08:30:00Z"));
+/// assert_eq!(next.as_deref(), Some("1970-01-01T08:30:00Z"));
 /// # Ok::<(), steadfast::engine::EngineError>(())
 /// ```
 #[derive(Clone)]

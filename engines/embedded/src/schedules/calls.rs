@@ -16,10 +16,10 @@ use steadfast_engine::{
     },
 };
 
-use super::{Entry, record::Record};
+use super::{book::Entry, record::Record};
 use crate::{
     execution::{NOT_YOURS, claims_problems, settle_start},
-    limits::check_start,
+    limits::{check_shown, check_start, check_text},
     shared::Shared,
     state::Core,
     store::{Row, encode_named},
@@ -58,7 +58,11 @@ impl Shared {
                     return Err(EngineError::ScheduleExists { schedule_id: id });
                 }
             } else {
-                core.check_schedule(&schedule, Some(&request.search_attributes))?;
+                core.check_schedule(
+                    &schedule,
+                    Some(&request.search_attributes),
+                    Some(&request.memo),
+                )?;
                 let mut record = Record::new(
                     schedule,
                     request.memo,
@@ -113,7 +117,11 @@ impl Shared {
             {
                 return Err(EngineError::ScheduleChanged);
             }
-            core.check_schedule(&schedule, request.search_attributes.as_ref())?;
+            core.check_schedule(
+                &schedule,
+                request.search_attributes.as_ref(),
+                request.memo.as_ref(),
+            )?;
             record.update(schedule, now);
             if let Some(attributes) = request.search_attributes {
                 record.search_attributes = attributes;
@@ -131,6 +139,9 @@ impl Shared {
         request: PatchScheduleRequest,
     ) -> Result<(), EngineError> {
         self.give_way()?;
+        for words in [&request.patch.pause, &request.patch.unpause] {
+            check_text("the notes", words.as_deref().unwrap_or_default())?;
+        }
         self.change(
             &request.schedule_id,
             request.request_id,
@@ -261,7 +272,10 @@ impl Core {
         &self,
         schedule: &Schedule,
         search_attributes: Option<&PayloadMap>,
+        memo: Option<&PayloadMap>,
     ) -> Result<(), EngineError> {
+        check_text("the notes", &schedule.state.notes)?;
+        check_shown(memo, search_attributes)?;
         if let Some(start) = schedule.action.start_workflow() {
             self.check_attributes(start)?;
         }

@@ -155,15 +155,13 @@ impl Record {
             return false;
         }
         let window = self.schedule.policies.catchup_window();
-        let mut looked_at = 0;
-        for time in times.after(self.seen) {
+        for (looked_at, time) in times.after(self.seen).enumerate() {
             if time.actual > now {
                 return false;
             }
             if looked_at == TIMES_AT_ONCE {
                 return true;
             }
-            looked_at += 1;
             self.seen = time.actual;
             if self
                 .info

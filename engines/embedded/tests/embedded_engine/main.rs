@@ -16,6 +16,7 @@ mod queries;
 mod query_judge;
 mod remote;
 mod schedule_programs;
+mod schedule_service;
 mod schedules;
 mod simulation;
 mod smoke;

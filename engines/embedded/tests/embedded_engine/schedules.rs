@@ -363,6 +363,35 @@ fn an_execution_that_is_deleted_holds_nothing_up() {
     });
 }
 
+#[test]
+fn what_is_too_large_is_refused() {
+    let (engine, _) = in_memory();
+    block_on(async {
+        let large = || Payload::binary(vec![0; 2 * 1024 * 1024 + 1]);
+        let mut input = create("s", every(60));
+        if let ScheduleAction::StartWorkflow(start) = &mut input.schedule.action {
+            start.input = vec![large()];
+        }
+        let mut memo = create("s", every(60));
+        memo.memo.insert("m".to_owned(), large());
+        for request in [input, memo] {
+            let refused = engine.create_schedule(request).await.unwrap_err();
+            assert!(
+                refused.to_string().contains("the limit is 2097152"),
+                "{refused}"
+            );
+        }
+        engine
+            .create_schedule(create("s", every(60)))
+            .await
+            .unwrap();
+        let mut words = pause("s", "pause");
+        words.patch.pause = Some("x".repeat(2 * 1024 * 1024 + 1));
+        let refused = engine.patch_schedule(words).await.unwrap_err();
+        assert!(refused.to_string().contains("the notes"), "{refused}");
+    });
+}
+
 /// Turns bytes, as a codec that hides them.
 #[derive(Debug)]
 struct Hidden;
