@@ -70,6 +70,7 @@ fn action() -> StartWorkflowRequest {
         id_reuse_policy: WorkflowIdReusePolicy::default(),
         id_conflict_policy: WorkflowIdConflictPolicy::default(),
         retry_policy: None,
+        cron_schedule: None,
         start_delay: Duration::ZERO,
         memo: PayloadMap::new(),
         search_attributes: PayloadMap::new(),
