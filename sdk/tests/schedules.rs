@@ -235,7 +235,8 @@ async fn what_makes_no_sense_is_refused() {
         ),
     ] {
         let refused = env.client().create_schedule("x", options).await;
-        assert_eq!(refused.unwrap_err().to_string(), message);
+        let refused = refused.unwrap_err().to_string();
+        assert_eq!(refused, format!("Invalid schedule spec: {message}"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The times of specs, beside what a Temporal Service and croniter say: `schedules/ask.py` asked them, and asks again on demand.
 //!
-//! The recorded cases are random specs in eighteen time zones over ten years each. More, or fresh ones, are judged by
+//! The recorded cases are random specs in eighteen time zones over up to ten years each. A newer database of time zones may say otherwise of
+//! times to come: then they are asked for anew. More, or fresh ones, are judged by
 //! `STEADFAST_SCHEDULE_TIMES`, the name of a file that `ask.py` wrote.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -8,6 +8,9 @@ Near a change of a zone's clock a service has times that it should not have, and
 local times that come twice or never. Temporal's documentation has calendars matched literally by the clock on the wall, so what the
 service says within 26 hours of a change is replaced by what a look at each minute says. How many times that adds and takes away is in `replaced`.
 
+What databases of time zones of different years say of times to come differs, and so do the times: Morocco and Cuba are not among the
+zones for that.
+
 A case is a spec as steadfast keeps it, what to begin after, until when, and what came: the spec that the service made of
 it, the number of times and a checksum of all of them with the first three; or the error. What a service refuses in the words of Go's library is refused with
 other words here, so that only the fact counts.
@@ -22,7 +25,7 @@ import uuid
 
 DAY = 86_400
 ZONES = [
-    "", "UTC", "Europe/Rome", "America/New_York", "Australia/Sydney", "America/Santiago", "Asia/Beirut", "America/Havana",
+    "", "UTC", "Europe/Rome", "America/New_York", "Australia/Sydney", "America/Santiago", "Asia/Beirut",
     "Europe/Dublin", "Asia/Kolkata", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu", "Europe/London",
     "America/Sao_Paulo", "Africa/Cairo", "Pacific/Chatham", "Australia/Lord_Howe",
 ]
