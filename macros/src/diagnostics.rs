@@ -67,6 +67,22 @@ impl Diagnostics {
             .map_or(0, |errors| errors.into_iter().count())
     }
 
+    /// The first error behind so many others, as what stands in the place of a type or a value: whoever uses that
+    /// is told nothing more, and the compiler says the same thing at the same place only once.
+    pub(crate) fn stand_in(&self, after: usize) -> Option<TokenStream> {
+        let errors = self.errors.as_ref()?;
+        errors
+            .into_iter()
+            .nth(after)
+            .map(|error| error.to_compile_error())
+    }
+
+    /// The last error, as [`stand_in`](Self::stand_in) gives it.
+    pub(crate) fn last_stand_in(&self) -> TokenStream {
+        let last = self.count().saturating_sub(1);
+        self.stand_in(last).unwrap_or_default()
+    }
+
     /// Turns the errors into `compile_error!` items.
     pub(crate) fn into_items(self) -> TokenStream {
         self.errors

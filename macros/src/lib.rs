@@ -14,6 +14,7 @@ mod diagnostics;
 mod docs;
 mod expand;
 mod facade;
+mod items;
 mod misplaced;
 mod options;
 mod result;

@@ -51,11 +51,62 @@ impl<T, E> Fallible for Result<T, E> {
     }
 }
 
+/// Asks the compiler whether a type is a `Result`, whatever it is called.
+#[derive(Debug)]
+pub struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
+
+impl<T, E> Probe<Result<T, E>> {
+    /// It is one.
+    pub const IS_RESULT: bool = true;
+}
+
+/// The answer where [`Probe`] has none of its own.
+pub trait NoResult {
+    /// It is none.
+    const IS_RESULT: bool = false;
+}
+
+impl<T: ?Sized> NoResult for Probe<T> {}
+
+/// What a function returned, of which [`Probe`] knows whether it is a `Result`.
+pub trait Returned<const IS_RESULT: bool> {
+    /// The value on success.
+    type Output;
+    /// The error.
+    type Error;
+
+    /// As a result.
+    ///
+    /// # Errors
+    ///
+    /// The function's own error; a function whose type is no `Result` has none.
+    fn into_result(self) -> Result<Self::Output, Self::Error>;
+}
+
+impl<T, E> Returned<true> for Result<T, E> {
+    type Output = T;
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+impl<T> Returned<false> for T {
+    type Output = T;
+    type Error = std::convert::Infallible;
+
+    fn into_result(self) -> Result<T, Self::Error> {
+        Ok(self)
+    }
+}
+
 /// What a workflow's functions may return as their error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a workflow's function",
-    label = "this type's error is not an error",
-    note = "implement `std::error::Error` for `{Self}`, or return `WorkflowError`, `anyhow::Error` or `String`"
+    label = "this type's error is not `std::error::Error + Send + Sync`",
+    note = "implement `std::error::Error` for an error of your own, which must be `Send` and `Sync`",
+    note = "or return `WorkflowError`, `anyhow::Error`, `Box<dyn std::error::Error + Send + Sync>` or `String`"
 )]
 pub trait IntoWorkflowError {
     /// The error on its way out.
@@ -72,8 +123,9 @@ impl<E: Into<WorkflowError>> IntoWorkflowError for E {
 /// What an activity's function may return as its error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of an activity",
-    label = "this type's error is not an error",
-    note = "implement `std::error::Error` for `{Self}`, or return `ActivityError`, `anyhow::Error` or `String`"
+    label = "this type's error is not `std::error::Error + Send + Sync`",
+    note = "implement `std::error::Error` for an error of your own, which must be `Send` and `Sync`",
+    note = "or return `ActivityError`, `anyhow::Error`, `Box<dyn std::error::Error + Send + Sync>` or `String`"
 )]
 pub trait IntoActivityError {
     /// The error on its way out.

@@ -15,9 +15,7 @@ mod scan;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{
-    Attribute, GenericArgument, ImplItem, ItemImpl, ItemStruct, PathArguments, Type, parse2,
-};
+use syn::{Attribute, GenericArgument, ItemStruct, PathArguments, Type};
 
 pub(crate) use self::escape::{ATTRIBUTE, strip};
 use self::{
@@ -27,6 +25,7 @@ use self::{
 };
 use crate::{
     diagnostics::{Diagnostics, Page, warning},
+    items::{Block, Item},
     types::{last_segment, show},
 };
 
@@ -34,9 +33,9 @@ use crate::{
 pub(crate) const PAGE: Page = Page("nondeterminism");
 
 /// Says what is not deterministic in the functions of a block.
-pub(crate) fn check(block: &ItemImpl, diagnostics: &mut Diagnostics) {
+pub(crate) fn check(block: &Block, diagnostics: &mut Diagnostics) {
     for item in &block.items {
-        if let ImplItem::Fn(function) = item {
+        if let Item::Function(function) = item {
             let tokens = function.to_token_stream();
             let names = Names::of(&tokens);
             for finding in Scanner::scan(&names, tokens, diagnostics) {
@@ -52,13 +51,19 @@ pub(crate) fn is_escape(attribute: &Attribute) -> bool {
 }
 
 /// Takes every use of the attribute out of the functions of a block.
-pub(crate) fn strip_block(block: &mut ItemImpl) {
+pub(crate) fn strip_block(block: &mut Block) {
     for item in &mut block.items {
-        let tokens = item.to_token_stream();
-        if escape::occurs(&tokens)
-            && let Ok(stripped) = parse2(strip(tokens))
-        {
-            *item = stripped;
+        match item {
+            Item::Function(function) => {
+                function.attrs.retain(|attribute| !is_escape(attribute));
+                if let Some(body) = &mut function.body
+                    && escape::occurs(&body.stream())
+                {
+                    *body = escape::strip_group(body);
+                }
+            }
+            Item::Other(tokens) => *tokens = strip(tokens.clone()),
+            Item::Unreadable(_) | Item::Generated(_) => {}
         }
     }
 }

@@ -1,12 +1,12 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{File, Item, ItemImpl, parse_quote, parse_str};
+use syn::{File, Item, parse_str};
 
 use super::check;
-use crate::diagnostics::Diagnostics;
+use crate::{diagnostics::Diagnostics, items::Block};
 
 fn errors(function: &TokenStream) -> Vec<String> {
-    let block: ItemImpl = parse_quote!(impl Flow { #function });
+    let block = Block::read(&quote!(impl Flow { #function })).expect("it is a block");
     let mut diagnostics = Diagnostics::default();
     check(&block, &mut diagnostics);
     diagnostics

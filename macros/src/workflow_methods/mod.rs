@@ -6,9 +6,10 @@ mod fallback;
 mod model;
 mod parse;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
+use self::model::{Kind, Model};
 use crate::{block, determinism, diagnostics::Diagnostics, expand::no_dependency, facade};
 
 /// Expands the attribute. A method with a mistake becomes a plain one and the rest is expanded; with
@@ -17,7 +18,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     let Some(mut model) = parse::parse(arguments, &item, &mut diagnostics) else {
         let mut tokens = diagnostics.into_items();
-        tokens.extend(determinism::strip(item));
+        let item = determinism::strip(item);
+        tokens.extend(block::without_markers(item, &Kind::ATTRIBUTES));
         return tokens;
     };
     let is_sound = check::check(&mut model, &mut diagnostics);
@@ -26,11 +28,11 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     if krate.is_none() {
         no_dependency(&model.block.self_ty, "workflow_methods", &mut diagnostics);
     }
-    let expansion = match (&krate, block::owner(&model.block), model.run()) {
-        (Some(krate), Some(owner), Some(run)) if is_sound => {
-            expand::expand(&model, owner, run, krate)
+    let expansion = match (&krate, block::owner(&model.block)) {
+        (Some(krate), Some(owner)) if is_sound && model.has_run() => {
+            expand::expand(&model, owner, krate)
         }
-        (Some(krate), Some(_), _) => {
+        (Some(krate), Some(_)) if needs_definition(&model) => {
             let mut tokens = fallback::expand(&model.block, krate);
             tokens.extend(model.block.to_token_stream());
             tokens
@@ -40,6 +42,19 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut tokens = diagnostics.into_items();
     tokens.extend(expansion);
     tokens
+}
+
+/// Whether a block that defines no workflow names the context of one. Without a run method it may be the
+/// second block of a workflow, whose definition is elsewhere.
+fn needs_definition(model: &Model) -> bool {
+    fn names_context(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Ident(word) => word == "WorkflowContext" || word == "SyncWorkflowContext",
+            TokenTree::Group(group) => names_context(group.stream()),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        })
+    }
+    model.has_run() || names_context(model.block.to_token_stream())
 }
 
 #[cfg(test)]

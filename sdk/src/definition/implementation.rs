@@ -43,9 +43,10 @@ pub trait WorkflowImplementation: WorkflowDefinition {
 
 /// A type with an `#[activities]` impl block; a worker registers its activities all at once.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no activities",
-    label = "this type has no `#[activities]` impl block",
-    note = "put `#[activities]` on an impl block of `{Self}` and `#[activity]` on its methods"
+    message = "this is not a type that has activities",
+    label = "no value of a type with an `#[activities]` impl block",
+    note = "pass the implementer, as in `register_activities(Bookings::new())`: that registers all of its activities",
+    note = "put `#[activities]` on the impl block of its type and `#[activity]` on the methods"
 )]
 pub trait Activities: Send + Sized + Sync + 'static {
     /// Adds every activity of the block to a worker.
