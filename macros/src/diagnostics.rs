@@ -155,15 +155,18 @@ fn text_with_page(problem: &str, help: &str, Page(page): Page) -> String {
 }
 
 /// An item that causes a warning, for what may well be meant but seldom is. A stable macro cannot warn
-/// by itself, but the compiler warns of the use of what is deprecated.
+/// by itself, but the compiler warns of the use of what is deprecated; of a macro it says the name alone.
 pub(crate) fn warning(span: Span, problem: &str, help: &str, page: Page) -> TokenStream {
     let text = text_with_page(problem, help, page);
     quote_spanned! {span=>
         const _: () = {
             #[deprecated(note = #text)]
-            #[allow(non_upper_case_globals)]
-            const steadfast_warning: () = ();
-            steadfast_warning
+            macro_rules! steadfast_warning {
+                () => {
+                    ()
+                };
+            }
+            steadfast_warning!()
         };
     }
 }

@@ -18,7 +18,7 @@ pub use crate::{
             SignalMethod, Update, UpdateMethod, method,
         },
     },
-    error::WorkflowError,
+    error::{WorkflowError, WorkflowResult},
     workflow::{HandlerSet, SyncWorkflowContext, WorkflowContext, WorkflowContextView},
 };
 
@@ -67,6 +67,29 @@ pub trait NoResult {
 }
 
 impl<T: ?Sized> NoResult for Probe<T> {}
+
+impl Probe<std::time::Instant> {
+    /// It is one.
+    pub const IS_CLOCK: bool = true;
+}
+
+impl Probe<std::time::SystemTime> {
+    /// It is one.
+    pub const IS_CLOCK: bool = true;
+}
+
+impl Probe<tokio::time::Instant> {
+    /// It is one.
+    pub const IS_CLOCK: bool = true;
+}
+
+/// The answer where [`Probe`] has none of its own.
+pub trait NoClock {
+    /// It is none.
+    const IS_CLOCK: bool = false;
+}
+
+impl<T: ?Sized> NoClock for Probe<T> {}
 
 /// What a function returned, of which [`Probe`] knows whether it is a `Result`.
 pub trait Returned<const IS_RESULT: bool> {

@@ -267,7 +267,15 @@ fn read_heads(tokens: TokenStream, arrow: Option<Span>, diagnostics: &mut Diagno
         })
         .parse2(tokens);
         match read {
-            Ok((head, rest)) if rest.is_empty() => {
+            Ok((mut head, rest)) if rest.is_empty() => {
+                if let Some(awaited) = awaited(&head.future) {
+                    diagnostics.error(
+                        &awaited,
+                        "this is awaited before `select!` begins, and gives no future",
+                        "remove `.await`: `select!` awaits its branches",
+                    );
+                    head.future = stand_in(diagnostics);
+                }
                 if arrow.is_some() {
                     return head;
                 }
@@ -283,6 +291,31 @@ fn read_heads(tokens: TokenStream, arrow: Option<Span>, diagnostics: &mut Diagno
                 return head_stand_in(diagnostics);
             }
         }
+    }
+}
+
+/// The `await` behind an operation of a context, whose output is no future.
+fn awaited(future: &Expr) -> Option<Token![await]> {
+    const OPERATIONS: [&str; 10] = [
+        "all_handlers_finished",
+        "cancelled",
+        "sleep",
+        "start_activity",
+        "start_child_workflow",
+        "start_local_activity",
+        "timer",
+        "wait_condition",
+        "wait_condition_timeout",
+        "with_timeout",
+    ];
+    let Expr::Await(awaited) = future else {
+        return None;
+    };
+    match &*awaited.base {
+        Expr::MethodCall(call) if OPERATIONS.iter().any(|name| call.method == name) => {
+            Some(awaited.await_token)
+        }
+        _ => None,
     }
 }
 

@@ -5,8 +5,9 @@ mod expand;
 mod fallback;
 mod model;
 mod parse;
+mod rewrite;
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
 use self::model::{Kind, Model};
@@ -22,9 +23,23 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         tokens.extend(block::without_markers(item, &Kind::ATTRIBUTES));
         return tokens;
     };
-    let is_sound = check::check(&mut model, &mut diagnostics);
-    determinism::strip_block(&mut model.block);
     let krate = model.options.krate().or_else(facade::find);
+    let is_sound = check::check(&mut model, krate.as_ref(), &mut diagnostics);
+    determinism::strip_block(&mut model.block);
+    if let Some(owner) = block::owner(&model.block).cloned() {
+        let values = model
+            .methods
+            .iter()
+            .filter(|marked| marked.kind.is_handler());
+        let values: Vec<Ident> = values.map(|it| it.method.signature.ident.clone()).collect();
+        rewrite::rewrite(
+            &mut model.block,
+            &owner,
+            &values,
+            krate.as_ref(),
+            &mut diagnostics,
+        );
+    }
     if krate.is_none() {
         no_dependency(&model.block.self_ty, "workflow_methods", &mut diagnostics);
     }

@@ -43,10 +43,9 @@ pub trait WorkflowImplementation: WorkflowDefinition {
 
 /// A type with an `#[activities]` impl block; a worker registers its activities all at once.
 #[diagnostic::on_unimplemented(
-    message = "this is not a type that has activities",
-    label = "no value of a type with an `#[activities]` impl block",
-    note = "pass the implementer, as in `register_activities(Bookings::new())`: that registers all of its activities",
-    note = "put `#[activities]` on the impl block of its type and `#[activity]` on the methods"
+    message = "`{Self}` has no activities",
+    label = "this type has no `#[activities]` impl block",
+    note = "put `#[activities]` on an impl block of `{Self}` and `#[activity]` on its methods"
 )]
 pub trait Activities: Send + Sized + Sync + 'static {
     /// Adds every activity of the block to a worker.
@@ -74,5 +73,38 @@ impl<A: Activities> ActivityRegistrar<'_, A> {
             D::execute(Arc::clone(&implementer), context, input)
         });
         self.insert(D::ACTIVITY_TYPE, run);
+    }
+}
+
+/// What a worker can be given activities by: the value of a type with an `#[activities]` block, or an `Arc` of it.
+#[diagnostic::on_unimplemented(
+    message = "this has no activities",
+    label = "no value of a type with an `#[activities]` impl block",
+    note = "pass the implementer, as in `register_activities(Bookings::new())`: that registers all of its activities",
+    note = "put `#[activities]` on the impl block of its type, and `#[activity]` on the methods"
+)]
+pub trait IntoActivities {
+    /// The type that implements the activities.
+    type Activities: Activities;
+
+    /// The value, shared.
+    fn into_activities(self) -> Arc<Self::Activities>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<A: Activities> IntoActivities for A {
+    type Activities = A;
+
+    fn into_activities(self) -> Arc<A> {
+        Arc::new(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<A: Activities> IntoActivities for Arc<A> {
+    type Activities = A;
+
+    fn into_activities(self) -> Self {
+        self
     }
 }

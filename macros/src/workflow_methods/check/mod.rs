@@ -2,6 +2,9 @@
 
 mod cancellation;
 mod method;
+mod swallowed;
+
+use syn::Path;
 
 use super::model::{Kind, Marked, Model, WrongMethod};
 use crate::{
@@ -21,7 +24,11 @@ const BLOCK: Accepted = Accepted {
 
 /// Checks the whole block, and takes what has a mistake out of the model. Whether the rest can be
 /// expanded.
-pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
+pub(super) fn check(
+    model: &mut Model,
+    krate: Option<&Path>,
+    diagnostics: &mut Diagnostics,
+) -> bool {
     // A misspelt attribute was reported already; what it would mark is not missing.
     let is_misspelt = !diagnostics.is_empty();
     model.options.check(&BLOCK, diagnostics);
@@ -49,8 +56,9 @@ pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
         note_wrong(marked, before, &mut wrong, diagnostics);
     }
     check_init_and_run(model, &mut wrong, diagnostics);
-    determinism::check(&model.block, diagnostics);
+    determinism::check(&mut model.block, krate, diagnostics);
     cancellation::check(&mut model.block, diagnostics);
+    swallowed::check(&mut model.block, diagnostics);
     // What is said of a method twice is in its place once.
     wrong.sort_by_key(|wrong: &Wrong| wrong.index);
     wrong.dedup_by_key(|wrong| wrong.index);
