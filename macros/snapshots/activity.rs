@@ -48,6 +48,7 @@ pub trait MethodsOfBookings {
         nights: u32,
     ) -> Result<Booking, ActivityError>;
 }
+#[allow(private_bounds, private_interfaces)]
 impl MethodsOfBookings for Bookings {
     #[tracing::instrument]
     async fn book_hotel(

@@ -38,6 +38,7 @@ where
     #[cfg(unix)]
     fn render(self: Arc<Self>, booking: Booking) -> Vec<u8>;
 }
+#[allow(private_bounds, private_interfaces)]
 impl<T: Send + Sync + 'static> MethodsOfTickets_3507227459<T> for Tickets<T>
 where
     Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,

@@ -39,6 +39,7 @@ where
 {
     async fn run(ctx: &mut WorkflowContext<Batch<T>>, item: T) -> T::Output;
 }
+#[allow(private_bounds, private_interfaces)]
 impl<T: Item> MethodsOfBatch_3507227459<T> for Batch<T>
 where
     Batch<T>: Sized,

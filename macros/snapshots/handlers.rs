@@ -117,6 +117,7 @@ pub trait MethodsOfTrip {
     fn approved_by(&self) -> Option<String>;
     async fn change(ctx: &mut WorkflowContext<Trip>, to: Place, at: Time) -> MyResult;
 }
+#[allow(private_bounds, private_interfaces)]
 impl MethodsOfTrip for Trip {
     async fn run() {}
     fn approve(&mut self, ctx: &mut SyncWorkflowContext<Self>, by: String) {}
@@ -173,9 +174,12 @@ impl ::steadfast::__private::SignalMethod<
                 move |__x_context| Self::cancel(__x_context),
                 |__x_output| {
                     ::steadfast::__private::Fallible::into_result(__x_output)
-                        .map_err(
-                            ::steadfast::__private::IntoWorkflowError::into_workflow_error,
-                        )
+                        .map_err(|__x_error| {
+                            #[allow(unused_imports)]
+                            use ::steadfast::__private::AnyError as _;
+                            ::steadfast::__private::Typed(__x_error)
+                                .into_workflow_error()
+                        })
                 },
             ),
         )
@@ -273,9 +277,12 @@ impl ::steadfast::__private::UpdateMethod<
                             ::steadfast::__private::Probe::<MyResult>::IS_RESULT
                         },
                     >>::into_result(__x_output)
-                        .map_err(
-                            ::steadfast::__private::IntoWorkflowError::into_workflow_error,
-                        )
+                        .map_err(|__x_error| {
+                            #[allow(unused_imports)]
+                            use ::steadfast::__private::AnyError as _;
+                            ::steadfast::__private::Typed(__x_error)
+                                .into_workflow_error()
+                        })
                 },
             ),
         )

@@ -35,6 +35,7 @@ pub trait MethodsOfGreeting {
         name: String,
     ) -> WorkflowResult<String>;
 }
+#[allow(private_bounds, private_interfaces)]
 impl MethodsOfGreeting for Greeting {
     async fn run(
         ctx: &mut WorkflowContext<Self>,

@@ -10,7 +10,7 @@ use syn::{
 
 use crate::{
     casing::{GENERATED, kept_function},
-    diagnostics::{Diagnostics, nearest},
+    diagnostics::{Diagnostics, error_type, nearest},
     items::{Block, Function, Item},
     misplaced::name_of,
     types::{bare, last_segment, show},
@@ -228,6 +228,7 @@ pub(crate) fn demote_unreadable(block: &mut Block, names: &[&str]) {
 /// what stands in for its value in its place.
 pub(crate) fn demote(block: &mut Block, wrong: &Wrong) {
     let stand_in = &wrong.stand_in;
+    let ty = error_type(stand_in);
     if let Some(item) = block.items.get_mut(wrong.index)
         && let Item::Function(function) = item
     {
@@ -245,7 +246,7 @@ pub(crate) fn demote(block: &mut Block, wrong: &Wrong) {
         *item = Item::Generated(quote! {
             #(#cfg)*
             #[allow(dead_code, missing_docs, non_upper_case_globals)]
-            #vis const #name: #stand_in = #stand_in;
+            #vis const #name: #ty = #stand_in;
             #[doc(hidden)]
             #[allow(dead_code, unused, clippy::all)]
             #kept

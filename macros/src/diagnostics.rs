@@ -7,7 +7,7 @@
 //! book of errors.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Error;
 
 /// The errors of one expansion, in the order in which they were found.
@@ -67,8 +67,8 @@ impl Diagnostics {
             .map_or(0, |errors| errors.into_iter().count())
     }
 
-    /// The first error behind so many others, as what stands in the place of a type or a value: whoever uses that
-    /// is told nothing more, and the compiler says the same thing at the same place only once.
+    /// The first error behind so many others, as what stands in the place of a value: whoever uses that is told
+    /// nothing more, and the compiler says the same thing at the same place only once. [`error_type`] makes a type of it.
     pub(crate) fn stand_in(&self, after: usize) -> Option<TokenStream> {
         let errors = self.errors.as_ref()?;
         errors
@@ -95,6 +95,11 @@ impl Diagnostics {
             Some(errors) => errors.combine(error),
         }
     }
+}
+
+/// What stands in the place of a type. A macro that fails there is `()` to the compiler, and the length of an array is not.
+pub(crate) fn error_type(stand_in: &TokenStream) -> TokenStream {
+    quote!([(); #stand_in])
 }
 
 /// The one of `names` that somebody who wrote `written` probably meant.

@@ -305,13 +305,14 @@ pub(crate) fn methods_trait(scope: &Scope<'_>, methods: &[(&Method, &Function)])
         let arguments = receiver.into_iter().chain(typed);
         let returned = signature.output.ty.as_ref().map(|ty| quote!(-> #ty));
         let bounds = &written.sig.generics.where_clause;
-        quote!(#(#cfg)* #asyncness fn #name(#(#arguments),*) #returned #bounds;)
+        let lints = &attributes.lints;
+        quote!(#(#cfg)* #(#lints)* #asyncness fn #name(#(#arguments),*) #returned #bounds;)
     });
     let functions = methods.iter().map(|(method, written)| {
         let attributes = &method.attributes;
         let (cfg, own, signature) = (&attributes.cfg, &attributes.function, &written.sig);
-        let body = written.body();
-        quote!(#(#cfg)* #(#own)* #signature #body)
+        let (lints, body) = (&attributes.lints, written.body());
+        quote!(#(#cfg)* #(#lints)* #(#own)* #signature #body)
     });
     let (name, self_ty) = (&scope.methods, scope.self_ty);
     let (parameters, arguments, bounds) = scope.generics.split_for_impl();
@@ -331,6 +332,7 @@ pub(crate) fn methods_trait(scope: &Scope<'_>, methods: &[(&Method, &Function)])
             #(#declarations)*
         }
 
+        #[allow(private_bounds, private_interfaces)]
         impl #parameters #name #arguments for #self_ty #bounds {
             #(#functions)*
         }

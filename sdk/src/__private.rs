@@ -10,7 +10,7 @@ pub use steadfast_core::payload::Payload;
 pub use crate::{
     activity::{ActivityContext, ActivityError, ActivityRegistrar},
     client::{ClientError, HasHandle, WorkflowHandle},
-    convert::{Arguments, Codec, Input, Output},
+    convert::{Arguments, Codec, ConvertError, Input, Output},
     definition::{
         Activities, Handled, WorkflowDefinition, WorkflowImplementation, WorkflowName,
         method::{
@@ -18,7 +18,7 @@ pub use crate::{
             SignalMethod, Update, UpdateMethod, method,
         },
     },
-    error::{WorkflowError, WorkflowResult},
+    error::{ActivityFailure, ApplicationFailure, WorkflowError, WorkflowResult},
     workflow::{HandlerSet, SyncWorkflowContext, WorkflowContext, WorkflowContextView},
 };
 
@@ -160,6 +160,122 @@ impl<E: Into<ActivityError>> IntoActivityError for E {
     fn into_activity_error(self) -> ActivityError {
         self.into()
     }
+}
+
+/// The error of a function whose type is the user's: one that derives `ActivityFailure` becomes the failure of its kind.
+#[derive(Debug)]
+pub struct Typed<E>(pub E);
+
+impl<E: ActivityFailure> Typed<E> {
+    /// As an activity's.
+    pub fn into_activity_error(self) -> ActivityError {
+        self.0.to_application_failure().into()
+    }
+
+    /// As a workflow's.
+    pub fn into_workflow_error(self) -> WorkflowError {
+        self.0.to_application_failure().into()
+    }
+}
+
+/// What becomes of the error where [`Typed`] has no way of its own.
+pub trait AnyError {
+    /// The error.
+    type Error;
+
+    /// As an activity's.
+    fn into_activity_error(self) -> ActivityError
+    where
+        Self::Error: IntoActivityError;
+
+    /// As a workflow's.
+    fn into_workflow_error(self) -> WorkflowError
+    where
+        Self::Error: IntoWorkflowError;
+}
+
+impl<E> AnyError for Typed<E> {
+    type Error = E;
+
+    fn into_activity_error(self) -> ActivityError
+    where
+        E: IntoActivityError,
+    {
+        self.0.into_activity_error()
+    }
+
+    fn into_workflow_error(self) -> WorkflowError
+    where
+        E: IntoWorkflowError,
+    {
+        self.0.into_workflow_error()
+    }
+}
+
+/// A failure with its details.
+pub fn typed_failure(
+    message: String,
+    error_type: &str,
+    non_retryable: bool,
+    details: Vec<Result<Payload, ConvertError>>,
+) -> ApplicationFailure {
+    let mut failure = if non_retryable {
+        ApplicationFailure::non_retryable(message, error_type)
+    } else {
+        ApplicationFailure::new(message, error_type)
+    };
+    for detail in details {
+        failure = match detail {
+            Ok(payload) => failure.with_payload(payload),
+            Err(error) => {
+                tracing::warn!(%error, error_type, "a detail of a failure cannot be recorded");
+                failure
+            }
+        };
+    }
+    failure
+}
+
+/// One detail of a failure.
+///
+/// # Errors
+///
+/// When it cannot be serialized.
+pub fn detail<T: serde::Serialize>(value: &T) -> Result<Payload, ConvertError> {
+    crate::convert::to_payload(value)
+}
+
+/// One field of a detail.
+///
+/// # Errors
+///
+/// When it cannot be serialized.
+pub fn field<T: serde::Serialize>(value: &T) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(value)
+}
+
+/// The detail that has fields; those that cannot be serialized are missing.
+///
+/// # Errors
+///
+/// When it is too large.
+pub fn fields<const N: usize>(
+    fields: [(&str, serde_json::Result<serde_json::Value>); N],
+) -> Result<Payload, ConvertError> {
+    let fields = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.ok()?)));
+    detail(&fields.collect::<serde_json::Map<_, _>>())
+}
+
+/// A field of a failure's first detail.
+pub fn read_field<T: serde::de::DeserializeOwned>(
+    failure: &ApplicationFailure,
+    name: &str,
+) -> Option<T> {
+    let mut fields: serde_json::Map<String, serde_json::Value> = failure.details(0).ok()?;
+    let value = fields.remove(name).unwrap_or(serde_json::Value::Null);
+    serde_json::from_value(value).ok()
 }
 
 /// A workflow whose state can be made without `#[init]`.

@@ -147,7 +147,7 @@ pub mod prelude {
         retry::RetryPolicy,
     };
     pub use steadfast_macros::{
-        activities, activity_definitions, select, workflow, workflow_methods,
+        ActivityFailure, activities, activity_definitions, select, workflow, workflow_methods,
     };
     // These work inside the blocks only; elsewhere they say so.
     #[doc(hidden)]
@@ -162,8 +162,8 @@ pub mod prelude {
             WorkflowTerminateOptions,
         },
         error::{
-            ActivityExecutionError, ApplicationFailure, Cancelled, ChildWorkflowError,
-            WorkflowError, WorkflowResult,
+            ActivityExecutionError, ActivityFailure as _, ApplicationFailure, Cancelled,
+            ChildWorkflowError, WorkflowError, WorkflowResult,
         },
         worker::Worker,
         workflow::{

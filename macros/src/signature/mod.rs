@@ -11,8 +11,9 @@ mod check;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::{
-    Attribute, FnArg, GenericArgument, Pat, PathArguments, Receiver as SynReceiver, ReceiverKind,
-    ReturnType, Type, TypeReference, Visibility, WherePredicate, spanned::Spanned,
+    Attribute, FnArg, GenericArgument, Meta, Pat, PathArguments, Receiver as SynReceiver,
+    ReceiverKind, ReturnType, Type, TypeReference, Visibility, WherePredicate, parse_quote,
+    spanned::Spanned,
 };
 
 pub(crate) use self::check::{check, receiver_span};
@@ -39,6 +40,9 @@ pub(crate) struct Attributes {
     pub(crate) cfg: Vec<Attribute>,
     /// Documentation and `#[deprecated]`: on what users see.
     pub(crate) public: Vec<Attribute>,
+    /// What it lets lints say: on the function, and on its declaration in a trait, where some of them look. An
+    /// `#[expect(..)]` is only an `#[allow(..)]` there, because each lint looks at one of the two.
+    pub(crate) lints: Vec<Attribute>,
     /// Everything else: on the function.
     pub(crate) function: Vec<Attribute>,
 }
@@ -141,6 +145,13 @@ impl Method {
     pub(crate) fn parse(index: usize, function: &Function, self_ty: &Type) -> Self {
         let mut attributes = Attributes::default();
         for attribute in function.attrs.iter().filter(|it| !is_escape(it)) {
+            if let Meta::List(list) = &attribute.meta
+                && (list.path.is_ident("allow") || list.path.is_ident("expect"))
+            {
+                let lints = &list.tokens;
+                attributes.lints.push(parse_quote!(#[allow(#lints)]));
+                continue;
+            }
             let place = if attribute.path().is_ident("cfg") {
                 &mut attributes.cfg
             } else if attribute.path().is_ident("doc") || attribute.path().is_ident("deprecated") {
@@ -181,10 +192,13 @@ impl Signature {
                     ty: None,
                     is_generic: false,
                 },
-                ReturnType::Type(_, ty) => Output {
-                    is_generic: mentions_argument(ty, self_ty),
-                    ty: Some(resolve(ty, self_ty)),
-                },
+                ReturnType::Type(_, ty) => {
+                    let ty = resolve(ty, self_ty);
+                    Output {
+                        is_generic: mentions_argument(&ty, self_ty),
+                        ty: Some(ty),
+                    }
+                }
             },
             bounds: match &signature.generics.where_clause {
                 Some(_) => {

@@ -122,7 +122,9 @@ impl Rewriter<'_> {
         );
         // What a task gives is tried where it is awaited.
         let is_kept = name == "spawn" && !is_annotated(&tokens[..index]);
-        let changed = self.closure(&name, method, written, is_tried || is_kept)?;
+        // A saga gives a `WorkflowResult`, whatever its body ends with.
+        let is_saga = name == "saga";
+        let changed = self.closure(method, written, is_tried || is_kept || is_saga)?;
         let mut arguments: Vec<TokenStream> = arguments
             .iter()
             .map(|argument| argument.iter().cloned().collect())
@@ -134,7 +136,6 @@ impl Rewriter<'_> {
     /// A closure as it has to be; nothing if it is so already.
     fn closure(
         &mut self,
-        name: &str,
         method: &Ident,
         written: &[TokenTree],
         is_tried: bool,
@@ -188,7 +189,7 @@ impl Rewriter<'_> {
                 let [TokenTree::Group(block)] = body else {
                     return None;
                 };
-                if name == "saga" || !is_tried || !ends_with_ok(block) {
+                if !is_tried || !ends_with_ok(block) {
                     return None;
                 }
                 let krate = self.krate?;

@@ -83,27 +83,20 @@ impl<A: Activities> ActivityRegistrar<'_, A> {
     note = "pass the implementer, as in `register_activities(Bookings::new())`: that registers all of its activities",
     note = "put `#[activities]` on the impl block of its type, and `#[activity]` on the methods"
 )]
-pub trait IntoActivities {
-    /// The type that implements the activities.
-    type Activities: Activities;
-
+pub trait IntoActivities<A: Activities> {
     /// The value, shared.
-    fn into_activities(self) -> Arc<Self::Activities>;
+    fn into_activities(self) -> Arc<A>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<A: Activities> IntoActivities for A {
-    type Activities = A;
-
+impl<A: Activities> IntoActivities<A> for A {
     fn into_activities(self) -> Arc<A> {
         Arc::new(self)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<A: Activities> IntoActivities for Arc<A> {
-    type Activities = A;
-
+impl<A: Activities> IntoActivities<A> for Arc<A> {
     fn into_activities(self) -> Self {
         self
     }

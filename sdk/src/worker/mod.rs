@@ -43,7 +43,7 @@ use self::{
 use crate::{
     activity::{ActivityContext, ActivityError},
     client::Client,
-    definition::{ActivityDefinition, IntoActivities, WorkflowImplementation},
+    definition::{Activities, ActivityDefinition, IntoActivities, WorkflowImplementation},
     engine::EngineError,
     untyped::DynamicWorkflow,
 };
@@ -128,7 +128,10 @@ impl WorkerBuilder {
     }
 
     /// Adds every activity of a type: of its value, or of an `Arc` of it.
-    pub fn register_activities<I: IntoActivities>(mut self, implementer: I) -> Self {
+    pub fn register_activities<A: Activities>(
+        mut self,
+        implementer: impl IntoActivities<A>,
+    ) -> Self {
         self.registry.add_activities(implementer.into_activities());
         self
     }

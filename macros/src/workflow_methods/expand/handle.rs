@@ -6,6 +6,7 @@ use syn::Visibility;
 
 use super::super::model::{Kind, Marked, Model, WrongMethod};
 use crate::{
+    diagnostics::error_type,
     expand::{Definition, Scope, shown_output_type, tuple},
     signature::Input,
 };
@@ -206,13 +207,14 @@ fn stand_in(wrong: &WrongMethod) -> Option<TokenStream> {
         return None;
     }
     let stand_in = &wrong.stand_in;
+    let ty = error_type(stand_in);
     let vis = &wrong.marked.method.vis;
-    let inputs = signature.inputs.iter().map(|_| quote!(_: #stand_in));
+    let inputs = signature.inputs.iter().map(|_| quote!(_: #ty));
     let cfg = &wrong.marked.method.attributes.cfg;
     Some(quote! {
         #(#cfg)*
         #[doc(hidden)]
-        #vis fn #name(&self, #(#inputs),*) -> #stand_in {
+        #vis fn #name(&self, #(#inputs),*) -> #ty {
             #stand_in
         }
     })

@@ -5,13 +5,13 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::{super::model::Model, handle::handle_type};
-use crate::{casing, expand::Scope, items::Item};
+use crate::{casing, diagnostics::error_type, expand::Scope, items::Item};
 
 /// Everything that a worker and a client ask of a workflow.
 pub(super) fn workflow(scope: &Scope<'_>, model: &Model, handle: &Ident) -> TokenStream {
     let private = &scope.private;
     let handle = handle_type(scope, handle);
-    let ty = model.stand_in().cloned().unwrap_or_else(|| quote!(()));
+    let ty = model.stand_in().map_or_else(|| quote!(()), error_type);
     let items = quote! {
         type Input = #ty;
         type Output = #ty;

@@ -190,11 +190,9 @@ impl<W: WorkflowDefinition> Saga<W> {
 impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// Runs steps with compensations: what was done is undone if the body ends with an error,
     /// a cancellation included (G1 to G6). See [`Saga`].
-    ///
-    /// The body ends in a [`WorkflowResult`], which `?` makes of any error: `Ok(())` needs no type.
-    pub fn saga<'a, T: 'a>(
+    pub fn saga<'a, T: 'a, E: Into<WorkflowError> + 'a>(
         &self,
-        body: impl AsyncFnOnce(&mut Saga<W>) -> WorkflowResult<T> + 'a,
+        body: impl AsyncFnOnce(&mut Saga<W>) -> Result<T, E> + 'a,
     ) -> LocalBoxFuture<'a, WorkflowResult<T>> {
         let saga = Saga::new(self.clone());
         Box::pin(saga.run(body))
