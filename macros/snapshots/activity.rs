@@ -1,11 +1,9 @@
 impl Bookings {
+    fn helper() {}
+}
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+impl Bookings {
     /// Books a room.
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
     pub const book_hotel: ::steadfast::__private::Method<
         Bookings,
         ::steadfast::__private::Activity,
@@ -16,18 +14,11 @@ impl Bookings {
             Trip,
             u32,
         ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
-    > = ::steadfast::__private::method(|__x_this, __x_context, __x_input_0, __x_input_1| ::std::boxed::Box::pin(
-        <Self as MethodsOfBookings>::book_hotel(
-            __x_this,
-            __x_context,
-            __x_input_0,
-            __x_input_1,
-        ),
+    > = ::steadfast::__private::method(|__x_this, __x_ctx, __x_0, __x_1| ::std::boxed::Box::pin(
+        <Self as MethodsOfBookings>::book_hotel(__x_this, __x_ctx, __x_0, __x_1),
     ));
     #[doc(hidden)]
-    #[allow(dead_code, non_upper_case_globals)]
     pub const __x_waits_book_hotel: () = ();
-    fn helper() {}
 }
 #[doc(hidden)]
 #[allow(
@@ -103,24 +94,24 @@ impl ::steadfast::__private::ActivityFunction<
     ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
 > for Bookings {
     fn execute(
-        __x_implementer: ::steadfast::__private::Arc<Self>,
-        __x_context: ::steadfast::__private::ActivityContext,
-        (__x_input_0, __x_input_1): Self::Input,
+        __x_by: ::steadfast::__private::Arc<Self>,
+        __x_ctx: ::steadfast::__private::ActivityContext,
+        (__x_0, __x_1): Self::Input,
     ) -> ::steadfast::__private::BoxFuture<
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::ActivityError>,
     > {
         ::steadfast::__private::finish_with(
-            __x_implementer,
-            __x_context,
-            move |__x_implementer, __x_context| Self::book_hotel(
-                __x_implementer,
-                ::core::clone::Clone::clone(__x_context),
-                __x_input_0,
-                __x_input_1,
+            __x_by,
+            __x_ctx,
+            move |__x_by, __x_ctx| Self::book_hotel(
+                __x_by,
+                ::core::clone::Clone::clone(__x_ctx),
+                __x_0,
+                __x_1,
             ),
-            |__x_output| {
-                ::steadfast::__private::Fallible::into_result(__x_output)
+            |__x_out| {
+                ::steadfast::__private::Fallible::into_result(__x_out)
                     .map_err(
                         ::steadfast::__private::IntoActivityError::into_activity_error,
                     )

@@ -1,14 +1,13 @@
 impl<T: Send + Sync + 'static> Tickets<T>
 where
     Self: ::core::marker::Send + ::core::marker::Sync + 'static,
+{}
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+impl<T: Send + Sync + 'static> Tickets<T>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
     #[cfg(unix)]
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
     const render: ::steadfast::__private::Method<
         Tickets<T>,
         ::steadfast::__private::Activity,
@@ -17,7 +16,6 @@ where
     > = ::steadfast::__private::method(<Self as MethodsOfTickets_3507227459<T>>::render);
     #[cfg(unix)]
     #[doc(hidden)]
-    #[allow(dead_code, non_upper_case_globals)]
     const __x_waits_render: () = ();
 }
 #[doc(hidden)]
@@ -79,21 +77,19 @@ where
     Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
     fn execute(
-        __x_implementer: ::steadfast::__private::Arc<Self>,
-        __x_context: ::steadfast::__private::ActivityContext,
-        __x_input_0: Self::Input,
+        __x_by: ::steadfast::__private::Arc<Self>,
+        __x_ctx: ::steadfast::__private::ActivityContext,
+        __x_0: Self::Input,
     ) -> ::steadfast::__private::BoxFuture<
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::ActivityError>,
     > {
-        let __x_beating = ::core::clone::Clone::clone(&__x_context);
+        let __x_beating = ::core::clone::Clone::clone(&__x_ctx);
         ::steadfast::__private::auto_heartbeat(
             __x_beating,
             ::steadfast::__private::blocking(move || {
                 ::core::result::Result::Ok(
-                    <Self as MethodsOfTickets_3507227459<
-                        T,
-                    >>::render(__x_implementer, __x_input_0),
+                    <Self as MethodsOfTickets_3507227459<T>>::render(__x_by, __x_0),
                 )
             }),
         )

@@ -2,13 +2,13 @@ impl<T: Item> Batch<T>
 where
     Self: Sized,
     Self: 'static,
+{}
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+impl<T: Item> Batch<T>
+where
+    Batch<T>: Sized,
+    Batch<T>: 'static,
 {
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
     pub const run: ::steadfast::__private::Method<
         Batch<T>,
         ::steadfast::__private::Run,
@@ -17,8 +17,8 @@ where
             &'x mut WorkflowContext<Batch<T>>,
             T,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
-    > = ::steadfast::__private::method(|__x_context, __x_input_0| ::std::boxed::Box::pin(
-        <Self as MethodsOfBatch_3507227459<T>>::run(__x_context, __x_input_0),
+    > = ::steadfast::__private::method(|__x_ctx, __x_0| ::std::boxed::Box::pin(
+        <Self as MethodsOfBatch_3507227459<T>>::run(__x_ctx, __x_0),
     ));
 }
 #[doc(hidden)]
@@ -84,23 +84,22 @@ where
         ::core::result::Result::Ok((__x_state, ::core::option::Option::Some(__x_input)))
     }
     fn run(
-        __x_context: ::steadfast::__private::WorkflowContext<Self>,
+        __x_ctx: ::steadfast::__private::WorkflowContext<Self>,
         __x_input: ::core::option::Option<Self::Input>,
     ) -> ::steadfast::__private::LocalBoxFuture<
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError>,
     > {
-        let __x_input_0 = __x_input
+        let __x_0 = __x_input
             .expect("the input is left to `#[run]` when `#[init]` takes none");
         ::steadfast::__private::finish_with_context(
-            __x_context,
-            move |__x_context| Self::run(__x_context, __x_input_0),
+            __x_ctx,
+            move |__x_ctx| Self::run(__x_ctx, __x_0),
             ::core::result::Result::Ok,
         )
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
-        let __x_set = ::steadfast::__private::HandlerSet::new();
-        __x_set
+        ::steadfast::__private::HandlerSet::new()
     }
 }
 impl<T: Item> ::steadfast::__private::HasHandle for Batch<T>

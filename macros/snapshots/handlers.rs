@@ -1,3 +1,5 @@
+#[allow(unused_imports)]
+use ::steadfast::__private::{AnyError as _, NoResult as _};
 impl Trip {
     #[allow(
         unreachable_pub,
@@ -9,79 +11,6 @@ impl Trip {
     fn new(view: &WorkflowContextView, rate: u32) -> Result<Self, String> {
         Ok(Self { rate })
     }
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    const run: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Run,
-        718098122,
-        fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
-    > = ::steadfast::__private::method(|| ::std::boxed::Box::pin(
-        <Self as MethodsOfTrip>::run(),
-    ));
-    /// Approves.
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    pub const approve: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Signal,
-        3482336186,
-        for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
-    > = ::steadfast::__private::method(<Self as MethodsOfTrip>::approve);
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    pub const cancel: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Signal,
-        107912219,
-        for<'x> fn(
-            &'x mut WorkflowContext<Trip>,
-        ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
-    > = ::steadfast::__private::method(|__x_context| ::std::boxed::Box::pin(
-        <Self as MethodsOfTrip>::cancel(__x_context),
-    ));
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    pub const approved_by: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Query,
-        975698234,
-        for<'x> fn(&'x Trip) -> Option<String>,
-    > = ::steadfast::__private::method(<Self as MethodsOfTrip>::approved_by);
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    pub const change: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Update,
-        1922892221,
-        for<'x> fn(
-            &'x mut WorkflowContext<Trip>,
-            Place,
-            Time,
-        ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
-    > = ::steadfast::__private::method(|__x_context, __x_input_0, __x_input_1| ::std::boxed::Box::pin(
-        <Self as MethodsOfTrip>::change(__x_context, __x_input_0, __x_input_1),
-    ));
     #[allow(
         unreachable_pub,
         clippy::must_use_candidate,
@@ -98,6 +27,52 @@ impl Trip {
     ) -> Result<(), String> {
         Ok(())
     }
+}
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+impl Trip {
+    const run: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Run,
+        718098122,
+        fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
+    > = ::steadfast::__private::method(|| ::std::boxed::Box::pin(
+        <Self as MethodsOfTrip>::run(),
+    ));
+    /// Approves.
+    pub const approve: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Signal,
+        3482336186,
+        for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
+    > = ::steadfast::__private::method(<Self as MethodsOfTrip>::approve);
+    pub const cancel: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Signal,
+        107912219,
+        for<'x> fn(
+            &'x mut WorkflowContext<Trip>,
+        ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
+    > = ::steadfast::__private::method(|__x_ctx| ::std::boxed::Box::pin(
+        <Self as MethodsOfTrip>::cancel(__x_ctx),
+    ));
+    pub const approved_by: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Query,
+        975698234,
+        for<'x> fn(&'x Trip) -> Option<String>,
+    > = ::steadfast::__private::method(<Self as MethodsOfTrip>::approved_by);
+    pub const change: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Update,
+        1922892221,
+        for<'x> fn(
+            &'x mut WorkflowContext<Trip>,
+            Place,
+            Time,
+        ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
+    > = ::steadfast::__private::method(|__x_ctx, __x_0, __x_1| ::std::boxed::Box::pin(
+        <Self as MethodsOfTrip>::change(__x_ctx, __x_0, __x_1),
+    ));
 }
 #[doc(hidden)]
 #[allow(
@@ -141,12 +116,12 @@ impl ::steadfast::__private::SignalMethod<
     }
     fn handle(
         __x_state: &mut Self,
-        __x_context: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
-        __x_input_0: Self::Input,
+        __x_ctx: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
+        __x_0: Self::Input,
     ) -> ::steadfast::__private::Handled<()> {
         ::steadfast::__private::Handled::Now(
             ::core::result::Result::Ok(
-                <Self as MethodsOfTrip>::approve(__x_state, __x_context, __x_input_0),
+                <Self as MethodsOfTrip>::approve(__x_state, __x_ctx, __x_0),
             ),
         )
     }
@@ -164,22 +139,22 @@ impl ::steadfast::__private::SignalMethod<
     }
     fn handle(
         _: &mut Self,
-        __x_context: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
+        __x_ctx: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
         (): Self::Input,
     ) -> ::steadfast::__private::Handled<()> {
-        let __x_context = ::steadfast::__private::own_context(__x_context);
+        let __x_ctx = ::steadfast::__private::own_context(__x_ctx);
         ::steadfast::__private::Handled::Later(
             ::steadfast::__private::finish_with_context(
-                __x_context,
-                move |__x_context| Self::cancel(__x_context),
-                |__x_output| {
-                    ::steadfast::__private::Fallible::into_result(__x_output)
+                __x_ctx,
+                move |__x_ctx| Self::cancel(__x_ctx),
+                |__x_out| {
+                    ::steadfast::__private::Fallible::into_result(__x_out)
                         .map_err(|__x_error| {
-                            #[allow(unused_imports)]
-                            use ::steadfast::__private::AnyError as _;
-                            ::steadfast::__private::Typed(__x_error)
-                                .into_workflow_error()
+                            ::steadfast::__private::Typed(__x_error).known()
                         })
+                        .map_err(
+                            ::steadfast::__private::IntoWorkflowError::into_workflow_error,
+                        )
                 },
             ),
         )
@@ -215,11 +190,7 @@ impl ::steadfast::__private::UpdateMethod<
     ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
 > for Trip {
     type Output = <MyResult as ::steadfast::__private::Returned<
-        {
-            #[allow(unused_imports)]
-            use ::steadfast::__private::NoResult as _;
-            ::steadfast::__private::Probe::<MyResult>::IS_RESULT
-        },
+        { ::steadfast::__private::Probe::<MyResult>::IS_RESULT },
     >>::Output;
     type Input = (Place, Time);
     const NAME: &'static str = "change";
@@ -242,47 +213,37 @@ impl ::steadfast::__private::UpdateMethod<
         )
     }
     fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
-        <<MyResult as ::steadfast::__private::Returned<
-            {
-                #[allow(unused_imports)]
-                use ::steadfast::__private::NoResult as _;
-                ::steadfast::__private::Probe::<MyResult>::IS_RESULT
-            },
-        >>::Output as ::steadfast::__private::Output>::codec()
+        <Self::Output as ::steadfast::__private::Output>::codec()
     }
     fn validate(
         __x_state: &Self,
         __x_view: &::steadfast::__private::WorkflowContextView,
         __x_input: &Self::Input,
     ) -> ::core::result::Result<(), ::steadfast::__private::WorkflowError> {
-        let __x_output = Self::check(__x_state, __x_view, &__x_input.0, &__x_input.1);
-        ::steadfast::__private::Fallible::into_result(__x_output)
+        let __x_out = Self::check(__x_state, __x_view, &__x_input.0, &__x_input.1);
+        ::steadfast::__private::Fallible::into_result(__x_out)
             .map_err(::steadfast::__private::IntoWorkflowError::into_workflow_error)
     }
     fn handle(
         _: &mut Self,
-        __x_context: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
-        (__x_input_0, __x_input_1): Self::Input,
+        __x_ctx: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
+        (__x_0, __x_1): Self::Input,
     ) -> ::steadfast::__private::Handled<Self::Output> {
-        let __x_context = ::steadfast::__private::own_context(__x_context);
+        let __x_ctx = ::steadfast::__private::own_context(__x_ctx);
         ::steadfast::__private::Handled::Later(
             ::steadfast::__private::finish_with_context(
-                __x_context,
-                move |__x_context| Self::change(__x_context, __x_input_0, __x_input_1),
-                |__x_output| {
+                __x_ctx,
+                move |__x_ctx| Self::change(__x_ctx, __x_0, __x_1),
+                |__x_out| {
                     <MyResult as ::steadfast::__private::Returned<
-                        {
-                            #[allow(unused_imports)]
-                            use ::steadfast::__private::NoResult as _;
-                            ::steadfast::__private::Probe::<MyResult>::IS_RESULT
-                        },
-                    >>::into_result(__x_output)
+                        { ::steadfast::__private::Probe::<MyResult>::IS_RESULT },
+                    >>::into_result(__x_out)
                         .map_err(|__x_error| {
-                            #[allow(unused_imports)]
-                            use ::steadfast::__private::AnyError as _;
-                            ::steadfast::__private::Typed(__x_error)
-                                .into_workflow_error()
+                            ::steadfast::__private::Typed(__x_error).known()
                         })
+                        .map_err(
+                            ::steadfast::__private::IntoWorkflowError::into_workflow_error,
+                        )
                 },
             ),
         )
@@ -302,15 +263,15 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
 impl ::steadfast::__private::WorkflowImplementation for Trip {
     fn init(
         __x_view: &::steadfast::__private::WorkflowContextView,
-        __x_input_0: Self::Input,
+        __x_0: Self::Input,
     ) -> ::core::result::Result<
         (Self, ::core::option::Option<Self::Input>),
         ::steadfast::__private::WorkflowError,
     > {
         let __x_state: Self = {
             let __x_made = {
-                let __x_output = <Trip>::new(__x_view, __x_input_0);
-                ::steadfast::__private::Fallible::into_result(__x_output)
+                let __x_out = <Trip>::new(__x_view, __x_0);
+                ::steadfast::__private::Fallible::into_result(__x_out)
                     .map_err(
                         ::steadfast::__private::IntoWorkflowError::into_workflow_error,
                     )
@@ -329,12 +290,11 @@ impl ::steadfast::__private::WorkflowImplementation for Trip {
         ::steadfast::__private::finish_local(Self::run(), ::core::result::Result::Ok)
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
-        let __x_set = ::steadfast::__private::HandlerSet::new();
-        let __x_set = __x_set.signal(Self::approve);
-        let __x_set = __x_set.signal(Self::cancel);
-        let __x_set = __x_set.query(Self::approved_by);
-        let __x_set = __x_set.update(Self::change);
-        __x_set
+        ::steadfast::__private::HandlerSet::new()
+            .signal(Self::approve)
+            .signal(Self::cancel)
+            .query(Self::approved_by)
+            .update(Self::change)
     }
 }
 impl ::steadfast::__private::HasHandle for Trip {
@@ -384,11 +344,7 @@ impl TripHandle<Trip> {
         '_,
         ::core::result::Result<
             <MyResult as ::steadfast::__private::Returned<
-                {
-                    #[allow(unused_imports)]
-                    use ::steadfast::__private::NoResult as _;
-                    ::steadfast::__private::Probe::<MyResult>::IS_RESULT
-                },
+                { ::steadfast::__private::Probe::<MyResult>::IS_RESULT },
             >>::Output,
             ::steadfast::__private::ClientError,
         >,

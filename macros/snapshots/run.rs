@@ -1,11 +1,7 @@
+impl Greeting {}
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
 impl Greeting {
     /// Greets.
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
     pub const run: ::steadfast::__private::Method<
         Greeting,
         ::steadfast::__private::Run,
@@ -14,8 +10,8 @@ impl Greeting {
             &'x mut WorkflowContext<Greeting>,
             String,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
-    > = ::steadfast::__private::method(|__x_context, __x_input_0| ::std::boxed::Box::pin(
-        <Self as MethodsOfGreeting>::run(__x_context, __x_input_0),
+    > = ::steadfast::__private::method(|__x_ctx, __x_0| ::std::boxed::Box::pin(
+        <Self as MethodsOfGreeting>::run(__x_ctx, __x_0),
     ));
 }
 #[doc(hidden)]
@@ -67,19 +63,19 @@ impl ::steadfast::__private::WorkflowImplementation for Greeting {
         ::core::result::Result::Ok((__x_state, ::core::option::Option::Some(__x_input)))
     }
     fn run(
-        __x_context: ::steadfast::__private::WorkflowContext<Self>,
+        __x_ctx: ::steadfast::__private::WorkflowContext<Self>,
         __x_input: ::core::option::Option<Self::Input>,
     ) -> ::steadfast::__private::LocalBoxFuture<
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError>,
     > {
-        let __x_input_0 = __x_input
+        let __x_0 = __x_input
             .expect("the input is left to `#[run]` when `#[init]` takes none");
         ::steadfast::__private::finish_with_context(
-            __x_context,
-            move |__x_context| Self::run(__x_context, __x_input_0),
-            |__x_output| {
-                ::steadfast::__private::Fallible::into_result(__x_output)
+            __x_ctx,
+            move |__x_ctx| Self::run(__x_ctx, __x_0),
+            |__x_out| {
+                ::steadfast::__private::Fallible::into_result(__x_out)
                     .map_err(
                         ::steadfast::__private::IntoWorkflowError::into_workflow_error,
                     )
@@ -87,8 +83,7 @@ impl ::steadfast::__private::WorkflowImplementation for Greeting {
         )
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
-        let __x_set = ::steadfast::__private::HandlerSet::new();
-        __x_set
+        ::steadfast::__private::HandlerSet::new()
     }
 }
 impl ::steadfast::__private::HasHandle for Greeting {

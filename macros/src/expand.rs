@@ -6,7 +6,7 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt, format_ident, quote, quote_spanned};
-use syn::{Generics, Lifetime, Path, Type, spanned::Spanned};
+use syn::{Attribute, Generics, Lifetime, Meta, Path, Type, spanned::Spanned};
 
 use crate::{
     casing,
@@ -201,11 +201,45 @@ impl<'a> Scope<'a> {
         scope
     }
 
-    /// Items of the owner that are there under the conditions of a method only.
-    pub(crate) fn conditional(&self, signature: &Signature, items: &TokenStream) -> TokenStream {
-        let (head, bounds) = self.with_bounds([signature]).head();
-        let self_ty = self.self_ty;
-        quote!(#head #self_ty #bounds { #items })
+    /// The values of the methods, in a block of their own with the attributes of the user's; those of a method with
+    /// conditions have another.
+    pub(crate) fn values(
+        &self,
+        attributes: &[Attribute],
+        values: &[(&Signature, TokenStream)],
+    ) -> TokenStream {
+        // What the user lets lints say there is for the values, too.
+        let attributes = attributes
+            .iter()
+            .filter_map(|attribute| match &attribute.meta {
+                Meta::List(list) if attribute.path().is_ident("expect") => {
+                    let lints = &list.tokens;
+                    Some(quote!(#[allow(#lints)]))
+                }
+                Meta::NameValue(_) => None,
+                Meta::List(_) | Meta::Path(_) => Some(quote!(#attribute)),
+            });
+        let attributes: Vec<TokenStream> = attributes.collect();
+        let block = |head: &TokenStream, bounds: &TokenStream, values: &[&TokenStream]| {
+            let self_ty = self.self_ty;
+            // A worker or a client far away may be the only one who uses them.
+            quote! {
+                #(#attributes)*
+                #[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+                #head #self_ty #bounds { #(#values)* }
+            }
+        };
+        let (free, bound): (Vec<_>, Vec<_>) = values
+            .iter()
+            .partition(|(signature, _)| signature.bounds.is_empty());
+        let (head, bounds) = self.head();
+        let free: Vec<&TokenStream> = free.iter().map(|(_, value)| value).collect();
+        let mut tokens = block(&head, &bounds, &free);
+        for (signature, value) in bound {
+            let (head, bounds) = self.with_bounds([*signature]).head();
+            tokens.extend(block(&head, &bounds, &[value]));
+        }
+        tokens
     }
 
     /// Implements a trait where the user wrote the type: the compiler shows that, and not the
@@ -242,11 +276,9 @@ impl Definition<'_> {
             #vis const #name:
                 #private::Method<#self_ty, #private::#kind, #key> = #private::method(#function);
         };
-        // A worker or a client far away may be the only one who uses it.
         quote! {
             #(#cfg)*
             #(#public)*
-            #[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
             #constant
         }
     }
@@ -272,6 +304,23 @@ fn number(method: &Ident) -> Literal {
     // Names that share one seldom share a signature.
     let number = casing::hash(&casing::wire_name(method));
     Literal::u32_unsuffixed(number)
+}
+
+/// Brings the traits into scope that answer where a type has no answer of its own, if the compiler is asked about one.
+pub(crate) fn questions<'s>(
+    scope: &Scope<'_>,
+    signatures: impl IntoIterator<Item = &'s Signature>,
+) -> Option<TokenStream> {
+    let private = &scope.private;
+    let is_asked = signatures
+        .into_iter()
+        .any(|signature| signature.output.is_asked());
+    is_asked.then(|| {
+        quote! {
+            #[allow(unused_imports)]
+            use #private::{AnyError as _, NoResult as _};
+        }
+    })
 }
 
 /// A trait with the user's functions under their own names, beside the constants of these names.
@@ -377,7 +426,7 @@ pub(crate) fn input_pattern(inputs: &[Input]) -> TokenStream {
 /// The names that generated code gives to the inputs.
 pub(crate) fn input_names(inputs: &[Input]) -> Vec<Ident> {
     (0..inputs.len())
-        .map(|index| format_ident!("__x_input_{index}"))
+        .map(|index| format_ident!("__x_{index}"))
         .collect()
 }
 
@@ -436,13 +485,7 @@ pub(crate) fn output_type(scope: &Scope<'_>, output: &Output) -> TokenStream {
 /// What a method returned, as a `Result` or not: `<Order as Returned<..>` without its closing bracket.
 pub(crate) fn returned(scope: &Scope<'_>, ty: &Type) -> TokenStream {
     let private = scope.private_at(ty.span());
-    quote_spanned! {ty.span()=>
-        #ty as #private::Returned<{
-            #[allow(unused_imports)]
-            use #private::NoResult as _;
-            #private::Probe::<#ty>::IS_RESULT
-        }>
-    }
+    quote_spanned!(ty.span()=> #ty as #private::Returned<{ #private::Probe::<#ty>::IS_RESULT }>)
 }
 
 /// The type of a success as documentation shows it: the user's own word for it.
@@ -459,7 +502,12 @@ pub(crate) fn output_codec(scope: &Scope<'_>, output: &Output) -> TokenStream {
     // Whatever is wrong with the type is said once, where it is written.
     let at = output.span();
     let private = scope.private_at(at);
-    let codec = quote_spanned!(ty.span()=> <#ty as #private::Output>::codec());
+    let codec = match output.success() {
+        Success::Unknown(ty) => {
+            quote_spanned!(ty.span()=> <Self::Output as #private::Output>::codec())
+        }
+        _ => quote_spanned!(ty.span()=> <#ty as #private::Output>::codec()),
+    };
     quote_spanned! {at=>
         fn output_codec() -> #private::Codec<Self::Output> {
             #codec
@@ -532,7 +580,7 @@ fn argument_names(signature: &Signature) -> Vec<Ident> {
         Receiver::Shared | Receiver::Mutable | Receiver::Arc(_) => Some(format_ident!("__x_this")),
         Receiver::None | Receiver::Other => None,
     };
-    let context = signature.context().map(|_| format_ident!("__x_context"));
+    let context = signature.context().map(|_| format_ident!("__x_ctx"));
     receiver
         .into_iter()
         .chain(context)

@@ -167,14 +167,9 @@ impl<E: Into<ActivityError>> IntoActivityError for E {
 pub struct Typed<E>(pub E);
 
 impl<E: ActivityFailure> Typed<E> {
-    /// As an activity's.
-    pub fn into_activity_error(self) -> ActivityError {
-        self.0.to_application_failure().into()
-    }
-
-    /// As a workflow's.
-    pub fn into_workflow_error(self) -> WorkflowError {
-        self.0.to_application_failure().into()
+    /// The failure of its kind.
+    pub fn known(self) -> ApplicationFailure {
+        self.0.to_application_failure()
     }
 }
 
@@ -183,32 +178,15 @@ pub trait AnyError {
     /// The error.
     type Error;
 
-    /// As an activity's.
-    fn into_activity_error(self) -> ActivityError
-    where
-        Self::Error: IntoActivityError;
-
-    /// As a workflow's.
-    fn into_workflow_error(self) -> WorkflowError
-    where
-        Self::Error: IntoWorkflowError;
+    /// The error itself.
+    fn known(self) -> Self::Error;
 }
 
 impl<E> AnyError for Typed<E> {
     type Error = E;
 
-    fn into_activity_error(self) -> ActivityError
-    where
-        E: IntoActivityError,
-    {
-        self.0.into_activity_error()
-    }
-
-    fn into_workflow_error(self) -> WorkflowError
-    where
-        E: IntoWorkflowError,
-    {
-        self.0.into_workflow_error()
+    fn known(self) -> E {
+        self.0
     }
 }
 
@@ -340,7 +318,7 @@ pub fn finish_with<A, R, T>(
     result: fn(R) -> Result<T, ActivityError>,
 ) -> BoxFuture<'static, Result<T, ActivityError>>
 where
-    A: Activities,
+    A: Send + Sync + 'static,
     R: 'static,
     T: 'static,
 {

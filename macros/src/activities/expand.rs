@@ -13,7 +13,7 @@ use crate::{
     block, casing,
     expand::{
         Definition, Scope, context_argument, input_codec, input_names, input_pattern, input_type,
-        methods_trait, output_codec, output_type,
+        methods_trait, output_codec, output_type, questions,
     },
     items::{Function, Item},
     result::{Convert, into_result, result_function},
@@ -47,7 +47,12 @@ pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream 
         let own = is_implemented.then(|| implementation(&scope, activity, definition));
         quote!(#described #own)
     });
+    let questions = questions(
+        &scope,
+        model.activities.iter().map(|it| &it.method.signature),
+    );
     quote! {
+        #questions
         #methods
         #(#items)*
         #register
@@ -62,7 +67,7 @@ fn methods(
 ) -> TokenStream {
     let mut block = model.block.clone();
     let mut functions: Vec<(&Method, &Function)> = Vec::new();
-    let mut conditional: Vec<TokenStream> = Vec::new();
+    let mut values: Vec<(&Signature, TokenStream)> = Vec::new();
     for (activity, definition) in definitions {
         let index = definition.method.index;
         if let Item::Function(written) = &model.block.items[index] {
@@ -75,18 +80,14 @@ fn methods(
             };
             let constant = definition.constant(scope, "Activity", &value);
             let waits = waits(model.form, activity, written);
-            let items = quote!(#constant #waits);
-            if definition.method.signature.bounds.is_empty() {
-                block.items[index] = Item::Generated(items);
-            } else {
-                block.items[index] = Item::Generated(TokenStream::new());
-                conditional.push(scope.conditional(&definition.method.signature, &items));
-            }
+            values.push((&definition.method.signature, quote!(#constant #waits)));
+            block.items[index] = Item::Generated(TokenStream::new());
         }
     }
     block::demote_unreadable(&mut block, &["activity"]);
+    let values = scope.values(&model.block.attrs, &values);
     let functions = methods_trait(scope, &functions);
-    quote!(#block #(#conditional)* #functions)
+    quote!(#block #values #functions)
 }
 
 /// A constant that `#[workflow_methods]` uses where a workflow waits until the activity has heard of
@@ -115,7 +116,6 @@ fn waits(form: Form, activity: &Activity, written: &Function) -> TokenStream {
         #(#cfg)*
         #warning
         #[doc(hidden)]
-        #[allow(dead_code, non_upper_case_globals)]
         #vis const #constant: () = ();
     }
 }
@@ -189,7 +189,7 @@ fn implementation(
     let returned = scope.boxed(&signature.output, "BoxFuture", "'static", &result);
     let body = if beats {
         quote! {
-            let __x_beating = ::core::clone::Clone::clone(&__x_context);
+            let __x_beating = ::core::clone::Clone::clone(&__x_ctx);
             #private::auto_heartbeat(__x_beating, #body)
         }
     } else {
@@ -236,12 +236,12 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
         }
     };
     let receiver = match signature.receiver {
-        Receiver::Shared => Some(quote!(__x_implementer)),
-        Receiver::Arc(_) => Some(own(quote!(__x_implementer))),
+        Receiver::Shared => Some(quote!(__x_by)),
+        Receiver::Arc(_) => Some(own(quote!(__x_by))),
         Receiver::None | Receiver::Mutable | Receiver::Other => None,
     };
     let passed = context.map(|context| {
-        let variable = quote_spanned!(context.ty.span()=> __x_context);
+        let variable = quote_spanned!(context.ty.span()=> __x_ctx);
         match context.mode {
             Mode::Value => own(variable),
             Mode::Shared | Mode::Mutable => variable,
@@ -258,8 +258,8 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
         let (implementer, context) = bindings(signature, false, false);
         quote! {
             #private::finish_with(
-                __x_implementer,
-                __x_context,
+                __x_by,
+                __x_ctx,
                 move |#implementer, #context| #call,
                 #result,
             )
@@ -286,12 +286,12 @@ fn bindings(
 ) -> (TokenStream, TokenStream) {
     let takes_implementer = matches!(signature.receiver, Receiver::Shared | Receiver::Arc(_));
     let implementer = if takes_implementer || keep_implementer {
-        quote!(__x_implementer)
+        quote!(__x_by)
     } else {
         quote!(_)
     };
     let context = if signature.context().is_some() || keep_context {
-        quote!(__x_context)
+        quote!(__x_ctx)
     } else {
         quote!(_)
     };
@@ -300,13 +300,13 @@ fn bindings(
 
 fn blocking_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
     let receiver = match signature.receiver {
-        Receiver::Shared => Some(quote!(&__x_implementer)),
-        Receiver::Arc(_) => Some(quote!(__x_implementer)),
+        Receiver::Shared => Some(quote!(&__x_by)),
+        Receiver::Arc(_) => Some(quote!(__x_by)),
         Receiver::None | Receiver::Mutable | Receiver::Other => None,
     };
     let context = signature
         .context()
-        .map(|context| context_argument(context, "__x_context"));
+        .map(|context| context_argument(context, "__x_ctx"));
     let inputs = input_names(&signature.inputs)
         .into_iter()
         .map(ToTokens::into_token_stream);

@@ -227,6 +227,7 @@ fn read_heads(tokens: TokenStream, arrow: Option<Span>, diagnostics: &mut Diagno
             diagnostics.error(&token, "`else` needs a handler", "write `else => { .. }`");
             return head_stand_in(diagnostics);
         }
+        let last = tokens.clone().into_iter().last().map(|token| token.span());
         if !has_assignment(&tokens) {
             let future = parse2::<Expr>(tokens.clone());
             match (arrow, future) {
@@ -237,9 +238,7 @@ fn read_heads(tokens: TokenStream, arrow: Option<Span>, diagnostics: &mut Diagno
                         &format!("write `_ = {} => ..`", show(&future)),
                     );
                 }
-                (Some(_), Err(error)) => {
-                    diagnostics.syntax(&error, "a branch is `pattern = future => handler`");
-                }
+                (Some(_), Err(error)) => unreadable(&error, last, diagnostics),
                 (None, _) => missing_arrows(tokens, diagnostics),
             }
             return head_stand_in(diagnostics);
@@ -287,10 +286,21 @@ fn read_heads(tokens: TokenStream, arrow: Option<Span>, diagnostics: &mut Diagno
                 tokens = after_missing_arrow(rest);
             }
             Err(error) => {
-                diagnostics.syntax(&error, "a branch is `pattern = future => handler`");
+                unreadable(&error, last, diagnostics);
                 return head_stand_in(diagnostics);
             }
         }
+    }
+}
+
+/// Says what is wrong with a branch; at its end if that is where something is missing.
+fn unreadable(error: &syn::Error, last: Option<Span>, diagnostics: &mut Diagnostics) {
+    const HELP: &str = "a branch is `pattern = future => handler`";
+    match last {
+        Some(last) if error.to_string().starts_with("unexpected end of input") => {
+            diagnostics.error_at(last, "this branch of `select!` is not finished", HELP);
+        }
+        _ => diagnostics.syntax(error, HELP),
     }
 }
 

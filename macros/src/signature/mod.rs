@@ -318,6 +318,41 @@ impl Output {
         }
     }
 
+    /// Whether the compiler is asked what it is, or what its error is.
+    pub(crate) fn is_asked(&self) -> bool {
+        matches!(self.success(), Success::Unknown(_)) || self.may_be_typed()
+    }
+
+    /// Whether the error may be one of the user's that has kinds.
+    pub(crate) fn may_be_typed(&self) -> bool {
+        const NAMES: [&str; 8] = [
+            "ActivityError",
+            "ActivityExecutionError",
+            "ApplicationFailure",
+            "Box",
+            "Cancelled",
+            "Infallible",
+            "String",
+            "WorkflowError",
+        ];
+        let ty = match self.success() {
+            Success::Unknown(_) => return true,
+            Success::Inner(_) => self.ty.as_ref(),
+            Success::Unit | Success::Plain(_) | Success::Hidden(_) => None,
+        };
+        let Some(PathArguments::AngleBracketed(arguments)) =
+            ty.and_then(last_segment).map(|last| &last.arguments)
+        else {
+            return false;
+        };
+        match arguments.args.iter().nth(1) {
+            Some(GenericArgument::Type(error)) => last_segment(error).is_none_or(|last| {
+                !is_of_others(error) && !NAMES.iter().any(|name| last.ident == name)
+            }),
+            _ => false,
+        }
+    }
+
     /// Whether the success is `()` as far as one can see.
     pub(crate) fn is_unit(&self) -> bool {
         match self.success() {
@@ -362,6 +397,14 @@ fn context_type<'a>(ty: &'a Type, name: Option<&Ident>) -> Option<(ContextKind, 
         _ => return None,
     };
     Some((kind, mode, inner))
+}
+
+/// `anyhow::Error` and its like, which have no kinds.
+fn is_of_others(error: &Type) -> bool {
+    const CRATES: [&str; 5] = ["anyhow", "eyre", "fmt", "io", "std"];
+    matches!(bare(error), Type::Path(path) if path.path.segments.first().is_some_and(|first| {
+        CRATES.iter().any(|name| first.ident == name)
+    }))
 }
 
 fn is_name_of_context(name: &Ident) -> bool {

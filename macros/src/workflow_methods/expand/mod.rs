@@ -13,7 +13,7 @@ use crate::{
     block, casing,
     expand::{
         Definition, Scope, input_codec, input_names, input_pattern, input_type, methods_trait,
-        output_codec, output_type, without_imposed_lints,
+        output_codec, output_type, questions, without_imposed_lints,
     },
     items::{Function, Item},
     result::{Convert, into_result, result_function},
@@ -57,7 +57,9 @@ pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream 
         None => stand_in::workflow(&scope, model, &handle_name),
     };
     let handle = handle(&scope, &handle_name, model, &definitions);
+    let questions = questions(&scope, model.methods.iter().map(|it| &it.method.signature));
     quote! {
+        #questions
         #methods
         #items
         #workflow
@@ -73,19 +75,15 @@ fn methods(
 ) -> TokenStream {
     let mut block = model.block.clone();
     let mut functions: Vec<(&Method, &Function)> = Vec::new();
-    let mut conditional: Vec<TokenStream> = Vec::new();
+    let mut values: Vec<(&Signature, TokenStream)> = Vec::new();
     for (marked, definition) in definitions {
         let index = definition.method.index;
         if let Item::Function(written) = &model.block.items[index] {
             functions.push((definition.method, written.as_ref()));
             let function = definition.function(scope);
             let constant = definition.constant(scope, marked.kind.name(), &function);
-            if definition.method.signature.bounds.is_empty() {
-                block.items[index] = Item::Generated(constant);
-            } else {
-                block.items[index] = Item::Generated(TokenStream::new());
-                conditional.push(scope.conditional(&definition.method.signature, &constant));
-            }
+            values.push((&definition.method.signature, constant));
+            block.items[index] = Item::Generated(TokenStream::new());
         }
     }
     for marked in model.of(Kind::Init).chain(model.of(Kind::Validator)) {
@@ -95,8 +93,9 @@ fn methods(
         }
     }
     block::demote_unreadable(&mut block, &Kind::ATTRIBUTES);
+    let values = scope.values(&model.block.attrs, &values);
     let functions = methods_trait(scope, &functions);
-    quote!(#block #(#conditional)* #functions)
+    quote!(#block #values #functions)
 }
 
 fn workflow(
@@ -143,24 +142,7 @@ fn workflow(
     };
     let body = quote!(#take_input #body);
     let run = Scope::function(&signature.output, "run", &parameters, &returned, &body);
-    let handlers = definitions.iter().filter_map(|(marked, definition)| {
-        let Method {
-            signature,
-            attributes,
-            ..
-        } = definition.method;
-        let (cfg, name) = (&attributes.cfg, &signature.ident);
-        let add = match marked.kind {
-            Kind::Signal => quote!(signal),
-            Kind::Query => quote!(query),
-            Kind::Update => quote!(update),
-            Kind::Run | Kind::Init | Kind::Validator => return None,
-        };
-        // What is wrong with the method's types belongs to it.
-        let method = quote_spanned!(name.span()=> Self::#name);
-        let allowed = attributes.allow_deprecated();
-        Some(quote!(#(#cfg)* #allowed let __x_set = __x_set.#add(#method);))
-    });
+    let handlers = handlers(scope, definitions);
     let items = quote! {
         type Input = #input;
         type Output = #output;
@@ -178,14 +160,47 @@ fn workflow(
         #run
 
         fn handlers() -> #private::HandlerSet<Self> {
-            let __x_set = #private::HandlerSet::new();
-            #(#handlers)*
-            __x_set
+            #handlers
         }
     };
     let implementation = scope.implementation("WorkflowImplementation", &items);
     let handle = scope.implementation("HasHandle", &quote!(type Handle = #handle;));
     quote!(#definition #implementation #handle)
+}
+
+/// The set of the handlers that are there.
+fn handlers(scope: &Scope<'_>, definitions: &[(&Marked, Definition<'_>)]) -> TokenStream {
+    let private = &scope.private;
+    let mut set = quote!(#private::HandlerSet::new());
+    for (marked, definition) in definitions {
+        let Method {
+            signature,
+            attributes,
+            ..
+        } = definition.method;
+        let (cfg, name) = (&attributes.cfg, &signature.ident);
+        let add = match marked.kind {
+            Kind::Signal => quote!(signal),
+            Kind::Query => quote!(query),
+            Kind::Update => quote!(update),
+            Kind::Run | Kind::Init | Kind::Validator => continue,
+        };
+        // What is wrong with the method's types belongs to it.
+        let method = quote_spanned!(name.span()=> Self::#name);
+        let allowed = attributes.allow_deprecated();
+        set = if cfg.is_empty() && allowed.is_none() {
+            quote!(#set.#add(#method))
+        } else {
+            quote! {{
+                let __x_set = #set;
+                #(#cfg)*
+                #allowed
+                let __x_set = __x_set.#add(#method);
+                __x_set
+            }}
+        };
+    }
+    set
 }
 
 fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
@@ -370,7 +385,7 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
         let context = async_context(signature);
         let own = signature
             .context()
-            .map(|_| quote!(let __x_context = #private::own_context(__x_context);));
+            .map(|_| quote!(let __x_ctx = #private::own_context(__x_ctx);));
         (
             quote!(_),
             context,
@@ -379,9 +394,9 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
     } else {
         let context = signature
             .context()
-            .map(|context| quote_spanned!(context.ty.span()=> __x_context));
+            .map(|context| quote_spanned!(context.ty.span()=> __x_ctx));
         let parameter = if context.is_some() {
-            quote!(__x_context)
+            quote!(__x_ctx)
         } else {
             quote!(_)
         };
@@ -417,7 +432,7 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
     let function = &signature.ident;
     let context = signature
         .context()
-        .map(|context| quote_spanned!(context.ty.span()=> __x_context));
+        .map(|context| quote_spanned!(context.ty.span()=> __x_ctx));
     let inputs = input_names(&signature.inputs)
         .into_iter()
         .map(ToTokens::into_token_stream);
@@ -425,7 +440,7 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
     let call = quote!(Self::#function(#(#arguments),*));
     let result = result_function(scope, &signature.output, Convert::Workflow);
     if borrows_context(signature) {
-        quote!(#private::finish_with_context(__x_context, move |__x_context| #call, #result))
+        quote!(#private::finish_with_context(__x_ctx, move |__x_ctx| #call, #result))
     } else {
         quote!(#private::finish_local(#call, #result))
     }
@@ -440,7 +455,7 @@ fn borrows_context(signature: &Signature) -> bool {
 /// How an `async` method's context is bound before the call.
 fn async_context(signature: &Signature) -> TokenStream {
     if signature.context().is_some() {
-        quote!(__x_context)
+        quote!(__x_ctx)
     } else {
         quote!(_)
     }
