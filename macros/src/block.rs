@@ -5,7 +5,8 @@
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::quote;
 use syn::{
-    Attribute, GenericParam, Meta, Token, Type, parse::Parser, parse_quote, punctuated::Punctuated,
+    Attribute, GenericParam, Meta, Token, Type, parse::Parser, parse_quote, parse_quote_spanned,
+    punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::{
@@ -284,10 +285,14 @@ pub(crate) fn take_conditional(
             })?;
     let is_ours = |meta: &Meta| names.iter().any(|name| meta.path().is_ident(name));
     let ours = metas.remove(metas.iter().position(is_ours)?);
-    function.attrs.remove(index);
+    let at = function.attrs.remove(index).span();
     let mut plain = function.clone();
-    plain.attrs.push(parse_quote!(#[cfg(not(#condition))]));
-    function.attrs.push(parse_quote!(#[cfg(#condition)]));
+    plain
+        .attrs
+        .push(parse_quote_spanned!(at=> #[cfg(not(#condition))]));
+    function
+        .attrs
+        .push(parse_quote_spanned!(at=> #[cfg(#condition)]));
     for other in metas {
         function.attrs.push(parse_quote!(#[#other]));
     }

@@ -92,6 +92,19 @@ impl Block {
         Some(Self { head, items })
     }
 
+    /// Whether two functions have the name, whatever the configuration. The compiler reports that where both are in one
+    /// block.
+    pub(crate) fn repeats(&self, name: &Ident) -> bool {
+        let same = self.items.iter().filter(|item| match item {
+            Item::Function(function) => {
+                let mut attributes = function.attrs.iter();
+                function.sig.ident == *name && !attributes.any(|it| it.path().is_ident("cfg"))
+            }
+            Item::Other(_) | Item::Unreadable(_) | Item::Generated(_) => false,
+        });
+        same.count() > 1
+    }
+
     /// Whether an item that cannot be read is marked with one of these attributes.
     pub(crate) fn hides(&self, attributes: &[&str]) -> bool {
         self.items.iter().any(|item| match item {
@@ -264,8 +277,7 @@ fn split(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
     let mut items = Vec::new();
     let mut item: Vec<TokenTree> = Vec::new();
     let mut depth = 0_usize;
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
+    for token in tokens {
         let in_function = is_function(&item);
         if in_function && begins_another(&item, &token) {
             items.push(std::mem::take(&mut item));
@@ -392,7 +404,7 @@ fn inner_attributes(tokens: TokenStream) -> (TokenStream, TokenStream) {
         Ok((quote!(#(#attributes)*), input.parse::<TokenStream>()?))
     };
     read.parse2(tokens.clone())
-        .unwrap_or((TokenStream::new(), tokens))
+        .unwrap_or_else(|_| (TokenStream::new(), tokens))
 }
 
 fn is_inner_attribute(tokens: &TokenStream) -> bool {

@@ -80,8 +80,13 @@ fn methods(
             };
             let constant = definition.constant(scope, "Activity", &value);
             let waits = waits(model.form, activity, written);
-            values.push((&definition.method.signature, quote!(#constant #waits)));
-            block.items[index] = Item::Generated(TokenStream::new());
+            let signature = &definition.method.signature;
+            if model.block.repeats(&signature.ident) {
+                block.items[index] = Item::Generated(quote!(#constant #waits));
+            } else {
+                values.push((signature, quote!(#constant #waits)));
+                block.items[index] = Item::Generated(TokenStream::new());
+            }
         }
     }
     block::demote_unreadable(&mut block, &["activity"]);

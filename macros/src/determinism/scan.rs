@@ -188,7 +188,7 @@ impl<'a> Scanner<'a> {
             self.find(path.tokens.clone(), &name, Cause::Global);
         } else if let Some((cause, certainty)) = rules::path(&resolved, arguments.is_some()) {
             // A function that is given the context is one of the user's.
-            let takes_context = arguments.is_some_and(|group| mentions_context(group));
+            let takes_context = arguments.is_some_and(mentions_context);
             if certainty != Certainty::Guess || !takes_context {
                 self.findings.push(Finding {
                     tokens: path.tokens.clone(),

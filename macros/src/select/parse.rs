@@ -239,7 +239,7 @@ fn read_heads(tokens: TokenStream, arrow: Option<Span>, diagnostics: &mut Diagno
                     );
                 }
                 (Some(_), Err(error)) => unreadable(&error, last, diagnostics),
-                (None, _) => missing_arrows(tokens, diagnostics),
+                (None, _) => missing_arrows(&tokens, diagnostics),
             }
             return head_stand_in(diagnostics);
         }
@@ -352,7 +352,7 @@ fn missing_arrow(at: &dyn ToTokens, diagnostics: &mut Diagnostics) {
 }
 
 /// Says what is missing behind futures that were listed as for another macro.
-fn missing_arrows(tokens: TokenStream, diagnostics: &mut Diagnostics) {
+fn missing_arrows(tokens: &TokenStream, diagnostics: &mut Diagnostics) {
     let futures = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone());
     match futures.ok().and_then(|futures| futures.into_iter().next()) {
         Some(first) => diagnostics.error(
@@ -363,7 +363,7 @@ fn missing_arrows(tokens: TokenStream, diagnostics: &mut Diagnostics) {
                 show(&first)
             ),
         ),
-        None => missing_arrow(&tokens, diagnostics),
+        None => missing_arrow(tokens, diagnostics),
     }
 }
 

@@ -141,6 +141,10 @@ async fn sleep(ctx: &Ctx, limit: Duration) -> WorkflowResult<()> {
 }
 
 /// What callers see.
+///
+/// # Errors
+///
+/// Whatever the client says.
 pub async fn uses(handle: TripHandle) -> Result<bool, ClientError> {
     let page: Page<TestResult> = handle.change(TestResult::default()).await?;
     let last: TestResult = handle.last().await?;

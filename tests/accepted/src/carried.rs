@@ -70,6 +70,7 @@ impl W {
     }
 
     /// Nowhere.
+    #[must_use]
     #[cfg_attr(miri, query)]
     pub fn plain(&self) -> u32 {
         self.rate
@@ -84,12 +85,16 @@ impl W {
 
     /// The rate.
     #[query]
-    pub fn rate(&self, #[allow(unused_variables, reason = "tried")] of: u32) -> u32 {
+    pub fn rate(&self, #[expect(unused_variables, reason = "tried")] of: u32) -> u32 {
         self.rate
     }
 }
 
 /// What is there.
+///
+/// # Errors
+///
+/// Whatever the client says.
 pub async fn uses(handle: WHandle, workflow: &W) -> Result<u32, ClientError> {
     handle.raise().await?;
     Ok(handle.rate(5).await? + workflow.plain())

@@ -64,7 +64,6 @@ impl Trip {
 }
 
 /// Implementers by value and shared.
-#[must_use]
 pub fn register(worker: WorkerBuilder) -> WorkerBuilder {
     let shop = Arc::new(Shop);
     worker

@@ -82,8 +82,13 @@ fn methods(
             functions.push((definition.method, written.as_ref()));
             let function = definition.function(scope);
             let constant = definition.constant(scope, marked.kind.name(), &function);
-            values.push((&definition.method.signature, constant));
-            block.items[index] = Item::Generated(TokenStream::new());
+            let signature = &definition.method.signature;
+            if model.block.repeats(&signature.ident) {
+                block.items[index] = Item::Generated(constant);
+            } else {
+                values.push((signature, constant));
+                block.items[index] = Item::Generated(TokenStream::new());
+            }
         }
     }
     for marked in model.of(Kind::Init).chain(model.of(Kind::Validator)) {
