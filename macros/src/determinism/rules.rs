@@ -4,6 +4,8 @@
 //! function around it resolved. Where one name may mean something harmless, the finding is a guess, which is
 //! a warning.
 
+use proc_macro2::{Group, TokenTree};
+
 /// Why something does not belong into a workflow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Cause {
@@ -499,6 +501,30 @@ pub(super) fn path(segments: &[String], is_call: bool) -> Option<(Cause, Certain
         };
         Some((*cause, certainty))
     })
+}
+
+/// Whether a function of this name, called alone, is used as the one that everybody knows: awaited, given a future, or
+/// asked for a type.
+pub(super) fn is_used_so(name: &str, arguments: Option<&Group>, call: &[TokenTree]) -> bool {
+    let first = arguments.and_then(|group| group.stream().into_iter().next());
+    match name {
+        "sleep" | "sleep_until" | "timeout" => match call {
+            [
+                TokenTree::Group(_),
+                TokenTree::Punct(dot),
+                TokenTree::Ident(awaited),
+                ..,
+            ] => dot.as_char() == '.' && awaited == "await",
+            // A branch of `select!`.
+            [TokenTree::Group(_), TokenTree::Punct(arrow), ..] => arrow.as_char() == '=',
+            _ => false,
+        },
+        "spawn" | "spawn_blocking" | "spawn_local" | "block_on" => {
+            first.is_some_and(|first| !matches!(first, TokenTree::Literal(_)))
+        }
+        "random" => first.is_none(),
+        _ => true,
+    }
 }
 
 /// Whether a method without arguments asks the machine, if it is the one that everybody knows.

@@ -189,7 +189,9 @@ impl<'a> Scanner<'a> {
         } else if let Some((cause, certainty)) = rules::path(&resolved, arguments.is_some()) {
             // A function that is given the context is one of the user's.
             let takes_context = arguments.is_some_and(mentions_context);
-            if certainty != Certainty::Guess || !takes_context {
+            let is_used_so =
+                path.segments.len() > 1 || rules::is_used_so(&name, arguments, &tokens[path.end..]);
+            if certainty != Certainty::Guess || (!takes_context && is_used_so) {
                 self.findings.push(Finding {
                     tokens: path.tokens.clone(),
                     name,
@@ -239,12 +241,19 @@ impl<'a> Scanner<'a> {
             } else {
                 Certainty::Guess
             };
-            self.findings.push(Finding {
-                tokens: TokenTree::from(method.clone()).into(),
-                name,
-                cause,
-                certainty,
-            });
+            let is_made = matches!(
+                index.checked_sub(2).map(|before| &tokens[before]),
+                Some(TokenTree::Ident(receiver)) if self.names.is_made(&receiver.to_string())
+            );
+            // The name of its type was looked at where it was made.
+            if certainty == Certainty::Certain || !is_made {
+                self.findings.push(Finding {
+                    tokens: TokenTree::from(method.clone()).into(),
+                    name,
+                    cause,
+                    certainty,
+                });
+            }
             return after;
         }
         if name == "addr" && calls_before(tokens, index, &["as_ptr", "as_mut_ptr"]) {

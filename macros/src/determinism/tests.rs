@@ -157,6 +157,10 @@ fn what_is_only_named_or_a_text_is_fine() {
         let text = stringify!(std::time::Instant::now());
         let text = "Instant::now()";
         sleep(ctx, 5).await?;
+        timeout(5);
+        spawn(1);
+        let clock = Clock { time: 5 };
+        let waited = clock.elapsed();
         if !ctx.is_replaying() { tracing::info!("once"); }
     });
     let helper = quote! {
