@@ -3,7 +3,7 @@
 //! Invariants: a generated item that users never name starts with `__x_`; a generated name carries
 //! the span of the name that it is made of, so that an editor leads back to it.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use quote::{ToTokens, format_ident};
 use syn::{PathArguments, Type, ext::IdentExt};
 
@@ -25,12 +25,14 @@ pub(crate) fn kept_function(method: &Ident) -> Ident {
 /// The trait that has the functions of a type as they were written. Types that differ in their arguments
 /// only have one each.
 pub(crate) fn methods(owner: &Ident, self_ty: &Type) -> Ident {
+    // Not where the type is written: nobody is told to write parameters behind it.
+    let span = Span::call_site();
     let arguments = match last_segment(self_ty).map(|last| &last.arguments) {
         Some(PathArguments::AngleBracketed(arguments)) => arguments.args.to_token_stream(),
-        _ => return format_ident!("MethodsOf{}", owner.unraw()),
+        _ => return format_ident!("MethodsOf{}", owner.unraw(), span = span),
     };
     let number = hash(&arguments.to_string());
-    format_ident!("MethodsOf{}_{number}", owner.unraw())
+    format_ident!("MethodsOf{}_{number}", owner.unraw(), span = span)
 }
 
 /// A number for a text: no two are likely to share one.

@@ -249,7 +249,9 @@ impl<'a> Scope<'a> {
         let (parameters, _, bounds) = self.generics.split_for_impl();
         let (private, self_ty) = (self.private_at(at), self.self_ty);
         let name = Ident::new(name, at);
-        quote_spanned!(at=> impl #parameters #private::#name for #self_ty #bounds { #items })
+        // Where the type is written, but not of the user's hand: nobody is told to write parameters behind it.
+        let keyword = Ident::new("impl", Span::call_site().located_at(at));
+        quote_spanned!(at=> #keyword #parameters #private::#name for #self_ty #bounds { #items })
     }
 }
 

@@ -69,9 +69,7 @@ pub(crate) fn check(
     }
     check_contexts(signature, written, label, diagnostics);
     if let ReturnType::Type(_, ty) = &written.output {
-        if let Some(output) = future_of(ty)
-            && written.asyncness.is_none()
-        {
+        if let Some(output) = future_of(ty) {
             let help = match output {
                 Some(output) => format!("write `async fn` and `-> {}`", show(&output)),
                 None => "write `async fn`, and what the future gives as its return type".to_owned(),
