@@ -1,11 +1,9 @@
 impl Bookings {
+    fn helper() {}
+}
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+impl Bookings {
     /// Books a room.
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
     pub const book_hotel: ::steadfast::__private::Method<
         Bookings,
         ::steadfast::__private::Activity,
@@ -16,23 +14,35 @@ impl Bookings {
             Trip,
             u32,
         ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
-    > = ::steadfast::__private::method(|this, context, input_0, input_1| ::std::boxed::Box::pin(
-        Self::__x_book_hotel(this, context, input_0, input_1),
+    > = ::steadfast::__private::method(|__x_this, __x_ctx, __x_0, __x_1| ::std::boxed::Box::pin(
+        <Self as MethodsOfBookings>::book_hotel(__x_this, __x_ctx, __x_0, __x_1),
     ));
     #[doc(hidden)]
-    #[allow(dead_code, non_upper_case_globals)]
     pub const __x_waits_book_hotel: () = ();
-    #[doc(hidden)]
-    #[allow(
-        unreachable_pub,
-        clippy::unused_async,
-        clippy::needless_pass_by_ref_mut,
-        clippy::needless_pass_by_value,
-        clippy::trivially_copy_pass_by_ref,
-        clippy::unused_self,
-    )]
+}
+#[doc(hidden)]
+#[allow(
+    async_fn_in_trait,
+    dead_code,
+    non_camel_case_types,
+    private_bounds,
+    private_interfaces,
+    unnameable_types,
+    unreachable_pub,
+    clippy::all
+)]
+pub trait MethodsOfBookings {
+    async fn book_hotel(
+        &self,
+        ctx: ActivityContext,
+        trip: Trip,
+        nights: u32,
+    ) -> Result<Booking, ActivityError>;
+}
+#[allow(private_bounds, private_interfaces)]
+impl MethodsOfBookings for Bookings {
     #[tracing::instrument]
-    pub async fn __x_book_hotel(
+    async fn book_hotel(
         &self,
         ctx: ActivityContext,
         trip: Trip,
@@ -40,7 +50,6 @@ impl Bookings {
     ) -> Result<Booking, ActivityError> {
         self.api.book(ctx, trip, nights).await
     }
-    fn helper() {}
 }
 impl ::steadfast::__private::ActivityMethod<
     2380274877,
@@ -56,17 +65,18 @@ impl ::steadfast::__private::ActivityMethod<
     const ACTIVITY_TYPE: &'static str = "book-hotel";
     fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
         ::steadfast::__private::Arguments::new(
-            |input| ::core::result::Result::Ok(
+            |__x_input| ::core::result::Result::Ok(
                 ::core::convert::From::from([
-                    <Trip as ::steadfast::__private::Input>::codec().encode(&input.0)?,
-                    <u32 as ::steadfast::__private::Input>::codec().encode(&input.1)?,
+                    <Trip as ::steadfast::__private::Input>::codec()
+                        .encode(&__x_input.0)?,
+                    <u32 as ::steadfast::__private::Input>::codec().encode(&__x_input.1)?,
                 ]),
             ),
-            |payloads| ::core::result::Result::Ok((
+            |__x_payloads| ::core::result::Result::Ok((
                 <Trip as ::steadfast::__private::Input>::codec()
-                    .decode_at(payloads, 0usize)?,
+                    .decode_at(__x_payloads, 0usize)?,
                 <u32 as ::steadfast::__private::Input>::codec()
-                    .decode_at(payloads, 1usize)?,
+                    .decode_at(__x_payloads, 1usize)?,
             )),
         )
     }
@@ -84,24 +94,24 @@ impl ::steadfast::__private::ActivityFunction<
     ) -> ::steadfast::__private::BoxFuture<'x, Result<Booking, ActivityError>>,
 > for Bookings {
     fn execute(
-        implementer: ::steadfast::__private::Arc<Self>,
-        context: ::steadfast::__private::ActivityContext,
-        (input_0, input_1): Self::Input,
+        __x_by: ::steadfast::__private::Arc<Self>,
+        __x_ctx: ::steadfast::__private::ActivityContext,
+        (__x_0, __x_1): Self::Input,
     ) -> ::steadfast::__private::BoxFuture<
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::ActivityError>,
     > {
         ::steadfast::__private::finish_with(
-            implementer,
-            context,
-            move |implementer, context| Self::book_hotel(
-                implementer,
-                ::core::clone::Clone::clone(context),
-                input_0,
-                input_1,
+            __x_by,
+            __x_ctx,
+            move |__x_by, __x_ctx| Self::book_hotel(
+                __x_by,
+                ::core::clone::Clone::clone(__x_ctx),
+                __x_0,
+                __x_1,
             ),
-            |output| {
-                ::steadfast::__private::Fallible::into_result(output)
+            |__x_out| {
+                ::steadfast::__private::Fallible::into_result(__x_out)
                     .map_err(
                         ::steadfast::__private::IntoActivityError::into_activity_error,
                     )
@@ -110,7 +120,9 @@ impl ::steadfast::__private::ActivityFunction<
     }
 }
 impl ::steadfast::__private::Activities for Bookings {
-    fn register(registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>) {
-        registrar.add(Self::book_hotel);
+    fn register(
+        __x_registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>,
+    ) {
+        __x_registrar.add(Self::book_hotel);
     }
 }

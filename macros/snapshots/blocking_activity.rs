@@ -1,35 +1,48 @@
 impl<T: Send + Sync + 'static> Tickets<T>
 where
     Self: ::core::marker::Send + ::core::marker::Sync + 'static,
+{}
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+impl<T: Send + Sync + 'static> Tickets<T>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
     #[cfg(unix)]
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
     const render: ::steadfast::__private::Method<
         Tickets<T>,
         ::steadfast::__private::Activity,
         4009327117,
         fn(Arc<Tickets<T>>, Booking) -> Vec<u8>,
-    > = ::steadfast::__private::method(Self::__x_render);
+    > = ::steadfast::__private::method(<Self as MethodsOfTickets_3507227459<T>>::render);
     #[cfg(unix)]
     #[doc(hidden)]
-    #[allow(dead_code, non_upper_case_globals)]
     const __x_waits_render: () = ();
-    #[doc(hidden)]
-    #[allow(
-        unreachable_pub,
-        clippy::must_use_candidate,
-        clippy::needless_pass_by_ref_mut,
-        clippy::needless_pass_by_value,
-        clippy::trivially_copy_pass_by_ref,
-        clippy::unused_self,
-    )]
+}
+#[doc(hidden)]
+#[allow(
+    async_fn_in_trait,
+    dead_code,
+    non_camel_case_types,
+    private_bounds,
+    private_interfaces,
+    unnameable_types,
+    unreachable_pub,
+    clippy::all
+)]
+pub trait MethodsOfTickets_3507227459<T: Send + Sync + 'static>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
+{
     #[cfg(unix)]
-    fn __x_render(self: Arc<Self>, booking: Booking) -> Vec<u8> {
+    fn render(self: Arc<Self>, booking: Booking) -> Vec<u8>;
+}
+#[allow(private_bounds, private_interfaces)]
+impl<T: Send + Sync + 'static> MethodsOfTickets_3507227459<T> for Tickets<T>
+where
+    Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
+{
+    #[cfg(unix)]
+    fn render(self: Arc<Self>, booking: Booking) -> Vec<u8> {
         self.paint(booking)
     }
 }
@@ -64,18 +77,20 @@ where
     Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
     fn execute(
-        implementer: ::steadfast::__private::Arc<Self>,
-        context: ::steadfast::__private::ActivityContext,
-        input_0: Self::Input,
+        __x_by: ::steadfast::__private::Arc<Self>,
+        __x_ctx: ::steadfast::__private::ActivityContext,
+        __x_0: Self::Input,
     ) -> ::steadfast::__private::BoxFuture<
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::ActivityError>,
     > {
-        let beating = ::core::clone::Clone::clone(&context);
+        let __x_beating = ::core::clone::Clone::clone(&__x_ctx);
         ::steadfast::__private::auto_heartbeat(
-            beating,
+            __x_beating,
             ::steadfast::__private::blocking(move || {
-                ::core::result::Result::Ok(Self::__x_render(implementer, input_0))
+                ::core::result::Result::Ok(
+                    <Self as MethodsOfTickets_3507227459<T>>::render(__x_by, __x_0),
+                )
             }),
         )
     }
@@ -84,7 +99,9 @@ impl<T: Send + Sync + 'static> ::steadfast::__private::Activities for Tickets<T>
 where
     Tickets<T>: ::core::marker::Send + ::core::marker::Sync + 'static,
 {
-    fn register(registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>) {
-        #[cfg(unix)] registrar.add(Self::render);
+    fn register(
+        __x_registrar: &mut ::steadfast::__private::ActivityRegistrar<'_, Self>,
+    ) {
+        #[cfg(unix)] __x_registrar.add(Self::render);
     }
 }

@@ -2,13 +2,13 @@ impl<T: Item> Batch<T>
 where
     Self: Sized,
     Self: 'static,
+{}
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+impl<T: Item> Batch<T>
+where
+    Batch<T>: Sized,
+    Batch<T>: 'static,
 {
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
     pub const run: ::steadfast::__private::Method<
         Batch<T>,
         ::steadfast::__private::Run,
@@ -17,18 +17,35 @@ where
             &'x mut WorkflowContext<Batch<T>>,
             T,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, T::Output>,
-    > = ::steadfast::__private::method(|context, input_0| ::std::boxed::Box::pin(
-        Self::__x_run(context, input_0),
+    > = ::steadfast::__private::method(|__x_ctx, __x_0| ::std::boxed::Box::pin(
+        <Self as MethodsOfBatch_3507227459<T>>::run(__x_ctx, __x_0),
     ));
-    #[doc(hidden)]
-    #[allow(
-        unreachable_pub,
-        clippy::unused_async,
-        clippy::needless_pass_by_ref_mut,
-        clippy::needless_pass_by_value,
-        clippy::trivially_copy_pass_by_ref,
-    )]
-    pub async fn __x_run(ctx: &mut WorkflowContext<Self>, item: T) -> T::Output {
+}
+#[doc(hidden)]
+#[allow(
+    async_fn_in_trait,
+    dead_code,
+    non_camel_case_types,
+    private_bounds,
+    private_interfaces,
+    unnameable_types,
+    unreachable_pub,
+    clippy::all
+)]
+pub trait MethodsOfBatch_3507227459<T: Item>
+where
+    Batch<T>: Sized,
+    Batch<T>: 'static,
+{
+    async fn run(ctx: &mut WorkflowContext<Batch<T>>, item: T) -> T::Output;
+}
+#[allow(private_bounds, private_interfaces)]
+impl<T: Item> MethodsOfBatch_3507227459<T> for Batch<T>
+where
+    Batch<T>: Sized,
+    Batch<T>: 'static,
+{
+    async fn run(ctx: &mut WorkflowContext<Self>, item: T) -> T::Output {
         item.run()
     }
 }
@@ -56,34 +73,33 @@ where
 {
     fn init(
         _: &::steadfast::__private::WorkflowContextView,
-        input: Self::Input,
+        __x_input: Self::Input,
     ) -> ::core::result::Result<
         (Self, ::core::option::Option<Self::Input>),
         ::steadfast::__private::WorkflowError,
     > {
-        let state: Self = <Batch<
+        let __x_state: Self = <Batch<
             T,
         > as ::steadfast::__private::InitialState>::initial_state();
-        ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
+        ::core::result::Result::Ok((__x_state, ::core::option::Option::Some(__x_input)))
     }
     fn run(
-        context: ::steadfast::__private::WorkflowContext<Self>,
-        input: ::core::option::Option<Self::Input>,
+        __x_ctx: ::steadfast::__private::WorkflowContext<Self>,
+        __x_input: ::core::option::Option<Self::Input>,
     ) -> ::steadfast::__private::LocalBoxFuture<
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError>,
     > {
-        let input_0 = input
+        let __x_0 = __x_input
             .expect("the input is left to `#[run]` when `#[init]` takes none");
         ::steadfast::__private::finish_with_context(
-            context,
-            move |context| Self::run(context, input_0),
+            __x_ctx,
+            move |__x_ctx| Self::run(__x_ctx, __x_0),
             ::core::result::Result::Ok,
         )
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
-        let set = ::steadfast::__private::HandlerSet::new();
-        set
+        ::steadfast::__private::HandlerSet::new()
     }
 }
 impl<T: Item> ::steadfast::__private::HasHandle for Batch<T>

@@ -1,3 +1,5 @@
+#[allow(unused_imports)]
+use ::steadfast::__private::{AnyError as _, NoResult as _};
 impl Trip {
     #[allow(
         unreachable_pub,
@@ -8,126 +10,6 @@ impl Trip {
     )]
     fn new(view: &WorkflowContextView, rate: u32) -> Result<Self, String> {
         Ok(Self { rate })
-    }
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    const run: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Run,
-        718098122,
-        fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
-    > = ::steadfast::__private::method(|| ::std::boxed::Box::pin(Self::__x_run()));
-    #[doc(hidden)]
-    #[allow(unreachable_pub, clippy::unused_async)]
-    async fn __x_run() {}
-    /// Approves.
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    pub const approve: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Signal,
-        3482336186,
-        for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
-    > = ::steadfast::__private::method(Self::__x_approve);
-    #[doc(hidden)]
-    #[allow(
-        unreachable_pub,
-        clippy::must_use_candidate,
-        clippy::needless_pass_by_ref_mut,
-        clippy::needless_pass_by_value,
-        clippy::trivially_copy_pass_by_ref,
-        clippy::unused_self,
-    )]
-    pub fn __x_approve(&mut self, ctx: &mut SyncWorkflowContext<Self>, by: String) {}
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    pub const cancel: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Signal,
-        107912219,
-        for<'x> fn(
-            &'x mut WorkflowContext<Trip>,
-        ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
-    > = ::steadfast::__private::method(|context| ::std::boxed::Box::pin(
-        Self::__x_cancel(context),
-    ));
-    #[doc(hidden)]
-    #[allow(
-        unreachable_pub,
-        clippy::unused_async,
-        clippy::needless_pass_by_ref_mut,
-        clippy::needless_pass_by_value,
-        clippy::trivially_copy_pass_by_ref,
-    )]
-    pub async fn __x_cancel(ctx: &mut WorkflowContext<Self>) -> Result<(), Error> {}
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    pub const approved_by: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Query,
-        975698234,
-        for<'x> fn(&'x Trip) -> Option<String>,
-    > = ::steadfast::__private::method(Self::__x_approved_by);
-    #[doc(hidden)]
-    #[allow(
-        unreachable_pub,
-        clippy::must_use_candidate,
-        clippy::needless_pass_by_ref_mut,
-        clippy::needless_pass_by_value,
-        clippy::trivially_copy_pass_by_ref,
-        clippy::unused_self,
-    )]
-    pub fn __x_approved_by(&self) -> Option<String> {
-        None
-    }
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
-    pub const change: ::steadfast::__private::Method<
-        Trip,
-        ::steadfast::__private::Update,
-        1922892221,
-        for<'x> fn(
-            &'x mut WorkflowContext<Trip>,
-            Place,
-            Time,
-        ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
-    > = ::steadfast::__private::method(|context, input_0, input_1| ::std::boxed::Box::pin(
-        Self::__x_change(context, input_0, input_1),
-    ));
-    #[doc(hidden)]
-    #[allow(
-        unreachable_pub,
-        clippy::unused_async,
-        clippy::needless_pass_by_ref_mut,
-        clippy::needless_pass_by_value,
-        clippy::trivially_copy_pass_by_ref,
-    )]
-    pub async fn __x_change(
-        ctx: &mut WorkflowContext<Self>,
-        to: Place,
-        at: Time,
-    ) -> MyResult {
-        Ok(())
     }
     #[allow(
         unreachable_pub,
@@ -146,6 +28,82 @@ impl Trip {
         Ok(())
     }
 }
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+impl Trip {
+    const run: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Run,
+        718098122,
+        fn() -> ::steadfast::__private::LocalBoxFuture<'static, ()>,
+    > = ::steadfast::__private::method(|| ::std::boxed::Box::pin(
+        <Self as MethodsOfTrip>::run(),
+    ));
+    /// Approves.
+    pub const approve: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Signal,
+        3482336186,
+        for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
+    > = ::steadfast::__private::method(<Self as MethodsOfTrip>::approve);
+    pub const cancel: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Signal,
+        107912219,
+        for<'x> fn(
+            &'x mut WorkflowContext<Trip>,
+        ) -> ::steadfast::__private::LocalBoxFuture<'x, Result<(), Error>>,
+    > = ::steadfast::__private::method(|__x_ctx| ::std::boxed::Box::pin(
+        <Self as MethodsOfTrip>::cancel(__x_ctx),
+    ));
+    pub const approved_by: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Query,
+        975698234,
+        for<'x> fn(&'x Trip) -> Option<String>,
+    > = ::steadfast::__private::method(<Self as MethodsOfTrip>::approved_by);
+    pub const change: ::steadfast::__private::Method<
+        Trip,
+        ::steadfast::__private::Update,
+        1922892221,
+        for<'x> fn(
+            &'x mut WorkflowContext<Trip>,
+            Place,
+            Time,
+        ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
+    > = ::steadfast::__private::method(|__x_ctx, __x_0, __x_1| ::std::boxed::Box::pin(
+        <Self as MethodsOfTrip>::change(__x_ctx, __x_0, __x_1),
+    ));
+}
+#[doc(hidden)]
+#[allow(
+    async_fn_in_trait,
+    dead_code,
+    non_camel_case_types,
+    private_bounds,
+    private_interfaces,
+    unnameable_types,
+    unreachable_pub,
+    clippy::all
+)]
+pub trait MethodsOfTrip {
+    async fn run();
+    fn approve(&mut self, ctx: &mut SyncWorkflowContext<Trip>, by: String);
+    async fn cancel(ctx: &mut WorkflowContext<Trip>) -> Result<(), Error>;
+    fn approved_by(&self) -> Option<String>;
+    async fn change(ctx: &mut WorkflowContext<Trip>, to: Place, at: Time) -> MyResult;
+}
+#[allow(private_bounds, private_interfaces)]
+impl MethodsOfTrip for Trip {
+    async fn run() {}
+    fn approve(&mut self, ctx: &mut SyncWorkflowContext<Self>, by: String) {}
+    async fn cancel(ctx: &mut WorkflowContext<Self>) -> Result<(), Error> {}
+    fn approved_by(&self) -> Option<String> {
+        None
+    }
+    async fn change(ctx: &mut WorkflowContext<Self>, to: Place, at: Time) -> MyResult {
+        Ok(())
+    }
+}
 impl ::steadfast::__private::SignalMethod<
     3482336186,
     for<'x> fn(&'x mut Trip, &'x mut SyncWorkflowContext<Trip>, String) -> (),
@@ -157,12 +115,14 @@ impl ::steadfast::__private::SignalMethod<
         <String as ::steadfast::__private::Input>::arguments()
     }
     fn handle(
-        state: &mut Self,
-        context: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
-        input_0: Self::Input,
+        __x_state: &mut Self,
+        __x_ctx: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
+        __x_0: Self::Input,
     ) -> ::steadfast::__private::Handled<()> {
         ::steadfast::__private::Handled::Now(
-            ::core::result::Result::Ok(Self::__x_approve(state, context, input_0)),
+            ::core::result::Result::Ok(
+                <Self as MethodsOfTrip>::approve(__x_state, __x_ctx, __x_0),
+            ),
         )
     }
 }
@@ -179,16 +139,19 @@ impl ::steadfast::__private::SignalMethod<
     }
     fn handle(
         _: &mut Self,
-        context: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
+        __x_ctx: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
         (): Self::Input,
     ) -> ::steadfast::__private::Handled<()> {
-        let context = ::steadfast::__private::own_context(context);
+        let __x_ctx = ::steadfast::__private::own_context(__x_ctx);
         ::steadfast::__private::Handled::Later(
             ::steadfast::__private::finish_with_context(
-                context,
-                move |context| Self::cancel(context),
-                |output| {
-                    ::steadfast::__private::Fallible::into_result(output)
+                __x_ctx,
+                move |__x_ctx| Self::cancel(__x_ctx),
+                |__x_out| {
+                    ::steadfast::__private::Fallible::into_result(__x_out)
+                        .map_err(|__x_error| {
+                            ::steadfast::__private::Typed(__x_error).known()
+                        })
                         .map_err(
                             ::steadfast::__private::IntoWorkflowError::into_workflow_error,
                         )
@@ -211,11 +174,11 @@ impl ::steadfast::__private::QueryMethod<
         <Option<String> as ::steadfast::__private::Output>::codec()
     }
     fn handle(
-        state: &Self,
+        __x_state: &Self,
         _: &::steadfast::__private::WorkflowContextView,
         (): Self::Input,
     ) -> ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError> {
-        ::core::result::Result::Ok(Self::__x_approved_by(state))
+        ::core::result::Result::Ok(<Self as MethodsOfTrip>::approved_by(__x_state))
     }
 }
 impl ::steadfast::__private::UpdateMethod<
@@ -226,49 +189,58 @@ impl ::steadfast::__private::UpdateMethod<
         Time,
     ) -> ::steadfast::__private::LocalBoxFuture<'x, MyResult>,
 > for Trip {
-    type Output = <MyResult as ::steadfast::__private::Fallible>::Output;
+    type Output = <MyResult as ::steadfast::__private::Returned<
+        { ::steadfast::__private::Probe::<MyResult>::IS_RESULT },
+    >>::Output;
     type Input = (Place, Time);
     const NAME: &'static str = "change";
     fn arguments() -> ::steadfast::__private::Arguments<Self::Input> {
         ::steadfast::__private::Arguments::new(
-            |input| ::core::result::Result::Ok(
+            |__x_input| ::core::result::Result::Ok(
                 ::core::convert::From::from([
-                    <Place as ::steadfast::__private::Input>::codec().encode(&input.0)?,
-                    <Time as ::steadfast::__private::Input>::codec().encode(&input.1)?,
+                    <Place as ::steadfast::__private::Input>::codec()
+                        .encode(&__x_input.0)?,
+                    <Time as ::steadfast::__private::Input>::codec()
+                        .encode(&__x_input.1)?,
                 ]),
             ),
-            |payloads| ::core::result::Result::Ok((
+            |__x_payloads| ::core::result::Result::Ok((
                 <Place as ::steadfast::__private::Input>::codec()
-                    .decode_at(payloads, 0usize)?,
+                    .decode_at(__x_payloads, 0usize)?,
                 <Time as ::steadfast::__private::Input>::codec()
-                    .decode_at(payloads, 1usize)?,
+                    .decode_at(__x_payloads, 1usize)?,
             )),
         )
     }
     fn output_codec() -> ::steadfast::__private::Codec<Self::Output> {
-        <<MyResult as ::steadfast::__private::Fallible>::Output as ::steadfast::__private::Output>::codec()
+        <Self::Output as ::steadfast::__private::Output>::codec()
     }
     fn validate(
-        state: &Self,
-        view: &::steadfast::__private::WorkflowContextView,
-        input: &Self::Input,
+        __x_state: &Self,
+        __x_view: &::steadfast::__private::WorkflowContextView,
+        __x_input: &Self::Input,
     ) -> ::core::result::Result<(), ::steadfast::__private::WorkflowError> {
-        let output = Self::check(state, view, &input.0, &input.1);
-        ::steadfast::__private::Fallible::into_result(output)
+        let __x_out = Self::check(__x_state, __x_view, &__x_input.0, &__x_input.1);
+        ::steadfast::__private::Fallible::into_result(__x_out)
             .map_err(::steadfast::__private::IntoWorkflowError::into_workflow_error)
     }
     fn handle(
         _: &mut Self,
-        context: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
-        (input_0, input_1): Self::Input,
+        __x_ctx: &mut ::steadfast::__private::SyncWorkflowContext<Self>,
+        (__x_0, __x_1): Self::Input,
     ) -> ::steadfast::__private::Handled<Self::Output> {
-        let context = ::steadfast::__private::own_context(context);
+        let __x_ctx = ::steadfast::__private::own_context(__x_ctx);
         ::steadfast::__private::Handled::Later(
             ::steadfast::__private::finish_with_context(
-                context,
-                move |context| Self::change(context, input_0, input_1),
-                |output| {
-                    ::steadfast::__private::Fallible::into_result(output)
+                __x_ctx,
+                move |__x_ctx| Self::change(__x_ctx, __x_0, __x_1),
+                |__x_out| {
+                    <MyResult as ::steadfast::__private::Returned<
+                        { ::steadfast::__private::Probe::<MyResult>::IS_RESULT },
+                    >>::into_result(__x_out)
+                        .map_err(|__x_error| {
+                            ::steadfast::__private::Typed(__x_error).known()
+                        })
                         .map_err(
                             ::steadfast::__private::IntoWorkflowError::into_workflow_error,
                         )
@@ -290,18 +262,23 @@ impl ::steadfast::__private::WorkflowDefinition for Trip {
 }
 impl ::steadfast::__private::WorkflowImplementation for Trip {
     fn init(
-        view: &::steadfast::__private::WorkflowContextView,
-        input_0: Self::Input,
+        __x_view: &::steadfast::__private::WorkflowContextView,
+        __x_0: Self::Input,
     ) -> ::core::result::Result<
         (Self, ::core::option::Option<Self::Input>),
         ::steadfast::__private::WorkflowError,
     > {
-        let state: Self = {
-            let output = <Trip>::new(view, input_0);
-            ::steadfast::__private::Fallible::into_result(output)
-                .map_err(::steadfast::__private::IntoWorkflowError::into_workflow_error)
-        }?;
-        ::core::result::Result::Ok((state, ::core::option::Option::None))
+        let __x_state: Self = {
+            let __x_made = {
+                let __x_out = <Trip>::new(__x_view, __x_0);
+                ::steadfast::__private::Fallible::into_result(__x_out)
+                    .map_err(
+                        ::steadfast::__private::IntoWorkflowError::into_workflow_error,
+                    )
+            }?;
+            __x_made
+        };
+        ::core::result::Result::Ok((__x_state, ::core::option::Option::None))
     }
     fn run(
         _: ::steadfast::__private::WorkflowContext<Self>,
@@ -313,12 +290,11 @@ impl ::steadfast::__private::WorkflowImplementation for Trip {
         ::steadfast::__private::finish_local(Self::run(), ::core::result::Result::Ok)
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
-        let set = ::steadfast::__private::HandlerSet::new();
-        let set = set.signal(Self::approve);
-        let set = set.signal(Self::cancel);
-        let set = set.query(Self::approved_by);
-        let set = set.update(Self::change);
-        set
+        ::steadfast::__private::HandlerSet::new()
+            .signal(Self::approve)
+            .signal(Self::cancel)
+            .query(Self::approved_by)
+            .update(Self::change)
     }
 }
 impl ::steadfast::__private::HasHandle for Trip {
@@ -367,7 +343,9 @@ impl TripHandle<Trip> {
     ) -> ::steadfast::__private::BoxFuture<
         '_,
         ::core::result::Result<
-            <MyResult as ::steadfast::__private::Fallible>::Output,
+            <MyResult as ::steadfast::__private::Returned<
+                { ::steadfast::__private::Probe::<MyResult>::IS_RESULT },
+            >>::Output,
             ::steadfast::__private::ClientError,
         >,
     > {

@@ -1,11 +1,7 @@
+impl Greeting {}
+#[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
 impl Greeting {
     /// Greets.
-    #[allow(
-        dead_code,
-        non_upper_case_globals,
-        clippy::type_complexity,
-        clippy::use_self
-    )]
     pub const run: ::steadfast::__private::Method<
         Greeting,
         ::steadfast::__private::Run,
@@ -14,18 +10,30 @@ impl Greeting {
             &'x mut WorkflowContext<Greeting>,
             String,
         ) -> ::steadfast::__private::LocalBoxFuture<'x, WorkflowResult<String>>,
-    > = ::steadfast::__private::method(|context, input_0| ::std::boxed::Box::pin(
-        Self::__x_run(context, input_0),
+    > = ::steadfast::__private::method(|__x_ctx, __x_0| ::std::boxed::Box::pin(
+        <Self as MethodsOfGreeting>::run(__x_ctx, __x_0),
     ));
-    #[doc(hidden)]
-    #[allow(
-        unreachable_pub,
-        clippy::unused_async,
-        clippy::needless_pass_by_ref_mut,
-        clippy::needless_pass_by_value,
-        clippy::trivially_copy_pass_by_ref,
-    )]
-    pub async fn __x_run(
+}
+#[doc(hidden)]
+#[allow(
+    async_fn_in_trait,
+    dead_code,
+    non_camel_case_types,
+    private_bounds,
+    private_interfaces,
+    unnameable_types,
+    unreachable_pub,
+    clippy::all
+)]
+pub trait MethodsOfGreeting {
+    async fn run(
+        ctx: &mut WorkflowContext<Greeting>,
+        name: String,
+    ) -> WorkflowResult<String>;
+}
+#[allow(private_bounds, private_interfaces)]
+impl MethodsOfGreeting for Greeting {
+    async fn run(
         ctx: &mut WorkflowContext<Self>,
         name: String,
     ) -> WorkflowResult<String> {
@@ -46,28 +54,28 @@ impl ::steadfast::__private::WorkflowDefinition for Greeting {
 impl ::steadfast::__private::WorkflowImplementation for Greeting {
     fn init(
         _: &::steadfast::__private::WorkflowContextView,
-        input: Self::Input,
+        __x_input: Self::Input,
     ) -> ::core::result::Result<
         (Self, ::core::option::Option<Self::Input>),
         ::steadfast::__private::WorkflowError,
     > {
-        let state: Self = <Greeting as ::steadfast::__private::InitialState>::initial_state();
-        ::core::result::Result::Ok((state, ::core::option::Option::Some(input)))
+        let __x_state: Self = <Greeting as ::steadfast::__private::InitialState>::initial_state();
+        ::core::result::Result::Ok((__x_state, ::core::option::Option::Some(__x_input)))
     }
     fn run(
-        context: ::steadfast::__private::WorkflowContext<Self>,
-        input: ::core::option::Option<Self::Input>,
+        __x_ctx: ::steadfast::__private::WorkflowContext<Self>,
+        __x_input: ::core::option::Option<Self::Input>,
     ) -> ::steadfast::__private::LocalBoxFuture<
         'static,
         ::core::result::Result<Self::Output, ::steadfast::__private::WorkflowError>,
     > {
-        let input_0 = input
+        let __x_0 = __x_input
             .expect("the input is left to `#[run]` when `#[init]` takes none");
         ::steadfast::__private::finish_with_context(
-            context,
-            move |context| Self::run(context, input_0),
-            |output| {
-                ::steadfast::__private::Fallible::into_result(output)
+            __x_ctx,
+            move |__x_ctx| Self::run(__x_ctx, __x_0),
+            |__x_out| {
+                ::steadfast::__private::Fallible::into_result(__x_out)
                     .map_err(
                         ::steadfast::__private::IntoWorkflowError::into_workflow_error,
                     )
@@ -75,8 +83,7 @@ impl ::steadfast::__private::WorkflowImplementation for Greeting {
         )
     }
     fn handlers() -> ::steadfast::__private::HandlerSet<Self> {
-        let set = ::steadfast::__private::HandlerSet::new();
-        set
+        ::steadfast::__private::HandlerSet::new()
     }
 }
 impl ::steadfast::__private::HasHandle for Greeting {

@@ -7,11 +7,11 @@ async fn select() {
             Branch2(T2),
             Disabled,
         }
-        let mut enabled_0: bool = wanted;
-        let mut enabled_1: bool = true;
-        let mut enabled_2: bool = waits;
-        let output = match (
-            if enabled_0 {
+        let mut __x_enabled_0: bool = wanted;
+        let mut __x_enabled_1: bool = true;
+        let mut __x_enabled_2: bool = waits;
+        let __x_output = match (
+            if __x_enabled_0 {
                 ::core::option::Option::Some(
                     ::core::future::IntoFuture::into_future(first()),
                 )
@@ -19,7 +19,7 @@ async fn select() {
                 ::core::option::Option::None
             },
             ::core::future::IntoFuture::into_future(&mut second),
-            if enabled_2 {
+            if __x_enabled_2 {
                 ::core::option::Option::Some(
                     ::core::future::IntoFuture::into_future(ctx.cancelled()),
                 )
@@ -27,71 +27,77 @@ async fn select() {
                 ::core::option::Option::None
             },
         ) {
-            (future_0, future_1, future_2) => {
-                let mut future_0 = ::core::pin::pin!(future_0);
-                let mut future_1 = ::core::pin::pin!(future_1);
-                let mut future_2 = ::core::pin::pin!(future_2);
-                ::core::future::poll_fn(|context| {
-                        let mut is_pending = false;
-                        if enabled_0 {
-                            if let ::core::option::Option::Some(future) = future_0
+            (__x_future_0, __x_future_1, __x_future_2) => {
+                let mut __x_future_0 = ::core::pin::pin!(__x_future_0);
+                let mut __x_future_1 = ::core::pin::pin!(__x_future_1);
+                let mut __x_future_2 = ::core::pin::pin!(__x_future_2);
+                ::core::future::poll_fn(|__x_context| {
+                        let mut __x_is_pending = false;
+                        if __x_enabled_0 {
+                            if let ::core::option::Option::Some(__x_future) = __x_future_0
                                 .as_mut()
                                 .as_pin_mut()
                             {
-                                match ::core::future::Future::poll(future, context) {
-                                    ::core::task::Poll::Ready(output) => {
-                                        enabled_0 = false;
+                                match ::core::future::Future::poll(
+                                    __x_future,
+                                    __x_context,
+                                ) {
+                                    ::core::task::Poll::Ready(__x_output) => {
+                                        __x_enabled_0 = false;
                                         #[allow(unreachable_patterns)]
-                                        match output {
+                                        match __x_output {
                                             Some(_) => {
                                                 return ::core::task::Poll::Ready(
-                                                    __x_Output::Branch0(output),
+                                                    __x_Output::Branch0(__x_output),
                                                 );
                                             }
                                             _ => {}
                                         }
                                     }
-                                    ::core::task::Poll::Pending => is_pending = true,
+                                    ::core::task::Poll::Pending => __x_is_pending = true,
                                 }
                             }
                         }
-                        if enabled_1 {
+                        if __x_enabled_1 {
                             match ::core::future::Future::poll(
-                                future_1.as_mut(),
-                                context,
+                                __x_future_1.as_mut(),
+                                __x_context,
                             ) {
-                                ::core::task::Poll::Ready(output) => {
-                                    enabled_1 = false;
+                                ::core::task::Poll::Ready(__x_output) => {
+                                    __x_enabled_1 = false;
                                     #[allow(unreachable_patterns)]
-                                    match output {
+                                    match __x_output {
                                         Point { x: _, y: Some(_) } => {
                                             return ::core::task::Poll::Ready(
-                                                __x_Output::Branch1(output),
+                                                __x_Output::Branch1(__x_output),
                                             );
                                         }
                                         _ => {}
                                     }
                                 }
-                                ::core::task::Poll::Pending => is_pending = true,
+                                ::core::task::Poll::Pending => __x_is_pending = true,
                             }
                         }
-                        if enabled_2 {
-                            if let ::core::option::Option::Some(future) = future_2
+                        if __x_enabled_2 {
+                            if let ::core::option::Option::Some(__x_future) = __x_future_2
                                 .as_mut()
                                 .as_pin_mut()
                             {
-                                match ::core::future::Future::poll(future, context) {
-                                    ::core::task::Poll::Ready(output) => {
-                                        enabled_2 = false;
+                                match ::core::future::Future::poll(
+                                    __x_future,
+                                    __x_context,
+                                ) {
+                                    ::core::task::Poll::Ready(__x_output) => {
+                                        __x_enabled_2 = false;
                                         return ::core::task::Poll::Ready(
-                                            __x_Output::Branch2(output),
+                                            __x_Output::Branch2(__x_output),
                                         );
                                     }
-                                    ::core::task::Poll::Pending => is_pending = true,
+                                    ::core::task::Poll::Pending => __x_is_pending = true,
                                 }
                             }
                         }
-                        if is_pending {
+                        if __x_is_pending {
                             ::core::task::Poll::Pending
                         } else {
                             ::core::task::Poll::Ready(__x_Output::Disabled)
@@ -101,7 +107,7 @@ async fn select() {
             }
         };
         #[allow(unreachable_patterns)]
-        match output {
+        match __x_output {
             __x_Output::Branch0(Some(mut value)) => value,
             __x_Output::Branch1(Point { x, y: Some(_) }) => x,
             __x_Output::Branch2(reason) => return reason,

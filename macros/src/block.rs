@@ -2,12 +2,17 @@
 //!
 //! What is inside the block is for each of the two to say.
 
-use proc_macro2::{Ident, TokenStream};
-use syn::{Attribute, GenericParam, ImplItem, Item, ItemImpl, Type, parse_quote, parse2};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::quote;
+use syn::{
+    Attribute, GenericParam, Meta, Token, Type, parse::Parser, parse_quote, parse_quote_spanned,
+    punctuated::Punctuated, spanned::Spanned,
+};
 
 use crate::{
-    casing::GENERATED,
-    diagnostics::{Diagnostics, nearest},
+    casing::{GENERATED, kept_function},
+    diagnostics::{Diagnostics, error_type, nearest},
+    items::{Block, Function, Item},
     misplaced::name_of,
     types::{bare, last_segment, show},
 };
@@ -15,35 +20,78 @@ use crate::{
 /// The attributes that a block can have one of.
 const BLOCKS: [&str; 3] = ["activities", "activity_definitions", "workflow_methods"];
 
-/// Reads the block; on anything else the error that says so.
+/// The tokens of a block that cannot be read, without the attributes that only work inside of one that can.
+pub(crate) fn without_markers(item: TokenStream, names: &[&str]) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    if let Some(TokenTree::Group(body)) = tokens.pop_if(|last| matches!(last, TokenTree::Group(_)))
+    {
+        let mut rest = body.stream().into_iter().peekable();
+        let mut kept = TokenStream::new();
+        while let Some(token) = rest.next() {
+            let is_hash = matches!(&token, TokenTree::Punct(hash) if hash.as_char() == '#');
+            let is_marker = rest.peek().is_some_and(|next| match next {
+                TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => {
+                    let word = group.stream().into_iter().next();
+                    matches!(word, Some(TokenTree::Ident(word)) if names.iter().any(|name| word == name))
+                }
+                _ => false,
+            });
+            if is_hash && is_marker {
+                rest.next();
+            } else {
+                kept.extend([token]);
+            }
+        }
+        let mut stripped = Group::new(body.delimiter(), kept);
+        stripped.set_span(body.span());
+        tokens.push(stripped.into());
+    }
+    tokens.into_iter().collect()
+}
+
+/// Reads the block; on anything else the error that says so. Of a block whose head does not parse the
+/// compiler has said so.
 pub(crate) fn parse(
     attribute: &str,
     item: &TokenStream,
     diagnostics: &mut Diagnostics,
-) -> Option<ItemImpl> {
-    match parse2::<Item>(item.clone()) {
-        Ok(Item::Impl(block)) => return Some(block),
-        Ok(other) => {
-            let help = match other {
-                Item::Struct(_) | Item::Enum(_) if attribute == "workflow_methods" => {
-                    "put `#[workflow]` here, and this one on the impl block of the type"
-                }
-                Item::Fn(_) => "move the function into `impl Name { .. }` and put this on the impl",
-                _ => "put it on `impl Name { .. }`",
-            };
-            let problem = format!("`#[{attribute}]` only works on an impl block");
-            diagnostics.error_at(name_of(item), &problem, help);
-        }
-        Err(error) => {
-            let help = format!("`#[{attribute}]` goes on an impl block that the compiler accepts");
-            diagnostics.syntax(&error, &help);
-        }
+) -> Option<Block> {
+    if let Some(block) = Block::read(item) {
+        return Some(block);
     }
+    let help = match keyword(item).as_str() {
+        "impl" => return None,
+        "struct" | "enum" if attribute == "workflow_methods" => {
+            "put `#[workflow]` here, and this one on the impl block of the type"
+        }
+        "fn" => "move the function into `impl Name { .. }` and put this on the impl",
+        _ => "put it on `impl Name { .. }`",
+    };
+    let problem = format!("`#[{attribute}]` only works on an impl block");
+    diagnostics.error_at(name_of(item), &problem, help);
     None
 }
 
+/// The word that says what an item is.
+fn keyword(item: &TokenStream) -> String {
+    const KEYWORDS: [&str; 11] = [
+        "const", "enum", "fn", "impl", "macro", "mod", "static", "struct", "trait", "type", "union",
+    ];
+    let words = item.clone().into_iter().filter_map(|token| match token {
+        TokenTree::Ident(word) => Some(word.to_string()),
+        TokenTree::Group(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => None,
+    });
+    let mut keywords = words.filter(|word| KEYWORDS.contains(&word.as_str()));
+    let first = keywords.next().unwrap_or_default();
+    // `const fn`.
+    match keywords.next() {
+        Some(next) if first == "const" && next == "fn" => next,
+        _ => first,
+    }
+}
+
 /// Says what is wrong with the head of the block.
-pub(crate) fn check(block: &ItemImpl, attribute: &str, diagnostics: &mut Diagnostics) {
+pub(crate) fn check(block: &Block, attribute: &str, diagnostics: &mut Diagnostics) {
     if let Some((path, _)) = &block.trait_ {
         diagnostics.error(
             path,
@@ -89,7 +137,7 @@ pub(crate) fn check(block: &ItemImpl, attribute: &str, diagnostics: &mut Diagnos
         }
     }
     for item in &block.items {
-        if let ImplItem::Fn(function) = item
+        if let Item::Function(function) = item
             && function.sig.ident.to_string().starts_with(GENERATED)
         {
             diagnostics.error(
@@ -102,7 +150,7 @@ pub(crate) fn check(block: &ItemImpl, attribute: &str, diagnostics: &mut Diagnos
 }
 
 /// Takes the attributes off that an attribute of the block must not meet again.
-pub(crate) fn take_block_attributes(block: &mut ItemImpl) {
+pub(crate) fn take_block_attributes(block: &mut Block) {
     block.attrs.retain(|attribute| {
         let last = attribute.path().segments.last();
         !last.is_some_and(|last| BLOCKS.iter().any(|name| last.ident == name))
@@ -110,9 +158,9 @@ pub(crate) fn take_block_attributes(block: &mut ItemImpl) {
 }
 
 /// Says which attribute of ours was probably meant by one that nobody knows, and takes it off.
-pub(crate) fn check_spelling(block: &mut ItemImpl, names: &[&str], diagnostics: &mut Diagnostics) {
+pub(crate) fn check_spelling(block: &mut Block, names: &[&str], diagnostics: &mut Diagnostics) {
     for item in &mut block.items {
-        let ImplItem::Fn(function) = item else {
+        let Item::Function(function) = item else {
             continue;
         };
         let slips = function.attrs.extract_if(.., |attribute| {
@@ -155,15 +203,100 @@ fn meant<'a>(written: &Ident, names: &[&'a str]) -> Option<&'a str> {
 }
 
 /// The name of the type that the block belongs to.
-pub(crate) fn owner(block: &ItemImpl) -> Option<&Ident> {
+pub(crate) fn owner(block: &Block) -> Option<&Ident> {
     last_segment(&block.self_ty).map(|last| &last.ident)
 }
 
-/// Leaves a method with a mistake as a plain one, which nobody may call.
-pub(crate) fn demote(block: &mut ItemImpl, index: usize) {
-    if let Some(ImplItem::Fn(function)) = block.items.get_mut(index) {
-        function.attrs.push(parse_quote!(#[allow(dead_code)]));
+/// A method with a mistake, of which enough was said.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    /// Where it stands among the items of its block.
+    pub(crate) index: usize,
+    /// What stands in the place of its value and of its types.
+    pub(crate) stand_in: TokenStream,
+}
+
+/// Takes our attributes off what cannot be read.
+pub(crate) fn demote_unreadable(block: &mut Block, names: &[&str]) {
+    for item in &mut block.items {
+        if let Item::Unreadable(unreadable) = item {
+            unreadable.demote(names, kept_function);
+        }
     }
+}
+
+/// Leaves a method with a mistake in the block under another name, so that it is still looked at, and puts
+/// what stands in for its value in its place.
+pub(crate) fn demote(block: &mut Block, wrong: &Wrong) {
+    let stand_in = &wrong.stand_in;
+    let ty = error_type(stand_in);
+    if let Some(item) = block.items.get_mut(wrong.index)
+        && let Item::Function(function) = item
+    {
+        let mut kept = function.clone();
+        kept.sig.ident = kept_function(&function.sig.ident);
+        kept.attrs
+            .retain(|attribute| !attribute.path().is_ident("doc"));
+        kept.body
+            .get_or_insert_with(|| Group::new(Delimiter::Brace, quote!(::core::unimplemented!())));
+        let (vis, name) = (&function.vis, &function.sig.ident);
+        let cfg = function
+            .attrs
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("cfg"));
+        *item = Item::Generated(quote! {
+            #(#cfg)*
+            #[allow(dead_code, missing_docs, non_upper_case_globals)]
+            #vis const #name: #ty = #stand_in;
+            #[doc(hidden)]
+            #[allow(dead_code, unused, clippy::all)]
+            #kept
+        });
+    }
+}
+
+/// Takes `#[cfg_attr(condition, signal)]` off a function, which becomes one that is there under the condition. Where the
+/// condition does not hold it is a plain one: that is given as another function.
+pub(crate) fn take_conditional(
+    function: &mut Function,
+    names: &[&str],
+) -> Option<(Attribute, Function)> {
+    let (index, condition, mut metas) =
+        function
+            .attrs
+            .iter()
+            .enumerate()
+            .find_map(|(index, attribute)| {
+                let Meta::List(list) = &attribute.meta else {
+                    return None;
+                };
+                if !list.path.is_ident("cfg_attr") {
+                    return None;
+                }
+                let metas = Punctuated::<Meta, Token![,]>::parse_terminated;
+                let metas = metas.parse2(list.tokens.clone()).ok()?;
+                let mut metas: Vec<Meta> = metas.into_iter().collect();
+                let condition = (!metas.is_empty()).then(|| metas.remove(0))?;
+                let is_ours = |meta: &Meta| names.iter().any(|name| meta.path().is_ident(name));
+                metas
+                    .iter()
+                    .any(is_ours)
+                    .then_some((index, condition, metas))
+            })?;
+    let is_ours = |meta: &Meta| names.iter().any(|name| meta.path().is_ident(name));
+    let ours = metas.remove(metas.iter().position(is_ours)?);
+    let at = function.attrs.remove(index).span();
+    let mut plain = function.clone();
+    plain
+        .attrs
+        .push(parse_quote_spanned!(at=> #[cfg(not(#condition))]));
+    function
+        .attrs
+        .push(parse_quote_spanned!(at=> #[cfg(#condition)]));
+    for other in metas {
+        function.attrs.push(parse_quote!(#[#other]));
+    }
+    Some((parse_quote!(#[#ours]), plain))
 }
 
 /// Takes our attributes off a method. A path such as `steadfast::signal` counts as well.

@@ -7,7 +7,7 @@
 //! book of errors.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Error;
 
 /// The errors of one expansion, in the order in which they were found.
@@ -67,6 +67,22 @@ impl Diagnostics {
             .map_or(0, |errors| errors.into_iter().count())
     }
 
+    /// The first error behind so many others, as what stands in the place of a value: whoever uses that is told
+    /// nothing more, and the compiler says the same thing at the same place only once. [`error_type`] makes a type of it.
+    pub(crate) fn stand_in(&self, after: usize) -> Option<TokenStream> {
+        let errors = self.errors.as_ref()?;
+        errors
+            .into_iter()
+            .nth(after)
+            .map(|error| error.to_compile_error())
+    }
+
+    /// The last error, as [`stand_in`](Self::stand_in) gives it.
+    pub(crate) fn last_stand_in(&self) -> TokenStream {
+        let last = self.count().saturating_sub(1);
+        self.stand_in(last).unwrap_or_default()
+    }
+
     /// Turns the errors into `compile_error!` items.
     pub(crate) fn into_items(self) -> TokenStream {
         self.errors
@@ -79,6 +95,11 @@ impl Diagnostics {
             Some(errors) => errors.combine(error),
         }
     }
+}
+
+/// What stands in the place of a type. A macro that fails there is `()` to the compiler, and the length of an array is not.
+pub(crate) fn error_type(stand_in: &TokenStream) -> TokenStream {
+    quote!([(); #stand_in])
 }
 
 /// The one of `names` that somebody who wrote `written` probably meant.
@@ -139,15 +160,18 @@ fn text_with_page(problem: &str, help: &str, Page(page): Page) -> String {
 }
 
 /// An item that causes a warning, for what may well be meant but seldom is. A stable macro cannot warn
-/// by itself, but the compiler warns of the use of what is deprecated.
+/// by itself, but the compiler warns of the use of what is deprecated; of a macro it says the name alone.
 pub(crate) fn warning(span: Span, problem: &str, help: &str, page: Page) -> TokenStream {
     let text = text_with_page(problem, help, page);
     quote_spanned! {span=>
         const _: () = {
             #[deprecated(note = #text)]
-            #[allow(non_upper_case_globals)]
-            const steadfast_warning: () = ();
-            steadfast_warning
+            macro_rules! steadfast_warning {
+                () => {
+                    ()
+                };
+            }
+            steadfast_warning!()
         };
     }
 }

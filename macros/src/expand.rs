@@ -4,20 +4,20 @@
 //! Invariants: everything of the SDK is named through `__private`; no type is generated for a method,
 //! but for each an implementation of a trait for the method's owner.
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt, format_ident, quote, quote_spanned};
-use syn::{
-    Generics, ImplItem, ImplItemFn, ItemImpl, Lifetime, Path, Type, parse2, spanned::Spanned,
-};
+use syn::{Attribute, Generics, Lifetime, Meta, Path, Type, spanned::Spanned};
 
 use crate::{
     casing,
     diagnostics::Diagnostics,
+    items::Function,
     signature::{Context, Input, Method, Mode, Output, Receiver, Signature, Success},
+    types::last_segment,
 };
 
 /// What every part of the expansion of one impl block needs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scope<'a> {
     pub(crate) private: Private,
     /// The name of the type that the block belongs to.
@@ -26,6 +26,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) generics: Generics,
     /// The boxed future that an `async` method gives: `BoxFuture` or `LocalBoxFuture`.
     pub(crate) future: Ident,
+    /// The trait that has the user's functions.
+    pub(crate) methods: Ident,
 }
 
 /// A method that becomes a value.
@@ -78,7 +80,15 @@ impl<'a> Scope<'a> {
             self_ty,
             generics,
             future: format_ident!("{future}"),
+            methods: casing::methods(owner, self_ty),
         }
+    }
+
+    /// The path to one of the user's functions, from within an implementation for its owner.
+    pub(crate) fn path(&self, function: &Ident) -> TokenStream {
+        let name = &self.methods;
+        let (_, arguments, _) = self.generics.split_for_impl();
+        quote!(<Self as #name #arguments>::#function)
     }
 
     /// The path to `__private` for an expression whose errors belong to `span`: the span of a path
@@ -173,6 +183,65 @@ impl<'a> Scope<'a> {
         (quote!(impl #parameters), bounds.to_token_stream())
     }
 
+    /// The scope of one method: with what its own `where` clause asks for.
+    pub(crate) fn with_bounds<'s>(
+        &self,
+        signatures: impl IntoIterator<Item = &'s Signature>,
+    ) -> Self
+    where
+        Self: Clone,
+    {
+        let mut scope = self.clone();
+        for signature in signatures {
+            if !signature.bounds.is_empty() {
+                let clause = scope.generics.make_where_clause();
+                clause.predicates.extend(signature.bounds.iter().cloned());
+            }
+        }
+        scope
+    }
+
+    /// The values of the methods, in a block of their own with the attributes of the user's; those of a method with
+    /// conditions have another.
+    pub(crate) fn values(
+        &self,
+        attributes: &[Attribute],
+        values: &[(&Signature, TokenStream)],
+    ) -> TokenStream {
+        // What the user lets lints say there is for the values, too.
+        let attributes = attributes
+            .iter()
+            .filter_map(|attribute| match &attribute.meta {
+                Meta::List(list) if attribute.path().is_ident("expect") => {
+                    let lints = &list.tokens;
+                    Some(quote!(#[allow(#lints)]))
+                }
+                Meta::NameValue(_) => None,
+                Meta::List(_) | Meta::Path(_) => Some(quote!(#attribute)),
+            });
+        let attributes: Vec<TokenStream> = attributes.collect();
+        let block = |head: &TokenStream, bounds: &TokenStream, values: &[&TokenStream]| {
+            let self_ty = self.self_ty;
+            // A worker or a client far away may be the only one who uses them.
+            quote! {
+                #(#attributes)*
+                #[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
+                #head #self_ty #bounds { #(#values)* }
+            }
+        };
+        let (free, bound): (Vec<_>, Vec<_>) = values
+            .iter()
+            .partition(|(signature, _)| signature.bounds.is_empty());
+        let (head, bounds) = self.head();
+        let free: Vec<&TokenStream> = free.iter().map(|(_, value)| value).collect();
+        let mut tokens = block(&head, &bounds, &free);
+        for (signature, value) in bound {
+            let (head, bounds) = self.with_bounds([*signature]).head();
+            tokens.extend(block(&head, &bounds, &[value]));
+        }
+        tokens
+    }
+
     /// Implements a trait where the user wrote the type: the compiler shows that, and not the
     /// attribute, when it lists who implements the trait.
     pub(crate) fn implementation(&self, name: &str, items: &TokenStream) -> TokenStream {
@@ -180,7 +249,9 @@ impl<'a> Scope<'a> {
         let (parameters, _, bounds) = self.generics.split_for_impl();
         let (private, self_ty) = (self.private_at(at), self.self_ty);
         let name = Ident::new(name, at);
-        quote_spanned!(at=> impl #parameters #private::#name for #self_ty #bounds { #items })
+        // Where the type is written, but not of the user's hand: nobody is told to write parameters behind it.
+        let keyword = Ident::new("impl", Span::call_site().located_at(at));
+        quote_spanned!(at=> #keyword #parameters #private::#name for #self_ty #bounds { #items })
     }
 }
 
@@ -207,26 +278,24 @@ impl Definition<'_> {
             #vis const #name:
                 #private::Method<#self_ty, #private::#kind, #key> = #private::method(#function);
         };
-        // A worker or a client far away may be the only one who uses it.
         quote! {
             #(#cfg)*
             #(#public)*
-            #[allow(dead_code, non_upper_case_globals, clippy::type_complexity, clippy::use_self)]
             #constant
         }
     }
 
     /// What the constant calls: the user's function, or what boxes the future of an `async` one.
-    pub(crate) fn function(&self) -> TokenStream {
+    pub(crate) fn function(&self, scope: &Scope<'_>) -> TokenStream {
         let signature = &self.method.signature;
-        let function = casing::hidden_function(&signature.ident);
+        let function = scope.path(&signature.ident);
         if !signature.is_async {
-            return quote!(Self::#function);
+            return function;
         }
         let names = argument_names(signature);
         // An error about the future (that it is not `Send`) belongs to the method's name.
         let call = quote_spanned! {signature.ident.span()=>
-            ::std::boxed::Box::pin(Self::#function(#(#names),*))
+            ::std::boxed::Box::pin(#function(#(#names),*))
         };
         quote!(|#(#names),*| #call)
     }
@@ -234,84 +303,96 @@ impl Definition<'_> {
 
 /// Tells the methods of a type apart, like their names do.
 fn number(method: &Ident) -> Literal {
-    // FNV-1a: no two names are likely to share a number, and those that do seldom share a signature.
-    let number = casing::wire_name(method)
-        .bytes()
-        .fold(0x811c_9dc5, |number: u32, byte| {
-            (number ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        });
+    // Names that share one seldom share a signature.
+    let number = casing::hash(&casing::wire_name(method));
     Literal::u32_unsuffixed(number)
 }
 
-/// The user's function under its hidden name.
-pub(crate) fn function(method: &Method, written: &ImplItemFn) -> TokenStream {
-    let mut function = written.clone();
-    function.sig.ident = casing::hidden_function(&written.sig.ident);
-    function.attrs = method.attributes.cfg.clone();
-    function
-        .attrs
-        .extend(method.attributes.function.iter().cloned());
-    let function = without_imposed_lints(&function);
-    quote!(#[doc(hidden)] #function)
+/// Brings the traits into scope that answer where a type has no answer of its own, if the compiler is asked about one.
+pub(crate) fn questions<'s>(
+    scope: &Scope<'_>,
+    signatures: impl IntoIterator<Item = &'s Signature>,
+) -> Option<TokenStream> {
+    let private = &scope.private;
+    let is_asked = signatures
+        .into_iter()
+        .any(|signature| signature.output.is_asked());
+    is_asked.then(|| {
+        quote! {
+            #[allow(unused_imports)]
+            use #private::{AnyError as _, NoResult as _};
+        }
+    })
 }
 
-/// Makes `self.name(..)` in the block call the method that became a constant of that name.
-pub(crate) fn call_hidden(block: &mut ItemImpl, definitions: &[&Definition<'_>]) {
-    let names: Vec<&Ident> = definitions
-        .iter()
-        .map(|definition| &definition.method.signature)
-        .filter(|signature| !matches!(signature.receiver, Receiver::None))
-        .map(|signature| &signature.ident)
-        .collect();
-    for item in &mut block.items {
-        if let ImplItem::Fn(function) = item
-            && let Some(body) = call_hidden_in(&function.block.to_token_stream(), &names)
-            && let Ok(body) = parse2(body)
-        {
-            function.block = body;
-        }
+/// A trait with the user's functions under their own names, beside the constants of these names.
+///
+/// A path such as `Trip::approve` finds what the type itself has, which is the constant; a call of a method,
+/// such as `trip.approve(by)`, finds only what has a receiver, which is the function. So both mean what they
+/// seem to, wherever the trait is in scope: in the module of the block and in its tests.
+pub(crate) fn methods_trait(scope: &Scope<'_>, methods: &[(&Method, &Function)]) -> TokenStream {
+    if methods.is_empty() {
+        return TokenStream::new();
     }
-}
+    let declarations = methods.iter().map(|(method, written)| {
+        let Method {
+            signature,
+            attributes,
+            ..
+        } = method;
+        let (cfg, name, asyncness) = (&attributes.cfg, &signature.ident, &written.sig.asyncness);
+        let receiver = written.sig.receiver().map(ToTokens::to_token_stream);
+        // The names are the user's, for signature help.
+        let context = signature.context().map(|context| {
+            let name = context.name.clone();
+            name.unwrap_or_else(|| format_ident!("context"))
+        });
+        let names = context
+            .into_iter()
+            .chain(signature.inputs.iter().map(|input| input.name.clone()));
+        let typed = names
+            .zip(typed_arguments(signature, None))
+            .map(|(name, ty)| quote!(#name: #ty));
+        let arguments = receiver.into_iter().chain(typed);
+        let returned = signature.output.ty.as_ref().map(|ty| quote!(-> #ty));
+        let bounds = &written.sig.generics.where_clause;
+        let lints = &attributes.lints;
+        quote!(#(#cfg)* #(#lints)* #asyncness fn #name(#(#arguments),*) #returned #bounds;)
+    });
+    let functions = methods.iter().map(|(method, written)| {
+        let attributes = &method.attributes;
+        let (cfg, own, signature) = (&attributes.cfg, &attributes.function, &written.sig);
+        let (lints, body) = (&attributes.lints, written.body());
+        quote!(#(#cfg)* #(#lints)* #(#own)* #signature #body)
+    });
+    let (name, self_ty) = (&scope.methods, scope.self_ty);
+    let (parameters, arguments, bounds) = scope.generics.split_for_impl();
+    quote! {
+        #[doc(hidden)]
+        #[allow(
+            async_fn_in_trait,
+            dead_code,
+            non_camel_case_types,
+            private_bounds,
+            private_interfaces,
+            unnameable_types,
+            unreachable_pub,
+            clippy::all
+        )]
+        pub trait #name #parameters #bounds {
+            #(#declarations)*
+        }
 
-/// The tokens with the calls replaced; nothing if there are none.
-fn call_hidden_in(tokens: &TokenStream, names: &[&Ident]) -> Option<TokenStream> {
-    let mut tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
-    let mut is_changed = false;
-    for index in 0..tokens.len() {
-        if let TokenTree::Group(group) = &tokens[index]
-            && let Some(inside) = call_hidden_in(&group.stream(), names)
-        {
-            let mut changed = Group::new(group.delimiter(), inside);
-            changed.set_span(group.span());
-            tokens[index] = changed.into();
-            is_changed = true;
-        }
-        let hidden = match &tokens[..=index] {
-            [
-                ..,
-                TokenTree::Ident(this),
-                TokenTree::Punct(dot),
-                TokenTree::Ident(name),
-            ] if this == "self" && dot.as_char() == '.' && names.contains(&name) => {
-                casing::hidden_function(name)
-            }
-            _ => continue,
-        };
-        let is_call = matches!(
-            tokens.get(index + 1),
-            Some(TokenTree::Group(arguments)) if arguments.delimiter() == Delimiter::Parenthesis
-        );
-        if is_call {
-            tokens[index] = hidden.into();
-            is_changed = true;
+        #[allow(private_bounds, private_interfaces)]
+        impl #parameters #name #arguments for #self_ty #bounds {
+            #(#functions)*
         }
     }
-    is_changed.then(|| tokens.into_iter().collect())
 }
 
 /// Silences the lints against forms that our attributes ask for, those that the method can run into;
 /// what the user writes comes later and wins.
-pub(crate) fn without_imposed_lints(function: &ImplItemFn) -> TokenStream {
+pub(crate) fn without_imposed_lints(function: &Function) -> TokenStream {
     let signature = &function.sig;
     let form = if signature.asyncness.is_some() {
         quote!(clippy::unused_async)
@@ -347,7 +428,7 @@ pub(crate) fn input_pattern(inputs: &[Input]) -> TokenStream {
 /// The names that generated code gives to the inputs.
 pub(crate) fn input_names(inputs: &[Input]) -> Vec<Ident> {
     (0..inputs.len())
-        .map(|index| format_ident!("input_{index}"))
+        .map(|index| format_ident!("__x_{index}"))
         .collect()
 }
 
@@ -370,11 +451,11 @@ pub(crate) fn input_codec(scope: &Scope<'_>, inputs: &[Input]) -> TokenStream {
             let fields = positions.clone().map(syn::Index::from);
             quote! {
                 #private::Arguments::new(
-                    |input| ::core::result::Result::Ok(
-                        ::core::convert::From::from([#(#codecs.encode(&input.#fields)?),*]),
+                    |__x_input| ::core::result::Result::Ok(
+                        ::core::convert::From::from([#(#codecs.encode(&__x_input.#fields)?),*]),
                     ),
-                    |payloads| ::core::result::Result::Ok(
-                        (#(#codecs.decode_at(payloads, #positions)?),*),
+                    |__x_payloads| ::core::result::Result::Ok(
+                        (#(#codecs.decode_at(__x_payloads, #positions)?),*),
                     ),
                 )
             }
@@ -396,6 +477,24 @@ pub(crate) fn output_type(scope: &Scope<'_>, output: &Output) -> TokenStream {
             let private = scope.private_at(ty.span());
             quote_spanned!(ty.span()=> <#ty as #private::Fallible>::Output)
         }
+        Success::Unknown(ty) => {
+            let returned = returned(scope, ty);
+            quote_spanned!(ty.span()=> <#returned>::Output)
+        }
+    }
+}
+
+/// What a method returned, as a `Result` or not: `<Order as Returned<..>` without its closing bracket.
+pub(crate) fn returned(scope: &Scope<'_>, ty: &Type) -> TokenStream {
+    let private = scope.private_at(ty.span());
+    quote_spanned!(ty.span()=> #ty as #private::Returned<{ #private::Probe::<#ty>::IS_RESULT }>)
+}
+
+/// The type of a success as documentation shows it: the user's own word for it.
+pub(crate) fn shown_output_type(scope: &Scope<'_>, output: &Output) -> TokenStream {
+    match output.success() {
+        Success::Unknown(ty) if is_plain_name(ty) => quote!(#ty),
+        _ => output_type(scope, output),
     }
 }
 
@@ -405,7 +504,12 @@ pub(crate) fn output_codec(scope: &Scope<'_>, output: &Output) -> TokenStream {
     // Whatever is wrong with the type is said once, where it is written.
     let at = output.span();
     let private = scope.private_at(at);
-    let codec = quote_spanned!(ty.span()=> <#ty as #private::Output>::codec());
+    let codec = match output.success() {
+        Success::Unknown(ty) => {
+            quote_spanned!(ty.span()=> <Self::Output as #private::Output>::codec())
+        }
+        _ => quote_spanned!(ty.span()=> <#ty as #private::Output>::codec()),
+    };
     quote_spanned! {at=>
         fn output_codec() -> #private::Codec<Self::Output> {
             #codec
@@ -450,31 +554,46 @@ fn argument_types(scope: &Scope<'_>, signature: &Signature) -> Vec<TokenStream> 
         Receiver::Arc(ty) => Some(quote!(#ty)),
         Receiver::None | Receiver::Other => None,
     };
+    let lifetime = Lifetime::new("'x", Span::call_site());
+    receiver
+        .into_iter()
+        .chain(typed_arguments(signature, Some(&lifetime)))
+        .collect()
+}
+
+/// The types of the arguments behind the receiver.
+fn typed_arguments(signature: &Signature, lifetime: Option<&Lifetime>) -> Vec<TokenStream> {
     let context = signature
         .context()
         .map(|Context { mode, ty, .. }| match mode {
             Mode::Value => quote!(#ty),
-            Mode::Shared => quote!(&'x #ty),
-            Mode::Mutable => quote!(&'x mut #ty),
+            Mode::Shared => quote!(&#lifetime #ty),
+            Mode::Mutable => quote!(&#lifetime mut #ty),
         });
     let inputs = signature
         .inputs
         .iter()
         .map(|input| input.ty.to_token_stream());
-    receiver.into_iter().chain(context).chain(inputs).collect()
+    context.into_iter().chain(inputs).collect()
 }
 
 fn argument_names(signature: &Signature) -> Vec<Ident> {
     let receiver = match &signature.receiver {
-        Receiver::Shared | Receiver::Mutable | Receiver::Arc(_) => Some(format_ident!("this")),
+        Receiver::Shared | Receiver::Mutable | Receiver::Arc(_) => Some(format_ident!("__x_this")),
         Receiver::None | Receiver::Other => None,
     };
-    let context = signature.context().map(|_| format_ident!("context"));
+    let context = signature.context().map(|_| format_ident!("__x_ctx"));
     receiver
         .into_iter()
         .chain(context)
         .chain(input_names(&signature.inputs))
         .collect()
+}
+
+/// A name that does not look like that of a `Result`.
+fn is_plain_name(ty: &Type) -> bool {
+    last_segment(ty)
+        .is_some_and(|last| last.arguments.is_none() && !last.ident.to_string().contains("Res"))
 }
 
 fn borrows(signature: &Signature) -> bool {

@@ -14,6 +14,8 @@ mod diagnostics;
 mod docs;
 mod expand;
 mod facade;
+mod failure;
+mod items;
 mod misplaced;
 mod options;
 mod result;
@@ -55,6 +57,12 @@ pub fn activity_definitions(arguments: TokenStream, item: TokenStream) -> TokenS
 #[proc_macro]
 pub fn select(branches: TokenStream) -> TokenStream {
     select::expand(branches.into()).into()
+}
+
+/// Makes each variant of an error an application failure of its own type, and reads it back.
+#[proc_macro_derive(ActivityFailure, attributes(failure))]
+pub fn activity_failure(item: TokenStream) -> TokenStream {
+    failure::expand(item.into()).into()
 }
 
 /// Lets a statement or a method of a `#[workflow_methods]` block, or a field of a `#[workflow]`

@@ -13,7 +13,10 @@ pub(crate) fn expand(attribute: &str, block: &str, item: TokenStream) -> TokenSt
     let article = if block.starts_with('a') { "an" } else { "a" };
     let problem =
         format!("`#[{attribute}]` only works on a method inside {article} `#[{block}]` impl block");
-    let help = format!("put `#[{block}]` on the impl block that contains the method");
+    let help = format!(
+        "put `#[{block}]` on the impl block that contains the method; what a macro writes inside of a block \
+         is not seen, so let it write the whole block"
+    );
     diagnostics.error_at(name_of(&item), &problem, &help);
     let mut tokens = diagnostics.into_items();
     tokens.extend(item);

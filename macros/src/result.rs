@@ -4,7 +4,10 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
-use crate::{expand::Scope, signature::Output};
+use crate::{
+    expand::{Scope, returned},
+    signature::{Output, Success},
+};
 
 /// Makes a `Result` of the SDK's kind out of what a method returned: statements that end in it.
 pub(crate) fn into_result(
@@ -16,10 +19,10 @@ pub(crate) fn into_result(
     match &output.ty {
         Some(ty) if output.is_fallible() => {
             // An error that cannot be converted is reported where the return type is written.
-            let output = format_ident!("output", span = ty.span());
-            let result = convert.result(scope, ty, &output);
+            let returned = format_ident!("__x_out", span = ty.span());
+            let result = convert.result(scope, output, ty, &returned);
             quote_spanned! {ty.span()=>
-                let #output = #value;
+                let #returned = #value;
                 #result
             }
         }
@@ -31,9 +34,9 @@ pub(crate) fn into_result(
 pub(crate) fn result_function(scope: &Scope<'_>, output: &Output, convert: Convert) -> TokenStream {
     match &output.ty {
         Some(ty) if output.is_fallible() => {
-            let output = format_ident!("output", span = ty.span());
-            let result = convert.result(scope, ty, &output);
-            quote_spanned!(ty.span()=> |#output| #result)
+            let returned = format_ident!("__x_out", span = ty.span());
+            let result = convert.result(scope, output, ty, &returned);
+            quote_spanned!(ty.span()=> |#returned| #result)
         }
         _ => quote!(::core::result::Result::Ok),
     }
@@ -47,7 +50,7 @@ pub(crate) enum Convert {
 }
 
 impl Convert {
-    fn result(self, scope: &Scope<'_>, ty: &Type, output: &Ident) -> TokenStream {
+    fn result(self, scope: &Scope<'_>, written: &Output, ty: &Type, output: &Ident) -> TokenStream {
         let private = scope.private_at(ty.span());
         let convert = match self {
             Self::Workflow => {
@@ -57,8 +60,23 @@ impl Convert {
                 quote_spanned!(ty.span()=> IntoActivityError::into_activity_error)
             }
         };
+        let into_result = match written.success() {
+            Success::Unknown(_) => {
+                let returned = returned(scope, ty);
+                quote_spanned!(ty.span()=> <#returned>::into_result)
+            }
+            _ => quote_spanned!(ty.span()=> #private::Fallible::into_result),
+        };
+        if !written.may_be_typed() {
+            return quote_spanned! {ty.span()=>
+                #into_result(#output).map_err(#private::#convert)
+            };
+        }
+        // The compiler finds out whether the error has kinds.
         quote_spanned! {ty.span()=>
-            #private::Fallible::into_result(#output).map_err(#private::#convert)
+            #into_result(#output)
+                .map_err(|__x_error| #private::Typed(__x_error).known())
+                .map_err(#private::#convert)
         }
     }
 }

@@ -10,7 +10,7 @@ pub use steadfast_core::payload::Payload;
 pub use crate::{
     activity::{ActivityContext, ActivityError, ActivityRegistrar},
     client::{ClientError, HasHandle, WorkflowHandle},
-    convert::{Arguments, Codec, Input, Output},
+    convert::{Arguments, Codec, ConvertError, Input, Output},
     definition::{
         Activities, Handled, WorkflowDefinition, WorkflowImplementation, WorkflowName,
         method::{
@@ -18,7 +18,7 @@ pub use crate::{
             SignalMethod, Update, UpdateMethod, method,
         },
     },
-    error::WorkflowError,
+    error::{ActivityFailure, ApplicationFailure, WorkflowError, WorkflowResult},
     workflow::{HandlerSet, SyncWorkflowContext, WorkflowContext, WorkflowContextView},
 };
 
@@ -51,11 +51,85 @@ impl<T, E> Fallible for Result<T, E> {
     }
 }
 
+/// Asks the compiler whether a type is a `Result`, whatever it is called.
+#[derive(Debug)]
+pub struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
+
+impl<T, E> Probe<Result<T, E>> {
+    /// It is one.
+    pub const IS_RESULT: bool = true;
+}
+
+/// The answer where [`Probe`] has none of its own.
+pub trait NoResult {
+    /// It is none.
+    const IS_RESULT: bool = false;
+}
+
+impl<T: ?Sized> NoResult for Probe<T> {}
+
+impl Probe<std::time::Instant> {
+    /// It is one.
+    pub const IS_CLOCK: bool = true;
+}
+
+impl Probe<std::time::SystemTime> {
+    /// It is one.
+    pub const IS_CLOCK: bool = true;
+}
+
+impl Probe<tokio::time::Instant> {
+    /// It is one.
+    pub const IS_CLOCK: bool = true;
+}
+
+/// The answer where [`Probe`] has none of its own.
+pub trait NoClock {
+    /// It is none.
+    const IS_CLOCK: bool = false;
+}
+
+impl<T: ?Sized> NoClock for Probe<T> {}
+
+/// What a function returned, of which [`Probe`] knows whether it is a `Result`.
+pub trait Returned<const IS_RESULT: bool> {
+    /// The value on success.
+    type Output;
+    /// The error.
+    type Error;
+
+    /// As a result.
+    ///
+    /// # Errors
+    ///
+    /// The function's own error; a function whose type is no `Result` has none.
+    fn into_result(self) -> Result<Self::Output, Self::Error>;
+}
+
+impl<T, E> Returned<true> for Result<T, E> {
+    type Output = T;
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+impl<T> Returned<false> for T {
+    type Output = T;
+    type Error = std::convert::Infallible;
+
+    fn into_result(self) -> Result<T, Self::Error> {
+        Ok(self)
+    }
+}
+
 /// What a workflow's functions may return as their error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a workflow's function",
-    label = "this type's error is not an error",
-    note = "implement `std::error::Error` for `{Self}`, or return `WorkflowError`, `anyhow::Error` or `String`"
+    label = "this type's error is not `std::error::Error + Send + Sync`",
+    note = "implement `std::error::Error` for an error of your own, which must be `Send` and `Sync`",
+    note = "or return `WorkflowError`, `anyhow::Error`, `Box<dyn std::error::Error + Send + Sync>` or `String`"
 )]
 pub trait IntoWorkflowError {
     /// The error on its way out.
@@ -72,8 +146,9 @@ impl<E: Into<WorkflowError>> IntoWorkflowError for E {
 /// What an activity's function may return as its error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of an activity",
-    label = "this type's error is not an error",
-    note = "implement `std::error::Error` for `{Self}`, or return `ActivityError`, `anyhow::Error` or `String`"
+    label = "this type's error is not `std::error::Error + Send + Sync`",
+    note = "implement `std::error::Error` for an error of your own, which must be `Send` and `Sync`",
+    note = "or return `ActivityError`, `anyhow::Error`, `Box<dyn std::error::Error + Send + Sync>` or `String`"
 )]
 pub trait IntoActivityError {
     /// The error on its way out.
@@ -85,6 +160,100 @@ impl<E: Into<ActivityError>> IntoActivityError for E {
     fn into_activity_error(self) -> ActivityError {
         self.into()
     }
+}
+
+/// The error of a function whose type is the user's: one that derives `ActivityFailure` becomes the failure of its kind.
+#[derive(Debug)]
+pub struct Typed<E>(pub E);
+
+impl<E: ActivityFailure> Typed<E> {
+    /// The failure of its kind.
+    pub fn known(self) -> ApplicationFailure {
+        self.0.to_application_failure()
+    }
+}
+
+/// What becomes of the error where [`Typed`] has no way of its own.
+pub trait AnyError {
+    /// The error.
+    type Error;
+
+    /// The error itself.
+    fn known(self) -> Self::Error;
+}
+
+impl<E> AnyError for Typed<E> {
+    type Error = E;
+
+    fn known(self) -> E {
+        self.0
+    }
+}
+
+/// A failure with its details.
+pub fn typed_failure(
+    message: String,
+    error_type: &str,
+    non_retryable: bool,
+    details: Vec<Result<Payload, ConvertError>>,
+) -> ApplicationFailure {
+    let mut failure = if non_retryable {
+        ApplicationFailure::non_retryable(message, error_type)
+    } else {
+        ApplicationFailure::new(message, error_type)
+    };
+    for detail in details {
+        failure = match detail {
+            Ok(payload) => failure.with_payload(payload),
+            Err(error) => {
+                tracing::warn!(%error, error_type, "a detail of a failure cannot be recorded");
+                failure
+            }
+        };
+    }
+    failure
+}
+
+/// One detail of a failure.
+///
+/// # Errors
+///
+/// When it cannot be serialized.
+pub fn detail<T: serde::Serialize>(value: &T) -> Result<Payload, ConvertError> {
+    crate::convert::to_payload(value)
+}
+
+/// One field of a detail.
+///
+/// # Errors
+///
+/// When it cannot be serialized.
+pub fn field<T: serde::Serialize>(value: &T) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(value)
+}
+
+/// The detail that has fields; those that cannot be serialized are missing.
+///
+/// # Errors
+///
+/// When it is too large.
+pub fn fields<const N: usize>(
+    fields: [(&str, serde_json::Result<serde_json::Value>); N],
+) -> Result<Payload, ConvertError> {
+    let fields = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.ok()?)));
+    detail(&fields.collect::<serde_json::Map<_, _>>())
+}
+
+/// A field of a failure's first detail.
+pub fn read_field<T: serde::de::DeserializeOwned>(
+    failure: &ApplicationFailure,
+    name: &str,
+) -> Option<T> {
+    let mut fields: serde_json::Map<String, serde_json::Value> = failure.details(0).ok()?;
+    let value = fields.remove(name).unwrap_or(serde_json::Value::Null);
+    serde_json::from_value(value).ok()
 }
 
 /// A workflow whose state can be made without `#[init]`.
@@ -149,7 +318,7 @@ pub fn finish_with<A, R, T>(
     result: fn(R) -> Result<T, ActivityError>,
 ) -> BoxFuture<'static, Result<T, ActivityError>>
 where
-    A: Activities,
+    A: Send + Sync + 'static,
     R: 'static,
     T: 'static,
 {

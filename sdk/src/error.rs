@@ -98,6 +98,12 @@ impl WorkflowError {
         })
     }
 
+    /// The error of user code behind this one, if it is a kind of `E`.
+    #[must_use]
+    pub fn downcast<E: ActivityFailure>(&self) -> Option<E> {
+        downcast(&self.to_failure())
+    }
+
     /// The failure that history records for this error.
     #[must_use]
     pub fn to_failure(&self) -> Failure {
@@ -293,6 +299,12 @@ macro_rules! operation_errors {
                 &self.0.failure
             }
 
+            /// The error of user code behind this one, if it is a kind of `E`.
+            #[must_use]
+            pub fn downcast<E: ActivityFailure>(&self) -> Option<E> {
+                downcast(&self.0.failure)
+            }
+
             /// The failure of user code behind this error, if there is one.
             #[must_use]
             pub fn application_failure(&self) -> Option<ApplicationFailure> {
@@ -401,12 +413,15 @@ impl ApplicationFailure {
     ///
     /// When the value cannot be serialized.
     pub fn with_details<T: Serialize>(self, value: &T) -> Result<Self, ConvertError> {
-        let payload = convert::to_payload(value)?;
-        Ok(self.edit(|failure| {
+        Ok(self.with_payload(convert::to_payload(value)?))
+    }
+
+    pub(crate) fn with_payload(self, payload: Payload) -> Self {
+        self.edit(|failure| {
             if let FailureKind::Application { details, .. } = &mut failure.kind {
                 details.push(payload);
             }
-        }))
+        })
     }
 
     /// The same failure with the wait before the next attempt, in place of the retry policy's. Zero leaves it
@@ -490,6 +505,77 @@ impl Error for ApplicationFailure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.0)
     }
+}
+
+/// An error of one's own that keeps its kinds, across workflows, clients and languages.
+///
+/// Derive it for an enum: each variant is an application failure whose type is the variant's name, whose message is what
+/// the error displays, and whose details are its fields. An activity or a handler that returns the enum as its error
+/// fails so; a workflow reads it back with `downcast`, as a client does of a workflow that passed it on.
+///
+/// - A variant may have `#[failure(name = "..")]` for another type, `#[failure(non_retryable)]` if trying again is useless,
+///   and `#[failure(nothing_happened)]` if no attempt did anything, see [`ApplicationFailure::nothing_happened`].
+/// - The only field is one detail, several without names are one each, and those with names are one object. So other
+///   languages throw and read it as an `ApplicationError` of that type.
+/// - With `?` in a function that returns another error, convert first: `.map_err(ApplicationFailure::from)?`.
+///
+/// ```
+/// use steadfast::prelude::*;
+///
+/// #[derive(Debug, PartialEq, ActivityFailure)]
+/// enum ShopError {
+///     #[failure(non_retryable)]
+///     NoSuchCard { last_digits: String },
+///     SoldOut(u32),
+/// }
+///
+/// impl std::fmt::Display for ShopError {
+///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+///         write!(f, "the shop says {self:?}")
+///     }
+/// }
+///
+/// impl std::error::Error for ShopError {}
+///
+/// struct Shop;
+///
+/// #[activities]
+/// impl Shop {
+///     #[activity]
+///     async fn charge(card: String) -> Result<u32, ShopError> {
+///         Err(ShopError::NoSuchCard { last_digits: card })
+///     }
+/// }
+///
+/// let failure = ApplicationFailure::from(ShopError::SoldOut(3));
+/// assert_eq!(failure.error_type(), "SoldOut");
+/// assert_eq!(failure.details::<u32>(0).unwrap(), 3);
+/// assert_eq!(ShopError::from_application_failure(&failure), Some(ShopError::SoldOut(3)));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no error that can be read back",
+    label = "this type does not derive `ActivityFailure`",
+    note = "write `#[derive(ActivityFailure)]` on the error"
+)]
+pub trait ActivityFailure: Sized {
+    /// The types of the failures that it makes.
+    const TYPES: &'static [&'static str];
+
+    /// The failure that history records.
+    fn to_application_failure(&self) -> ApplicationFailure;
+
+    /// Reads a failure back; `None` for one of another type, or with other details.
+    fn from_application_failure(failure: &ApplicationFailure) -> Option<Self>;
+}
+
+/// The first failure of user code in a chain that is one of an error's.
+pub(crate) fn downcast<E: ActivityFailure>(failure: &Failure) -> Option<E> {
+    let of_code = failure
+        .chain()
+        .filter(|failure| matches!(failure.kind, FailureKind::Application { .. }));
+    of_code
+        .map(|failure| ApplicationFailure::from_failure(failure.clone()))
+        .find_map(|failure| E::from_application_failure(&failure))
 }
 
 /// Walks an error and its sources.

@@ -150,7 +150,7 @@ pub mod prelude {
         retry::RetryPolicy,
     };
     pub use steadfast_macros::{
-        activities, activity_definitions, select, workflow, workflow_methods,
+        ActivityFailure, activities, activity_definitions, select, workflow, workflow_methods,
     };
     // These work inside the blocks only; elsewhere they say so.
     #[doc(hidden)]
@@ -165,8 +165,8 @@ pub mod prelude {
             WorkflowTerminateOptions,
         },
         error::{
-            ActivityExecutionError, ApplicationFailure, Cancelled, ChildWorkflowError,
-            WorkflowError, WorkflowResult,
+            ActivityExecutionError, ActivityFailure as _, ApplicationFailure, Cancelled,
+            ChildWorkflowError, WorkflowError, WorkflowResult,
         },
         worker::Worker,
         workflow::{
@@ -188,12 +188,16 @@ pub mod errors {
     pub struct ActivityReceiver;
     #[doc = include_str!("../../docs/errors/attributes.md")]
     pub struct Attributes;
+    #[doc = include_str!("../../docs/errors/called-activity.md")]
+    pub struct CalledActivity;
     #[doc = include_str!("../../docs/errors/cancellation-without-heartbeat.md")]
     pub struct CancellationWithoutHeartbeat;
     #[doc = include_str!("../../docs/errors/cancelled-without-looking.md")]
     pub struct CancelledWithoutLooking;
     #[doc = include_str!("../../docs/errors/cleanup-in-cancelled-scope.md")]
     pub struct CleanupInCancelledScope;
+    #[doc = include_str!("../../docs/errors/closures.md")]
+    pub struct Closures;
     #[doc = include_str!("../../docs/errors/declared-activities.md")]
     pub struct DeclaredActivities;
     #[doc = include_str!("../../docs/errors/errors-and-results.md")]
@@ -204,6 +208,8 @@ pub mod errors {
     pub struct InitAndRun;
     #[doc = include_str!("../../docs/errors/names.md")]
     pub struct Names;
+    #[doc = include_str!("../../docs/errors/nested-state.md")]
+    pub struct NestedState;
     #[doc = include_str!("../../docs/errors/nondeterminism.md")]
     pub struct Nondeterminism;
     #[doc = include_str!("../../docs/errors/operations.md")]
@@ -228,6 +234,12 @@ pub mod errors {
     pub struct StateAndAwait;
     #[doc = include_str!("../../docs/errors/step-without-compensation.md")]
     pub struct StepWithoutCompensation;
+    #[doc = include_str!("../../docs/errors/swallowed-cancellation.md")]
+    pub struct SwallowedCancellation;
+    #[doc = include_str!("../../docs/errors/typed-failures.md")]
+    pub struct TypedFailures;
+    #[doc = include_str!("../../docs/errors/unfinished.md")]
+    pub struct Unfinished;
     #[doc = include_str!("../../docs/errors/unreachable-branches.md")]
     pub struct UnreachableBranches;
     #[doc = include_str!("../../docs/errors/validators.md")]

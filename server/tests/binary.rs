@@ -1,5 +1,7 @@
 //! The binary `steadfast`, as somebody starts it: what it refuses, and what that leaves.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,

@@ -73,7 +73,7 @@ impl Pending {
         let in_task = Counted::new();
         ctx.spawn(async move |ctx| {
             let _held = in_task;
-            let _ = ctx.sleep(HOUR).await;
+            drop(ctx.sleep(HOUR).await);
         })
         .detach();
         let in_cleanup = Counted::new();
@@ -110,7 +110,7 @@ impl Pending {
             _ = activity => {}
             _ = saga => {}
             _ = empty.receive() => {}
-            _ = ctx.wait_condition(|state| state.ended) => {}
+            ended = ctx.wait_condition(|state| state.ended) => ended?,
         }
         Ok(ctx.state(|state| state.pokes))
     }
@@ -123,7 +123,7 @@ impl Pending {
     #[signal]
     async fn linger(ctx: &mut WorkflowContext<Self>) {
         let _held = Counted::new();
-        let _ = ctx.sleep(HOUR).await;
+        drop(ctx.sleep(HOUR).await);
     }
 
     #[signal]

@@ -216,7 +216,7 @@ impl Core {
     pub(crate) fn take_eager_activities(
         &mut self,
         key: i64,
-        eager: Eager,
+        eager: &Eager,
         namespace: &Namespace,
         now: Timestamp,
     ) -> Vec<TakenActivity> {

@@ -4,16 +4,17 @@
 //! handed on may be used there for anything.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::ToTokens;
-use syn::{ImplItemFn, parse2};
 
 use super::model::Activity;
-use crate::diagnostics::{Diagnostics, Page, warning};
+use crate::{
+    diagnostics::{Diagnostics, Page, warning},
+    items::Function,
+};
 
 /// Says which cancellations are looked for in vain (rule A6).
 pub(super) fn check(
     activity: &Activity,
-    written: &ImplItemFn,
+    written: &Function,
     label: &str,
     diagnostics: &mut Diagnostics,
 ) {
@@ -37,7 +38,7 @@ pub(super) fn check(
 }
 
 /// Warns of a cancellation that is reported without being looked for (A4).
-pub(super) fn warn(activity: &Activity, written: &mut ImplItemFn) {
+pub(super) fn warn(activity: &Activity, written: &mut Function) {
     let uses = Uses::of(activity, written);
     if let Some(reports) = &uses.reports
         && uses.looks.is_none()
@@ -53,14 +54,12 @@ pub(super) fn warn(activity: &Activity, written: &mut ImplItemFn) {
             Page("cancelled-without-looking"),
         );
         // Inside of the function, so that an attribute on it reaches the warning.
-        if let Ok(warning) = parse2(warning) {
-            written.block.stmts.insert(0, warning);
-        }
+        written.notes.push(warning);
     }
 }
 
 /// Whether the activity heartbeats, as far as one can see; if not, it never hears of a cancellation.
-pub(super) fn may_heartbeat(activity: &Activity, written: &ImplItemFn) -> bool {
+pub(super) fn may_heartbeat(activity: &Activity, written: &Function) -> bool {
     Uses::of(activity, written).may_heartbeat(activity)
 }
 
@@ -78,11 +77,11 @@ struct Uses {
 }
 
 impl Uses {
-    fn of(activity: &Activity, written: &ImplItemFn) -> Self {
+    fn of(activity: &Activity, written: &Function) -> Self {
         let mut uses = Self::default();
         let context = activity.method.signature.context();
         let name = context.and_then(|context| context.name.as_ref());
-        uses.scan(written.block.to_token_stream(), name);
+        uses.scan(written.statements(), name);
         uses
     }
 

@@ -1,15 +1,16 @@
 //! Says what is wrong with an `#[activities]` block.
 
-use syn::{Expr, ImplItem, ImplItemFn, Stmt};
+use proc_macro2::TokenTree;
 
 use super::{
     cancellation,
     model::{Activity, Form, Model},
 };
 use crate::{
-    block,
+    block::{self, Wrong},
     casing::wire_name,
     diagnostics::{Diagnostics, Page, article},
+    items::{Function, Item},
     options::Accepted,
     signature::{self, ContextKind, Mode, Receiver, receiver_span},
 };
@@ -38,7 +39,8 @@ pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
     block::check(&model.block, attribute, diagnostics);
     block::take_block_attributes(&mut model.block);
     let is_sound = diagnostics.count() == before;
-    if model.activities.is_empty() && is_sound && !is_misspelt {
+    if model.activities.is_empty() && is_sound && !is_misspelt && !model.block.hides(&["activity"])
+    {
         diagnostics.error(
             &model.block.self_ty,
             &format!("this `#[{attribute}]` block has no activity"),
@@ -48,15 +50,18 @@ pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
     let mut wrong = Vec::new();
     for (index, activity) in model.activities.iter().enumerate() {
         let before = diagnostics.count();
-        if let Some(ImplItem::Fn(written)) = model.block.items.get(activity.method.index) {
+        if let Some(Item::Function(written)) = model.block.items.get(activity.method.index) {
             match model.form {
                 Form::Implemented => check_activity(activity, written, diagnostics),
                 Form::Declared => check_declared(activity, written, diagnostics),
             }
         }
         check_name(activity, &model.activities[..index], diagnostics);
-        if diagnostics.count() > before {
-            wrong.push(activity.method.index);
+        if let Some(stand_in) = diagnostics.stand_in(before) {
+            wrong.push(Wrong {
+                index: activity.method.index,
+                stand_in,
+            });
         }
     }
     let implemented = model
@@ -64,16 +69,16 @@ pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
         .iter()
         .filter(|_| model.form == Form::Implemented);
     for activity in implemented {
-        if let Some(ImplItem::Fn(written)) = model.block.items.get_mut(activity.method.index) {
+        if let Some(Item::Function(written)) = model.block.items.get_mut(activity.method.index) {
             cancellation::warn(activity, written);
         }
     }
-    for index in &wrong {
-        block::demote(&mut model.block, *index);
+    for wrong in &wrong {
+        block::demote(&mut model.block, wrong);
     }
     model
         .activities
-        .retain(|activity| !wrong.contains(&activity.method.index));
+        .retain(|activity| !wrong.iter().any(|it| it.index == activity.method.index));
     is_sound
 }
 
@@ -101,7 +106,7 @@ fn check_name(activity: &Activity, earlier: &[Activity], diagnostics: &mut Diagn
     }
 }
 
-fn check_activity(activity: &Activity, written: &ImplItemFn, diagnostics: &mut Diagnostics) {
+fn check_activity(activity: &Activity, written: &Function, diagnostics: &mut Diagnostics) {
     activity.options.check(&ACTIVITY, diagnostics);
     let signature = &activity.method.signature;
     let label = format!("`#[activity]` function `{}`", signature.ident);
@@ -116,7 +121,7 @@ fn check_activity(activity: &Activity, written: &ImplItemFn, diagnostics: &mut D
     check_receiver(&signature.receiver, &written.sig, &label, diagnostics);
     if let Some(context) = signature.context() {
         let argument = &written.sig.inputs[context.position];
-        if context.kind != ContextKind::Activity {
+        if context.kind != ContextKind::Activity && context.kind != ContextKind::Alias {
             diagnostics.error(
                 argument,
                 &format!("{label} cannot take {}", article(context.kind.name())),
@@ -134,7 +139,7 @@ fn check_activity(activity: &Activity, written: &ImplItemFn, diagnostics: &mut D
 }
 
 /// What is only declared has a name, inputs and an output.
-fn check_declared(activity: &Activity, written: &ImplItemFn, diagnostics: &mut Diagnostics) {
+fn check_declared(activity: &Activity, written: &Function, diagnostics: &mut Diagnostics) {
     let accepted = Accepted {
         keys: &["name"],
         hint: "the only option is `name`; how it runs is for its implementation to say",
@@ -158,19 +163,35 @@ fn check_declared(activity: &Activity, written: &ImplItemFn, diagnostics: &mut D
             "remove it; write what a caller passes",
         );
     }
-    let only = match written.block.stmts.as_slice() {
-        [Stmt::Macro(only)] => Some(&only.mac),
-        [Stmt::Expr(Expr::Macro(only), _)] => Some(&only.mac),
-        _ => None,
-    };
-    let last = only.and_then(|only| only.path.segments.last());
-    if last.is_none_or(|last| last.ident != "unimplemented") {
+    let has_body = written.body.is_some() && !is_unimplemented(written);
+    if has_body {
         diagnostics.error(
             &signature.ident,
             &format!("{label} has a body, which nobody would run"),
             "write `;` in its place, or `#[activities]` on the block to implement it here",
         );
     }
+}
+
+/// Whether a body is `unimplemented!()` and nothing else.
+fn is_unimplemented(written: &Function) -> bool {
+    let mut words = written.statements().into_iter();
+    let mut last = None;
+    let is_macro = loop {
+        match words.next() {
+            Some(TokenTree::Ident(word)) => last = Some(word),
+            Some(TokenTree::Punct(mark)) if mark.as_char() == ':' => {}
+            Some(TokenTree::Punct(mark)) => break mark.as_char() == '!',
+            _ => break false,
+        }
+    };
+    let is_call = matches!(words.next(), Some(TokenTree::Group(_)));
+    let is_last = match words.next() {
+        Some(TokenTree::Punct(end)) => end.as_char() == ';' && words.next().is_none(),
+        Some(_) => false,
+        None => true,
+    };
+    is_macro && is_call && is_last && last.is_some_and(|last| last == "unimplemented")
 }
 
 fn check_receiver(

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{ImplItem, ImplItemFn, Path, spanned::Spanned};
+use syn::{Path, spanned::Spanned};
 
 use super::{
     cancellation,
@@ -10,11 +10,12 @@ use super::{
     model::{Activity, Form, Model},
 };
 use crate::{
-    casing,
+    block, casing,
     expand::{
-        Definition, Scope, call_hidden, context_argument, function, input_codec, input_names,
-        input_pattern, input_type, output_codec, output_type,
+        Definition, Scope, context_argument, input_codec, input_names, input_pattern, input_type,
+        methods_trait, output_codec, output_type, questions,
     },
+    items::{Function, Item},
     result::{Convert, into_result, result_function},
     signature::{Method, Mode, Receiver, Signature},
     types::resolve_generics,
@@ -41,47 +42,62 @@ pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream 
     let methods = methods(&scope, model, &definitions);
     let register = is_implemented.then(|| register(&scope, &definitions));
     let items = definitions.iter().map(|(activity, definition)| {
+        let scope = scope.with_bounds([&definition.method.signature]);
         let described = description(&scope, activity, definition);
         let own = is_implemented.then(|| implementation(&scope, activity, definition));
         quote!(#described #own)
     });
+    let questions = questions(
+        &scope,
+        model.activities.iter().map(|it| &it.method.signature),
+    );
     quote! {
+        #questions
         #methods
         #(#items)*
         #register
     }
 }
 
-/// The user's block with a constant and, where it is implemented, a hidden function for each activity.
+/// The user's block with a constant for each activity, and the trait of the functions that are implemented.
 fn methods(
     scope: &Scope<'_>,
     model: &Model,
     definitions: &[(&Activity, Definition<'_>)],
 ) -> TokenStream {
     let mut block = model.block.clone();
-    let own: Vec<&Definition<'_>> = definitions.iter().map(|(_, it)| it).collect();
-    call_hidden(&mut block, &own);
+    let mut functions: Vec<(&Method, &Function)> = Vec::new();
+    let mut values: Vec<(&Signature, TokenStream)> = Vec::new();
     for (activity, definition) in definitions {
-        if let ImplItem::Fn(written) = &block.items[definition.method.index] {
-            let (value, function) = match model.form {
-                Form::Implemented => (
-                    definition.function(),
-                    Some(function(definition.method, written)),
-                ),
-                Form::Declared => (quote!(::core::marker::PhantomData), None),
+        let index = definition.method.index;
+        if let Item::Function(written) = &model.block.items[index] {
+            let value = match model.form {
+                Form::Implemented => {
+                    functions.push((definition.method, written.as_ref()));
+                    definition.function(scope)
+                }
+                Form::Declared => quote!(::core::marker::PhantomData),
             };
             let constant = definition.constant(scope, "Activity", &value);
             let waits = waits(model.form, activity, written);
-            block.items[definition.method.index] =
-                ImplItem::Verbatim(quote!(#constant #waits #function));
+            let signature = &definition.method.signature;
+            if model.block.repeats(&signature.ident) {
+                block.items[index] = Item::Generated(quote!(#constant #waits));
+            } else {
+                values.push((signature, quote!(#constant #waits)));
+                block.items[index] = Item::Generated(TokenStream::new());
+            }
         }
     }
-    block.into_token_stream()
+    block::demote_unreadable(&mut block, &["activity"]);
+    let values = scope.values(&model.block.attrs, &values);
+    let functions = methods_trait(scope, &functions);
+    quote!(#block #values #functions)
 }
 
 /// A constant that `#[workflow_methods]` uses where a workflow waits until the activity has heard of
 /// its cancellation: the compiler warns there if it never will.
-fn waits(form: Form, activity: &Activity, written: &ImplItemFn) -> TokenStream {
+fn waits(form: Form, activity: &Activity, written: &Function) -> TokenStream {
     let Method {
         vis,
         signature,
@@ -105,7 +121,6 @@ fn waits(form: Form, activity: &Activity, written: &ImplItemFn) -> TokenStream {
         #(#cfg)*
         #warning
         #[doc(hidden)]
-        #[allow(dead_code, non_upper_case_globals)]
         #vis const #constant: () = ();
     }
 }
@@ -121,14 +136,18 @@ fn register(scope: &Scope<'_>, definitions: &[(&Activity, Definition<'_>)]) -> T
         let (cfg, name) = (&attributes.cfg, &signature.ident);
         // What is wrong with the method's types belongs to it.
         let method = quote_spanned!(name.span()=> Self::#name);
-        quote!(#(#cfg)* registrar.add(#method);)
+        let allowed = attributes.allow_deprecated();
+        quote!(#(#cfg)* #allowed __x_registrar.add(#method);)
     });
     let items = quote! {
-        fn register(registrar: &mut #private::ActivityRegistrar<'_, Self>) {
+        fn register(__x_registrar: &mut #private::ActivityRegistrar<'_, Self>) {
             #(#additions)*
         }
     };
-    scope.implementation("Activities", &items)
+    let signatures = definitions.iter().map(|(_, it)| &it.method.signature);
+    scope
+        .with_bounds(signatures)
+        .implementation("Activities", &items)
 }
 
 /// What a caller has to know.
@@ -175,8 +194,8 @@ fn implementation(
     let returned = scope.boxed(&signature.output, "BoxFuture", "'static", &result);
     let body = if beats {
         quote! {
-            let beating = ::core::clone::Clone::clone(&context);
-            #private::auto_heartbeat(beating, #body)
+            let __x_beating = ::core::clone::Clone::clone(&__x_ctx);
+            #private::auto_heartbeat(__x_beating, #body)
         }
     } else {
         body
@@ -188,8 +207,10 @@ fn implementation(
     };
     let output = &signature.output;
     let execute = Scope::function(output, "execute", &parameters, &returned, &body);
+    let allowed = activity.method.attributes.allow_deprecated();
     quote! {
         #(#cfg)*
+        #allowed
         #head #private::ActivityFunction<#key> for #self_ty #bounds {
             #execute
         }
@@ -220,12 +241,12 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
         }
     };
     let receiver = match signature.receiver {
-        Receiver::Shared => Some(quote!(implementer)),
-        Receiver::Arc(_) => Some(own(quote!(implementer))),
+        Receiver::Shared => Some(quote!(__x_by)),
+        Receiver::Arc(_) => Some(own(quote!(__x_by))),
         Receiver::None | Receiver::Mutable | Receiver::Other => None,
     };
     let passed = context.map(|context| {
-        let variable = quote_spanned!(context.ty.span()=> context);
+        let variable = quote_spanned!(context.ty.span()=> __x_ctx);
         match context.mode {
             Mode::Value => own(variable),
             Mode::Shared | Mode::Mutable => variable,
@@ -242,8 +263,8 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
         let (implementer, context) = bindings(signature, false, false);
         quote! {
             #private::finish_with(
-                implementer,
-                context,
+                __x_by,
+                __x_ctx,
                 move |#implementer, #context| #call,
                 #result,
             )
@@ -270,12 +291,12 @@ fn bindings(
 ) -> (TokenStream, TokenStream) {
     let takes_implementer = matches!(signature.receiver, Receiver::Shared | Receiver::Arc(_));
     let implementer = if takes_implementer || keep_implementer {
-        quote!(implementer)
+        quote!(__x_by)
     } else {
         quote!(_)
     };
     let context = if signature.context().is_some() || keep_context {
-        quote!(context)
+        quote!(__x_ctx)
     } else {
         quote!(_)
     };
@@ -284,19 +305,19 @@ fn bindings(
 
 fn blocking_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
     let receiver = match signature.receiver {
-        Receiver::Shared => Some(quote!(&implementer)),
-        Receiver::Arc(_) => Some(quote!(implementer)),
+        Receiver::Shared => Some(quote!(&__x_by)),
+        Receiver::Arc(_) => Some(quote!(__x_by)),
         Receiver::None | Receiver::Mutable | Receiver::Other => None,
     };
     let context = signature
         .context()
-        .map(|context| context_argument(context, "context"));
+        .map(|context| context_argument(context, "__x_ctx"));
     let inputs = input_names(&signature.inputs)
         .into_iter()
         .map(ToTokens::into_token_stream);
     let arguments = receiver.into_iter().chain(context).chain(inputs);
-    let function = casing::hidden_function(&signature.ident);
-    let call = quote!(Self::#function(#(#arguments),*));
+    let function = scope.path(&signature.ident);
+    let call = quote!(#function(#(#arguments),*));
     let result = into_result(scope, &signature.output, Convert::Activity, &call);
     let at = signature
         .output

@@ -29,7 +29,7 @@ fn expand_form(form: Form, arguments: TokenStream, item: TokenStream) -> TokenSt
     let mut diagnostics = Diagnostics::default();
     let Some(mut model) = parse::parse(form, arguments, &item, &mut diagnostics) else {
         let mut tokens = diagnostics.into_items();
-        tokens.extend(item);
+        tokens.extend(block::without_markers(item, &["activity"]));
         return tokens;
     };
     let is_sound = check::check(&mut model, &mut diagnostics);

@@ -1,14 +1,14 @@
 //! What an `#[activities]` block says, without judging it.
 
-use syn::{Attribute, ItemImpl};
+use syn::Attribute;
 
-use crate::{options::Options, signature::Method};
+use crate::{items::Block, options::Options, signature::Method};
 
 /// One impl block.
 #[derive(Debug)]
 pub(super) struct Model {
     /// The block without our attributes.
-    pub(super) block: ItemImpl,
+    pub(super) block: Block,
     pub(super) options: Options,
     pub(super) activities: Vec<Activity>,
     pub(super) form: Form,

@@ -1,13 +1,13 @@
 //! Reads an `#[activities]` block into its model. It refuses nothing but what is no impl
 //! block, and an attribute that nobody knows.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{ImplItem, ImplItemFn, parse2};
 
 use super::model::{Activity, Form, Model};
 use crate::{
-    block, diagnostics::Diagnostics, options::Options, signature::Method, types::bind_owner,
+    block, diagnostics::Diagnostics, items::Item, options::Options, signature::Method,
+    types::bind_owner,
 };
 
 /// Reads the block and takes our attributes off it.
@@ -18,19 +18,22 @@ pub(super) fn parse(
     diagnostics: &mut Diagnostics,
 ) -> Option<Model> {
     let mut block = block::parse(form.attribute(), item, diagnostics)?;
-    if form == Form::Declared {
-        block.items.iter_mut().for_each(give_body);
-    }
     block::check_spelling(&mut block, &["activity"], diagnostics);
     let self_ty = block.self_ty.clone();
     let bounds = quote!(::core::marker::Send + ::core::marker::Sync + 'static);
     bind_owner(&mut block.generics, &bounds);
     let mut activities = Vec::new();
+    let mut plain = Vec::new();
     for (index, item) in block.items.iter_mut().enumerate() {
-        let ImplItem::Fn(function) = item else {
+        let Item::Function(function) = item else {
             continue;
         };
-        let mut ours = block::take(&mut function.attrs, &["activity"]).into_iter();
+        let mut ours = block::take(&mut function.attrs, &["activity"]);
+        if let Some((attribute, otherwise)) = block::take_conditional(function, &["activity"]) {
+            ours.push(attribute);
+            plain.push(Item::Function(Box::new(otherwise)));
+        }
+        let mut ours = ours.into_iter();
         if let Some(attribute) = ours.next() {
             activities.push(Activity {
                 method: Method::parse(index, function, &self_ty),
@@ -39,25 +42,11 @@ pub(super) fn parse(
             });
         }
     }
+    block.items.extend(plain);
     Some(Model {
         block,
         options: Options::parse(arguments),
         activities,
         form,
     })
-}
-
-/// Makes a method of `fn charge(card: Card) -> Receipt;`, whose body is nobody's.
-fn give_body(item: &mut ImplItem) {
-    let ImplItem::Verbatim(tokens) = item else {
-        return;
-    };
-    let mut declared: Vec<TokenTree> = tokens.clone().into_iter().collect();
-    if !matches!(declared.pop(), Some(TokenTree::Punct(end)) if end.as_char() == ';') {
-        return;
-    }
-    declared.push(Group::new(Delimiter::Brace, quote!(::core::unimplemented!())).into());
-    if let Ok(function) = parse2::<ImplItemFn>(declared.into_iter().collect()) {
-        *item = ImplItem::Fn(function);
-    }
 }

@@ -109,16 +109,21 @@ pub(crate) fn strip(tokens: TokenStream) -> TokenStream {
             continue;
         }
         let token = match token {
-            TokenTree::Group(group) => {
-                let mut inside = Group::new(group.delimiter(), strip(group.stream()));
-                inside.set_span(group.span());
-                TokenTree::Group(inside)
+            TokenTree::Group(group) if occurs(&group.stream()) => {
+                TokenTree::Group(strip_group(&group))
             }
             other => other,
         };
         stripped.extend([token]);
     }
     stripped
+}
+
+/// Takes every use of the attribute out of what is in a group.
+pub(super) fn strip_group(group: &Group) -> Group {
+    let mut inside = Group::new(group.delimiter(), strip(group.stream()));
+    inside.set_span(group.span());
+    inside
 }
 
 pub(super) fn is_hash(token: &TokenTree) -> bool {

@@ -13,36 +13,109 @@ mod names;
 mod rules;
 mod scan;
 
-use proc_macro2::TokenStream;
-use quote::ToTokens;
-use syn::{
-    Attribute, GenericArgument, ImplItem, ItemImpl, ItemStruct, PathArguments, Type, parse2,
-};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::{Attribute, GenericArgument, ItemStruct, Path, PathArguments, Type, spanned::Spanned};
 
 pub(crate) use self::escape::{ATTRIBUTE, strip};
 use self::{
     escape::Escape,
     names::Names,
+    rules::Certainty,
     scan::{Finding, Scanner},
 };
 use crate::{
     diagnostics::{Diagnostics, Page, warning},
+    items::{Block, Item},
     types::{last_segment, show},
 };
 
 /// Where the whole story is told.
 pub(crate) const PAGE: Page = Page("nondeterminism");
 
-/// Says what is not deterministic in the functions of a block.
-pub(crate) fn check(block: &ItemImpl, diagnostics: &mut Diagnostics) {
-    for item in &block.items {
-        if let ImplItem::Fn(function) = item {
+/// Says what is not deterministic in the functions of a block. What is only a guess becomes a warning of the compiler's,
+/// in the function, and so does a question that only the compiler can answer.
+pub(crate) fn check(block: &mut Block, krate: Option<&Path>, diagnostics: &mut Diagnostics) {
+    for item in &mut block.items {
+        if let Item::Function(function) = item
+            && !function.attrs.iter().any(is_for_tests)
+        {
             let tokens = function.to_token_stream();
             let names = Names::of(&tokens);
             for finding in Scanner::scan(&names, tokens, diagnostics) {
-                report(&finding, diagnostics);
+                match finding.certainty {
+                    Certainty::Certain => report(&finding, diagnostics),
+                    Certainty::AskType => match krate {
+                        Some(krate) => function.notes.push(question(&finding, krate)),
+                        None => report(&finding, diagnostics),
+                    },
+                    Certainty::Guess => function.notes.push(guess(&finding)),
+                }
             }
         }
+    }
+}
+
+/// `#[cfg(test)]`.
+fn is_for_tests(attribute: &Attribute) -> bool {
+    let text = attribute.meta.to_token_stream().to_string();
+    attribute.path().is_ident("cfg") && text.contains("test") && !text.contains("not")
+}
+
+/// What the compiler warns of.
+fn guess(finding: &Finding) -> TokenStream {
+    let Finding {
+        tokens,
+        name,
+        cause,
+        ..
+    } = finding;
+    let span = tokens.clone().into_iter().next().map(|token| token.span());
+    warning(
+        span.unwrap_or_else(proc_macro2::Span::call_site),
+        &format!(
+            "`{name}`, if it is not one of your own, {}",
+            cause.problem()
+        ),
+        &format!(
+            "{}; if it is your own, `#[{ATTRIBUTE}(reason = \"..\")]` on the statement",
+            cause.help()
+        ),
+        PAGE,
+    )
+}
+
+/// An error of the compiler's, if the type in the path is the one that is meant.
+fn question(finding: &Finding, krate: &Path) -> TokenStream {
+    let Finding {
+        tokens,
+        name,
+        cause,
+        ..
+    } = finding;
+    let Page(page) = PAGE;
+    let text = format!(
+        "`{name}` {}\nhelp: {}\nread: docs/errors/{page}.md",
+        cause.problem(),
+        cause.help()
+    );
+    // `Instant` of `Instant::now`.
+    let ty: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let ty: TokenStream = ty
+        .iter()
+        .take(ty.len().saturating_sub(3))
+        .cloned()
+        .collect();
+    let span = tokens.span();
+    quote_spanned! {span=>
+        const _: () = ::core::assert!(
+            !{
+                #[allow(unused_imports)]
+                use #krate::__private::NoClock as _;
+                #krate::__private::Probe::<#ty>::IS_CLOCK
+            },
+            #text
+        );
     }
 }
 
@@ -52,13 +125,19 @@ pub(crate) fn is_escape(attribute: &Attribute) -> bool {
 }
 
 /// Takes every use of the attribute out of the functions of a block.
-pub(crate) fn strip_block(block: &mut ItemImpl) {
+pub(crate) fn strip_block(block: &mut Block) {
     for item in &mut block.items {
-        let tokens = item.to_token_stream();
-        if escape::occurs(&tokens)
-            && let Ok(stripped) = parse2(strip(tokens))
-        {
-            *item = stripped;
+        match item {
+            Item::Function(function) => {
+                function.attrs.retain(|attribute| !is_escape(attribute));
+                if let Some(body) = &mut function.body
+                    && escape::occurs(&body.stream())
+                {
+                    *body = escape::strip_group(body);
+                }
+            }
+            Item::Other(tokens) => *tokens = strip(tokens.clone()),
+            Item::Unreadable(_) | Item::Generated(_) => {}
         }
     }
 }
@@ -100,6 +179,7 @@ fn report(finding: &Finding, diagnostics: &mut Diagnostics) {
         tokens,
         name,
         cause,
+        ..
     } = finding;
     diagnostics.error_with_page(
         tokens,

@@ -15,6 +15,8 @@ pub(super) struct Names {
     declared: BTreeSet<String>,
     /// Those of them that are hash maps or sets.
     unordered: BTreeSet<String>,
+    /// Variables that are made by a type's name: `let began = Instant::now()`, `let clock = Clock { .. }`.
+    made: BTreeSet<String>,
 }
 
 impl Names {
@@ -46,6 +48,11 @@ impl Names {
     /// Whether the name is a hash map or set.
     pub(super) fn is_unordered(&self, name: &str) -> bool {
         self.unordered.contains(name)
+    }
+
+    /// Whether the variable is made by naming its type, of which the path tells enough.
+    pub(super) fn is_made(&self, name: &str) -> bool {
+        self.made.contains(name)
     }
 
     fn collect(&mut self, tokens: TokenStream) {
@@ -145,6 +152,12 @@ impl Names {
         };
         if is_unordered {
             self.unordered.insert(name.clone());
+        }
+        if let [TokenTree::Punct(equals), TokenTree::Ident(first), ..] = declaration
+            && equals.as_char() == '='
+            && first.to_string().starts_with(char::is_uppercase)
+        {
+            self.made.insert(name.clone());
         }
         self.declared.insert(name);
     }

@@ -1,7 +1,10 @@
 //! What makes workflow code do something else in a replay, by the name under which it is called.
 //!
 //! Names are all that a macro has: a path as it is written, with the `use` declarations of the
-//! function around it resolved. Where one name may mean something harmless, it is not here.
+//! function around it resolved. Where one name may mean something harmless, the finding is a guess, which is
+//! a warning.
+
+use proc_macro2::{Group, TokenTree};
 
 /// Why something does not belong into a workflow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,6 +25,9 @@ pub(super) enum Cause {
     Input,
     Global,
     MapOrder,
+    Address,
+    Replay,
+    Recorded,
 }
 
 impl Cause {
@@ -44,6 +50,9 @@ impl Cause {
             Self::Input => "reads what nobody types again in a replay",
             Self::Global => "outlives the run, so a replay finds another value in it",
             Self::MapOrder => "goes through a hash map, whose order is another one in a replay",
+            Self::Address => "is an address, which is another one in a replay",
+            Self::Replay => "asks for something else in a replay than in life",
+            Self::Recorded => "is used inside of `side_effect`, which a replay does not run",
         }
     }
 
@@ -79,8 +88,26 @@ impl Cause {
             Self::Print => "write `tracing::info!(..)`, which says nothing in a replay",
             Self::Global => "keep the value in the workflow's state",
             Self::MapOrder => "use a `BTreeMap` or a `BTreeSet`",
+            Self::Address => "compare or print the value itself",
+            Self::Replay => {
+                "ask it for logs and metrics only; what is recorded comes back by itself"
+            }
+            Self::Recorded => {
+                "take what the closure needs of the context before, or call the method outside of it"
+            }
         }
     }
+}
+
+/// How sure the macro is, which sees names only.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Certainty {
+    /// Nothing else has this name.
+    Certain,
+    /// The compiler is asked whether the type before the last part of the path is the one that is meant.
+    AskType,
+    /// It may be something of the user's.
+    Guess,
 }
 
 /// Where a path has to match.
@@ -88,58 +115,64 @@ impl Cause {
 enum Rule {
     /// The path begins with this.
     Under(&'static str),
-    /// The path ends with this.
+    /// The path begins with this, whatever comes behind it in the same word.
+    Prefix(&'static str),
+    /// The path ends with this, and nothing else does.
     End(&'static str),
+    /// The path ends with this; a type or a module of the user's may have the same name.
+    Perhaps(&'static str),
+    /// The path ends with a type that the compiler knows, and one of its functions.
+    Type(&'static str),
 }
 
-use Rule::{End, Under};
+use Rule::{End, Perhaps, Prefix, Type, Under};
 
 const PATHS: &[(Rule, Cause)] = &[
     // More exact than what comes later.
-    (End("process::id"), Cause::Environment),
-    (End("thread::available_parallelism"), Cause::Environment),
-    (End("Instant::now"), Cause::Clock),
-    (End("SystemTime::now"), Cause::Clock),
+    (Perhaps("process::id"), Cause::Environment),
+    (Perhaps("thread::available_parallelism"), Cause::Environment),
+    (Type("Instant::now"), Cause::Clock),
+    (Type("SystemTime::now"), Cause::Clock),
     (End("Utc::now"), Cause::Clock),
     (End("Utc::today"), Cause::Clock),
-    (End("Local::now"), Cause::Clock),
+    (Perhaps("Local::now"), Cause::Clock),
     (End("OffsetDateTime::now_utc"), Cause::Clock),
     (End("OffsetDateTime::now_local"), Cause::Clock),
     (End("UtcDateTime::now"), Cause::Clock),
     (End("Zoned::now"), Cause::Clock),
-    (End("Timestamp::now"), Cause::Clock),
+    (Perhaps("Timestamp::now"), Cause::Clock),
     (Under("tokio::time"), Cause::Wait),
     (Under("async_std::task::sleep"), Cause::Wait),
     (Under("futures_timer"), Cause::Wait),
     (Under("async_io::Timer"), Cause::Wait),
     (Under("smol::Timer"), Cause::Wait),
-    (End("time::sleep"), Cause::Wait),
-    (End("time::sleep_until"), Cause::Wait),
-    (End("time::timeout"), Cause::Wait),
-    (End("time::timeout_at"), Cause::Wait),
-    (End("time::interval"), Cause::Wait),
-    (End("thread::sleep"), Cause::Wait),
-    (End("task::sleep"), Cause::Wait),
+    (Perhaps("time::sleep"), Cause::Wait),
+    (Perhaps("time::sleep_until"), Cause::Wait),
+    (Perhaps("time::timeout"), Cause::Wait),
+    (Perhaps("time::timeout_at"), Cause::Wait),
+    (Perhaps("time::interval"), Cause::Wait),
+    (Perhaps("thread::sleep"), Cause::Wait),
+    (Perhaps("task::sleep"), Cause::Wait),
     (Under("tokio::spawn"), Cause::Task),
     (Under("tokio::task"), Cause::Task),
     (Under("tokio::runtime"), Cause::Task),
     (Under("async_std::task"), Cause::Task),
     (Under("smol"), Cause::Task),
-    (End("task::spawn"), Cause::Task),
-    (End("task::spawn_local"), Cause::Task),
-    (End("task::spawn_blocking"), Cause::Task),
-    (End("task::block_in_place"), Cause::Task),
-    (End("task::yield_now"), Cause::Task),
-    (End("Handle::current"), Cause::Task),
-    (End("Runtime::new"), Cause::Task),
+    (Perhaps("task::spawn"), Cause::Task),
+    (Perhaps("task::spawn_local"), Cause::Task),
+    (Perhaps("task::spawn_blocking"), Cause::Task),
+    (Perhaps("task::block_in_place"), Cause::Task),
+    (Perhaps("task::yield_now"), Cause::Task),
+    (Perhaps("Handle::current"), Cause::Task),
+    (Perhaps("Runtime::new"), Cause::Task),
     (End("JoinSet::new"), Cause::Task),
-    (End("executor::block_on"), Cause::Thread),
+    (Perhaps("executor::block_on"), Cause::Thread),
     (Under("std::thread"), Cause::Thread),
     (Under("rayon"), Cause::Thread),
     (Under("crossbeam::thread"), Cause::Thread),
-    (End("thread::spawn"), Cause::Thread),
-    (End("thread::scope"), Cause::Thread),
-    (End("thread::current"), Cause::Thread),
+    (Perhaps("thread::spawn"), Cause::Thread),
+    (Perhaps("thread::scope"), Cause::Thread),
+    (Perhaps("thread::current"), Cause::Thread),
     (Under("tokio::sync"), Cause::Channel),
     (Under("std::sync::mpsc"), Cause::Channel),
     (Under("async_channel"), Cause::Channel),
@@ -147,21 +180,26 @@ const PATHS: &[(Rule, Cause)] = &[
     (Under("flume"), Cause::Channel),
     (Under("futures::channel"), Cause::Channel),
     (Under("futures_channel"), Cause::Channel),
-    (End("mpsc::channel"), Cause::Channel),
-    (End("mpsc::sync_channel"), Cause::Channel),
-    (End("mpsc::unbounded_channel"), Cause::Channel),
-    (End("oneshot::channel"), Cause::Channel),
-    (End("watch::channel"), Cause::Channel),
-    (End("broadcast::channel"), Cause::Channel),
-    (End("Notify::new"), Cause::Channel),
+    (Perhaps("mpsc::channel"), Cause::Channel),
+    (Perhaps("mpsc::sync_channel"), Cause::Channel),
+    (Perhaps("mpsc::unbounded_channel"), Cause::Channel),
+    (Perhaps("oneshot::channel"), Cause::Channel),
+    (Perhaps("watch::channel"), Cause::Channel),
+    (Perhaps("broadcast::channel"), Cause::Channel),
+    (Perhaps("Notify::new"), Cause::Channel),
     (Under("std::sync"), Cause::Lock),
     (Under("core::sync::atomic"), Cause::Lock),
     (Under("parking_lot"), Cause::Lock),
-    (Under("atomic"), Cause::Lock),
-    (End("sync::Mutex::new"), Cause::Lock),
-    (End("sync::RwLock::new"), Cause::Lock),
-    (End("RwLock::new"), Cause::Lock),
-    (End("Condvar::new"), Cause::Lock),
+    (Perhaps("AtomicU64::new"), Cause::Lock),
+    (Perhaps("AtomicUsize::new"), Cause::Lock),
+    (Perhaps("AtomicBool::new"), Cause::Lock),
+    (Under("dashmap"), Cause::Lock),
+    (End("DashMap::new"), Cause::Lock),
+    (End("DashSet::new"), Cause::Lock),
+    (Perhaps("sync::Mutex::new"), Cause::Lock),
+    (Perhaps("sync::RwLock::new"), Cause::Lock),
+    (Perhaps("RwLock::new"), Cause::Lock),
+    (Perhaps("Condvar::new"), Cause::Lock),
     (End("OnceLock::new"), Cause::Lock),
     (End("LazyLock::new"), Cause::Lock),
     (End("Ordering::Relaxed"), Cause::Lock),
@@ -177,6 +215,8 @@ const PATHS: &[(Rule, Cause)] = &[
     (End("OsRng"), Cause::Chance),
     (End("ThreadRng"), Cause::Chance),
     (End("RandomState::new"), Cause::Chance),
+    (End("RandomState::default"), Cause::Chance),
+    (Under("nanoid"), Cause::Chance),
     (End("Uuid::new_v4"), Cause::Chance),
     (End("Uuid::new_v1"), Cause::Chance),
     (End("Uuid::new_v6"), Cause::Chance),
@@ -186,46 +226,65 @@ const PATHS: &[(Rule, Cause)] = &[
     (End("Uuid::now_v7"), Cause::Chance),
     (End("Ulid::new"), Cause::Chance),
     (Under("std::env"), Cause::Environment),
-    (End("env::var"), Cause::Environment),
-    (End("env::var_os"), Cause::Environment),
-    (End("env::vars"), Cause::Environment),
-    (End("env::args"), Cause::Environment),
-    (End("env::current_dir"), Cause::Environment),
-    (End("env::temp_dir"), Cause::Environment),
-    (End("hostname::get"), Cause::Environment),
+    (Under("num_cpus"), Cause::Environment),
+    (Perhaps("env::var"), Cause::Environment),
+    (Perhaps("env::var_os"), Cause::Environment),
+    (Perhaps("env::vars"), Cause::Environment),
+    (Perhaps("env::args"), Cause::Environment),
+    (Perhaps("env::current_dir"), Cause::Environment),
+    (Perhaps("env::temp_dir"), Cause::Environment),
+    (Perhaps("hostname::get"), Cause::Environment),
     (Under("std::fs"), Cause::File),
     (Under("tokio::fs"), Cause::File),
     (Under("tokio::io"), Cause::Input),
-    (Under("fs"), Cause::File),
-    (End("File::open"), Cause::File),
-    (End("File::create"), Cause::File),
-    (End("OpenOptions::new"), Cause::File),
+    (Perhaps("fs::read"), Cause::File),
+    (Perhaps("fs::read_to_string"), Cause::File),
+    (Perhaps("fs::read_dir"), Cause::File),
+    (Perhaps("fs::write"), Cause::File),
+    (Perhaps("fs::remove_file"), Cause::File),
+    (Perhaps("fs::create_dir_all"), Cause::File),
+    (Perhaps("fs::metadata"), Cause::File),
+    (Perhaps("fs::copy"), Cause::File),
+    (Perhaps("fs::rename"), Cause::File),
+    (Perhaps("File::open"), Cause::File),
+    (Perhaps("File::create"), Cause::File),
+    (Perhaps("OpenOptions::new"), Cause::File),
     (Under("std::net"), Cause::Network),
     (Under("std::os"), Cause::Network),
     (Under("tokio::net"), Cause::Network),
-    (Under("reqwest"), Cause::Network),
+    (Under("reqwest::get"), Cause::Network),
+    (Under("reqwest::blocking"), Cause::Network),
+    (Under("reqwest::Client"), Cause::Network),
+    (Under("reqwest::ClientBuilder"), Cause::Network),
+    (Under("diesel"), Cause::Network),
+    (Under("kafka"), Cause::Network),
+    (Under("rdkafka"), Cause::Network),
+    (Under("mongodb"), Cause::Network),
+    (Prefix("aws_sdk_"), Cause::Network),
+    (Perhaps("Client::connect"), Cause::Network),
+    (Perhaps("reqwest::Client::new"), Cause::Network),
     (Under("ureq"), Cause::Network),
     (Under("hyper"), Cause::Network),
     (Under("sqlx"), Cause::Network),
     (Under("redis"), Cause::Network),
     (Under("tonic"), Cause::Network),
-    (End("TcpStream::connect"), Cause::Network),
-    (End("TcpListener::bind"), Cause::Network),
-    (End("UdpSocket::bind"), Cause::Network),
-    (End("lookup_host"), Cause::Network),
+    (Perhaps("TcpStream::connect"), Cause::Network),
+    (Perhaps("TcpListener::bind"), Cause::Network),
+    (Perhaps("UdpSocket::bind"), Cause::Network),
+    (Perhaps("lookup_host"), Cause::Network),
     (Under("std::process"), Cause::Process),
     (Under("tokio::process"), Cause::Process),
     (Under("tokio::signal"), Cause::Process),
-    (End("process::exit"), Cause::Process),
-    (End("process::abort"), Cause::Process),
-    (End("process::Command::new"), Cause::Process),
+    (Perhaps("process::exit"), Cause::Process),
+    (Perhaps("process::abort"), Cause::Process),
+    (Perhaps("process::Command::new"), Cause::Process),
     (Under("std::io::stdin"), Cause::Input),
     (Under("std::io::read_to_string"), Cause::Input),
-    (End("io::stdin"), Cause::Input),
+    (Perhaps("io::stdin"), Cause::Input),
     (Under("std::io::stdout"), Cause::Print),
     (Under("std::io::stderr"), Cause::Print),
-    (End("io::stdout"), Cause::Print),
-    (End("io::stderr"), Cause::Print),
+    (Perhaps("io::stdout"), Cause::Print),
+    (Perhaps("io::stderr"), Cause::Print),
 ];
 
 /// Under a path of [`PATHS`], but the same in every replay.
@@ -247,11 +306,23 @@ const HARMLESS: &[&str] = &[
     "std::sync::Arc",
     "std::sync::Weak",
     "tokio::time::Duration",
+    "hyper::HeaderMap",
+    "hyper::Method",
+    "hyper::StatusCode",
+    "hyper::Uri",
+    "hyper::http",
+    "redis::Value",
+    "sqlx::types",
+    "tonic::Code",
+    "tonic::Request",
+    "tonic::Response",
+    "tonic::Status",
 ];
 
 /// Functions that everybody knows, called by their name alone.
 const FUNCTIONS: &[(&str, Cause)] = &[
     ("block_on", Cause::Thread),
+    ("random", Cause::Chance),
     ("sleep", Cause::Wait),
     ("sleep_until", Cause::Wait),
     ("spawn", Cause::Task),
@@ -277,23 +348,53 @@ const MACROS: &[(&str, Cause)] = &[
     ("println", Cause::Print),
     ("thread_local", Cause::Global),
     ("lazy_static", Cause::Global),
+    ("nanoid", Cause::Chance),
+    ("nanoid::nanoid", Cause::Chance),
 ];
+
+/// Macros that run nothing of what is in them.
+const TEXTS: &[&str] = &["stringify", "std::stringify", "core::stringify"];
 
 /// Methods that change a static, whatever it is; its name tells that it is one.
 const METHODS_OF_STATICS: &[&str] = &[
+    "acquire",
     "borrow_mut",
+    "clear",
+    "entry",
+    "get_mut",
     "get_or_init",
+    "insert",
+    "load",
     "lock",
+    "push",
     "read",
+    "remove",
     "replace",
     "set",
+    "store",
     "swap",
     "take",
+    "try_acquire",
     "try_lock",
     "with",
     "with_borrow",
     "with_borrow_mut",
     "write",
+];
+
+/// Methods without arguments that ask the machine, if they are those of a path, a clock or an address.
+const METHODS: &[(&str, Cause)] = &[
+    ("canonicalize", Cause::File),
+    ("elapsed", Cause::Clock),
+    ("exists", Cause::File),
+    ("is_dir", Cause::File),
+    ("is_file", Cause::File),
+    ("is_symlink", Cause::File),
+    ("read_dir", Cause::File),
+    ("read_link", Cause::File),
+    ("symlink_metadata", Cause::File),
+    ("to_socket_addrs", Cause::Network),
+    ("try_exists", Cause::File),
 ];
 
 /// Methods that go through a hash map or set in its order.
@@ -319,16 +420,31 @@ const ITERATIONS: &[&str] = &[
 const ORDERLESS: &[&str] = &[
     "BTreeMap",
     "BTreeSet",
+    "HashMap",
+    "HashSet",
     "all",
     "any",
     "count",
+    "is_disjoint",
+    "is_empty",
     "is_subset",
+    "is_superset",
     "len",
     "max",
+    "max_by",
+    "max_by_key",
     "min",
+    "min_by",
+    "min_by_key",
+    "product",
     "sorted",
     "sorted_by",
+    "sorted_by_cached_key",
     "sorted_by_key",
+    "sorted_unstable",
+    "sorted_unstable_by",
+    "sorted_unstable_by_key",
+    "sum",
 ];
 
 /// Methods whose argument is recorded, so that a replay does not run it.
@@ -344,31 +460,84 @@ const NAMING: &[&str] = &[
     "step",
 ];
 
-/// Whether a path is known to be different in a replay.
-pub(super) fn path(segments: &[String], is_call: bool) -> Option<Cause> {
+/// Whether a path is known to be different in a replay, and how surely.
+pub(super) fn path(segments: &[String], is_call: bool) -> Option<(Cause, Certainty)> {
     let text = segments.join("::");
     if let [name] = segments {
-        return FUNCTIONS
+        let function = FUNCTIONS
             .iter()
-            .find(|(function, _)| is_call && name == function)
-            .map(|(_, cause)| *cause)
-            .or_else(|| {
-                PATHS
-                    .iter()
-                    .find(|(rule, _)| matches!(rule, End(end) if *end == text))
-                    .map(|(_, cause)| *cause)
-            });
+            .find(|(function, _)| is_call && name == function);
+        let certainty = if name == "thread_rng" {
+            Certainty::Certain
+        } else {
+            Certainty::Guess
+        };
+        return function.map(|(_, cause)| (*cause, certainty)).or_else(|| {
+            let whole = PATHS
+                .iter()
+                .find(|(rule, _)| matches!(rule, End(end) if *end == text));
+            whole.map(|(_, cause)| (*cause, Certainty::Certain))
+        });
     }
-    // An error is a value like any other.
-    let is_value = text.contains("::error::") || text.ends_with("Error");
+    // An error is a value like any other, and a type that is only named does nothing.
+    let is_named = segments
+        .last()
+        .is_some_and(|last| last.starts_with(char::is_uppercase));
+    let is_value = text.contains("::error::") || text.ends_with("Error") || (is_named && !is_call);
     let is_harmless = is_value || HARMLESS.iter().any(|harmless| is_under(&text, harmless));
-    PATHS
+    let known = ["std", "core", "tokio", "async_std", "futures", "smol"];
+    let is_known = segments
+        .first()
+        .is_some_and(|first| known.contains(&first.as_str()));
+    PATHS.iter().find_map(|(rule, cause)| {
+        let certainty = match rule {
+            Under(start) if !is_harmless && is_under(&text, start) => Certainty::Certain,
+            Prefix(start) if !is_harmless && text.starts_with(start) => Certainty::Certain,
+            End(end) if is_end(&text, end) => Certainty::Certain,
+            Perhaps(end) | Type(end) if is_known && is_end(&text, end) => Certainty::Certain,
+            Perhaps(end) if is_end(&text, end) => Certainty::Guess,
+            Type(end) if is_end(&text, end) => Certainty::AskType,
+            Under(_) | Prefix(_) | End(_) | Perhaps(_) | Type(_) => return None,
+        };
+        Some((*cause, certainty))
+    })
+}
+
+/// Whether a function of this name, called alone, is used as the one that everybody knows: awaited, given a future, or
+/// asked for a type.
+pub(super) fn is_used_so(name: &str, arguments: Option<&Group>, call: &[TokenTree]) -> bool {
+    let first = arguments.and_then(|group| group.stream().into_iter().next());
+    match name {
+        "sleep" | "sleep_until" | "timeout" => match call {
+            [
+                TokenTree::Group(_),
+                TokenTree::Punct(dot),
+                TokenTree::Ident(awaited),
+                ..,
+            ] => dot.as_char() == '.' && awaited == "await",
+            // A branch of `select!`.
+            [TokenTree::Group(_), TokenTree::Punct(arrow), ..] => arrow.as_char() == '=',
+            _ => false,
+        },
+        "spawn" | "spawn_blocking" | "spawn_local" | "block_on" => {
+            first.is_some_and(|first| !matches!(first, TokenTree::Literal(_)))
+        }
+        "random" => first.is_none(),
+        _ => true,
+    }
+}
+
+/// Whether a method without arguments asks the machine, if it is the one that everybody knows.
+pub(super) fn method(name: &str) -> Option<Cause> {
+    METHODS
         .iter()
-        .find(|(rule, _)| match rule {
-            Under(start) => !is_harmless && is_under(&text, start),
-            End(end) => is_end(&text, end),
-        })
+        .find(|(method, _)| *method == name)
         .map(|(_, cause)| *cause)
+}
+
+/// Whether a macro makes a text of what is in it.
+pub(super) fn is_text(segments: &[String]) -> bool {
+    TEXTS.contains(&segments.join("::").as_str())
 }
 
 /// Whether a macro is known to be different in a replay.

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use super::{
     escape::{Escape, is_hash},
     names::Names,
-    rules::{self, Cause},
+    rules::{self, Cause, Certainty},
 };
 use crate::diagnostics::Diagnostics;
 
@@ -18,6 +18,7 @@ pub(super) struct Finding {
     /// As it is written.
     pub(super) name: String,
     pub(super) cause: Cause,
+    pub(super) certainty: Certainty,
 }
 
 /// The walk through one function.
@@ -70,7 +71,18 @@ impl<'a> Scanner<'a> {
             }
             token if is_hash(token) => self.attribute(tokens, index),
             TokenTree::Ident(ident) => self.ident(ident, tokens, index),
-            TokenTree::Punct(_) | TokenTree::Literal(_) => index + 1,
+            TokenTree::Literal(literal) => {
+                if literal.to_string().contains(":p}") {
+                    let name = "{:p}";
+                    self.find(
+                        TokenTree::from(literal.clone()).into(),
+                        name,
+                        Cause::Address,
+                    );
+                }
+                index + 1
+            }
+            TokenTree::Punct(_) => index + 1,
         }
     }
 
@@ -122,9 +134,21 @@ impl<'a> Scanner<'a> {
             }
             // What is declared here is not called here.
             "fn" => return index + 2,
+            "as" if is_punct(tokens.get(index + 1), '*') => {
+                self.find(
+                    TokenTree::from(ident.clone()).into(),
+                    "as *",
+                    Cause::Address,
+                );
+                return index + 1;
+            }
+            "if" | "while" | "match" => {
+                self.condition(&tokens[index + 1..]);
+                return index + 1;
+            }
             "let" | "mut" | "ref" | "as" | "impl" | "dyn" | "where" | "async" | "await"
-            | "move" | "return" | "if" | "else" | "match" | "for" | "while" | "loop" | "break"
-            | "continue" | "pub" | "unsafe" | "const" | "struct" | "enum" | "trait" => {
+            | "move" | "return" | "else" | "for" | "loop" | "break" | "continue" | "pub"
+            | "unsafe" | "const" | "struct" | "enum" | "trait" => {
                 return index + 1;
             }
             _ => {}
@@ -143,6 +167,9 @@ impl<'a> Scanner<'a> {
         let next = tokens.get(path.end);
         let is_macro =
             is_punct(next, '!') && matches!(tokens.get(path.end + 1), Some(TokenTree::Group(_)));
+        if is_macro && rules::is_text(&resolved) {
+            return path.end + 2;
+        }
         if is_macro {
             if let Some(cause) = rules::macro_(&resolved) {
                 self.find(path.tokens.clone(), &format!("{name}!"), cause);
@@ -157,8 +184,21 @@ impl<'a> Scanner<'a> {
             }
             _ => None,
         };
-        if let Some(cause) = rules::path(&resolved, arguments.is_some()) {
-            self.find(path.tokens.clone(), &name, cause);
+        if path.segments.len() == 1 && is_static(&name) && is_assigned(&tokens[path.end..]) {
+            self.find(path.tokens.clone(), &name, Cause::Global);
+        } else if let Some((cause, certainty)) = rules::path(&resolved, arguments.is_some()) {
+            // A function that is given the context is one of the user's.
+            let takes_context = arguments.is_some_and(mentions_context);
+            let is_used_so =
+                path.segments.len() > 1 || rules::is_used_so(&name, arguments, &tokens[path.end..]);
+            if certainty != Certainty::Guess || (!takes_context && is_used_so) {
+                self.findings.push(Finding {
+                    tokens: path.tokens.clone(),
+                    name,
+                    cause,
+                    certainty,
+                });
+            }
         } else if is_command(path, tokens) {
             self.find(path.tokens.clone(), &name, Cause::Process);
         }
@@ -169,6 +209,14 @@ impl<'a> Scanner<'a> {
         let name = method.to_string();
         let after = index + 1;
         if rules::is_recorded(&name) {
+            let receiver = index.checked_sub(2).map(|before| &tokens[before]);
+            if let (Some(TokenTree::Ident(context)), Some(TokenTree::Group(arguments))) =
+                (receiver, tokens.get(after))
+                && let Some(used) = asks(arguments, &context.to_string())
+            {
+                let text = used.to_string();
+                self.find(TokenTree::from(used).into(), &text, Cause::Recorded);
+            }
             return after + 1;
         }
         if rules::is_naming(&name)
@@ -185,11 +233,34 @@ impl<'a> Scanner<'a> {
             Some(TokenTree::Group(arguments)) => Some(arguments),
             _ => None,
         };
-        if name == "elapsed" && arguments.is_some_and(|group| group.stream().is_empty()) {
+        if let Some(cause) = rules::method(&name)
+            && arguments.is_some_and(|group| group.stream().is_empty())
+        {
+            let certainty = if name == "to_socket_addrs" || mentions_std_type(tokens, index) {
+                Certainty::Certain
+            } else {
+                Certainty::Guess
+            };
+            let is_made = matches!(
+                index.checked_sub(2).map(|before| &tokens[before]),
+                Some(TokenTree::Ident(receiver)) if self.names.is_made(&receiver.to_string())
+            );
+            // The name of its type was looked at where it was made.
+            if certainty == Certainty::Certain || !is_made {
+                self.findings.push(Finding {
+                    tokens: TokenTree::from(method.clone()).into(),
+                    name,
+                    cause,
+                    certainty,
+                });
+            }
+            return after;
+        }
+        if name == "addr" && calls_before(tokens, index, &["as_ptr", "as_mut_ptr"]) {
             self.find(
                 TokenTree::from(method.clone()).into(),
-                "elapsed",
-                Cause::Clock,
+                "addr",
+                Cause::Address,
             );
             return after;
         }
@@ -203,6 +274,7 @@ impl<'a> Scanner<'a> {
             && rules::is_iteration(&name)
             && self.names.is_unordered(&name_of_receiver)
             && !later_without_order(&tokens[after..])
+            && !makes_order(tokens, index)
         {
             self.find(
                 TokenTree::from(method.clone()).into(),
@@ -236,11 +308,32 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// `if ctx.is_replaying() { .. }`, whose body asks for something.
+    fn condition(&mut self, tokens: &[TokenTree]) {
+        let is_body = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+        let Some(end) = tokens.iter().position(is_body) else {
+            return;
+        };
+        let asks = tokens[..end].iter().find_map(|token| match token {
+            TokenTree::Ident(word) if word == "is_replaying" => Some(word.clone()),
+            _ => None,
+        });
+        let TokenTree::Group(body) = &tokens[end] else {
+            return;
+        };
+        if let Some(asks) = asks
+            && mention(body, "await").is_some()
+        {
+            self.find(TokenTree::from(asks).into(), "is_replaying", Cause::Replay);
+        }
+    }
+
     fn find(&mut self, tokens: TokenStream, name: &str, cause: Cause) {
         self.findings.push(Finding {
             tokens,
             name: name.to_owned(),
             cause,
+            certainty: Certainty::Certain,
         });
     }
 }
@@ -340,6 +433,127 @@ fn is_command(path: &Written, tokens: &[TokenTree]) -> bool {
                 matches!(token, TokenTree::Ident(method)
                     if method == "output" || method == "status" || method == "spawn")
             })
+}
+
+/// The first mention of a word in a group.
+fn mention(group: &Group, word: &str) -> Option<Ident> {
+    group.stream().into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == word => Some(ident),
+        TokenTree::Group(group) => mention(&group, word),
+        TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => None,
+    })
+}
+
+/// Where something is asked of a context, but for the state, which a replay has as well.
+fn asks(group: &Group, context: &str) -> Option<Ident> {
+    let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
+    tokens.iter().enumerate().find_map(|(index, token)| match token {
+        TokenTree::Ident(ident) if ident == context => {
+            let looks = matches!(tokens.get(index + 2), Some(TokenTree::Ident(method)) if method == "state");
+            (!looks).then(|| ident.clone())
+        }
+        TokenTree::Group(group) => asks(group, context),
+        TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => None,
+    })
+}
+
+fn mentions_context(arguments: &Group) -> bool {
+    ["ctx", "context", "cx"]
+        .iter()
+        .any(|name| mention(arguments, name).is_some())
+}
+
+/// Whether a static is assigned to: `COUNT = 5`, `COUNT += 1`.
+fn is_assigned(rest: &[TokenTree]) -> bool {
+    match rest {
+        [TokenTree::Punct(first), next, ..] if first.as_char() == '=' => {
+            !is_punct(Some(next), '=') && !is_punct(Some(next), '>')
+        }
+        [TokenTree::Punct(first), TokenTree::Punct(next), ..] => {
+            "+-*/%|&^".contains(first.as_char()) && next.as_char() == '='
+        }
+        _ => false,
+    }
+}
+
+/// Where the statement begins that a token belongs to.
+fn start_of_statement(tokens: &[TokenTree], index: usize) -> usize {
+    let before = tokens[..index].iter().rposition(|token| {
+        is_punct(Some(token), ';')
+            || matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
+    });
+    before.map_or(0, |before| before + 1)
+}
+
+/// Whether the expression before a method names a type of the standard library that the method is one of, or the
+/// time of a workflow, which is one.
+fn mentions_std_type(tokens: &[TokenTree], index: usize) -> bool {
+    let words = ["Instant", "Path", "PathBuf", "SystemTime"];
+    let expression = &tokens[start_of_statement(tokens, index)..index];
+    let names_type = expression
+        .iter()
+        .any(|token| matches!(token, TokenTree::Ident(word) if words.iter().any(|it| word == it)));
+    names_type
+        || matches!(
+            expression,
+            [.., TokenTree::Ident(context), TokenTree::Punct(_), TokenTree::Ident(now), TokenTree::Group(_), TokenTree::Punct(_)]
+                if now == "now" && (context == "ctx" || context == "context")
+        )
+}
+
+/// Whether one of these methods is called right before: `value.as_ptr().addr()`.
+fn calls_before(tokens: &[TokenTree], index: usize, methods: &[&str]) -> bool {
+    matches!(
+        &tokens[..index],
+        [.., TokenTree::Ident(method), TokenTree::Group(_), TokenTree::Punct(_)]
+            if methods.iter().any(|name| method == name)
+    )
+}
+
+/// Whether the statement puts what it goes through into an order: it says that it makes a type which has one, or what
+/// it makes is sorted first of all.
+fn makes_order(tokens: &[TokenTree], index: usize) -> bool {
+    let statement = &tokens[start_of_statement(tokens, index)..];
+    let [TokenTree::Ident(keyword), rest @ ..] = statement else {
+        return false;
+    };
+    if keyword != "let" {
+        return false;
+    }
+    let declared = rest
+        .iter()
+        .take_while(|token| !is_punct(Some(token), '='))
+        .filter_map(|token| match token {
+            TokenTree::Ident(word) if word != "mut" => Some(word.to_string()),
+            _ => None,
+        });
+    let declared: Vec<String> = declared.collect();
+    if declared
+        .iter()
+        .skip(1)
+        .any(|word| word != "Vec" && rules::is_orderless(word))
+    {
+        return true;
+    }
+    let Some(name) = declared.first() else {
+        return false;
+    };
+    let end = statement
+        .iter()
+        .position(|token| is_punct(Some(token), ';'));
+    let after = &statement[end.unwrap_or(statement.len())..];
+    let used = after.iter().position(|token| match token {
+        TokenTree::Ident(word) => word == name,
+        TokenTree::Group(group) => mention(group, name).is_some(),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    });
+    used.is_some_and(|used| {
+        matches!(
+            &after[used + 1..],
+            [TokenTree::Punct(dot), TokenTree::Ident(method), ..]
+                if dot.as_char() == '.' && method.to_string().starts_with("sort")
+        )
+    })
 }
 
 /// Whether the rest of the expression does not depend on the order.

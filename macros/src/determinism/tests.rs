@@ -1,24 +1,35 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{File, Item, ItemImpl, parse_quote, parse_str};
+use syn::{File, parse_str};
 
 use super::check;
-use crate::diagnostics::Diagnostics;
+use crate::{
+    diagnostics::Diagnostics,
+    items::{Block, Item},
+};
 
+/// The first lines of all errors and warnings.
 fn errors(function: &TokenStream) -> Vec<String> {
-    let block: ItemImpl = parse_quote!(impl Flow { #function });
+    let mut block = Block::read(&quote!(impl Flow { #function })).expect("it is a block");
     let mut diagnostics = Diagnostics::default();
-    check(&block, &mut diagnostics);
-    diagnostics
-        .into_items()
-        .to_string()
-        .split("compile_error !")
-        .skip(1)
-        .map(|error| {
-            let error = error.trim_start_matches([' ', '{', '(', '"']);
-            error.split("\\n").next().unwrap_or_default().to_owned()
-        })
-        .collect()
+    check(&mut block, None, &mut diagnostics);
+    let mut said: Vec<String> = texts(&diagnostics.into_items().to_string(), "compile_error !");
+    for item in &block.items {
+        if let Item::Function(function) = item {
+            for note in &function.notes {
+                said.extend(texts(&note.to_string(), "note ="));
+            }
+        }
+    }
+    said
+}
+
+fn texts(tokens: &str, before: &str) -> Vec<String> {
+    let texts = tokens.split(before).skip(1).map(|error| {
+        let error = error.trim_start_matches([' ', '{', '(', '"']);
+        error.split("\\n").next().unwrap_or_default().to_owned()
+    });
+    texts.collect()
 }
 
 #[track_caller]
@@ -44,7 +55,9 @@ fn the_macro_finds_the_samples_that_say_so() {
     let samples: File = parse_str(text).expect("the samples compile elsewhere");
     let mut count = 0;
     for item in samples.items {
-        let Item::Fn(sample) = item else { continue };
+        let syn::Item::Fn(sample) = item else {
+            continue;
+        };
         let says = sample.attrs[0].to_token_stream().to_string();
         let is_expected = says.contains("compile time |");
         assert!(is_expected || says.contains("- |"), "{says}");
@@ -99,6 +112,119 @@ fn what_is_the_same_in_every_replay_is_fine() {
         let text: &'static str = "static";
         tracing::info!("said once: {text}");
     });
+}
+
+#[test]
+fn what_depends_on_no_order_is_fine() {
+    assert_fine(&quote! {
+        let known: HashMap<u32, u32> = HashMap::new();
+        let sorted: BTreeMap<u32, u32> = known.into_iter().collect();
+        let all: u32 = known.values().sum();
+        let most = known.values().copied().max();
+        let any = known.iter().any(|(_, rate)| *rate > 5);
+        let mut names: Vec<u32> = known.keys().copied().collect();
+        names.sort_unstable();
+        let mut rates = known.into_values().collect::<Vec<_>>();
+        rates.sort();
+        let again: HashSet<u32> = known.into_keys().collect();
+    });
+    assert_found(
+        &quote! {
+            let known: HashMap<u32, u32> = HashMap::new();
+            let names: Vec<u32> = known.keys().copied().collect();
+            first(&names);
+        },
+        "known.keys",
+    );
+    assert_found(
+        &quote! {
+            let known: HashMap<u32, u32> = HashMap::new();
+            let mut names: Vec<u32> = known.keys().copied().collect();
+            first(&names);
+            names.sort();
+        },
+        "known.keys",
+    );
+}
+
+#[test]
+fn what_is_only_named_or_a_text_is_fine() {
+    assert_fine(&quote! {
+        let address = reqwest::Url::parse("http://localhost")?;
+        let fine = reqwest::StatusCode::OK.as_u16();
+        let method = reqwest::Method::GET;
+        let pool: Option<sqlx::PgPool> = None;
+        let text = stringify!(std::time::Instant::now());
+        let text = "Instant::now()";
+        sleep(ctx, 5).await?;
+        timeout(5);
+        spawn(1);
+        let clock = Clock { time: 5 };
+        let waited = clock.elapsed();
+        if !ctx.is_replaying() { tracing::info!("once"); }
+    });
+    let helper = quote! {
+        #[cfg(test)]
+        fn helper() -> std::time::Instant { std::time::Instant::now() }
+    };
+    assert_eq!(errors(&helper), [""; 0]);
+}
+
+#[test]
+fn names_that_show_it_are_found() {
+    for (body, what) in [
+        (quote!(let a: u64 = random();), "random"),
+        (
+            quote!(let a = RandomState::default();),
+            "RandomState::default",
+        ),
+        (
+            quote!(unsafe {
+                COUNT += 1;
+            }),
+            "COUNT",
+        ),
+        (quote!(let a = COUNT.load(order);), "COUNT"),
+        (quote!(let a = SEEN.insert(5);), "SEEN"),
+        (quote!(let a = LIMIT.acquire().await;), "LIMIT"),
+        (
+            quote!(let a = dashmap::DashMap::<u8, u8>::new();),
+            "dashmap::DashMap::new",
+        ),
+        (quote!(let a = format!("{:p}", &b);), "{:p}"),
+        (quote!(let a = &b as *const u8;), "as *"),
+        (quote!(let a = b.as_ptr().addr();), "addr"),
+        (
+            quote!(if ctx.is_replaying() {
+                ctx.sleep(limit).await?;
+            }),
+            "is_replaying",
+        ),
+        (
+            quote!(let a = Client::connect("memory:").await?;),
+            "Client::connect",
+        ),
+        (quote!(let a = Path::new("a").exists();), "exists"),
+        (quote!(let a = "a:1".to_socket_addrs()?;), "to_socket_addrs"),
+        (quote!(let a = num_cpus::get();), "num_cpus::get"),
+        (quote!(let a = nanoid!();), "nanoid!"),
+        (
+            quote!(let a = diesel::insert_into(b).execute(c);),
+            "diesel::insert_into",
+        ),
+        (
+            quote!(let a = aws_sdk_s3::Client::new(&b);),
+            "aws_sdk_s3::Client::new",
+        ),
+        (quote!(let a = rdkafka::util::now();), "rdkafka::util::now"),
+        (
+            quote!(let a = ctx.side_effect(|| ctx.random_u64())?;),
+            "ctx",
+        ),
+        (quote!(let a = ctx.now().elapsed();), "elapsed"),
+    ] {
+        assert_found(&body, what);
+    }
 }
 
 #[test]

@@ -14,7 +14,6 @@ use syn::{
 };
 
 use super::parse::{Branch, Select, always_matches, is_binding};
-use crate::diagnostics::Diagnostics;
 
 /// The names of one branch in the expansion.
 struct Names {
@@ -22,12 +21,6 @@ struct Names {
     future: Ident,
     variant: Ident,
     parameter: Ident,
-}
-
-/// Errors in the place of an expression; the type of it fits everywhere.
-pub(super) fn errors(diagnostics: Diagnostics) -> TokenStream {
-    let errors = diagnostics.into_items();
-    quote!({ #errors; ::core::unreachable!() })
 }
 
 /// Expands branches that could be read.
@@ -81,13 +74,13 @@ pub(super) fn expand(select: &Select) -> TokenStream {
             Disabled,
         }
         #(#conditions)*
-        let output = match (#(#futures,)*) {
+        let __x_output = match (#(#futures,)*) {
             (#(#bindings,)*) => {
                 #(#pins)*
-                ::core::future::poll_fn(|context| {
-                    let mut is_pending = false;
+                ::core::future::poll_fn(|__x_context| {
+                    let mut __x_is_pending = false;
                     #(#polls)*
-                    if is_pending {
+                    if __x_is_pending {
                         ::core::task::Poll::Pending
                     } else {
                         ::core::task::Poll::Ready(__x_Output::Disabled)
@@ -97,7 +90,7 @@ pub(super) fn expand(select: &Select) -> TokenStream {
             }
         };
         #[allow(unreachable_patterns)]
-        match output {
+        match __x_output {
             #(#arms)*
             __x_Output::Disabled => #otherwise,
             #rest
@@ -130,7 +123,7 @@ fn poll(branch: &Branch, names: &Names) -> TokenStream {
     } = names;
     let mixed = Span::mixed_site();
     let give = quote_spanned! {mixed=>
-        return ::core::task::Poll::Ready(__x_Output::#variant(output));
+        return ::core::task::Poll::Ready(__x_Output::#variant(__x_output));
     };
     let pattern = without_bindings(&branch.pattern);
     let accept = if always_matches(&branch.pattern) {
@@ -138,7 +131,7 @@ fn poll(branch: &Branch, names: &Names) -> TokenStream {
     } else {
         quote_spanned! {mixed=>
             #[allow(unreachable_patterns)]
-            match output {
+            match __x_output {
                 #pattern => { #give }
                 _ => {}
             }
@@ -147,23 +140,23 @@ fn poll(branch: &Branch, names: &Names) -> TokenStream {
     let located = mixed.located_at(branch.future.span());
     let future = Ident::new(&future.to_string(), located);
     let poll = |pinned: TokenStream| {
-        let poll = quote_spanned!(located=> ::core::future::Future::poll(#pinned, context));
+        let poll = quote_spanned!(located=> ::core::future::Future::poll(#pinned, __x_context));
         quote_spanned! {mixed=>
             match #poll {
-                ::core::task::Poll::Ready(output) => {
+                ::core::task::Poll::Ready(__x_output) => {
                     #enabled = false;
                     #accept
                 }
-                ::core::task::Poll::Pending => is_pending = true,
+                ::core::task::Poll::Pending => __x_is_pending = true,
             }
         }
     };
     let poll = if branch.condition.is_none() {
         poll(quote_spanned!(located=> #future.as_mut()))
     } else {
-        let poll = poll(quote_spanned!(located=> future));
+        let poll = poll(quote_spanned!(located=> __x_future));
         quote_spanned! {mixed=>
-            if let ::core::option::Option::Some(future) = #future.as_mut().as_pin_mut() {
+            if let ::core::option::Option::Some(__x_future) = #future.as_mut().as_pin_mut() {
                 #poll
             }
         }
@@ -212,8 +205,8 @@ impl Names {
     fn new(index: usize) -> Self {
         let mixed = Span::mixed_site();
         Self {
-            enabled: format_ident!("enabled_{index}", span = mixed),
-            future: format_ident!("future_{index}", span = mixed),
+            enabled: format_ident!("__x_enabled_{index}", span = mixed),
+            future: format_ident!("__x_future_{index}", span = mixed),
             variant: format_ident!("Branch{index}", span = mixed),
             parameter: format_ident!("T{index}", span = mixed),
         }

@@ -1,14 +1,15 @@
 //! Reads the branches of a `select!`.
 //!
-//! A branch that cannot be read is reported and skipped, so that the next one is looked at too.
+//! A branch that cannot be read is reported, and the error stands in for it, so that the next one is looked at too.
 
 use proc_macro2::{Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Block, Expr, ExprBlock, ExprLit, Lit, Pat, Token,
+    Attribute, Expr, ExprLit, Lit, Pat, Token,
     ext::IdentExt,
     parse::{ParseStream, Parser},
-    parse2,
+    parse_quote, parse2,
+    punctuated::Punctuated,
     token::Brace,
 };
 
@@ -41,8 +42,9 @@ struct Head {
     condition: Option<Expr>,
 }
 
-/// Reads all branches, or says everything that is wrong with them.
-pub(super) fn parse(tokens: TokenStream) -> Result<Select, Diagnostics> {
+/// Reads all branches, and says everything that is wrong with them: an error stands in for what cannot be read,
+/// so that the rest is still checked and completed.
+pub(super) fn parse(tokens: TokenStream) -> (Select, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let mut select = Select::default();
     let is_empty = tokens.is_empty();
@@ -68,28 +70,30 @@ pub(super) fn parse(tokens: TokenStream) -> Result<Select, Diagnostics> {
                 }
             } else {
                 let (head, arrow) = until_arrow(input)?;
-                let heads = read_heads(head, arrow, &mut diagnostics);
-                if let Some(arrow) = arrow
-                    && let Some(handler) = handler(input, arrow, &mut diagnostics)?
-                    && let Some(Head {
-                        pattern,
-                        future,
-                        condition,
-                    }) = heads
-                {
-                    select.branches.push(Branch {
-                        pattern,
-                        future,
-                        condition,
-                        handler,
-                    });
-                }
+                let head = read_heads(head, arrow, &mut diagnostics);
+                let handler = match arrow {
+                    Some(arrow) => handler(input, arrow, &mut diagnostics)?,
+                    None => stand_in(&diagnostics),
+                };
+                let Head {
+                    pattern,
+                    future,
+                    condition,
+                } = head;
+                select.branches.push(Branch {
+                    pattern,
+                    future,
+                    condition,
+                    handler,
+                });
             }
         }
         Ok(())
     })
     .parse2(tokens);
-    check_reachable(&select, else_at, &mut diagnostics);
+    if diagnostics.is_empty() {
+        check_reachable(&select, else_at, &mut diagnostics);
+    }
     if is_empty {
         diagnostics.error_at(
             Span::call_site(),
@@ -97,10 +101,20 @@ pub(super) fn parse(tokens: TokenStream) -> Result<Select, Diagnostics> {
             "write `value = future => { .. }`",
         );
     }
-    if diagnostics.is_empty() {
-        Ok(select)
-    } else {
-        Err(diagnostics)
+    (select, diagnostics)
+}
+
+/// The last error in the place of an expression.
+fn stand_in(diagnostics: &Diagnostics) -> Expr {
+    Expr::Verbatim(diagnostics.last_stand_in())
+}
+
+/// The last error in the place of a future.
+fn head_stand_in(diagnostics: &Diagnostics) -> Head {
+    Head {
+        pattern: parse_quote!(_),
+        future: stand_in(diagnostics),
+        condition: None,
     }
 }
 
@@ -178,7 +192,7 @@ fn otherwise(
     diagnostics: &mut Diagnostics,
 ) -> syn::Result<Option<Expr>> {
     if let Some(arrow) = input.parse::<Option<Token![=>]>>()? {
-        return handler(input, arrow.spans[0], diagnostics);
+        return handler(input, arrow.spans[0], diagnostics).map(Some);
     }
     diagnostics.error(token, "`else` needs a handler", "write `else => { .. }`");
     skip_branch(input)?;
@@ -200,23 +214,20 @@ fn until_arrow(input: ParseStream<'_>) -> syn::Result<(TokenStream, Option<Span>
 
 /// Reads the tokens before an arrow. More than one head means that arrows are missing; the last
 /// one is the arrow's.
-fn read_heads(
-    tokens: TokenStream,
-    arrow: Option<Span>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Head> {
-    let mut tokens = tokens;
+fn read_heads(tokens: TokenStream, arrow: Option<Span>, diagnostics: &mut Diagnostics) -> Head {
+    let mut tokens = without_attributes(tokens, diagnostics);
     loop {
         if tokens.is_empty() {
             if let Some(arrow) = arrow {
                 missing_pattern(arrow, "..", diagnostics);
             }
-            return None;
+            return head_stand_in(diagnostics);
         }
         if let Some(token) = leading_else(&tokens) {
             diagnostics.error(&token, "`else` needs a handler", "write `else => { .. }`");
-            return None;
+            return head_stand_in(diagnostics);
         }
+        let last = tokens.clone().into_iter().last().map(|token| token.span());
         if !has_assignment(&tokens) {
             let future = parse2::<Expr>(tokens.clone());
             match (arrow, future) {
@@ -227,12 +238,10 @@ fn read_heads(
                         &format!("write `_ = {} => ..`", show(&future)),
                     );
                 }
-                (Some(_), Err(error)) => {
-                    diagnostics.syntax(&error, "a branch is `pattern = future => handler`");
-                }
-                (None, _) => missing_arrow(&tokens, diagnostics),
+                (Some(_), Err(error)) => unreadable(&error, last, diagnostics),
+                (None, _) => missing_arrows(&tokens, diagnostics),
             }
-            return None;
+            return head_stand_in(diagnostics);
         }
         let read = (|input: ParseStream<'_>| {
             let pattern = Pat::parse_multi_with_leading_vert(input)?;
@@ -257,22 +266,66 @@ fn read_heads(
         })
         .parse2(tokens);
         match read {
-            Ok((head, rest)) if rest.is_empty() => {
+            Ok((mut head, rest)) if rest.is_empty() => {
+                if let Some(awaited) = awaited(&head.future) {
+                    diagnostics.error(
+                        &awaited,
+                        "this is awaited before `select!` begins, and gives no future",
+                        "remove `.await`: `select!` awaits its branches",
+                    );
+                    head.future = stand_in(diagnostics);
+                }
                 if arrow.is_some() {
-                    return Some(head);
+                    return head;
                 }
                 missing_arrow(&head.future, diagnostics);
-                return None;
+                return head;
             }
             Ok((head, rest)) => {
                 missing_arrow(&head.future, diagnostics);
                 tokens = after_missing_arrow(rest);
             }
             Err(error) => {
-                diagnostics.syntax(&error, "a branch is `pattern = future => handler`");
-                return None;
+                unreadable(&error, last, diagnostics);
+                return head_stand_in(diagnostics);
             }
         }
+    }
+}
+
+/// Says what is wrong with a branch; at its end if that is where something is missing.
+fn unreadable(error: &syn::Error, last: Option<Span>, diagnostics: &mut Diagnostics) {
+    const HELP: &str = "a branch is `pattern = future => handler`";
+    match last {
+        Some(last) if error.to_string().starts_with("unexpected end of input") => {
+            diagnostics.error_at(last, "this branch of `select!` is not finished", HELP);
+        }
+        _ => diagnostics.syntax(error, HELP),
+    }
+}
+
+/// The `await` behind an operation of a context, whose output is no future.
+fn awaited(future: &Expr) -> Option<Token![await]> {
+    const OPERATIONS: [&str; 10] = [
+        "all_handlers_finished",
+        "cancelled",
+        "sleep",
+        "start_activity",
+        "start_child_workflow",
+        "start_local_activity",
+        "timer",
+        "wait_condition",
+        "wait_condition_timeout",
+        "with_timeout",
+    ];
+    let Expr::Await(awaited) = future else {
+        return None;
+    };
+    match &*awaited.base {
+        Expr::MethodCall(call) if OPERATIONS.iter().any(|name| call.method == name) => {
+            Some(awaited.await_token)
+        }
+        _ => None,
     }
 }
 
@@ -298,6 +351,55 @@ fn missing_arrow(at: &dyn ToTokens, diagnostics: &mut Diagnostics) {
     );
 }
 
+/// Says what is missing behind futures that were listed as for another macro.
+fn missing_arrows(tokens: &TokenStream, diagnostics: &mut Diagnostics) {
+    let futures = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone());
+    match futures.ok().and_then(|futures| futures.into_iter().next()) {
+        Some(first) => diagnostics.error(
+            &first,
+            "a branch of `select!` needs `=>` and a handler after its future",
+            &format!(
+                "write `output = {} => {{ .. }}`, a branch for each future",
+                show(&first)
+            ),
+        ),
+        None => missing_arrow(tokens, diagnostics),
+    }
+}
+
+/// Refuses attributes before a branch, and takes them off.
+fn without_attributes(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TokenStream {
+    let is_attribute =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(hash) if hash.as_char() == '#');
+    if !tokens
+        .clone()
+        .into_iter()
+        .next()
+        .is_some_and(|first| is_attribute(&first))
+    {
+        return tokens;
+    }
+    let read = |input: ParseStream<'_>| {
+        let attributes = input.call(Attribute::parse_outer)?;
+        Ok((attributes, input.parse::<TokenStream>()?))
+    };
+    let Ok((attributes, rest)) = read.parse2(tokens.clone()) else {
+        return tokens;
+    };
+    if let Some(first) = attributes.first() {
+        let help = match &first.meta {
+            syn::Meta::List(list) if list.path.is_ident("cfg") => format!(
+                "write `, if cfg!({})` behind its future, or two `select!`",
+                show(&list.tokens)
+            ),
+            _ => "put it on the statement that contains `select!`, or on one in the handler"
+                .to_owned(),
+        };
+        diagnostics.error(first, "a branch of `select!` takes no attributes", &help);
+    }
+    rest
+}
+
 /// Skips to where the next branch probably begins: after a handler's block or a comma.
 fn after_missing_arrow(rest: TokenStream) -> TokenStream {
     let mut rest = rest.into_iter().peekable();
@@ -312,34 +414,23 @@ fn after_missing_arrow(rest: TokenStream) -> TokenStream {
     rest.collect()
 }
 
-/// Reads what stands after `=>`. A block needs no comma, anything else does.
+/// Reads what stands after `=>`. A block needs no comma, anything else does. What is in a block is for the compiler
+/// to read.
 fn handler(
     input: ParseStream<'_>,
     arrow: Span,
     diagnostics: &mut Diagnostics,
-) -> syn::Result<Option<Expr>> {
+) -> syn::Result<Expr> {
     if input.peek(Brace) {
-        let block: Block = match input.parse() {
-            Ok(block) => block,
-            Err(error) => {
-                // The braces were taken; only what is inside them is wrong.
-                diagnostics.syntax(&error, "this is inside the handler's block");
-                input.parse::<Option<Token![,]>>()?;
-                return Ok(None);
-            }
-        };
+        let block: TokenTree = input.parse()?;
         input.parse::<Option<Token![,]>>()?;
-        return Ok(Some(Expr::Block(ExprBlock {
-            attrs: Vec::new(),
-            label: None,
-            block,
-        })));
+        return Ok(Expr::Verbatim(block.into()));
     }
     if input.is_empty() || input.peek(Token![,]) {
         let problem = "a branch of `select!` needs a handler after `=>`";
         diagnostics.error_at(arrow, problem, "write `=> { .. }`");
         input.parse::<Option<Token![,]>>()?;
-        return Ok(None);
+        return Ok(stand_in(diagnostics));
     }
     let ahead = input.fork();
     match ahead.parse::<Expr>() {
@@ -355,12 +446,12 @@ fn handler(
             } else {
                 input.parse::<Option<Token![,]>>()?;
             }
-            Ok(Some(handler))
+            Ok(handler)
         }
         Err(error) => {
             diagnostics.syntax(&error, "a branch is `pattern = future => handler`");
             skip_branch(input)?;
-            Ok(None)
+            Ok(stand_in(diagnostics))
         }
     }
 }

@@ -1,13 +1,17 @@
 //! Says what no attribute allows in a signature: qualifiers, generics, patterns, and borrowed or
 //! opaque types.
 
-use proc_macro2::Span;
-use syn::{FnArg, Pat, ReceiverKind, ReturnType, Safety, Type, TypeReference, spanned::Spanned};
+use proc_macro2::{Span, TokenTree};
+use quote::ToTokens;
+use syn::{
+    FnArg, GenericArgument, Pat, PathArguments, ReceiverKind, ReturnType, Safety, Token, Type,
+    TypeParamBound, TypeReference, punctuated::Punctuated, spanned::Spanned,
+};
 
 use super::Signature;
 use crate::{
     diagnostics::{Diagnostics, Page},
-    types::{bare, find, show},
+    types::{bare, find, last_segment, show},
 };
 
 /// Checks a signature.
@@ -22,10 +26,17 @@ pub(crate) fn check(
 ) {
     check_qualifiers(written, label, diagnostics);
     if !written.generics.params.is_empty() {
+        let help = if written.generics.type_params().next().is_none()
+            && written.generics.const_params().next().is_none()
+        {
+            "remove the lifetimes: what is borrowed of `self` or of a context needs none, and inputs are owned"
+        } else {
+            "write concrete types; there is one name and one encoding for all callers"
+        };
         diagnostics.error_with_page(
             &written.generics.params,
             &format!("{label} must not be generic"),
-            "write concrete types; there is one name and one encoding for all callers",
+            help,
             Page("generic-methods"),
         );
     }
@@ -33,6 +44,19 @@ pub(crate) fn check(
         let FnArg::Typed(argument) = argument else {
             continue;
         };
+        let conditions = ["cfg", "cfg_attr"];
+        let mut attributes = argument.attrs.iter();
+        if let Some(condition) = attributes.find(|attribute| {
+            conditions
+                .iter()
+                .any(|name| attribute.path().is_ident(name))
+        }) {
+            diagnostics.error(
+                condition,
+                &format!("the arguments of {label} must not depend on `#[cfg]`"),
+                "write the method twice, each with its arguments and a `#[cfg]` of its own",
+            );
+        }
         check_pattern(&argument.pat, label, diagnostics);
         if signature
             .contexts
@@ -45,7 +69,13 @@ pub(crate) fn check(
     }
     check_contexts(signature, written, label, diagnostics);
     if let ReturnType::Type(_, ty) = &written.output {
-        if let Some(opaque) = find(ty, |ty| matches!(ty, Type::ImplTrait(_))) {
+        if let Some(output) = future_of(ty) {
+            let help = match output {
+                Some(output) => format!("write `async fn` and `-> {}`", show(&output)),
+                None => "write `async fn`, and what the future gives as its return type".to_owned(),
+            };
+            diagnostics.error(ty, &format!("{label} must not return a future"), &help);
+        } else if let Some(opaque) = find(ty, |ty| matches!(ty, Type::ImplTrait(_))) {
             diagnostics.error(
                 &opaque,
                 &format!("{label} must name the type that it returns"),
@@ -141,6 +171,19 @@ fn check_input(ty: &Type, label: &str, is_borrowed: bool, diagnostics: &mut Diag
         }
         inside => inside,
     };
+    if let Some(lifetime) = lifetime(inside) {
+        let help = match last_segment(inside) {
+            Some(last) if last.ident == "Cow" && mentions(inside, "str") => "write `String`",
+            _ => "write a type that owns what it holds, without a lifetime",
+        };
+        diagnostics.error_with_page(
+            &lifetime,
+            &format!("{label} must own its inputs"),
+            help,
+            Page("owned-inputs"),
+        );
+        return;
+    }
     if let Some(Type::Reference(borrowed)) = find(inside, is_reference) {
         diagnostics.error_with_page(
             &borrowed,
@@ -181,6 +224,75 @@ pub(crate) fn receiver_span(written: &syn::Signature) -> Option<Span> {
     written.receiver().map(|receiver| match &receiver.kind {
         ReceiverKind::Reference(_, _, Some(mutability)) => mutability.span(),
         _ => receiver.self_token.span(),
+    })
+}
+
+/// The lifetime of a type that borrows, but for references.
+fn lifetime(ty: &Type) -> Option<TokenTree> {
+    let path = find(ty, |ty| {
+        let last = last_segment(ty);
+        last.is_some_and(|last| match &last.arguments {
+            PathArguments::AngleBracketed(arguments) => arguments
+                .args
+                .iter()
+                .any(|it| matches!(it, GenericArgument::Lifetime(it) if it.ident != "static")),
+            PathArguments::None | PathArguments::Parenthesized(_) => false,
+        })
+    })?;
+    let mut tokens = last_segment(&path)?.arguments.to_token_stream().into_iter();
+    tokens.find(|token| matches!(token, TokenTree::Ident(_)))
+}
+
+fn mentions(ty: &Type, word: &str) -> bool {
+    find(ty, |ty| matches!(ty, Type::Path(_))).is_some()
+        && ty
+            .to_token_stream()
+            .to_string()
+            .split(' ')
+            .any(|it| it == word)
+}
+
+/// What a future in the place of an output gives; the inner `None` is what cannot be told.
+fn future_of(ty: &Type) -> Option<Option<Type>> {
+    let output_of = |bounds: &Punctuated<TypeParamBound, Token![+]>| {
+        bounds.iter().find_map(|bound| match bound {
+            TypeParamBound::Trait(bound) => {
+                let last = bound.path.segments.last()?;
+                (last.ident == "Future").then(|| associated(&last.arguments))
+            }
+            _ => None,
+        })
+    };
+    match bare(ty) {
+        Type::ImplTrait(opaque) => output_of(&opaque.bounds),
+        Type::TraitObject(object) => output_of(&object.bounds),
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+                return None;
+            };
+            let inner = arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(inner) => Some(inner),
+                _ => None,
+            })?;
+            match last.ident.to_string().as_str() {
+                "BoxFuture" | "LocalBoxFuture" => Some(Some(inner.clone())),
+                "Pin" | "Box" => future_of(inner),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The type in `<Output = Type>`.
+fn associated(arguments: &PathArguments) -> Option<Type> {
+    let PathArguments::AngleBracketed(arguments) = arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(output) => Some(output.ty.clone()),
+        _ => None,
     })
 }
 

@@ -3,10 +3,12 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{ItemImpl, Path};
+use syn::Path;
+
+use crate::items::Block;
 
 /// An empty definition; nothing where it would need bounds that only a right block has.
-pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
+pub(super) fn expand(block: &Block, krate: &Path) -> TokenStream {
     if block.trait_.is_some() || !block.generics.params.is_empty() {
         return TokenStream::new();
     }
@@ -28,13 +30,13 @@ pub(super) fn expand(block: &ItemImpl, krate: &Path) -> TokenStream {
             fn init(
                 _: &#private::WorkflowContextView,
                 _: (),
-            ) -> Result<(Self, Option<()>), #private::WorkflowError> {
+            ) -> ::core::result::Result<(Self, ::core::option::Option<()>), #private::WorkflowError> {
                 ::core::unreachable!()
             }
             fn run(
                 _: #private::WorkflowContext<Self>,
-                _: Option<()>,
-            ) -> #private::LocalBoxFuture<'static, Result<(), #private::WorkflowError>> {
+                _: ::core::option::Option<()>,
+            ) -> #private::LocalBoxFuture<'static, ::core::result::Result<(), #private::WorkflowError>> {
                 ::core::unreachable!()
             }
             fn handlers() -> #private::HandlerSet<Self> {

@@ -1,17 +1,27 @@
 //! What a `#[workflow_methods]` block says, without judging it.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{ItemImpl, Path};
+use syn::Path;
 
-use crate::{casing::wire_name, docs, options::Options, signature::Method};
+use crate::{casing::wire_name, docs, items::Block, options::Options, signature::Method};
 
 /// One impl block.
 #[derive(Debug)]
 pub(super) struct Model {
     /// The block without our attributes.
-    pub(super) block: ItemImpl,
+    pub(super) block: Block,
     pub(super) options: Options,
     pub(super) methods: Vec<Marked>,
+    /// Methods with a mistake, which were taken out of the others.
+    pub(super) wrong: Vec<WrongMethod>,
+}
+
+/// A method with a mistake.
+#[derive(Debug)]
+pub(super) struct WrongMethod {
+    pub(super) marked: Marked,
+    /// What stands in for its value and its types.
+    pub(super) stand_in: TokenStream,
 }
 
 /// A method with one of our attributes.
@@ -79,6 +89,27 @@ impl Model {
         self.methods
             .iter()
             .filter(move |marked| marked.kind == kind)
+    }
+
+    /// Whether somebody tried to write a run method.
+    pub(super) fn has_run(&self) -> bool {
+        let is_run = |wrong: &WrongMethod| wrong.marked.kind == Kind::Run;
+        self.run().is_some() || self.wrong.iter().any(is_run) || self.block.hides(&["run"])
+    }
+
+    /// Whether the methods that decide of the workflow's input are all there.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.block.hides(&["init", "run"]) && self.stand_in().is_none()
+    }
+
+    /// What was said of the method that decides of the workflow's input.
+    pub(super) fn stand_in(&self) -> Option<&TokenStream> {
+        let decides = |wrong: &&WrongMethod| match wrong.marked.kind {
+            Kind::Run => self.run().is_none(),
+            Kind::Init => self.init().is_none(),
+            Kind::Signal | Kind::Query | Kind::Update | Kind::Validator => false,
+        };
+        self.wrong.iter().find(decides).map(|wrong| &wrong.stand_in)
     }
 
     /// The validator of an update.

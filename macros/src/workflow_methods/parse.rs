@@ -3,11 +3,12 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use syn::{Attribute, ImplItem, Meta, parse2};
+use syn::{Attribute, Meta, parse2};
 
 use super::model::{Kind, Marked, Model, Target};
 use crate::{
-    block, diagnostics::Diagnostics, options::Options, signature::Method, types::bind_owner,
+    block, diagnostics::Diagnostics, items::Item, options::Options, signature::Method,
+    types::bind_owner,
 };
 
 /// Reads the block and takes our attributes off it.
@@ -21,11 +22,17 @@ pub(super) fn parse(
     let self_ty = block.self_ty.clone();
     bind_owner(&mut block.generics, &quote!('static));
     let mut methods = Vec::new();
+    let mut plain = Vec::new();
     for (index, item) in block.items.iter_mut().enumerate() {
-        let ImplItem::Fn(function) = item else {
+        let Item::Function(function) = item else {
             continue;
         };
-        let mut ours = block::take(&mut function.attrs, &Kind::ATTRIBUTES).into_iter();
+        let mut ours = block::take(&mut function.attrs, &Kind::ATTRIBUTES);
+        if let Some((attribute, otherwise)) = block::take_conditional(function, &Kind::ATTRIBUTES) {
+            ours.push(attribute);
+            plain.push(Item::Function(Box::new(otherwise)));
+        }
+        let mut ours = ours.into_iter();
         let Some(attribute) = ours.next() else {
             continue;
         };
@@ -45,10 +52,12 @@ pub(super) fn parse(
             repeated: ours.map(|attribute| attribute.path().clone()).collect(),
         });
     }
+    block.items.extend(plain);
     Some(Model {
         block,
         options: Options::parse(arguments),
         methods,
+        wrong: Vec::new(),
     })
 }
 

@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc};
 use steadfast_core::{failure::Failure, ids::InvalidId, text::Escaped};
 use thiserror::Error;
 
-use crate::{convert::ConvertError, engine::EngineError};
+use crate::{
+    convert::ConvertError,
+    engine::EngineError,
+    error::{self, ActivityFailure},
+};
 
 /// Why a client did not get what it asked for.
 #[derive(Debug, Error)]
@@ -46,6 +50,16 @@ impl ClientError {
         )
     }
 
+    /// The error of the workflow's or an activity's code behind this one, if it is a kind of `E`.
+    #[must_use]
+    pub fn downcast<E: ActivityFailure>(&self) -> Option<E> {
+        match self {
+            Self::Workflow(error) => error.downcast(),
+            Self::Refused(failure) => error::downcast(failure),
+            _ => None,
+        }
+    }
+
     /// Whether something that was asked for does not exist or is closed.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
@@ -75,6 +89,17 @@ pub enum WorkflowExecutionError {
     /// Its time limit passed.
     #[error("the workflow timed out")]
     TimedOut,
+}
+
+impl WorkflowExecutionError {
+    /// The error of the workflow's or an activity's code behind this one, if it is a kind of `E`.
+    #[must_use]
+    pub fn downcast<E: ActivityFailure>(&self) -> Option<E> {
+        match self {
+            Self::Failed(failure) => error::downcast(failure),
+            Self::Cancelled { .. } | Self::Terminated { .. } | Self::TimedOut => None,
+        }
+    }
 }
 
 struct Because<'a>(&'a str);

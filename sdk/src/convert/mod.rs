@@ -73,7 +73,9 @@ pub enum ConvertError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an input of a workflow, an activity or a handler",
     label = "this type cannot be recorded in a history",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}` and for the types in it"
+    note = "if the type is yours, derive `serde::Serialize` and `serde::Deserialize` for it and for the types in it",
+    note = "if it is of another crate, see whether that has a feature `serde`, or put what matters into a type of your own",
+    note = "if it is a context under another name, write its own: `ActivityContext`, `WorkflowContext<Self>`"
 )]
 pub trait Input: Sized + 'static {
     /// Encodes and decodes one of several arguments.
@@ -103,7 +105,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Input for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an output of a workflow, an activity or a handler",
     label = "this type cannot be recorded in a history",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}` and for the types in it"
+    note = "if the type is yours, derive `serde::Serialize` and `serde::Deserialize` for it and for the types in it",
+    note = "if it is of another crate, see whether that has a feature `serde`, or put what matters into a type of your own"
 )]
 pub trait Output: Sized + 'static {
     /// Encodes and decodes results.

@@ -75,3 +75,29 @@ impl<A: Activities> ActivityRegistrar<'_, A> {
         self.insert(D::ACTIVITY_TYPE, run);
     }
 }
+
+/// What a worker can be given activities by: the value of a type with an `#[activities]` block, or an `Arc` of it.
+#[diagnostic::on_unimplemented(
+    message = "this has no activities",
+    label = "no value of a type with an `#[activities]` impl block",
+    note = "pass the implementer, as in `register_activities(Bookings::new())`: that registers all of its activities",
+    note = "put `#[activities]` on the impl block of its type, and `#[activity]` on the methods"
+)]
+pub trait IntoActivities<A: Activities> {
+    /// The value, shared.
+    fn into_activities(self) -> Arc<A>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<A: Activities> IntoActivities<A> for A {
+    fn into_activities(self) -> Arc<A> {
+        Arc::new(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<A: Activities> IntoActivities<A> for Arc<A> {
+    fn into_activities(self) -> Self {
+        self
+    }
+}

@@ -17,7 +17,7 @@ pub mod method;
 
 pub use self::{
     handler::{Handled, QueryHandler, SignalHandler, UpdateHandler},
-    implementation::{Activities, ActivityImplementation, WorkflowImplementation},
+    implementation::{Activities, ActivityImplementation, IntoActivities, WorkflowImplementation},
 };
 use crate::convert::{Arguments, Codec};
 

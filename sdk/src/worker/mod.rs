@@ -43,7 +43,7 @@ use self::{
 use crate::{
     activity::{ActivityContext, ActivityError},
     client::{Client, ClientError, ScheduleOptions},
-    definition::{Activities, ActivityDefinition, WorkflowImplementation},
+    definition::{Activities, ActivityDefinition, IntoActivities, WorkflowImplementation},
     engine::EngineError,
     untyped::DynamicWorkflow,
 };
@@ -136,9 +136,12 @@ impl WorkerBuilder {
         self
     }
 
-    /// Adds every activity of a type.
-    pub fn register_activities<A: Activities>(mut self, implementer: impl Into<Arc<A>>) -> Self {
-        self.registry.add_activities(implementer.into());
+    /// Adds every activity of a type: of its value, or of an `Arc` of it.
+    pub fn register_activities<A: Activities>(
+        mut self,
+        implementer: impl IntoActivities<A>,
+    ) -> Self {
+        self.registry.add_activities(implementer.into_activities());
         self
     }
 

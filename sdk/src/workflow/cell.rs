@@ -51,6 +51,8 @@ pub(crate) struct RunCell {
     handlers: RefCell<BTreeMap<u64, String>>,
     /// The tasks that run to their end before the run closes, and what they spawned, which may use that time.
     lasting: RefCell<BTreeSet<TaskId>>,
+    /// The closure of a side effect runs.
+    recording: Cell<bool>,
 }
 
 /// A cleanup that was registered by `on_cancel`.
@@ -85,6 +87,15 @@ impl std::fmt::Debug for RunCell {
     }
 }
 
+/// The closure of a side effect runs.
+pub(crate) struct Recording<'a>(&'a Cell<bool>);
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 impl RunCell {
     pub(crate) fn new(run: Run) -> Rc<Self> {
         Rc::new(Self {
@@ -106,7 +117,19 @@ impl RunCell {
             shown: RefCell::default(),
             handlers: RefCell::default(),
             lasting: RefCell::default(),
+            recording: Cell::new(false),
         })
+    }
+
+    /// Whether the closure of a side effect runs, which may ask for nothing.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording.get()
+    }
+
+    /// Says that the closure of a side effect runs, until what this gives is dropped.
+    pub(crate) fn record(&self) -> Recording<'_> {
+        self.recording.set(true);
+        Recording(&self.recording)
     }
 
     /// Looks at, or changes, the replay state, and then wakes whoever that concerns (D9).

@@ -48,6 +48,12 @@ pub(crate) struct Shared<W> {
     pub(crate) started: RefCell<Option<steadfast_core::event::WorkflowExecutionStarted>>,
 }
 
+const BORROWED: &str = "the workflow's state is lent already: `state` and `state_mut` cannot be called inside of \
+                        `state_mut`, nor `state_mut` inside of `state`; use the closure's own argument, or call one after the other";
+
+const RECORDING: &str = "the context is used inside of `side_effect`, whose closure a replay does not run: take what \
+                         it needs before, or call the method outside of it";
+
 /// Everything that workflow code asks of its run: operations, scopes, its state, time and chance.
 ///
 /// Contexts are cheap to clone and all alike: an operation belongs to the scope whose body is
@@ -78,6 +84,7 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// Every call of workflow code comes by here.
     pub(crate) fn cell(&self) -> &Rc<RunCell> {
         unwinding::check(&self.shared.cell);
+        assert!(!self.shared.cell.is_recording(), "{RECORDING}");
         &self.shared.cell
     }
 
@@ -428,9 +435,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// When called within `state_mut`.
     pub fn state<R>(&self, look: impl FnOnce(&W) -> R) -> R {
         unwinding::check(&self.shared.cell);
-        let state = Ref::map(self.shared.state.borrow(), |state| {
-            state.as_ref().expect(INITIALIZED)
-        });
+        let state = self.shared.state.try_borrow().expect(BORROWED);
+        let state = Ref::map(state, |state| state.as_ref().expect(INITIALIZED));
         look(&state)
     }
 
@@ -441,7 +447,8 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     /// When called within `state` or `state_mut`.
     pub fn state_mut<R>(&self, change: impl FnOnce(&mut W) -> R) -> R {
         self.cell().stir();
-        change(self.shared.state.borrow_mut().as_mut().expect(INITIALIZED))
+        let mut state = self.shared.state.try_borrow_mut().expect(BORROWED);
+        change(state.as_mut().expect(INITIALIZED))
     }
 
     /// Calls a handler with the state and a context that cannot wait.
@@ -530,7 +537,11 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
     }
 
     /// A value that is made once and recorded: for what is cheap and differs from run to run, such
-    /// as reading the configuration. In a replay the recorded value comes back.
+    /// as reading the configuration. In a replay the recorded value comes back, and the closure is not run.
+    ///
+    /// # Panics
+    ///
+    /// When the closure asks a context for anything: a replay would not.
     ///
     /// # Errors
     ///
@@ -543,7 +554,10 @@ impl<W: WorkflowDefinition> WorkflowContext<W> {
             .cell()
             .with_run(steadfast_core::run::Run::recorded_side_effect);
         let made = recorded.unwrap_or_else(|| {
-            let made = convert::to_payload(&make());
+            let recording = self.cell().record();
+            let made = make();
+            drop(recording);
+            let made = convert::to_payload(&made);
             made.map_err(|error| failure_of(&error, "ConvertError"))
         });
         let recorded = self.cell().with_run(|run| run.record_side_effect(made));

@@ -277,7 +277,7 @@ struct Swallowing;
 impl Swallowing {
     #[run]
     async fn run(ctx: &mut WorkflowContext<Self>, _input: String) -> WorkflowResult<String> {
-        let _ = ctx.sleep(HOUR).await;
+        drop(ctx.sleep(HOUR).await);
         ctx.cancelled().await;
         let activity = ctx.start_activity_by_name("hb_loop", text("raise"), options("1"));
         ctx.sleep(Duration::from_millis(500)).await?;

@@ -13,12 +13,16 @@
     unreachable_pub,
     unused
 )]
+pub mod by_type;
+pub mod carried;
 pub mod conditional;
 pub mod deterministic;
 pub mod forms;
 pub mod from_macros;
 pub mod generic;
 pub mod in_functions;
+pub mod inference;
+pub mod methods;
 pub mod names;
 pub mod no_prelude;
 pub mod visible;

@@ -269,7 +269,7 @@ async fn the_start_of_a_child_and_the_request_in_one_task(world: &World) {
 
 async fn a_child_ignores_the_request(world: &World) {
     let code = define(async |ctx| {
-        let _ = ctx.sleep(HOUR).await;
+        drop(ctx.sleep(HOUR).await);
         told_to_proceed(ctx, 1).await?;
         Ok("child-ignored-cancel".to_owned())
     });

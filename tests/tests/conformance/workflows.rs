@@ -73,7 +73,7 @@ async fn a_cancelled_sleep_escapes(world: &World) {
 async fn a_cancelled_sleep_is_swallowed(world: &World) {
     let flow = world
         .start("w", async |ctx| {
-            let _ = ctx.sleep(HOUR).await;
+            drop(ctx.sleep(HOUR).await);
             Ok("swallowed".to_owned())
         })
         .await;
@@ -533,7 +533,7 @@ async fn a_request_between_failing_attempts(world: &World) {
 async fn a_later_cancellation_escapes_after_the_first_was_swallowed(world: &World) {
     let flow = world
         .start("w", async |ctx| {
-            let _ = ctx.sleep(HOUR).await;
+            drop(ctx.sleep(HOUR).await);
             ctx.cancelled().await;
             let activity = ctx.start_activity(Stage::hold, "a".to_owned(), options());
             ctx.sleep(SECOND).await?;

@@ -111,7 +111,7 @@ impl Load {
             }
             Kind::Once => once(ctx, &plan).await,
             Kind::Terminated => {
-                let _ = ctx.start_activity(Deeds::hold, (), options("hold")).await;
+                drop(ctx.start_activity(Deeds::hold, (), options("hold")).await);
                 Ok("nobody terminated it".to_owned())
             }
             Kind::Reset => {
@@ -218,7 +218,7 @@ async fn hold(ctx: &Ctx, plan: &Plan) -> WorkflowResult<String> {
         ActivityCancellationType::WaitCancellationCompleted
     };
     let options = options("hold").cancellation_type(cancellation_type);
-    let _ = ctx.start_activity(Deeds::hold, (), options).await;
+    drop(ctx.start_activity(Deeds::hold, (), options).await);
     clean_up(ctx, plan).await
 }
 

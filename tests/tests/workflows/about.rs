@@ -17,7 +17,9 @@ impl Shipment {
     async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
         ctx.set_current_details("**packs**");
         let packed = ctx.scope(async |ctx| {
-            let _ = ctx.sleep(HOUR).await;
+            if let Err(cancelled) = ctx.sleep(HOUR).await {
+                drop(cancelled);
+            }
             ctx.set_current_details(format!("{}, then sends", ctx.current_details()));
             // Goes on although it is cancelled.
             ctx.disconnected(async |ctx| ctx.sleep(2 * HOUR).await)

@@ -17,7 +17,7 @@ use steadfast_engine::conformance::notation::short;
 use tokio::test;
 
 use crate::harness::{
-    HOUR, MINUTE, QUEUE, SECOND, Stage, define, nobodys, options, redefine, scenario,
+    Flow, HOUR, MINUTE, QUEUE, SECOND, Stage, define, nobodys, options, redefine, scenario,
     scenario_without_worker,
 };
 
@@ -207,6 +207,59 @@ async fn a_panic_fails_the_task_and_the_workflow_goes_on_after_the_repair() {
         assert_eq!(
             failure.unwrap().message,
             "workflow code panicked: a bug while handling the cancellation"
+        );
+    })
+    .await;
+}
+
+/// What the first failed workflow task of a flow says.
+async fn said_of_the_task(flow: &Flow) -> String {
+    flow.reaches("WTFailed", 1).await;
+    let failure = flow
+        .events()
+        .await
+        .iter()
+        .find_map(|event| match &event.kind {
+            steadfast::core::event::EventKind::WorkflowTaskFailed { failure, .. } => {
+                failure.clone()
+            }
+            _ => None,
+        });
+    failure.unwrap().message
+}
+
+#[test]
+async fn a_context_that_is_used_inside_of_a_side_effect_says_so() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let number: u64 = ctx.side_effect(|| ctx.random_u64())?;
+                Ok(number.to_string())
+            })
+            .await;
+        let said = said_of_the_task(&flow).await;
+        assert!(
+            said.contains("used inside of `side_effect`, whose closure a replay does not run"),
+            "{said}"
+        );
+    })
+    .await;
+}
+
+#[test]
+async fn a_state_that_is_lent_twice_says_so() {
+    scenario(async |world| {
+        let flow = world
+            .start(async |ctx| {
+                let same = ctx.clone();
+                ctx.state_mut(|_| same.state_mut(|_| ()));
+                Ok(String::new())
+            })
+            .await;
+        let said = said_of_the_task(&flow).await;
+        assert!(
+            said.contains("the workflow's state is lent already"),
+            "{said}"
         );
     })
     .await;

@@ -358,3 +358,118 @@ async fn the_text_of_an_error_says_what_led_to_it_and_says_it_once() {
     })
     .await;
 }
+
+/// An error with kinds.
+#[derive(ActivityFailure, Clone, Debug, PartialEq)]
+enum ShopError {
+    #[failure(non_retryable)]
+    NoSuchCard {
+        last_digits: String,
+        tries: u32,
+    },
+    SoldOut(u32, String),
+    #[failure(name = "ShopClosed")]
+    Closed,
+}
+
+impl fmt::Display for ShopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the shop says {self:?}")
+    }
+}
+
+impl Error for ShopError {}
+
+impl ShopError {
+    fn all() -> [(Self, &'static str, u32); 3] {
+        let lost = Self::NoSuchCard {
+            last_digits: "0042".to_owned(),
+            tries: 3,
+        };
+        [
+            // Its own word, and no second attempt.
+            (lost, "NoSuchCard", 1),
+            // The policy names it.
+            (Self::SoldOut(3, "rooms".to_owned()), "SoldOut", 1),
+            (Self::Closed, "ShopClosed", 3),
+        ]
+    }
+}
+
+/// A shop that fails in one of its ways, and in what number of attempts.
+struct Shop {
+    error: ShopError,
+    attempts: AtomicU32,
+}
+
+#[activities]
+impl Shop {
+    #[activity]
+    async fn buy(&self, what: String) -> Result<String, ShopError> {
+        self.attempts.fetch_add(1, Ordering::SeqCst);
+        if what.is_empty() {
+            return Ok(what);
+        }
+        Err(self.error.clone())
+    }
+}
+
+#[test]
+async fn an_error_with_kinds_is_read_back_in_the_workflow_and_at_the_client() {
+    for (error, error_type, attempts) in ShopError::all() {
+        scenario_without_worker(async |world| {
+            let shop = Arc::new(Shop {
+                error: error.clone(),
+                attempts: AtomicU32::new(0),
+            });
+            world.work_with(world.worker().register_activities(Arc::clone(&shop)));
+            let expected = error.clone();
+            let flow = world
+                .start(async move |ctx| {
+                    let bought =
+                        ctx.start_activity(Shop::buy, "rooms".to_owned(), thrice("SoldOut"));
+                    let failed = bought.await.unwrap_err();
+                    let failure = failed.application_failure().unwrap();
+                    assert_eq!(failure.error_type(), error_type);
+                    assert_eq!(failure.message(), expected.to_string());
+                    let read = failed.downcast::<ShopError>();
+                    assert_eq!(read.as_ref(), Some(&expected));
+                    // The workflow goes on with its own error, or lets the activity's out.
+                    match read {
+                        Some(ShopError::Closed) => Err(failed.into()),
+                        Some(read) => Err(ApplicationFailure::from(read).into()),
+                        None => Ok("read nothing".to_owned()),
+                    }
+                })
+                .await;
+            let ended = while_time_passes(world, flow.handle.result()).await;
+            let failed = ended.unwrap_err();
+            assert_eq!(failed.downcast::<ShopError>(), Some(error.clone()));
+            assert_eq!(shop.attempts.load(Ordering::SeqCst), attempts);
+        })
+        .await;
+    }
+}
+
+#[test]
+async fn a_failure_of_another_language_is_read_by_its_type_and_details() {
+    let failure = ApplicationFailure::new("no", "NoSuchCard")
+        .with_details(&serde_json::json!({ "last_digits": "0042", "tries": 3, "more": true }))
+        .unwrap();
+    let read = ShopError::from_application_failure(&failure);
+    assert_eq!(read, Some(ShopError::all()[0].0.clone()));
+    for (error_type, details) in [
+        ("SoldOut", serde_json::json!("no number")),
+        ("NoSuchCard", serde_json::json!({ "tries": 3 })),
+        ("Unknown", serde_json::json!(null)),
+    ] {
+        let failure = ApplicationFailure::new("no", error_type)
+            .with_details(&details)
+            .unwrap();
+        assert_eq!(
+            ShopError::from_application_failure(&failure),
+            None,
+            "{error_type}"
+        );
+    }
+}

@@ -52,7 +52,8 @@ impl Troubled {
                     .heartbeat_timeout(Duration::from_secs(1))
                     .retry_policy(RetryPolicy::once())
                     .build();
-                let _ = ctx.start_activity(Work::silent, (), options).await;
+                let ended = ctx.start_activity(Work::silent, (), options).await;
+                assert!(ended.is_err(), "its heartbeats stop");
             }
             "failure" => {
                 return Err(ApplicationFailure::non_retryable("no such order", "Order").into());

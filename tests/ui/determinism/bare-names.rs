@@ -1,3 +1,5 @@
+#![deny(deprecated)]
+
 use steadfast::prelude::*;
 use std::time::Duration;
 

@@ -4,12 +4,12 @@
 //! so what is said here is a warning unless it can never be right.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote_spanned};
-use syn::{ImplItem, ItemImpl, parse2};
+use quote::quote_spanned;
 
 use crate::{
     casing,
     diagnostics::{Diagnostics, Page, warning},
+    items::{Block, Item},
 };
 
 /// Operations that a cancelled scope does not start (rule D3).
@@ -37,12 +37,12 @@ const SCOPES: [&str; 5] = [
 
 /// Checks every function of the block. Adds a check of the compiler's to those that wait for an
 /// activity that may never hear of its cancellation.
-pub(super) fn check(block: &mut ItemImpl, diagnostics: &mut Diagnostics) {
+pub(super) fn check(block: &mut Block, diagnostics: &mut Diagnostics) {
     for item in &mut block.items {
-        let ImplItem::Fn(function) = item else {
+        let Item::Function(function) = item else {
             continue;
         };
-        let tokens: Vec<TokenTree> = function.block.to_token_stream().into_iter().collect();
+        let tokens: Vec<TokenTree> = function.statements().into_iter().collect();
         let mut walk = Walk {
             accepts: calls(&tokens, &["cancelled", "cancel", "cancel_with_reason"]),
             waiting: Vec::new(),
@@ -51,9 +51,8 @@ pub(super) fn check(block: &mut ItemImpl, diagnostics: &mut Diagnostics) {
             diagnostics,
         };
         walk.walk(&tokens);
-        let items = walk.items.into_iter().filter_map(|item| parse2(item).ok());
         // Inside of the function, so that an attribute on it reaches them.
-        function.block.stmts.splice(0..0, items);
+        function.notes.extend(walk.items);
     }
 }
 

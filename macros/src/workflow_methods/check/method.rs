@@ -1,12 +1,13 @@
 //! Says what is wrong with one method, by what it is marked as.
 
 use proc_macro2::Span;
-use syn::{GenericArgument, ImplItemFn, PathArguments, ReturnType, Type};
+use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
 use super::super::model::{Kind, Marked, Model, Target};
 use crate::{
     block,
     diagnostics::{Diagnostics, Page, article, list},
+    items::Function,
     options::Accepted,
     signature::{self, ContextKind, Mode, Receiver, receiver_span},
     types::{last_segment, show},
@@ -16,7 +17,7 @@ use crate::{
 pub(super) fn check_method(
     model: &Model,
     marked: &Marked,
-    written: &ImplItemFn,
+    written: &Function,
     diagnostics: &mut Diagnostics,
 ) {
     let label = marked.label();
@@ -58,7 +59,7 @@ pub(super) fn check_method(
 struct Check<'a> {
     model: &'a Model,
     marked: &'a Marked,
-    written: &'a ImplItemFn,
+    written: &'a Function,
     label: &'a str,
 }
 
@@ -357,7 +358,7 @@ impl Check<'_> {
             return;
         };
         let argument = &self.written.sig.inputs[context.position];
-        if context.kind != wanted {
+        if context.kind != wanted && context.kind != ContextKind::Alias {
             let given = context.kind.name();
             let problem = format!("{} cannot take {}", self.label, article(given));
             diagnostics.error(argument, &problem, help);

@@ -2,13 +2,16 @@
 
 mod cancellation;
 mod method;
+mod swallowed;
 
-use syn::ImplItem;
+use syn::Path;
 
-use super::model::{Kind, Marked, Model};
+use super::model::{Kind, Marked, Model, WrongMethod};
 use crate::{
-    block, determinism,
+    block::{self, Wrong},
+    determinism,
     diagnostics::{Diagnostics, Page},
+    items::Item,
     options::Accepted,
 };
 
@@ -21,7 +24,11 @@ const BLOCK: Accepted = Accepted {
 
 /// Checks the whole block, and takes what has a mistake out of the model. Whether the rest can be
 /// expanded.
-pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
+pub(super) fn check(
+    model: &mut Model,
+    krate: Option<&Path>,
+    diagnostics: &mut Diagnostics,
+) -> bool {
     // A misspelt attribute was reported already; what it would mark is not missing.
     let is_misspelt = !diagnostics.is_empty();
     model.options.check(&BLOCK, diagnostics);
@@ -32,42 +39,56 @@ pub(super) fn check(model: &mut Model, diagnostics: &mut Diagnostics) -> bool {
     let mut wrong = Vec::new();
     check_single(model, Kind::Run, &mut wrong, diagnostics);
     check_single(model, Kind::Init, &mut wrong, diagnostics);
-    if model.run().is_none() && is_sound && !is_misspelt {
+    if model.run().is_none() && is_sound && !is_misspelt && !model.block.hides(&["run"]) {
         diagnostics.error(
             &model.block.self_ty,
             "this `#[workflow_methods]` block has no `#[run]` method",
-            "add `#[run] async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()>`",
+            "add `#[run] async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()>`; if it is \
+             in another block, move these methods there: a workflow has one",
         );
     }
     for (index, marked) in model.methods.iter().enumerate() {
         let before = diagnostics.count();
-        if let Some(ImplItem::Fn(written)) = model.block.items.get(marked.method.index) {
+        if let Some(Item::Function(written)) = model.block.items.get(marked.method.index) {
             method::check_method(model, marked, written, diagnostics);
         }
         check_name(marked, &model.methods[..index], diagnostics);
-        if diagnostics.count() > before {
-            wrong.push(marked.method.index);
-        }
+        note_wrong(marked, before, &mut wrong, diagnostics);
     }
     check_init_and_run(model, &mut wrong, diagnostics);
-    determinism::check(&model.block, diagnostics);
+    determinism::check(&mut model.block, krate, diagnostics);
     cancellation::check(&mut model.block, diagnostics);
-    let runs = model.of(Kind::Run).count();
-    let inits = model.of(Kind::Init).count();
-    for index in &wrong {
-        block::demote(&mut model.block, *index);
+    swallowed::check(&mut model.block, diagnostics);
+    // What is said of a method twice is in its place once.
+    wrong.sort_by_key(|wrong: &Wrong| wrong.index);
+    wrong.dedup_by_key(|wrong| wrong.index);
+    for wrong in wrong {
+        block::demote(&mut model.block, &wrong);
+        let mut taken = model
+            .methods
+            .extract_if(.., |marked| marked.method.index == wrong.index);
+        if let Some(marked) = taken.next() {
+            drop(taken);
+            model.wrong.push(WrongMethod {
+                marked,
+                stand_in: wrong.stand_in,
+            });
+        }
     }
-    model
-        .methods
-        .retain(|marked| !wrong.contains(&marked.method.index));
-    // Without its run or init method a workflow is another one.
     is_sound
-        && runs > 0
-        && model.of(Kind::Run).count() > 0
-        && (inits == 0 || model.of(Kind::Init).count() > 0)
 }
 
-fn check_single(model: &Model, kind: Kind, wrong: &mut Vec<usize>, diagnostics: &mut Diagnostics) {
+/// Keeps in mind that something was said of a method.
+fn note_wrong(marked: &Marked, before: usize, wrong: &mut Vec<Wrong>, diagnostics: &Diagnostics) {
+    if let Some(stand_in) = diagnostics.stand_in(before) {
+        wrong.push(Wrong {
+            index: marked.method.index,
+            stand_in,
+        });
+    }
+}
+
+fn check_single(model: &Model, kind: Kind, wrong: &mut Vec<Wrong>, diagnostics: &mut Diagnostics) {
     let mut methods = model.of(kind);
     let Some(first) = methods.next() else {
         return;
@@ -75,6 +96,7 @@ fn check_single(model: &Model, kind: Kind, wrong: &mut Vec<usize>, diagnostics: 
     let attribute = kind.attribute();
     let first = &first.method.signature.ident;
     for other in methods {
+        let before = diagnostics.count();
         let ident = &other.method.signature.ident;
         let (problem, help) = if kind == Kind::Run {
             (
@@ -92,7 +114,7 @@ fn check_single(model: &Model, kind: Kind, wrong: &mut Vec<usize>, diagnostics: 
             &format!("{problem}, but `{first}` is already marked"),
             &help,
         );
-        wrong.push(other.method.index);
+        note_wrong(other, before, wrong, diagnostics);
     }
 }
 
@@ -120,7 +142,7 @@ fn check_name(marked: &Marked, earlier: &[Marked], diagnostics: &mut Diagnostics
 }
 
 /// The input goes to one of the two.
-fn check_init_and_run(model: &Model, wrong: &mut Vec<usize>, diagnostics: &mut Diagnostics) {
+fn check_init_and_run(model: &Model, wrong: &mut Vec<Wrong>, diagnostics: &mut Diagnostics) {
     let (Some(init), Some(run)) = (model.init(), model.run()) else {
         return;
     };
@@ -128,6 +150,7 @@ fn check_init_and_run(model: &Model, wrong: &mut Vec<usize>, diagnostics: &mut D
         return;
     }
     if let Some(input) = run.method.signature.inputs.first() {
+        let before = diagnostics.count();
         let init = &init.method.signature.ident;
         diagnostics.error_with_page(
             &input.name,
@@ -138,6 +161,6 @@ fn check_init_and_run(model: &Model, wrong: &mut Vec<usize>, diagnostics: &mut D
             "keep what is needed in the state, or take the input here only",
             Page("init-and-run"),
         );
-        wrong.push(run.method.index);
+        note_wrong(run, before, wrong, diagnostics);
     }
 }

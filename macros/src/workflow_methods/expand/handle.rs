@@ -4,9 +4,10 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Visibility;
 
-use super::super::model::{Kind, Marked};
+use super::super::model::{Kind, Marked, Model, WrongMethod};
 use crate::{
-    expand::{Definition, Scope, output_type, tuple},
+    diagnostics::error_type,
+    expand::{Definition, Scope, shown_output_type, tuple},
     signature::Input,
 };
 
@@ -60,7 +61,7 @@ fn generic_arguments(arguments: &TokenStream, last: &dyn ToTokens) -> TokenStrea
 pub(super) fn handle(
     scope: &Scope<'_>,
     ident: &Ident,
-    run: &Marked,
+    model: &Model,
     definitions: &[(&Marked, Definition<'_>)],
 ) -> TokenStream {
     let (private, self_ty) = (&scope.private, scope.self_ty);
@@ -77,7 +78,10 @@ pub(super) fn handle(
     let phantom_value = phantom
         .is_some()
         .then(|| quote!(, ::core::marker::PhantomData));
-    let hidden = (!matches!(run.method.vis, Visibility::Public(_))).then(|| quote!(#[doc(hidden)]));
+    let is_public = model
+        .run()
+        .is_some_and(|run| matches!(run.method.vis, Visibility::Public(_)));
+    let hidden = (!is_public).then(|| quote!(#[doc(hidden)]));
     let name = ident.to_string();
     let doc = format!(
         "Refers to an execution of the workflow `{}`, with a method for each of its signals, \
@@ -89,6 +93,7 @@ pub(super) fn handle(
     let methods = definitions
         .iter()
         .filter_map(|(marked, _)| handle_method(scope, marked));
+    let stand_ins = model.wrong.iter().filter_map(stand_in);
     // Another type of this name is reported next to the workflow's.
     quote_spanned! {scope.owner.span()=>
         #[doc = #doc]
@@ -108,6 +113,7 @@ pub(super) fn handle(
         )]
         #head #ty #bounds {
             #(#methods)*
+            #(#stand_ins)*
         }
 
         #head ::core::clone::Clone for #ty #bounds {
@@ -142,7 +148,7 @@ fn handle_method(scope: &Scope<'_>, marked: &Marked) -> Option<TokenStream> {
     let self_ty = scope.self_ty;
     let signature = &marked.method.signature;
     let name = &signature.ident;
-    if METHODS_OF_HANDLES.iter().any(|taken| name == taken) {
+    if is_taken(name) {
         return None;
     }
     let (verb, doc, output) = match marked.kind {
@@ -150,12 +156,12 @@ fn handle_method(scope: &Scope<'_>, marked: &Marked) -> Option<TokenStream> {
         Kind::Query => (
             "query",
             "Asks the query",
-            output_type(scope, &signature.output),
+            shown_output_type(scope, &signature.output),
         ),
         Kind::Update => (
             "update",
             "Runs the update",
-            output_type(scope, &signature.output),
+            shown_output_type(scope, &signature.output),
         ),
         Kind::Run | Kind::Init | Kind::Validator => return None,
     };
@@ -183,12 +189,39 @@ fn handle_method(scope: &Scope<'_>, marked: &Marked) -> Option<TokenStream> {
             self.0.#verb(<#self_ty>::#name, #input)
         }
     };
+    let allowed = marked.method.attributes.allow_deprecated();
     Some(quote! {
         #(#cfg)*
         #doc
         #(#public)*
+        #allowed
         #method
     })
+}
+
+/// A method for a handler with a mistake, which takes and gives anything.
+fn stand_in(wrong: &WrongMethod) -> Option<TokenStream> {
+    let signature = &wrong.marked.method.signature;
+    let name = &signature.ident;
+    if !wrong.marked.kind.is_handler() || is_taken(name) {
+        return None;
+    }
+    let stand_in = &wrong.stand_in;
+    let ty = error_type(stand_in);
+    let vis = &wrong.marked.method.vis;
+    let inputs = signature.inputs.iter().map(|_| quote!(_: #ty));
+    let cfg = &wrong.marked.method.attributes.cfg;
+    Some(quote! {
+        #(#cfg)*
+        #[doc(hidden)]
+        #vis fn #name(&self, #(#inputs),*) -> #ty {
+            #stand_in
+        }
+    })
+}
+
+fn is_taken(name: &Ident) -> bool {
+    METHODS_OF_HANDLES.iter().any(|taken| name == taken)
 }
 
 /// The name of an argument: the handler's, which may not use it, while the handle's method does.

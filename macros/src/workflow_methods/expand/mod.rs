@@ -1,26 +1,29 @@
 //! Writes the expansion of `#[workflow_methods]`.
 
 mod handle;
+mod stand_in;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{ImplItem, Path, spanned::Spanned};
+use syn::{Path, spanned::Spanned};
 
 use self::handle::{handle, handle_type};
 use super::model::{Kind, Marked, Model};
 use crate::{
-    casing,
+    block, casing,
     expand::{
-        Definition, Scope, call_hidden, function, input_codec, input_names, input_pattern,
-        input_type, output_codec, output_type, without_imposed_lints,
+        Definition, Scope, input_codec, input_names, input_pattern, input_type, methods_trait,
+        output_codec, output_type, questions, without_imposed_lints,
     },
+    items::{Function, Item},
     result::{Convert, into_result, result_function},
     signature::{Method, Mode, Signature},
     types::resolve_generics,
 };
 
-/// Expands a block in which the check found nothing wrong.
-pub(super) fn expand(model: &Model, owner: &Ident, run: &Marked, krate: &Path) -> TokenStream {
+/// Expands what the check left of a block. Without its run method, or with a mistake in what decides of the
+/// workflow's input, it gets a definition that is never run, so that nothing else is reported.
+pub(super) fn expand(model: &Model, owner: &Ident, krate: &Path) -> TokenStream {
     let block = &model.block;
     let generics = resolve_generics(&block.generics, &block.self_ty);
     let scope = Scope::new(krate, owner, &block.self_ty, generics, "LocalBoxFuture");
@@ -31,51 +34,73 @@ pub(super) fn expand(model: &Model, owner: &Ident, run: &Marked, krate: &Path) -
         .map(|marked| (marked, scope.definition(&marked.method)))
         .collect();
     let methods = methods(&scope, model, &definitions);
-    let items = definitions
+    let items: TokenStream = definitions
         .iter()
-        .map(|(marked, definition)| match marked.kind {
-            Kind::Signal => signal(&scope, marked, definition),
-            Kind::Query => query(&scope, marked, definition),
-            Kind::Update => update(&scope, marked, model.validator(marked), definition),
-            Kind::Run | Kind::Init | Kind::Validator => TokenStream::new(),
-        });
+        .map(|(marked, definition)| {
+            let scope = scope.with_bounds([&definition.method.signature]);
+            match marked.kind {
+                Kind::Signal => signal(&scope, marked, definition),
+                Kind::Query => query(&scope, marked, definition),
+                Kind::Update => update(&scope, marked, model.validator(marked), definition),
+                Kind::Run | Kind::Init | Kind::Validator => TokenStream::new(),
+            }
+        })
+        .collect();
     let handle_name = model
         .options
         .handle()
         .unwrap_or_else(|| casing::handle(owner));
-    let workflow = workflow(&scope, model, run, &handle_name, &definitions);
-    let handle = handle(&scope, &handle_name, run, &definitions);
+    let signatures = definitions.iter().map(|(_, it)| &it.method.signature);
+    let scope = scope.with_bounds(signatures);
+    let workflow = match model.run().filter(|_| model.is_whole()) {
+        Some(run) => workflow(&scope, model, run, &handle_name, &definitions),
+        None => stand_in::workflow(&scope, model, &handle_name),
+    };
+    let handle = handle(&scope, &handle_name, model, &definitions);
+    let questions = questions(&scope, model.methods.iter().map(|it| &it.method.signature));
     quote! {
+        #questions
         #methods
-        #(#items)*
+        #items
         #workflow
         #handle
     }
 }
 
-/// The user's block with a constant and a hidden function for the run method and each handler.
+/// The user's block with a constant for the run method and each handler, and the trait of their functions.
 fn methods(
     scope: &Scope<'_>,
     model: &Model,
     definitions: &[(&Marked, Definition<'_>)],
 ) -> TokenStream {
     let mut block = model.block.clone();
-    let own: Vec<&Definition<'_>> = definitions.iter().map(|(_, it)| it).collect();
-    call_hidden(&mut block, &own);
+    let mut functions: Vec<(&Method, &Function)> = Vec::new();
+    let mut values: Vec<(&Signature, TokenStream)> = Vec::new();
     for (marked, definition) in definitions {
-        if let ImplItem::Fn(written) = &block.items[definition.method.index] {
-            let function = function(definition.method, written);
-            let constant = definition.constant(scope, marked.kind.name(), &definition.function());
-            block.items[definition.method.index] = ImplItem::Verbatim(quote!(#constant #function));
+        let index = definition.method.index;
+        if let Item::Function(written) = &model.block.items[index] {
+            functions.push((definition.method, written.as_ref()));
+            let function = definition.function(scope);
+            let constant = definition.constant(scope, marked.kind.name(), &function);
+            let signature = &definition.method.signature;
+            if model.block.repeats(&signature.ident) {
+                block.items[index] = Item::Generated(constant);
+            } else {
+                values.push((signature, constant));
+                block.items[index] = Item::Generated(TokenStream::new());
+            }
         }
     }
     for marked in model.of(Kind::Init).chain(model.of(Kind::Validator)) {
-        if let ImplItem::Fn(written) = &block.items[marked.method.index] {
-            let function = without_imposed_lints(written);
-            block.items[marked.method.index] = ImplItem::Verbatim(function);
+        let index = marked.method.index;
+        if let Item::Function(written) = &model.block.items[index] {
+            block.items[index] = Item::Generated(without_imposed_lints(written));
         }
     }
-    block.into_token_stream()
+    block::demote_unreadable(&mut block, &Kind::ATTRIBUTES);
+    let values = scope.values(&model.block.attrs, &values);
+    let functions = methods_trait(scope, &functions);
+    quote!(#block #values #functions)
 }
 
 fn workflow(
@@ -108,9 +133,9 @@ fn workflow(
     } else {
         let pattern = input_pattern(inputs);
         let take = quote! {
-            let #pattern = input.expect("the input is left to `#[run]` when `#[init]` takes none");
+            let #pattern = __x_input.expect("the input is left to `#[run]` when `#[init]` takes none");
         };
-        (quote!(input), Some(take))
+        (quote!(__x_input), Some(take))
     };
     let body = async_body(scope, signature);
     let result = scope.result(&signature.output, "WorkflowError");
@@ -122,23 +147,7 @@ fn workflow(
     };
     let body = quote!(#take_input #body);
     let run = Scope::function(&signature.output, "run", &parameters, &returned, &body);
-    let handlers = definitions.iter().filter_map(|(marked, definition)| {
-        let Method {
-            signature,
-            attributes,
-            ..
-        } = definition.method;
-        let (cfg, name) = (&attributes.cfg, &signature.ident);
-        let add = match marked.kind {
-            Kind::Signal => quote!(signal),
-            Kind::Query => quote!(query),
-            Kind::Update => quote!(update),
-            Kind::Run | Kind::Init | Kind::Validator => return None,
-        };
-        // What is wrong with the method's types belongs to it.
-        let method = quote_spanned!(name.span()=> Self::#name);
-        Some(quote!(#(#cfg)* let set = set.#add(#method);))
-    });
+    let handlers = handlers(scope, definitions);
     let items = quote! {
         type Input = #input;
         type Output = #output;
@@ -156,14 +165,47 @@ fn workflow(
         #run
 
         fn handlers() -> #private::HandlerSet<Self> {
-            let set = #private::HandlerSet::new();
-            #(#handlers)*
-            set
+            #handlers
         }
     };
     let implementation = scope.implementation("WorkflowImplementation", &items);
     let handle = scope.implementation("HasHandle", &quote!(type Handle = #handle;));
     quote!(#definition #implementation #handle)
+}
+
+/// The set of the handlers that are there.
+fn handlers(scope: &Scope<'_>, definitions: &[(&Marked, Definition<'_>)]) -> TokenStream {
+    let private = &scope.private;
+    let mut set = quote!(#private::HandlerSet::new());
+    for (marked, definition) in definitions {
+        let Method {
+            signature,
+            attributes,
+            ..
+        } = definition.method;
+        let (cfg, name) = (&attributes.cfg, &signature.ident);
+        let add = match marked.kind {
+            Kind::Signal => quote!(signal),
+            Kind::Query => quote!(query),
+            Kind::Update => quote!(update),
+            Kind::Run | Kind::Init | Kind::Validator => continue,
+        };
+        // What is wrong with the method's types belongs to it.
+        let method = quote_spanned!(name.span()=> Self::#name);
+        let allowed = attributes.allow_deprecated();
+        set = if cfg.is_empty() && allowed.is_none() {
+            quote!(#set.#add(#method))
+        } else {
+            quote! {{
+                let __x_set = #set;
+                #(#cfg)*
+                #allowed
+                let __x_set = __x_set.#add(#method);
+                __x_set
+            }}
+        };
+    }
+    set
 }
 
 fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
@@ -173,16 +215,16 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
             let state = quote_spanned!(self_ty.span()=> <#self_ty as #private::InitialState>::initial_state());
             (
                 quote!(_),
-                quote!(input),
+                quote!(__x_input),
                 state,
-                quote!(::core::option::Option::Some(input)),
+                quote!(::core::option::Option::Some(__x_input)),
             )
         }
         Some(marked) => {
             let signature = &marked.method.signature;
             let view = signature.context().map(|context| {
                 let span = context.ty.span();
-                quote_spanned!(span=> view)
+                quote_spanned!(span=> __x_view)
             });
             let names = input_names(&signature.inputs);
             let function = &signature.ident;
@@ -199,21 +241,24 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
             let call = quote_spanned!(at=> <#self_ty>::#function(#(#arguments),*));
             let result = into_result(scope, &signature.output, Convert::Workflow, &call);
             let state = if signature.output.is_fallible() {
-                quote_spanned!(at=> { #result }?)
+                quote_spanned!(at=> {
+                    let __x_made = { #result }?;
+                    __x_made
+                })
             } else {
                 call
             };
             let view = if view.is_some() {
-                quote!(view)
+                quote!(__x_view)
             } else {
                 quote!(_)
             };
             if names.is_empty() {
                 (
                     view,
-                    quote!(input),
+                    quote!(__x_input),
                     state,
-                    quote!(::core::option::Option::Some(input)),
+                    quote!(::core::option::Option::Some(__x_input)),
                 )
             } else {
                 let pattern = input_pattern(&signature.inputs);
@@ -221,7 +266,7 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
             }
         }
     };
-    let variable = Ident::new("state", Span::call_site());
+    let variable = Ident::new("__x_state", Span::call_site());
     let state_of_type = quote_spanned!(state.span()=> let #variable: Self = #state;);
     quote! {
         fn init(
@@ -232,7 +277,7 @@ fn init(scope: &Scope<'_>, init: Option<&Marked>) -> TokenStream {
             #private::WorkflowError,
         > {
             #state_of_type
-            ::core::result::Result::Ok((state, #rest))
+            ::core::result::Result::Ok((__x_state, #rest))
         }
     }
 }
@@ -268,9 +313,9 @@ fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> Tok
     let pattern = input_pattern(&signature.inputs);
     let view = signature
         .context()
-        .map(|context| quote_spanned!(context.ty.span()=> view));
+        .map(|context| quote_spanned!(context.ty.span()=> __x_view));
     let parameter = if view.is_some() {
-        quote!(view)
+        quote!(__x_view)
     } else {
         quote!(_)
     };
@@ -278,12 +323,12 @@ fn query(scope: &Scope<'_>, marked: &Marked, definition: &Definition<'_>) -> Tok
         .into_iter()
         .map(ToTokens::into_token_stream);
     let arguments = view.into_iter().chain(inputs);
-    let function = casing::hidden_function(&signature.ident);
-    let call = quote!(Self::#function(state #(, #arguments)*));
+    let function = scope.path(&signature.ident);
+    let call = quote!(#function(__x_state #(, #arguments)*));
     let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     let returned = scope.result(&signature.output, "WorkflowError");
     let parameters = quote! {
-        state: &Self,
+        __x_state: &Self,
         #parameter: &#private::WorkflowContextView,
         #pattern: Self::Input,
     };
@@ -308,8 +353,10 @@ fn implementation(
     let (private, self_ty) = (&scope.private, scope.self_ty);
     let (head, bounds) = scope.head();
     let method = format_ident!("{}Method", kind.name());
+    let allowed = definition.method.attributes.allow_deprecated();
     quote! {
         #(#cfg)*
+        #allowed
         #head #private::#method<#key> for #self_ty #bounds {
             #body
         }
@@ -343,7 +390,7 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
         let context = async_context(signature);
         let own = signature
             .context()
-            .map(|_| quote!(let context = #private::own_context(context);));
+            .map(|_| quote!(let __x_ctx = #private::own_context(__x_ctx);));
         (
             quote!(_),
             context,
@@ -352,9 +399,9 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
     } else {
         let context = signature
             .context()
-            .map(|context| quote_spanned!(context.ty.span()=> context));
+            .map(|context| quote_spanned!(context.ty.span()=> __x_ctx));
         let parameter = if context.is_some() {
-            quote!(context)
+            quote!(__x_ctx)
         } else {
             quote!(_)
         };
@@ -362,8 +409,8 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
             .into_iter()
             .map(ToTokens::into_token_stream);
         let arguments = context.into_iter().chain(inputs);
-        let function = casing::hidden_function(&signature.ident);
-        let call = quote!(Self::#function(state #(, #arguments)*));
+        let function = scope.path(&signature.ident);
+        let call = quote!(#function(__x_state #(, #arguments)*));
         let result = into_result(scope, &signature.output, Convert::Workflow, &call);
         let result = if signature.output.is_fallible() {
             quote!({ #result })
@@ -371,7 +418,7 @@ fn handle_function(scope: &Scope<'_>, signature: &Signature, output: &TokenStrea
             result
         };
         let body = quote!(#private::Handled::Now(#result));
-        (quote!(state), parameter, body)
+        (quote!(__x_state), parameter, body)
     };
     let at = signature.output.span();
     let private_there = scope.private_at(at);
@@ -390,7 +437,7 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
     let function = &signature.ident;
     let context = signature
         .context()
-        .map(|context| quote_spanned!(context.ty.span()=> context));
+        .map(|context| quote_spanned!(context.ty.span()=> __x_ctx));
     let inputs = input_names(&signature.inputs)
         .into_iter()
         .map(ToTokens::into_token_stream);
@@ -398,7 +445,7 @@ fn async_body(scope: &Scope<'_>, signature: &Signature) -> TokenStream {
     let call = quote!(Self::#function(#(#arguments),*));
     let result = result_function(scope, &signature.output, Convert::Workflow);
     if borrows_context(signature) {
-        quote!(#private::finish_with_context(context, move |context| #call, #result))
+        quote!(#private::finish_with_context(__x_ctx, move |__x_ctx| #call, #result))
     } else {
         quote!(#private::finish_local(#call, #result))
     }
@@ -413,7 +460,7 @@ fn borrows_context(signature: &Signature) -> bool {
 /// How an `async` method's context is bound before the call.
 fn async_context(signature: &Signature) -> TokenStream {
     if signature.context().is_some() {
-        quote!(context)
+        quote!(__x_ctx)
     } else {
         quote!(_)
     }
@@ -426,36 +473,36 @@ fn validate(scope: &Scope<'_>, validator: &Marked) -> TokenStream {
     let function = &signature.ident;
     let view = signature
         .context()
-        .map(|context| quote_spanned!(context.ty.span()=> view));
+        .map(|context| quote_spanned!(context.ty.span()=> __x_view));
     let parameter = if view.is_some() {
-        quote!(view)
+        quote!(__x_view)
     } else {
         quote!(_)
     };
     let inputs = match signature.inputs.as_slice() {
         [] => Vec::new(),
-        [only] => vec![quote_spanned!(only.ty.span()=> input)],
+        [only] => vec![quote_spanned!(only.ty.span()=> __x_input)],
         several => several
             .iter()
             .enumerate()
             .map(|(index, input)| {
                 let field = syn::Index::from(index);
-                quote_spanned!(input.ty.span()=> &input.#field)
+                quote_spanned!(input.ty.span()=> &__x_input.#field)
             })
             .collect(),
     };
     let input = if inputs.is_empty() {
         quote!(_)
     } else {
-        quote!(input)
+        quote!(__x_input)
     };
     let arguments = view.into_iter().chain(inputs);
-    let call = quote!(Self::#function(state #(, #arguments)*));
+    let call = quote!(Self::#function(__x_state #(, #arguments)*));
     let result = into_result(scope, &signature.output, Convert::Workflow, &call);
     quote! {
         #(#cfg)*
         fn validate(
-            state: &Self,
+            __x_state: &Self,
             #parameter: &#private::WorkflowContextView,
             #input: &Self::Input,
         ) -> ::core::result::Result<(), #private::WorkflowError> {

@@ -331,7 +331,7 @@ pub(super) async fn random_in_another_module(ctx: &mut Ctx) -> WorkflowResult<St
     decide(ctx, value).await
 }
 
-/// - | later
+/// compile time | later
 pub(super) async fn address_of_a_box(ctx: &mut Ctx) -> WorkflowResult<String> {
     let kept: &'static [u8; 40] = Box::leak(Box::new([0; 40]));
     let value = (kept.as_ptr().addr() / 16) as u128;
