@@ -7,6 +7,7 @@ use steadfast_core::{
     ids::{Identity, RequestId, SignalName, TaskQueue, WorkflowId, WorkflowType},
     options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTimeouts},
     payload::{Payload, PayloadMap, UserMetadata},
+    retry::RetryPolicy,
     task::WorkflowTaskCompletion,
 };
 
@@ -96,4 +97,33 @@ pub(super) fn words_for_people<'a>(
 ) -> Option<Box<UserMetadata>> {
     let text = |name| Some(Payload::json(format!("{:?}", option(name)?).into_bytes()));
     UserMetadata::of(text("summary"), text("details"))
+}
+
+/// A time as a script has it: `3s`, `20ms`.
+pub(super) fn seconds(text: &str) -> Duration {
+    if let Some(millis) = text.strip_suffix("ms") {
+        return Duration::from_millis(millis.parse().unwrap());
+    }
+    Duration::from_secs(text.trim_end_matches('s').parse().unwrap())
+}
+
+/// The policy that a step gives, if it gives the number of attempts or a wait.
+pub(super) fn retry_policy<'a>(
+    attempts: Option<&str>,
+    option: impl Fn(&str) -> Option<&'a str>,
+) -> Option<RetryPolicy> {
+    let default = RetryPolicy::default();
+    let waits = ["initial", "coefficient", "maximum"].map(option);
+    if attempts.is_none() && waits.iter().all(Option::is_none) {
+        return None;
+    }
+    let [initial, coefficient, maximum] = waits;
+    Some(RetryPolicy {
+        initial_interval: initial.map_or(default.initial_interval, seconds),
+        backoff_coefficient: coefficient
+            .map_or(default.backoff_coefficient, |text| text.parse().unwrap()),
+        maximum_interval: maximum.map(seconds),
+        maximum_attempts: attempts.map_or(0, |attempts| attempts.parse().unwrap()),
+        ..default
+    })
 }

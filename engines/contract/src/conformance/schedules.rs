@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use steadfast_core::ids::{RequestId, ScheduleId};
 
-use super::requests::{identity, start_request};
+use super::requests::{identity, seconds, start_request};
 use crate::{
     Engine, EngineError,
     schedule::{
@@ -16,10 +16,6 @@ use crate::{
 
 fn schedule_id(id: &str) -> ScheduleId {
     ScheduleId::new(id).unwrap()
-}
-
-fn seconds(text: &str) -> Duration {
-    Duration::from_secs(text.trim_end_matches('s').parse().unwrap())
 }
 
 fn overlap(text: Option<&str>) -> ScheduleOverlapPolicy {

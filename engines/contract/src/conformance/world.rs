@@ -27,7 +27,10 @@ use steadfast_core::{
 
 use super::{
     notation::render,
-    requests::{completion, current, identity, queue, signal, start_request, words_for_people},
+    requests::{
+        completion, current, identity, queue, retry_policy, seconds, signal, start_request,
+        words_for_people,
+    },
     schedules,
     updates::{Updates, conflict_policy, update_request},
 };
@@ -79,34 +82,6 @@ pub struct World<E, T> {
     /// The runs of each workflow in the order in which the script named them.
     runs: HashMap<String, Vec<RunId>>,
     updates: Updates,
-}
-
-fn seconds(text: &str) -> Duration {
-    if let Some(millis) = text.strip_suffix("ms") {
-        return Duration::from_millis(millis.parse().unwrap());
-    }
-    Duration::from_secs(text.trim_end_matches('s').parse().unwrap())
-}
-
-/// The policy that a step gives, if it gives the number of attempts or a wait.
-fn retry_policy<'a>(
-    attempts: Option<&str>,
-    option: impl Fn(&str) -> Option<&'a str>,
-) -> Option<RetryPolicy> {
-    let default = RetryPolicy::default();
-    let waits = ["initial", "coefficient", "maximum"].map(option);
-    if attempts.is_none() && waits.iter().all(Option::is_none) {
-        return None;
-    }
-    let [initial, coefficient, maximum] = waits;
-    Some(RetryPolicy {
-        initial_interval: initial.map_or(default.initial_interval, seconds),
-        backoff_coefficient: coefficient
-            .map_or(default.backoff_coefficient, |text| text.parse().unwrap()),
-        maximum_interval: maximum.map(seconds),
-        maximum_attempts: attempts.map_or(0, |attempts| attempts.parse().unwrap()),
-        ..default
-    })
 }
 
 impl<E: Engine, T: Time<E>> World<E, T> {
