@@ -134,7 +134,15 @@ fn saga_shows_the_three_problems_and_their_solution() {
 /// Its clock is moved by hand.
 #[test]
 fn schedules_act_at_their_times_and_when_they_are_asked() {
-    assert_eq!(run_on("schedules", None), "?");
+    let expected = "\
+        report-2026-01-01T08:00:00Z: report 1 of Rome\n\
+        report-2026-01-02T08:00:00Z: report 2 of Rome\n\
+        report-2026-01-05T08:00:00Z: report 3 of Rome\n\
+        report-2026-01-08T00:00:00Z: report 4 of Rome\n\
+        report-2026-01-08T08:00:00Z: report 5 of Rome\n\
+        report-2026-01-09T08:00:00Z: report 6 of Rome\n\
+        6 reports so far, the next one at 2026-01-12T08:00:00Z\n";
+    assert_eq!(run_on("schedules", None), expected);
 }
 
 #[test]

@@ -170,7 +170,9 @@ impl Shared {
                     let eager = core.eager(key, eager);
                     let answered = core.complete_workflow_task(key, serial, completion, now)?;
                     let taken = match eager {
-                        Some(eager) => core.take_eager_activities(key, &eager, &self.namespace, now),
+                        Some(eager) => {
+                            core.take_eager_activities(key, &eager, &self.namespace, now)
+                        }
                         None => Vec::new(),
                     };
                     core.run_jobs(now);

@@ -349,7 +349,7 @@ fn a_rejected_update_leaves_nothing_if_its_worker_goes_back() {
 }
 
 /// Answers the task of a run with two activities of which the worker would run both at once.
-async fn eager(world: &mut World) -> CompletionReply {
+async fn eager(world: &World) -> CompletionReply {
     let task = taken(world, "w").await;
     let commands = world.commands("schedule a; schedule b");
     let eager_activities = commands.iter().map(|command| match command {
@@ -379,7 +379,7 @@ fn an_activity_that_its_worker_would_run_at_once_comes_with_the_reply_and_to_nob
     block_on(async {
         let mut world = World::in_memory();
         world.run("start w").await;
-        let reply = eager(&mut world).await;
+        let reply = eager(&world).await;
         assert_eq!(reply.activity_tasks.len(), 2);
         nobody_gets(&world, "a");
         nobody_gets(&world, "b");
@@ -411,7 +411,7 @@ fn a_queue_that_is_paused_gives_no_activity_with_a_reply() {
         let mut world = World::in_memory();
         world.run("start w").await;
         world.engine.pause_task_queue(&queue("a")).await.unwrap();
-        let reply = eager(&mut world).await;
+        let reply = eager(&world).await;
         let given = reply
             .activity_tasks
             .iter()
