@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::options::ServeError;
+
 /// How many bytes a key has at least: random ones of that length are not guessed.
 pub(crate) const SHORTEST: usize = 16;
 
@@ -24,9 +26,9 @@ impl ApiKeys {
         self.0.is_empty()
     }
 
-    /// Whether a key is so short that somebody could guess it.
-    pub(crate) fn has_short_key(&self) -> bool {
-        self.0.iter().any(|key| key.trim().len() < SHORTEST)
+    /// Refuses keys that nobody should have, or nobody can send.
+    pub(crate) fn check(&self) -> Result<(), ServeError> {
+        self.0.iter().try_for_each(|key| check_key(key))
     }
 
     pub(crate) fn has(&self, key: &[u8]) -> bool {
@@ -37,6 +39,22 @@ impl ApiKeys {
         }
         any
     }
+}
+
+/// Says whether a text can be an API key.
+///
+/// # Errors
+///
+/// [`ServeError::ShortKey`] if it has less than 16 bytes, [`ServeError::UnsendableKey`] if it has others than those of
+/// visible ASCII characters and spaces: clients cannot send it.
+pub fn check_key(key: &str) -> Result<(), ServeError> {
+    if key.trim().len() < SHORTEST {
+        return Err(ServeError::ShortKey);
+    }
+    if !key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(ServeError::UnsendableKey);
+    }
+    Ok(())
 }
 
 /// Compares in a time that depends on the length alone.

@@ -20,9 +20,7 @@ pub(crate) enum Listener {
 /// Opens the address of some options, and says where it is.
 pub(crate) async fn open(options: &ServeOptions) -> Result<(Address, Listener), ServeError> {
     let address = options.address.clone();
-    if options.api_keys.has_short_key() {
-        return Err(ServeError::ShortKey);
-    }
+    options.api_keys.check()?;
     if address.is_open() && !options.knows_callers() {
         return Err(ServeError::Open { address });
     }

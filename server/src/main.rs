@@ -1,6 +1,7 @@
 //! `steadfast`: serves an embedded file to whatever speaks Temporal's API.
 
 use std::{
+    io::IsTerminal as _,
     net::IpAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -55,7 +56,7 @@ struct Serve {
     /// The namespace; there is one.
     #[arg(short, long, default_value = "default")]
     namespace: String,
-    /// Refuses what changes anything.
+    /// Refuses calls that change anything. The engine goes on: timers fire, limits end executions, schedules act.
     #[arg(long)]
     read_only: bool,
     /// Keys of which a caller must bring one, one a line.
@@ -74,7 +75,7 @@ struct Serve {
     #[arg(long, requires = "tls_cert")]
     tls_client_ca: Option<PathBuf>,
     /// For how many days closed executions are kept; for ever if it is left out.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     retention_days: Option<u32>,
     /// Acknowledges before the disk has it: what came last is lost with the power.
     #[arg(long)]
@@ -96,6 +97,7 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&given.log))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     match run(*given, locked).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -219,8 +221,12 @@ fn keys(given: &Serve) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let mut keys: Vec<String> = given.api_key.iter().cloned().collect();
     if let Some(path) = &given.api_key_file {
         let text = String::from_utf8(read(path)?)?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        keys.extend(lines.map(str::to_owned));
+        let lines = text.lines().map(str::trim);
+        for (line, key) in (1..).zip(lines).filter(|(_, key)| !key.is_empty()) {
+            let checked = steadfast_server::check_key(key);
+            checked.map_err(|why| format!("line {line} of `{}`: {why}", path.display()))?;
+            keys.push(key.to_owned());
+        }
         if keys.is_empty() {
             return Err(format!("there is no key in `{}`", path.display()).into());
         }
@@ -254,7 +260,7 @@ fn look(address: &Address, given: &Serve) -> String {
         _ => words.push_str(&address.to_string()),
     }
     if given.namespace != "default" {
-        words.push_str(&format!(" --namespace {}", given.namespace));
+        words.push_str(&format!(" --namespace {}", quoted(&given.namespace)));
     }
     let has_key = given.api_key.is_some() || given.api_key_file.is_some();
     if has_key {
@@ -270,6 +276,15 @@ fn look(address: &Address, given: &Serve) -> String {
         (None, _) => {}
     }
     words
+}
+
+/// A word as a shell has to be given it.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-._/:".contains(letter);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 /// SIGINT, or SIGTERM where there is one.

@@ -210,6 +210,11 @@ pub enum ServeError {
         "an API key has less than {SHORTEST} bytes and could be guessed: give one of at least {SHORTEST}, `openssl rand -hex 16` makes one"
     )]
     ShortKey,
+    /// An API key cannot be sent.
+    #[error(
+        "an API key has characters that cannot be sent in a header: take visible ASCII characters"
+    )]
+    UnsendableKey,
     /// The certificates or the key cannot be used.
     #[error("the certificates or the key of TLS cannot be used: {0}")]
     Tls(String),

@@ -43,6 +43,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How a certificate begins in PEM.
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
+/// What a private key in PEM has that needs a passphrase.
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
+
 /// An engine that is served. Dropping it stops the server at once, and leaves the engine as it is.
 #[must_use = "it serves for as long as this is kept"]
 pub struct Server {
@@ -275,6 +278,12 @@ fn builder(options: &ServeOptions) -> Result<tonic::transport::Server, ServeErro
             )));
         }
     }
+    if tls.key.windows(ENCRYPTED.len()).any(|at| at == ENCRYPTED) {
+        return Err(ServeError::Tls(
+            "the private key has a passphrase, which nobody asks for; take it off: `openssl pkey -in key.pem -out plain.pem`"
+                .to_owned(),
+        ));
+    }
     let identity = Identity::from_pem(&tls.certificates, &tls.key);
     let mut config = ServerTlsConfig::new().identity(identity);
     if let Some(authorities) = &tls.client_authorities {
@@ -282,7 +291,12 @@ fn builder(options: &ServeOptions) -> Result<tonic::transport::Server, ServeErro
     }
     server
         .tls_config(config)
-        .map_err(|error| ServeError::Tls(with_causes(&error)))
+        .map_err(|error| match with_causes(&error) {
+            why if why.contains("KeyMismatch") => {
+                ServeError::Tls("the private key is of another certificate".to_owned())
+            }
+            why => ServeError::Tls(why),
+        })
 }
 
 /// An error of a transport, which only its causes explain.

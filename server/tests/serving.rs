@@ -664,6 +664,8 @@ async fn an_address_that_others_can_reach_needs_somebody_who_says_who_may_call()
         let short = serve(Arc::clone(&engine) as _, open.clone().api_key(key)).await;
         assert!(matches!(short.unwrap_err(), ServeError::ShortKey), "{key}");
     }
+    let unsendable = serve(engine, open.api_key("sixteen letters é")).await;
+    assert!(matches!(unsendable.unwrap_err(), ServeError::UnsendableKey));
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use super::{
     execution::{
         Execution, NOT_YOURS, Wait, claims_problems, first_backoff, new_run_id, settle_start,
+        started_by_cron,
     },
     jobs::may_reuse,
     limits::{
@@ -524,7 +525,7 @@ impl Core {
             original_execution_run_id: run_id.clone(),
             first_execution_run_id: run_id.clone(),
             continued_execution_run_id: None,
-            initiator: None,
+            initiator: started_by_cron(request.cron_schedule.as_deref()),
             continued_failure: last.failure,
             last_completion_result: last.completion_result,
             parent: None,

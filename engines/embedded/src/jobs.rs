@@ -13,7 +13,7 @@ use steadfast_core::{
 use steadfast_engine::Signal;
 
 use super::{
-    execution::{engine_identity, first_backoff, new_run_id},
+    execution::{engine_identity, first_backoff, new_run_id, started_by_cron},
     job::{Job, ParkedJob},
     state::Core,
     store::{Row, RunInfo, encode_value},
@@ -202,7 +202,7 @@ impl Core {
                     original_execution_run_id: run_id.clone(),
                     first_execution_run_id: run_id.clone(),
                     continued_execution_run_id: None,
-                    initiator: None,
+                    initiator: started_by_cron(command.cron_schedule.as_deref()),
                     continued_failure: None,
                     last_completion_result: None,
                     parent: Some(ParentExecution {

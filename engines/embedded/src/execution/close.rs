@@ -23,6 +23,11 @@ pub(crate) struct NewRun {
     pub(crate) updates: Vec<PendingUpdate>,
 }
 
+/// Who starts the first run of a new chain, as a Temporal Service says it.
+pub(crate) fn started_by_cron(cron: Option<&str>) -> Option<ContinueAsNewInitiator> {
+    cron.map(|_| ContinueAsNewInitiator::CronSchedule)
+}
+
 /// How long the first task of a new chain waits.
 pub(crate) fn first_backoff(cron: Option<&str>, delay: Duration, now: Timestamp) -> Duration {
     cron.and_then(|text| CronSchedule::new(text).ok()?.backoff(now, now))
@@ -211,7 +216,8 @@ impl Execution {
         (RetryState::InProgress, Some(Box::new(run)))
     }
 
-    /// The next run by the cron schedule of the run, if it has one and a time is left.
+    /// The next run by the cron schedule of the run, if it has one. As on a Temporal Service it is started also when its time
+    /// comes after that of the whole execution: then the execution has timed out.
     fn next_by_schedule(
         &self,
         ended: Result<Option<&Payload>, &Failure>,
@@ -220,7 +226,7 @@ impl Execution {
         let schedule = CronSchedule::new(self.start.cron_schedule.as_deref()?).ok()?;
         let backoff = schedule.backoff(self.execution_time(), now)?;
         let expires = self.start.execution_expiration_time;
-        if expires.is_some_and(|expires| now.after(backoff) >= expires) {
+        if expires.is_some_and(|expires| expires <= now) {
             return None;
         }
         let run_id = new_run_id();

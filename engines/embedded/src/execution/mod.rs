@@ -54,7 +54,7 @@ use super::fast_map::FastMap;
 pub(crate) use self::{
     activity::{Activity, ActivityRow, ActivityState, Attempt},
     child::{Child, ChildEnd},
-    close::{NewRun, first_backoff, new_run_id},
+    close::{NewRun, first_backoff, new_run_id, started_by_cron},
     commands::Answered,
     identity::engine_identity,
     lost::{StoredSuspect, StoredTask, Suspect, TaskRow},

@@ -279,7 +279,7 @@ impl Shared {
         }
         let now = self.clock.now();
         let due = core.schedules.take_due(now);
-        due.or_else(|| core.schedules.stirred.pop_first())
+        due.or_else(|| core.schedules.take_stirred())
     }
 
     /// Has a schedule act that was stirred; tells whether there was one.
@@ -289,7 +289,7 @@ impl Shared {
             if core.stopping {
                 return false;
             }
-            let id = core.schedules.stirred.pop_first();
+            let id = core.schedules.take_stirred();
             core.job_runs = id.is_some();
             id
         };

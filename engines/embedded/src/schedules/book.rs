@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
+    ops::Bound::{Excluded, Unbounded},
     sync::Arc,
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct Schedules {
     due: BinaryHeap<Reverse<(Timestamp, ScheduleId)>>,
     /// Those that have something to do at once.
     pub(super) stirred: BTreeSet<ScheduleId>,
+    /// Which of those had its turn last.
+    last: Option<ScheduleId>,
     /// The executions whose end a schedule is told of, by their first runs.
     pub(super) watched: HashMap<RunId, ScheduleId>,
 }
@@ -44,6 +47,27 @@ impl Schedules {
             self.stirred.insert(id);
         }
         Ok(())
+    }
+
+    /// Takes one that has something to do at once: the one after that which had its turn last, so that none waits for those
+    /// that always have something to do.
+    pub(super) fn take_stirred(&mut self) -> Option<ScheduleId> {
+        let last = self.last.take();
+        let next = last.and_then(|last| {
+            self.stirred
+                .range((Excluded(last), Unbounded))
+                .next()
+                .cloned()
+        });
+        let id = match next {
+            Some(id) => {
+                self.stirred.remove(&id);
+                id
+            }
+            None => self.stirred.pop_first()?,
+        };
+        self.last = Some(id.clone());
+        Some(id)
     }
 
     /// Puts a record in the place of what is there.
@@ -139,5 +163,24 @@ impl Schedules {
 
     pub(super) fn record(&self, id: &ScheduleId) -> Option<&Arc<Record>> {
         self.all.get(id).map(|entry| &entry.record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_its_turn_although_all_always_have_something_to_do() {
+        let ids = ["a", "b", "c"].map(|id| ScheduleId::new(id).unwrap());
+        let mut schedules = Schedules::default();
+        schedules.stirred.extend(ids.clone());
+        let mut turns = Vec::new();
+        for _ in 0..6 {
+            let id = schedules.take_stirred().unwrap();
+            schedules.stirred.insert(id.clone());
+            turns.push(id);
+        }
+        assert_eq!(turns, [ids.clone(), ids].concat());
     }
 }

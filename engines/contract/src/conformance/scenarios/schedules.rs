@@ -166,6 +166,18 @@ macro_rules! __scenarios_of_schedules {
         task w: complete
         status w Running
     "#
+    /// It runs out while the next run waits for its time, as on a Temporal Service.
+    an_execution_with_a_cron_schedule_ends_when_its_time_is_over: r#"
+        start w cron=@every_60s execution=90s
+        advance 60s
+        task w: complete "one"
+        status w Completed run=1
+        status w Running
+        advance 30s
+        status w TimedOut
+        advance 120s
+        quiet w
+    "#
     a_cron_schedule_that_is_none_is_refused: r#"
         start w cron=now_and_then => invalid CronSchedule.
         start w cron=@hourly delay=5s => CronSchedule and WorkflowStartDelay may not be used together.
