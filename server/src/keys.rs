@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::options::ServeError;
+use thiserror::Error;
 
 /// How many bytes a key has at least: random ones of that length are not guessed.
-pub(crate) const SHORTEST: usize = 16;
+const SHORTEST: usize = 16;
 
 /// The keys of which a caller must bring one; none at all if nobody has to.
 #[derive(Clone, Default)]
@@ -27,7 +27,7 @@ impl ApiKeys {
     }
 
     /// Refuses keys that nobody should have, or nobody can send.
-    pub(crate) fn check(&self) -> Result<(), ServeError> {
+    pub(crate) fn check(&self) -> Result<(), BadKey> {
         self.0.iter().try_for_each(|key| check_key(key))
     }
 
@@ -41,18 +41,34 @@ impl ApiKeys {
     }
 }
 
+/// Why a text is no API key.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum BadKey {
+    /// It is so short that somebody could guess it.
+    #[error(
+        "an API key has less than {SHORTEST} bytes and could be guessed: give one of at least {SHORTEST}, `openssl rand -hex 16` makes one"
+    )]
+    Short,
+    /// It cannot be sent.
+    #[error(
+        "an API key has characters that cannot be sent in a header: take visible ASCII characters"
+    )]
+    Unsendable,
+}
+
 /// Says whether a text can be an API key.
 ///
 /// # Errors
 ///
-/// [`ServeError::ShortKey`] if it has less than 16 bytes, [`ServeError::UnsendableKey`] if it has others than those of
-/// visible ASCII characters and spaces: clients cannot send it.
-pub fn check_key(key: &str) -> Result<(), ServeError> {
+/// [`BadKey::Short`] if it has less than 16 bytes, [`BadKey::Unsendable`] if it has others than those of visible ASCII
+/// characters and spaces: clients cannot send it.
+pub fn check_key(key: &str) -> Result<(), BadKey> {
     if key.trim().len() < SHORTEST {
-        return Err(ServeError::ShortKey);
+        return Err(BadKey::Short);
     }
     if !key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Err(ServeError::UnsendableKey);
+        return Err(BadKey::Unsendable);
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ mod workers;
 pub use self::{
     address::Address,
     authorizer::{Authorizer, Call, Denied},
-    keys::check_key,
+    keys::{BadKey, check_key},
     options::{ServeError, ServeOptions},
     service::{Bound, Server, bind, serve},
 };

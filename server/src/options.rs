@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::{
     address::Address,
     authorizer::Authorizer,
-    keys::{ApiKeys, SHORTEST},
+    keys::{ApiKeys, BadKey},
 };
 
 /// How an engine is served.
@@ -205,16 +205,9 @@ pub enum ServeError {
         /// The address.
         address: Address,
     },
-    /// An API key is so short that somebody could guess it.
-    #[error(
-        "an API key has less than {SHORTEST} bytes and could be guessed: give one of at least {SHORTEST}, `openssl rand -hex 16` makes one"
-    )]
-    ShortKey,
-    /// An API key cannot be sent.
-    #[error(
-        "an API key has characters that cannot be sent in a header: take visible ASCII characters"
-    )]
-    UnsendableKey,
+    /// An API key is none.
+    #[error(transparent)]
+    Key(#[from] BadKey),
     /// The certificates or the key cannot be used.
     #[error("the certificates or the key of TLS cannot be used: {0}")]
     Tls(String),

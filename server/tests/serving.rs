@@ -9,7 +9,7 @@ use std::{
 use prost::Message as _;
 use prost_wkt_types::Any;
 use steadfast_embedded::EmbeddedEngine;
-use steadfast_server::{Call, Denied, ServeError, ServeOptions, bind, serve};
+use steadfast_server::{BadKey, Call, Denied, ServeError, ServeOptions, bind, serve};
 use temporalio_protos::{
     grpc::health::v1::{
         HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -662,10 +662,16 @@ async fn an_address_that_others_can_reach_needs_somebody_who_says_who_may_call()
     assert!(matches!(refused, ServeError::Open { .. }), "{refused}");
     for key in [" ", "fifteen letters", "               ."] {
         let short = serve(Arc::clone(&engine) as _, open.clone().api_key(key)).await;
-        assert!(matches!(short.unwrap_err(), ServeError::ShortKey), "{key}");
+        assert!(
+            matches!(short.unwrap_err(), ServeError::Key(BadKey::Short)),
+            "{key}"
+        );
     }
     let unsendable = serve(engine, open.api_key("sixteen letters é")).await;
-    assert!(matches!(unsendable.unwrap_err(), ServeError::UnsendableKey));
+    assert!(matches!(
+        unsendable.unwrap_err(),
+        ServeError::Key(BadKey::Unsendable)
+    ));
 }
 
 #[tokio::test]

@@ -392,10 +392,10 @@ pub struct UntakenTasks {
 /// What an engine says to an answered workflow task.
 #[derive(Debug, Default)]
 pub struct CompletionReply {
-    /// The worker said that it [goes back](WorkflowTaskCompletion::goes_back), and the task led to nothing: what the worker has seen of
+    /// The worker said that it [goes back](steadfast_core::task::WorkflowTaskCompletion::goes_back), and the task led to nothing: what the worker has seen of
     /// the task never was, and the last event that it knows of a task is this `WorkflowTaskStarted`.
     pub reset_history_event_id: Option<EventId>,
-    /// Activities that the worker [asked for](WorkflowTaskCompletion::eager_activities), started for it.
+    /// Activities that the worker [asked for](steadfast_core::task::WorkflowTaskCompletion::eager_activities), started for it.
     pub activity_tasks: Vec<ActivityLease>,
 }
 
