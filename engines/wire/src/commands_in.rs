@@ -110,6 +110,7 @@ impl Wire {
             }
         }
         for command in commands {
+            let said = of_command(&command);
             match command.attributes {
                 Some(A::ProtocolMessageCommandAttributes(a)) => {
                     // A rejection may have a place all the same.
@@ -120,7 +121,7 @@ impl Wire {
                 Some(attributes) => {
                     let cause = cause_of(&attributes);
                     let is_eager = matches!(&attributes, A::ScheduleActivityTaskCommandAttributes(a) if a.request_eager_execution);
-                    if let Some(said) = of_command(&attributes) {
+                    if let Some(said) = said {
                         unmodelled.insert(answer.len(), said);
                     }
                     let read = || {

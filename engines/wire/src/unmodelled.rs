@@ -8,7 +8,7 @@ use serde_json::Value;
 use steadfast_core::unmodelled::Unmodelled;
 use steadfast_engine::unmodelled::rest;
 use temporalio_protos::temporal::api::{
-    command::v1::command::Attributes as Command,
+    command::v1::{Command as ProtoCommand, command::Attributes as Command},
     common::v1::TimeSkippingConfig,
     deployment::v1::WorkerDeploymentVersion,
     history::v1::{self as proto, history_event::Attributes},
@@ -30,14 +30,25 @@ fn of<A>(attributes: A) -> Option<Box<Unmodelled>>
 where
     A: Default + Into<Attributes> + PartialEq,
 {
-    if attributes == A::default() {
+    of_event(&proto::HistoryEvent {
+        attributes: set(attributes),
+        ..proto::HistoryEvent::default()
+    })
+}
+
+fn of_event(event: &proto::HistoryEvent) -> Option<Box<Unmodelled>> {
+    if *event == proto::HistoryEvent::default() {
         return None;
     }
-    let event = proto::HistoryEvent {
-        attributes: Some(attributes.into()),
-        ..proto::HistoryEvent::default()
-    };
-    rest(&json(&event), &Value::Null)
+    rest(&json(event), &Value::Null)
+}
+
+/// Attributes in which something is set.
+fn set<A>(attributes: A) -> Option<Attributes>
+where
+    A: Default + Into<Attributes> + PartialEq,
+{
+    (attributes != A::default()).then(|| attributes.into())
 }
 
 /// What a start says that its event has.
@@ -93,44 +104,52 @@ pub(crate) fn of_completed(
 }
 
 /// What a command says that the event has to which it leads.
+pub(crate) fn of_command(command: &ProtoCommand) -> Option<Box<Unmodelled>> {
+    of_event(&proto::HistoryEvent {
+        attributes: command.attributes.as_ref().and_then(attributes_of_command),
+        event_group_markers: command.event_group_markers.clone(),
+        ..proto::HistoryEvent::default()
+    })
+}
+
 #[expect(
     deprecated,
     reason = "workers of today say it in the ways of yesterday too"
 )]
-pub(crate) fn of_command(command: &Command) -> Option<Box<Unmodelled>> {
+fn attributes_of_command(command: &Command) -> Option<Attributes> {
     match command {
         Command::ScheduleActivityTaskCommandAttributes(a) => {
-            of(proto::ActivityTaskScheduledEventAttributes {
+            set(proto::ActivityTaskScheduledEventAttributes {
                 use_workflow_build_id: a.use_workflow_build_id,
                 ..Default::default()
             })
         }
-        Command::RecordMarkerCommandAttributes(a) => of(proto::MarkerRecordedEventAttributes {
+        Command::RecordMarkerCommandAttributes(a) => set(proto::MarkerRecordedEventAttributes {
             header: a.header.clone(),
             ..Default::default()
         }),
         Command::StartChildWorkflowExecutionCommandAttributes(a) => {
-            of(proto::StartChildWorkflowExecutionInitiatedEventAttributes {
+            set(proto::StartChildWorkflowExecutionInitiatedEventAttributes {
                 control: a.control.clone(),
                 inherit_build_id: a.inherit_build_id,
                 versioning_override: a.versioning_override.clone(),
                 ..Default::default()
             })
         }
-        Command::RequestCancelExternalWorkflowExecutionCommandAttributes(a) => of(
+        Command::RequestCancelExternalWorkflowExecutionCommandAttributes(a) => set(
             proto::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
                 control: a.control.clone(),
                 ..Default::default()
             },
         ),
-        Command::SignalExternalWorkflowExecutionCommandAttributes(a) => of(
+        Command::SignalExternalWorkflowExecutionCommandAttributes(a) => set(
             proto::SignalExternalWorkflowExecutionInitiatedEventAttributes {
                 control: a.control.clone(),
                 ..Default::default()
             },
         ),
         Command::ContinueAsNewWorkflowExecutionCommandAttributes(a) => {
-            of(proto::WorkflowExecutionContinuedAsNewEventAttributes {
+            set(proto::WorkflowExecutionContinuedAsNewEventAttributes {
                 initiator: a.initiator,
                 failure: a.failure.clone(),
                 last_completion_result: a.last_completion_result.clone(),
