@@ -17,6 +17,7 @@ mod facade;
 mod failure;
 mod items;
 mod misplaced;
+mod operations;
 mod options;
 mod result;
 mod select;

@@ -15,6 +15,7 @@ use syn::{
 
 use crate::{
     diagnostics::{Diagnostics, Page},
+    operations::is_branch,
     types::show,
 };
 
@@ -306,25 +307,11 @@ fn unreadable(error: &syn::Error, last: Option<Span>, diagnostics: &mut Diagnost
 
 /// The `await` behind an operation of a context, whose output is no future.
 fn awaited(future: &Expr) -> Option<Token![await]> {
-    const OPERATIONS: [&str; 10] = [
-        "all_handlers_finished",
-        "cancelled",
-        "sleep",
-        "start_activity",
-        "start_child_workflow",
-        "start_local_activity",
-        "timer",
-        "wait_condition",
-        "wait_condition_timeout",
-        "with_timeout",
-    ];
     let Expr::Await(awaited) = future else {
         return None;
     };
     match &*awaited.base {
-        Expr::MethodCall(call) if OPERATIONS.iter().any(|name| call.method == name) => {
-            Some(awaited.await_token)
-        }
+        Expr::MethodCall(call) if is_branch(&call.method) => Some(awaited.await_token),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ use syn::Path;
 use crate::{
     diagnostics::{Diagnostics, Page},
     items::{Block, Item},
+    operations::is_future,
 };
 
 /// Methods of a context that take a closure which gets the context of a scope, and the position of the closure.
@@ -258,21 +259,13 @@ fn split(group: &Group) -> Vec<Vec<TokenTree>> {
 
 /// The method that makes a future, if the argument is one: `ctx.sleep(..)`.
 fn future(argument: &[TokenTree]) -> Option<&Ident> {
-    const FUTURES: [&str; 6] = [
-        "sleep",
-        "start_activity",
-        "start_child_workflow",
-        "start_local_activity",
-        "timer",
-        "wait_condition",
-    ];
     match argument {
         [
             ..,
             TokenTree::Punct(dot),
             TokenTree::Ident(method),
             TokenTree::Group(_),
-        ] if dot.as_char() == '.' && FUTURES.iter().any(|name| method == name) => Some(method),
+        ] if dot.as_char() == '.' && is_future(method) => Some(method),
         _ => None,
     }
 }

@@ -10,21 +10,8 @@ use crate::{
     casing,
     diagnostics::{Diagnostics, Page, warning},
     items::{Block, Item},
+    operations::{is_wait, needs_open_scope},
 };
-
-/// Operations that a cancelled scope does not start (rule D3).
-const OPERATIONS: [&str; 7] = [
-    "sleep",
-    "start_activity",
-    "start_child_workflow",
-    "start_local_activity",
-    "timer",
-    "wait_condition",
-    "wait_condition_timeout",
-];
-
-/// Waits whose only error is a cancellation of their scope.
-const WAITS: [&str; 3] = ["sleep", "timer", "wait_condition"];
 
 /// Methods whose body runs in a scope of its own.
 const SCOPES: [&str; 5] = [
@@ -173,9 +160,9 @@ impl Walk<'_> {
         let failed_wait = matches!(
             condition,
             [TokenTree::Ident(let_), TokenTree::Ident(err), ..] if let_ == "let" && err == "Err"
-        ) && condition.iter().any(|token| {
-            matches!(token, TokenTree::Ident(name) if WAITS.iter().any(|wait| name == wait))
-        });
+        ) && condition
+            .iter()
+            .any(|token| matches!(token, TokenTree::Ident(name) if is_wait(name)));
         if let Some(TokenTree::Group(body)) = body.first()
             && (says_cancelled || failed_wait)
             && let Some(operation) = operation(body)
@@ -206,7 +193,7 @@ fn operation(body: &Group) -> Option<Ident> {
             TokenTree::Ident(ident) if SCOPES.iter().any(|scope| ident == scope) => index += 1,
             TokenTree::Ident(ident) => {
                 let is_method = index > 1 && is_mark(&tokens[index - 2], '.');
-                if is_method && OPERATIONS.iter().any(|operation| ident == operation) {
+                if is_method && needs_open_scope(ident) {
                     return Some(ident.clone());
                 }
             }

@@ -8,23 +8,8 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use crate::{
     diagnostics::{Diagnostics, Page, warning},
     items::{Block, Item},
+    operations::{is_wait, tells_of_cancellation},
 };
-
-/// Operations whose result tells of a cancellation.
-const OPERATIONS: [&str; 9] = [
-    "sleep",
-    "start_activity",
-    "start_activity_by_name",
-    "start_child_workflow",
-    "start_local_activity",
-    "timer",
-    "wait_condition",
-    "wait_condition_timeout",
-    "with_timeout",
-];
-
-/// Waits that end with nothing but a cancellation, beside what they wait for.
-const WAITS: [&str; 3] = ["sleep", "timer", "wait_condition"];
 
 /// Methods of a result that make something of an error without looking at it.
 const SWALLOWERS: [&str; 4] = ["ok", "unwrap_or", "unwrap_or_default", "unwrap_or_else"];
@@ -179,7 +164,7 @@ impl Walk<'_> {
                 .position(|token| is_mark(token, '=') || is_mark(token, ','));
             let future = &future[..end.unwrap_or(future.len())];
             if let Some(operation) = operation(future)
-                && WAITS.iter().any(|wait| operation == wait)
+                && is_wait(&operation)
             {
                 self.warn(
                     &operation,
@@ -274,7 +259,7 @@ fn operation(expression: &[TokenTree]) -> Option<Ident> {
         let TokenTree::Ident(word) = &expression[index] else {
             continue;
         };
-        if is_method(expression, index) && OPERATIONS.iter().any(|name| word == name) {
+        if is_method(expression, index) && tells_of_cancellation(word) {
             return Some(word.clone());
         }
     }
