@@ -215,6 +215,18 @@ enum Cron {
     Interval(IntervalSpec),
 }
 
+/// The fields that a name such as `@daily` stands for; any other text as it is.
+pub(super) fn fields_of(text: &str) -> &str {
+    match text {
+        "@yearly" | "@annually" => "0 0 1 1 *",
+        "@monthly" => "0 0 1 * *",
+        "@weekly" => "0 0 * * 0",
+        "@daily" | "@midnight" => "0 0 * * *",
+        "@hourly" => "0 * * * *",
+        text => text,
+    }
+}
+
 fn read_cron(text: &str) -> Result<Cron, EngineError> {
     let mut text = text.trim();
     let mut time_zone = "";
@@ -230,15 +242,7 @@ fn read_cron(text: &str) -> Result<Cron, EngineError> {
     if text.starts_with("@every") {
         return read_every(text).map(Cron::Interval);
     }
-    let text = match text {
-        "@yearly" | "@annually" => "0 0 1 1 *",
-        "@monthly" => "0 0 1 * *",
-        "@weekly" => "0 0 * * 0",
-        "@daily" | "@midnight" => "0 0 * * *",
-        "@hourly" => "0 * * * *",
-        text => text,
-    };
-    let fields: Vec<&str> = text.split_whitespace().take(8).collect();
+    let fields: Vec<&str> = fields_of(text).split_whitespace().take(8).collect();
     let [second, minute, hour, day_of_month, month, day_of_week, year] = match fields[..] {
         [minute, hour, day, month, week] => ["", minute, hour, day, month, week, ""],
         [minute, hour, day, month, week, year] => ["", minute, hour, day, month, week, year],

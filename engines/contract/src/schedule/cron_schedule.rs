@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use steadfast_core::time::Timestamp;
 
-use super::{CalendarSpec, ScheduleSpec, ScheduleTimes, cron::read_duration};
+use super::{
+    CalendarSpec, ScheduleSpec, ScheduleTimes,
+    cron::{fields_of, read_duration},
+};
 use crate::error::EngineError;
 
 /// When the runs of a workflow begin that is started with a cron schedule.
@@ -102,15 +105,7 @@ fn read(text: &str) -> Option<Kind> {
         let delay = Duration::from_secs(read_duration(delay.trim()).ok()?.as_secs());
         return Some(Kind::Every(delay.max(Duration::from_secs(1))));
     }
-    let text = match text {
-        "@yearly" | "@annually" => "0 0 1 1 *",
-        "@monthly" => "0 0 1 * *",
-        "@weekly" => "0 0 * * 0",
-        "@daily" | "@midnight" => "0 0 * * *",
-        "@hourly" => "0 * * * *",
-        text => text,
-    };
-    let fields: Vec<&str> = text.split_whitespace().collect();
+    let fields: Vec<&str> = fields_of(text).split_whitespace().collect();
     let [minute, hour, day, month, week] = fields[..] else {
         return None;
     };
