@@ -12,7 +12,7 @@ use rusqlite::types::Value;
 use serde_json::Value as Json;
 use steadfast_core::{
     ids::Namespace,
-    payload::{Payload, PayloadMap},
+    payload::{Bytes, Payload, PayloadMap},
 };
 use steadfast_engine::{
     REPORTED_PROBLEMS, SearchAttributeType, SearchAttributes,
@@ -95,6 +95,9 @@ impl SystemAttribute {
 pub(crate) fn is_reserved(name: &str) -> bool {
     SystemAttribute::of_name(name).is_some() || PREDEFINED.iter().any(|entry| entry.0 == name)
 }
+
+/// Where the metadata of a value has its type.
+const TYPE: &str = "type";
 
 /// Why a value is refused, in the words of a Temporal Service.
 #[derive(Debug, Eq, PartialEq)]
@@ -218,11 +221,19 @@ impl Registry {
     }
 }
 
+/// A value that names its type, as clients read it.
+pub(crate) fn typed(json: impl Into<Bytes>, kind: SearchAttributeType) -> Payload {
+    let mut payload = Payload::json(json);
+    let kind = kind.to_string().into_bytes().into();
+    payload.metadata.insert(TYPE.to_owned(), kind);
+    payload
+}
+
 /// The type that a value names, or else shows.
 pub(crate) fn type_shown(value: &Payload) -> Option<SearchAttributeType> {
     let named = value
         .metadata
-        .get("type")
+        .get(TYPE)
         .and_then(|name| std::str::from_utf8(name.as_slice()).ok())
         .and_then(|name| SEARCH_ATTRIBUTE_TYPES.of_name(name));
     if named.is_some() {
@@ -331,11 +342,12 @@ fn indexed_words(text: &str) -> Vec<Value> {
 mod tests {
     use super::*;
 
+    /// The type may be one that there is not.
     fn typed(json: &str, kind: &str) -> Payload {
         let mut payload = Payload::json(json.as_bytes());
         if !kind.is_empty() {
             let kind = kind.as_bytes().into();
-            payload.metadata.insert("type".to_owned(), kind);
+            payload.metadata.insert(TYPE.to_owned(), kind);
         }
         payload
     }

@@ -88,10 +88,7 @@ impl Drop for Locked<'_> {
         // Whoever moves a manual clock fires its timers.
         let system = matches!(self.shared.clock, Clock::System);
         if let Some(until) = core.timer_thread_until
-            && (!core.parked.is_empty()
-                || !core.unread_jobs.is_empty()
-                || core.schedules.are_stirred()
-                || (system && core.is_due_before(until)))
+            && (core.has_waiting_jobs() || (system && core.is_due_before(until)))
         {
             core.timer_thread_until = None;
             self.shared.timer_wakes.notify_one();
@@ -111,10 +108,12 @@ impl Core {
     }
 
     fn has_jobs(&self) -> bool {
-        self.job_runs
-            || !self.parked.is_empty()
-            || !self.unread_jobs.is_empty()
-            || self.schedules.are_stirred()
+        self.job_runs || self.has_waiting_jobs()
+    }
+
+    /// Whether the timer thread has something to do at once.
+    pub(crate) fn has_waiting_jobs(&self) -> bool {
+        !self.parked.is_empty() || !self.unread_jobs.is_empty() || self.schedules.are_stirred()
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn run_timers(shared: &Shared) {
         if core.stopping || shared.is_broken() {
             return;
         }
-        if !core.parked.is_empty() || !core.unread_jobs.is_empty() || core.schedules.are_stirred() {
+        if core.has_waiting_jobs() {
             continue;
         }
         let next = core.timers.peek().map(|entry| entry.0.0);

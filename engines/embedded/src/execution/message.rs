@@ -183,8 +183,7 @@ impl Execution {
     /// A message ends the wait before the first task when it is a cancel request (ground rule 3),
     /// or when the wait is a start delay; the wait before a retry or by a cron schedule goes on.
     fn add_message(&mut self, now: Timestamp, kind: EventKind, ends_every_wait: bool) {
-        let follows = self.start.initiator.is_some() || self.start.cron_schedule.is_some();
-        let waits = self.waits_for_first_task() && follows;
+        let waits = self.waits_for_first_task() && self.start.initiator.is_some();
         if waits && !ends_every_wait {
             self.record(now, kind);
         } else {

@@ -10,11 +10,12 @@ use std::borrow::Cow;
 use steadfast_core::{
     event::{EventKind, WorkflowTaskFailedCause},
     failure::{Failure, TimeoutType},
-    payload::{Payload, PayloadMap},
+    payload::PayloadMap,
 };
-use steadfast_engine::REPORTED_PROBLEMS;
+use steadfast_engine::{REPORTED_PROBLEMS, SearchAttributeType};
 
 use super::Execution;
+use crate::attributes::typed;
 
 /// Whether somebody else sets what only the engine does.
 pub(crate) fn claims_problems(attributes: &PayloadMap) -> bool {
@@ -98,14 +99,10 @@ impl Execution {
         let TaskProblems {
             category, cause, ..
         } = &**problems;
-        let mut payload = Payload::json(
-            format!(
-                r#"["category=WorkflowTask{category}","cause=WorkflowTask{category}Cause{cause}"]"#
-            )
-            .into_bytes(),
+        let json = format!(
+            r#"["category=WorkflowTask{category}","cause=WorkflowTask{category}Cause{cause}"]"#
         );
-        let keywords = b"KeywordList"[..].into();
-        payload.metadata.insert("type".to_owned(), keywords);
+        let payload = typed(json.into_bytes(), SearchAttributeType::KeywordList);
         if self.reported_problems.as_deref() != Some(&payload) {
             self.reported_problems = Some(Box::new(payload));
             self.attributes_changed = true;

@@ -8,13 +8,15 @@ use steadfast_core::{
         EventId, Identity, Namespace, RequestId, RunId, ScheduleId, WorkflowExecution, WorkflowId,
     },
     options::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
-    payload::Payload,
     time::Timestamp,
 };
-use steadfast_engine::{EngineError, StartWorkflowRequest, schedule::ScheduleOverlapPolicy};
+use steadfast_engine::{
+    EngineError, SearchAttributeType, StartWorkflowRequest, schedule::ScheduleOverlapPolicy,
+};
 
 use super::record::{Due, Record, Stop};
 use crate::{
+    attributes::typed,
     client::{Last, Start},
     execution::{ChildEnd, new_run_id, settle_start},
     jobs::Target,
@@ -409,15 +411,17 @@ fn start_request(
         (
             "TemporalScheduledStartTime",
             in_seconds(due.nominal).to_string(),
-            "Datetime",
+            SearchAttributeType::Datetime,
         ),
-        ("TemporalScheduledById", id.to_string(), "Keyword"),
+        (
+            "TemporalScheduledById",
+            id.to_string(),
+            SearchAttributeType::Keyword,
+        ),
     ];
     for (name, text, kind) in attributes {
-        let mut value = Payload::json(serde_json::Value::from(text).to_string().into_bytes());
-        value
-            .metadata
-            .insert("type".to_owned(), kind.as_bytes().into());
+        let json = serde_json::Value::from(text).to_string();
+        let value = typed(json.into_bytes(), kind);
         start.search_attributes.insert(name.to_owned(), value);
     }
     settle_start(&mut start)?;

@@ -182,12 +182,13 @@ impl Shared {
         let id = request.schedule_id;
         let ticket = {
             let (mut core, _) = self.enter()?;
-            let entry = core.schedules.all.remove(&id).ok_or_else(not_found)?;
-            core.schedules.stirred.remove(&id);
+            let before = core.schedules.record(&id).cloned();
+            let before = before.ok_or_else(not_found)?;
+            core.schedules.set(&id, None)?;
             core.rows.push(Row::Schedule {
                 id,
                 record: None,
-                before: Some(entry.record),
+                before: Some(before),
             });
             core.ticket()
         };

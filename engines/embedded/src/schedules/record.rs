@@ -136,7 +136,7 @@ impl Record {
         let updated = self.info.update_time;
         times
             .after(after)
-            .filter(move |time| updated.is_none_or(|updated| time.actual >= updated))
+            .filter(move |time| !is_from_before(updated, time))
             .take(most)
     }
 
@@ -163,11 +163,7 @@ impl Record {
                 return true;
             }
             self.seen = time.actual;
-            if self
-                .info
-                .update_time
-                .is_some_and(|updated| time.actual < updated)
-            {
+            if is_from_before(self.info.update_time, &time) {
                 continue;
             }
             if now.since(time.actual) > window {
@@ -411,6 +407,11 @@ impl Record {
         let minded = self.info.running_workflows.iter();
         minded.chain(recent).map(|execution| &execution.run_id)
     }
+}
+
+/// Whether a time is from before an update: then it is passed over, even if jitter put it off.
+fn is_from_before(updated: Option<Timestamp>, time: &ScheduleTime) -> bool {
+    updated.is_some_and(|updated| time.actual < updated)
 }
 
 /// No two times are closer to each other: jitter is in milliseconds.

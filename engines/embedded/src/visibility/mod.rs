@@ -8,14 +8,15 @@ use std::{collections::BTreeMap, sync::Arc};
 use steadfast_core::{event::ExecutionStatus, ids::EventId, payload::Payload};
 use steadfast_engine::{
     EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PendingActivity,
-    PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, WorkflowCount,
-    WorkflowDescription, WorkflowGroup, WorkflowPage,
+    PendingActivityState, PendingChild, PendingTimer, PendingWorkflowTask, SearchAttributeType,
+    WorkflowCount, WorkflowDescription, WorkflowGroup, WorkflowPage,
     spelling::statuses::{status_name, status_number},
 };
 
 pub(crate) use self::query::schedule_matcher;
 use self::query::{Query, query};
 use super::{
+    attributes::typed,
     execution::{ActivityState, Execution, Task},
     shared::{Found, Shared, run_not_found},
     store::{
@@ -154,10 +155,10 @@ impl Shared {
 
 /// A keyword as a search attribute has it.
 fn keyword(text: &str) -> Payload {
-    let mut payload = Payload::json(format!("{text:?}").into_bytes());
-    let keyword = b"Keyword"[..].into();
-    payload.metadata.insert("type".to_owned(), keyword);
-    payload
+    typed(
+        format!("{text:?}").into_bytes(),
+        SearchAttributeType::Keyword,
+    )
 }
 
 /// Goes through the runs in slices of keys, the latest first.
