@@ -3,14 +3,7 @@
 //! The workers decide by the history alone, as workflow code does, and the client repeats its
 //! requests with the same request ids until they are acknowledged.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use steadfast_core::{
     event::{EventKind, HistoryEvent},
@@ -19,16 +12,14 @@ use steadfast_core::{
     task::ActivityOutcome,
     time::Timestamp,
 };
-use steadfast_embedded::{
-    CrashAction, CrashPoint, Durability, EmbeddedEngine, EmbeddedOptions, ManualClock,
-};
+use steadfast_embedded::{CrashPoint, Durability, EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::{
-    CancelWorkflowRequest, Engine, EngineError, PollActivityTaskRequest, PollWorkflowTaskRequest,
-    SignalWorkflowRequest,
+    CancelWorkflowRequest, Engine, EngineError, PollActivityTaskRequest, SignalWorkflowRequest,
 };
 
 use crate::harness::{
-    Lived as _, World, block_on, completion, current, identity, queue, signal, start_request,
+    Crash, Lived as _, World, block_on, completion, current, identity, next_task, queue, signal,
+    start_request,
 };
 
 /// What the parent does, read off its history.
@@ -83,17 +74,7 @@ async fn work(world: &World) -> Result<bool, EngineError> {
     ] {
         // A worker that is new each time is sent the whole history.
         let worker = identity(&format!("worker-{}", world.clock.now().unix_nanos()));
-        let poll = world.engine.poll_workflow_task(PollWorkflowTaskRequest {
-            task_queue: queue(id),
-            worker,
-            remote: false,
-        });
-        let task = tokio::select! {
-            biased;
-            task = poll => Some(task?),
-            settled = world.engine.settled() => { settled?; None }
-        };
-        if let Some(task) = task {
+        if let Some(task) = next_task(&world.engine, id, worker).await? {
             crate::harness::check_task(&task);
             assert_eq!(task.events[0].event_id.0, 1);
             let commands = world.commands(logic(&task.events));
@@ -213,27 +194,21 @@ async fn run_to_the_end(world: &World, asked: &mut usize) -> Result<String, Engi
 
 fn run(path: &Path, durability: Durability, crash_at: Option<(u64, CrashPoint)>) -> (String, u64) {
     let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
-    let commits = Arc::new(AtomicU64::new(0));
-    let crashed = Arc::new(AtomicBool::new(false));
+    let crash = Crash::at(crash_at);
     let mut asked = 0;
     loop {
-        let (counter, crash) = (Arc::clone(&commits), Arc::clone(&crashed));
         let options = EmbeddedOptions::file(path)
             .durability(durability)
-            .clock(clock.clone())
-            .crash_point(move |commit, point| {
-                counter.fetch_max(commit, Ordering::Relaxed);
-                if Some((commit, point)) == crash_at && !crash.swap(true, Ordering::Relaxed) {
-                    return CrashAction::Stop;
-                }
-                CrashAction::Continue
-            });
-        let world = World::new(EmbeddedEngine::open(options).unwrap(), clock.clone());
+            .clock(clock.clone());
+        let world = World::new(
+            EmbeddedEngine::open(crash.of(options)).unwrap(),
+            clock.clone(),
+        );
         let end = block_on(run_to_the_end(&world, &mut asked));
         world.close();
         match end {
-            Ok(outcome) => return (outcome, commits.load(Ordering::Relaxed)),
-            Err(EngineError::Stopped { .. }) if crashed.load(Ordering::Relaxed) => {}
+            Ok(outcome) => return (outcome, crash.commits()),
+            Err(EngineError::Stopped { .. }) if crash.has_happened() => {}
             Err(error) => panic!("{error}"),
         }
     }

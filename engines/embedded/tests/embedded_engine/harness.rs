@@ -1,11 +1,19 @@
 //! The embedded engine as the conformance suite and these tests see it: with a clock that is moved by hand.
 
-use std::{future::Future, ops::Deref, time::Duration};
+use std::{
+    future::Future,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use steadfast_core::time::Timestamp;
-use steadfast_embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock};
+use steadfast_core::{ids::Identity, task::WorkflowTask, time::Timestamp};
+use steadfast_embedded::{CrashAction, CrashPoint, EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::{
-    EngineFuture,
+    Engine as _, EngineError, EngineFuture, PollWorkflowTaskRequest,
     conformance::{self, Time},
 };
 
@@ -53,6 +61,63 @@ impl Lived for World {
 
     fn close(self) {
         self.engine.shutdown();
+    }
+}
+
+/// Ends an engine once, at a point of one of its commits, and counts them over all engines that it is given to.
+pub(crate) struct Crash {
+    at: Option<(u64, CrashPoint)>,
+    commits: Arc<AtomicU64>,
+    happened: Arc<AtomicBool>,
+}
+
+impl Crash {
+    pub(crate) fn at(at: Option<(u64, CrashPoint)>) -> Self {
+        Self {
+            at,
+            commits: Arc::default(),
+            happened: Arc::default(),
+        }
+    }
+
+    /// Options for an engine to which that happens, if it has not yet.
+    pub(crate) fn of(&self, options: EmbeddedOptions) -> EmbeddedOptions {
+        let (commits, happened) = (Arc::clone(&self.commits), Arc::clone(&self.happened));
+        let at = self.at;
+        options.crash_point(move |commit, point| {
+            commits.fetch_max(commit, Ordering::Relaxed);
+            if Some((commit, point)) == at && !happened.swap(true, Ordering::Relaxed) {
+                return CrashAction::Stop;
+            }
+            CrashAction::Continue
+        })
+    }
+
+    /// The most commits that one engine made.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_happened(&self) -> bool {
+        self.happened.load(Ordering::Relaxed)
+    }
+}
+
+/// The next workflow task of a queue; none if there is nothing to do.
+pub(crate) async fn next_task(
+    engine: &EmbeddedEngine,
+    name: &str,
+    worker: Identity,
+) -> Result<Option<WorkflowTask>, EngineError> {
+    let poll = engine.poll_workflow_task(PollWorkflowTaskRequest {
+        task_queue: queue(name),
+        worker,
+        remote: false,
+    });
+    tokio::select! {
+        biased;
+        task = poll => task.map(Some),
+        settled = engine.settled() => settled.map(|()| None),
     }
 }
 

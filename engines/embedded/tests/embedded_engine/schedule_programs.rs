@@ -3,27 +3,18 @@
 //!
 //! `STEADFAST_SCHEDULE_PROGRAMS` and `STEADFAST_SCHEDULE_SEED` make it more of them, and others.
 
-use std::{
-    collections::BTreeSet,
-    env,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, env, path::Path, time::Duration};
 
 use steadfast_core::{
     command::Command,
     failure::Failure,
-    ids::{RequestId, ScheduleId, TaskQueue, WorkflowExecution},
+    ids::{RequestId, ScheduleId, WorkflowExecution},
     time::Timestamp,
 };
-use steadfast_embedded::{CrashAction, CrashPoint, EmbeddedEngine, EmbeddedOptions, ManualClock};
+use steadfast_embedded::{CrashPoint, EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::{
-    Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, PollWorkflowTaskRequest,
-    SignalWorkflowRequest, TerminateWorkflowRequest,
+    Engine, EngineError, ExecutionRef, ListFilter, ListWorkflowsRequest, SignalWorkflowRequest,
+    TerminateWorkflowRequest,
     schedule::{
         BackfillRequest, CreateScheduleRequest, IntervalSpec, PatchScheduleRequest, Schedule,
         ScheduleAction, ScheduleOverlapPolicy as Overlap, SchedulePatch, ScheduleSpec,
@@ -33,7 +24,7 @@ use steadfast_engine::{
 
 use crate::{
     dice::Dice,
-    harness::{block_on, completion, current, identity, signal, start_request},
+    harness::{Crash, block_on, completion, current, identity, next_task, signal, start_request},
 };
 
 /// 2026-11-18T11:06:40Z, in seconds.
@@ -375,17 +366,7 @@ async fn work(
     engine: &EmbeddedEngine,
     ends: Option<(&WorkflowExecution, How)>,
 ) -> Result<(), EngineError> {
-    loop {
-        let poll = engine.poll_workflow_task(PollWorkflowTaskRequest {
-            task_queue: TaskQueue::new("w").unwrap(),
-            worker: identity("worker"),
-            remote: false,
-        });
-        let task = tokio::select! {
-            biased;
-            task = poll => task?,
-            settled = engine.settled() => return settled,
-        };
+    while let Some(task) = next_task(engine, "w", identity("worker")).await? {
         let commands = match ends {
             Some((id, how)) if task.execution == *id => vec![match how {
                 How::Failed => Command::FailWorkflowExecution {
@@ -404,6 +385,7 @@ async fn work(
             Err(error) => return Err(error),
         }
     }
+    Ok(())
 }
 
 /// Does a step; it can be done again if the process ended before it was over.
@@ -530,8 +512,7 @@ async fn told(engine: &EmbeddedEngine) -> Result<String, EngineError> {
 fn run(path: Option<&Path>, seed: u64, crash_at: Option<(u64, CrashPoint)>) -> u64 {
     let (policies, steps) = program(seed, path.is_some());
     let clock = ManualClock::at(at(BEGIN));
-    let commits = Arc::new(AtomicU64::new(0));
-    let crashed = Arc::new(AtomicBool::new(false));
+    let crash = Crash::at(crash_at);
     let mut model = Model::new(policies);
     model.settle();
     let mut expected = model.told();
@@ -540,20 +521,11 @@ fn run(path: Option<&Path>, seed: u64, crash_at: Option<(u64, CrashPoint)>) -> u
     let mut ends: Option<WorkflowExecution> = None;
     let mut is_new = true;
     loop {
-        let (counter, crash) = (Arc::clone(&commits), Arc::clone(&crashed));
         let options = match path {
             Some(path) => EmbeddedOptions::file(path),
             None => EmbeddedOptions::in_memory(),
         };
-        let options = options
-            .clock(clock.clone())
-            .crash_point(move |commit, point| {
-                counter.fetch_max(commit, Ordering::Relaxed);
-                if Some((commit, point)) == crash_at && !crash.swap(true, Ordering::Relaxed) {
-                    return CrashAction::Stop;
-                }
-                CrashAction::Continue
-            });
+        let options = crash.of(options.clock(clock.clone()));
         let engine = EmbeddedEngine::open(options).unwrap();
         let done: Result<(), EngineError> = block_on(async {
             loop {
@@ -608,8 +580,8 @@ fn run(path: Option<&Path>, seed: u64, crash_at: Option<(u64, CrashPoint)>) -> u
         });
         engine.shutdown();
         match done {
-            Ok(()) => return commits.load(Ordering::Relaxed),
-            Err(EngineError::Stopped { .. }) if crashed.load(Ordering::Relaxed) => {}
+            Ok(()) => return crash.commits(),
+            Err(EngineError::Stopped { .. }) if crash.has_happened() => {}
             Err(error) => panic!("{error}"),
         }
     }

@@ -7,14 +7,13 @@ use serde_json::Value;
 use steadfast_core::{
     command::Command,
     failure::Failure,
-    ids::{RequestId, ScheduleId, TaskQueue},
+    ids::{RequestId, ScheduleId},
     payload::PayloadMap,
     time::Timestamp,
 };
 use steadfast_embedded::{EmbeddedEngine, EmbeddedOptions, ManualClock};
 use steadfast_engine::{
-    Engine as _, ListFilter, ListWorkflowsRequest, PollWorkflowTaskRequest, SignalWorkflowRequest,
-    TerminateWorkflowRequest,
+    Engine as _, ListFilter, ListWorkflowsRequest, SignalWorkflowRequest, TerminateWorkflowRequest,
     schedule::{
         BackfillRequest, CreateScheduleRequest, IntervalSpec, PatchScheduleRequest, Schedule,
         ScheduleAction, ScheduleOverlapPolicy, SchedulePatch, ScheduleSpec,
@@ -22,7 +21,7 @@ use steadfast_engine::{
     },
 };
 
-use crate::harness::{block_on, completion, current, identity, signal, start_request};
+use crate::harness::{block_on, completion, current, identity, next_task, signal, start_request};
 
 fn policy(name: &Value) -> Option<ScheduleOverlapPolicy> {
     serde_json::from_value(name.clone()).unwrap()
@@ -63,17 +62,7 @@ async fn create(engine: &EmbeddedEngine, case: &Value) {
 
 /// Answers all tasks: those of the workflow that is to end as it is to, the others with nothing.
 async fn work(engine: &EmbeddedEngine, ends: Option<(&str, &str)>) {
-    loop {
-        let poll = engine.poll_workflow_task(PollWorkflowTaskRequest {
-            task_queue: TaskQueue::new("w").unwrap(),
-            worker: identity("worker"),
-            remote: false,
-        });
-        let task = tokio::select! {
-            biased;
-            task = poll => task.unwrap(),
-            settled = engine.settled() => return settled.unwrap(),
-        };
+    while let Some(task) = next_task(engine, "w", identity("worker")).await.unwrap() {
         let commands = match ends {
             Some((id, "Failed")) if task.execution.workflow_id.as_str() == id => {
                 vec![Command::FailWorkflowExecution {

@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -19,7 +19,9 @@ use steadfast_engine::{
 };
 
 use crate::{
-    harness::{Lived as _, World, block_on, completion, current, identity, queue, start_request},
+    harness::{
+        Crash, Lived as _, World, block_on, completion, current, identity, queue, start_request,
+    },
     messages::update,
 };
 
@@ -75,22 +77,16 @@ fn until_told_with_a_crash(
     crash_at: Option<(u64, CrashPoint)>,
 ) -> (Vec<usize>, u64) {
     let clock = ManualClock::at(Timestamp::from_unix_nanos(1_795_000_000_000_000_000));
-    let commits = Arc::new(AtomicU64::new(0));
-    let crashed = Arc::new(AtomicBool::new(false));
+    let crash = Crash::at(crash_at);
     let mut tasks = Vec::new();
     loop {
-        let (counter, crash) = (Arc::clone(&commits), Arc::clone(&crashed));
         let options = EmbeddedOptions::file(path)
             .durability(durability)
-            .clock(clock.clone())
-            .crash_point(move |commit, point| {
-                counter.fetch_max(commit, Ordering::Relaxed);
-                if Some((commit, point)) == crash_at && !crash.swap(true, Ordering::Relaxed) {
-                    return CrashAction::Stop;
-                }
-                CrashAction::Continue
-            });
-        let mut world = World::new(EmbeddedEngine::open(options).unwrap(), clock.clone());
+            .clock(clock.clone());
+        let mut world = World::new(
+            EmbeddedEngine::open(crash.of(options)).unwrap(),
+            clock.clone(),
+        );
         let told = block_on(async {
             let reply = until_told(&world, &mut tasks).await?;
             assert_eq!(reply.stage, UpdateStage::Completed);
@@ -110,8 +106,8 @@ fn until_told_with_a_crash(
         });
         world.close();
         match told {
-            Ok(()) => return (tasks, commits.load(Ordering::Relaxed)),
-            Err(EngineError::Stopped { .. }) if crashed.load(Ordering::Relaxed) => {}
+            Ok(()) => return (tasks, crash.commits()),
+            Err(EngineError::Stopped { .. }) if crash.has_happened() => {}
             Err(error) => panic!("{error}"),
         }
     }
